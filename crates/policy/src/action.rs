@@ -1,0 +1,97 @@
+//! What is asked: one tool call, already parsed.
+
+use crate::path::AbsPath;
+
+/// One tool call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Action {
+    /// The tool's canonical name, such as `Bash` or `mcp__github__get_issue`.
+    pub tool: String,
+    /// What the call would do, as far as its tool's shape says.
+    pub kind: Kind,
+    /// The input's top-level scalar fields as text, for `Tool(param:value)` rules.
+    pub params: Vec<(String, String)>,
+    /// The directory the call runs in.
+    pub cwd: AbsPath,
+}
+
+/// The kinds of call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// A shell command (`Bash`, `Monitor`, or `palisade run`).
+    Command(Command),
+    /// A command in a shell language that we do not parse (`PowerShell`); its text.
+    ForeignCommand(String),
+    /// A file tool that reads (`Read`, `Grep`, `Glob`, `LS`, `LSP`).
+    Read(FileTarget),
+    /// A file tool that writes (`Edit`, `Write`, `MultiEdit`, `NotebookEdit`).
+    Edit(FileTarget),
+    /// `WebFetch` of a URL.
+    Fetch {
+        /// The URL as the caller wrote it.
+        url: String,
+    },
+    /// `Agent` (also written `Task`) of a type.
+    Agent {
+        /// `subagent_type`.
+        agent_type: String,
+    },
+    /// `Skill`.
+    Skill {
+        /// Name and arguments, separated by a space.
+        skill: String,
+    },
+    /// A tool of an MCP server.
+    Mcp {
+        /// The server's segment of the tool name.
+        server: String,
+        /// The tool's segment.
+        tool: String,
+    },
+    /// Any other tool: only its name and parameters are known.
+    Other,
+    /// A known tool whose input lacks what its decision needs; why. Never allowed by a rule.
+    Malformed(String),
+}
+
+/// What a file tool points at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileTarget {
+    /// The path as the caller wrote it.
+    pub path: String,
+    /// True when everything below the path is meant (`Grep`, `Glob`, `LS`).
+    pub recursive: bool,
+}
+
+/// A shell command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// The text as the caller wrote it.
+    pub text: String,
+    /// Its tree.
+    pub script: shell::Script,
+    /// Who will run it.
+    pub runner: Runner,
+}
+
+/// Who will run a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Runner {
+    /// The agent that asked; Palisade only advises.
+    Agent,
+    /// Palisade, inside the boundary: the permit carries [`crate::Controls`].
+    Boundary,
+}
+
+impl Command {
+    /// Parses a command text.
+    pub fn parse(text: &str, runner: Runner) -> Self {
+        Self { text: text.to_owned(), script: shell::parse(text), runner }
+    }
+
+    /// Takes an argument list as a command: its words are exactly these.
+    pub fn from_argv(argv: &[String], runner: Runner) -> Self {
+        let (text, script) = shell::from_argv(argv);
+        Self { text, script, runner }
+    }
+}

@@ -1,0 +1,28 @@
+//! What the boundary must hold for a permitted command. Made by `decide`, carried by the permit.
+
+use crate::facts::Held;
+use crate::path::AbsPath;
+
+/// Everything that confines a command. No field has a default: whoever takes it apart names them all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Controls {
+    /// The directory the command starts in.
+    pub cwd: AbsPath,
+    /// The home directory as the command sees it.
+    pub home: AbsPath,
+    /// Directories that may be written; everything else is read-only.
+    pub writable: Vec<AbsPath>,
+    /// Existing paths that must not be readable.
+    pub unreadable: Vec<Held>,
+    /// Existing paths that must not be written, though they lie in a writable directory.
+    pub unwritable: Vec<Held>,
+    /// What the command may reach.
+    pub network: Network,
+}
+
+/// What the command may reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Network {
+    /// Its own loopback interface and nothing else.
+    None,
+}

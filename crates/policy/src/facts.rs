@@ -1,0 +1,81 @@
+//! What is known about the world when a call is decided. Gathered by `guard`, read here.
+
+use std::collections::BTreeMap;
+
+use crate::path::AbsPath;
+
+/// What is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// The home directory.
+    pub home: AbsPath,
+    /// The directory the session started in: the project.
+    pub project: AbsPath,
+    /// The project and every additional directory, resolved.
+    pub working_directories: Vec<AbsPath>,
+    /// For each path that the action names: what it resolves to. A path that is missing here could
+    /// not be looked at, and counts as unknown.
+    pub resolved: BTreeMap<AbsPath, Resolved>,
+    /// Whether a person can answer a question.
+    pub person: Person,
+    /// What the boundary needs, when the command is to run inside one.
+    pub boundary: Option<BoundaryFacts>,
+}
+
+/// What a path resolves to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// The path with every symbolic link followed; for a path that does not exist yet, the real
+    /// directory it would be made in with the rest of the path appended.
+    pub real: AbsPath,
+    /// What stands there.
+    pub entry: Entry,
+    /// Further names through which the path passes: each symbolic link's own target on the way.
+    pub hops: Vec<AbsPath>,
+}
+
+/// What stands at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// Nothing.
+    Missing,
+    /// A regular file, or anything else that is no directory.
+    File,
+    /// A directory.
+    Directory,
+}
+
+/// Whether a person can answer a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Person {
+    /// The speaker has a way to ask (the agent's own prompt, a terminal).
+    Present,
+    /// Nobody can be asked: a question becomes a refusal.
+    Absent,
+}
+
+/// What the boundary needs to know of the file system. Every path is resolved and exists.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BoundaryFacts {
+    /// Directories that may be written.
+    pub writable: Vec<AbsPath>,
+    /// Paths that must not be readable, with the rule or table row that says so.
+    pub unreadable: Vec<Held>,
+    /// Paths below a writable directory that must not be written, with the rule or row that says so.
+    pub unwritable: Vec<Held>,
+    /// Why the file system could not be looked at far enough; the boundary is refused.
+    pub incomplete: Option<String>,
+}
+
+/// A path that the boundary holds, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// The path.
+    pub path: AbsPath,
+    /// What stands there.
+    pub entry: Entry,
+    /// The rule's text or the table row's reason.
+    pub why: String,
+    /// Where that is written.
+    pub origin: crate::layer::Origin,
+}

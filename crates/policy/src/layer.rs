@@ -1,0 +1,146 @@
+//! What a settings file said, before it is compiled: the words of `settings`, spoken to `policy`.
+
+use crate::mode::Mode;
+use crate::path::AbsPath;
+
+/// Where a layer stands. Later variants outrank earlier ones for single values; rules are united.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// What Palisade itself brings.
+    Builtin,
+    /// The user's own file.
+    User,
+    /// The project's shared file.
+    Project,
+    /// The project's private file.
+    Local,
+    /// A `--settings` file or a command line option.
+    Flag,
+    /// The administrator's file.
+    Managed,
+}
+
+impl Scope {
+    /// Returns the scope's name in messages and records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Builtin => "builtin",
+            Self::User => "user",
+            Self::Project => "project",
+            Self::Local => "local",
+            Self::Flag => "flag",
+            Self::Managed => "managed",
+        }
+    }
+}
+
+/// The place in a file from which a value came.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Origin {
+    /// The layer's scope.
+    pub scope: Scope,
+    /// The file as a person would name it; for a value without one, what it is (`--mode`, `built in`).
+    pub file: String,
+    /// Line, counted from 1; 0 where there is no file.
+    pub line: u32,
+}
+
+/// A value and where it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sourced<T> {
+    /// The value.
+    pub value: T,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
+/// One settings file, or one command line option that counts as one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layer {
+    /// Where it stands.
+    pub scope: Scope,
+    /// The file as a person would name it.
+    pub file: String,
+    /// True when the layer may widen: its allow rules, extra directories and loosening modes count.
+    /// A layer that is not trusted can only tighten.
+    pub trusted: bool,
+    /// The directory that `/path` in a rule of this layer is relative to.
+    pub anchor: AbsPath,
+    /// `permissions.allow`, rule texts.
+    pub allow: Vec<Sourced<String>>,
+    /// `permissions.ask`.
+    pub ask: Vec<Sourced<String>>,
+    /// `permissions.deny`.
+    pub deny: Vec<Sourced<String>>,
+    /// `permissions.additionalDirectories`, as written.
+    pub additional_directories: Vec<Sourced<String>>,
+    /// `permissions.defaultMode`.
+    pub default_mode: Option<Sourced<Mode>>,
+    /// `permissions.disableBypassPermissionsMode: "disable"`.
+    pub bypass_disabled: Option<Origin>,
+    /// `allowManagedPermissionRulesOnly: true`; counts in managed layers only.
+    pub managed_rules_only: Option<Origin>,
+    /// `sandbox`.
+    pub sandbox: SandboxKeys,
+    /// Why this layer refuses every call until it is mended: the file could not be read, or one of
+    /// its deny or ask entries could not.
+    pub failure: Option<Diagnostic>,
+}
+
+/// The `sandbox` object of a settings file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SandboxKeys {
+    /// `sandbox.enabled`.
+    pub enabled: Option<Sourced<bool>>,
+    /// `sandbox.filesystem.denyRead`, as written.
+    pub deny_read: Vec<Sourced<String>>,
+    /// `sandbox.filesystem.allowWrite`, as written.
+    pub allow_write: Vec<Sourced<String>>,
+    /// `sandbox.filesystem.denyWrite`, as written.
+    pub deny_write: Vec<Sourced<String>>,
+}
+
+impl Layer {
+    /// Returns a layer that says nothing.
+    pub fn empty(scope: Scope, file: &str, anchor: AbsPath) -> Self {
+        Self {
+            scope,
+            file: file.to_owned(),
+            trusted: matches!(scope, Scope::Builtin | Scope::User | Scope::Flag | Scope::Managed),
+            anchor,
+            allow: Vec::new(),
+            ask: Vec::new(),
+            deny: Vec::new(),
+            additional_directories: Vec::new(),
+            default_mode: None,
+            bypass_disabled: None,
+            managed_rules_only: None,
+            sandbox: SandboxKeys::default(),
+            failure: None,
+        }
+    }
+}
+
+/// How bad a diagnostic is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The entry has no effect, or another than its author may think; nothing is weakened.
+    Warning,
+    /// The layer refuses until it is mended.
+    Error,
+}
+
+/// Something that a person wrote wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Where.
+    pub origin: Origin,
+    /// Column, counted from 1 in characters; 0 where it is not known.
+    pub column: u32,
+    /// What is wrong: lower case, no full stop, user input in backticks.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}

@@ -1,0 +1,74 @@
+//! Absolute paths, by their text alone.
+
+use std::fmt;
+
+/// An absolute path without `.`, `..`, empty segments or a trailing slash, by its text alone:
+/// `..` takes the segment before it away without looking at the file system.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AbsPath(String);
+
+impl AbsPath {
+    /// Returns `/`.
+    pub fn root() -> Self {
+        Self("/".to_owned())
+    }
+
+    /// Reads an absolute path; `None` when it does not begin with `/` or holds a NUL.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.starts_with('/') && !text.contains('\0') { Some(Self::root().join(text)) } else { None }
+    }
+
+    /// Returns `text` taken from this directory: absolute text stands for itself.
+    pub fn join(&self, text: &str) -> Self {
+        let mut segments: Vec<&str> = if text.starts_with('/') { Vec::new() } else { self.segments().collect() };
+        for segment in text.split('/') {
+            match segment {
+                "" | "." => {}
+                ".." => {
+                    segments.pop();
+                }
+                name => segments.push(name),
+            }
+        }
+        Self(format!("/{}", segments.join("/")))
+    }
+
+    /// Returns the text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the segments from the root down.
+    pub fn segments(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.0.split('/').filter(|segment| !segment.is_empty())
+    }
+
+    /// Returns the last segment; `None` for the root.
+    pub fn name(&self) -> Option<&str> {
+        self.segments().next_back()
+    }
+
+    /// Returns the directory that holds it; `None` for the root.
+    pub fn parent(&self) -> Option<Self> {
+        self.name()?;
+        Some(self.join(".."))
+    }
+
+    /// Returns what remains of this path below `directory`: empty when they are the same, `None`
+    /// when it does not lie there. Segments are compared whole.
+    pub fn below(&self, directory: &Self) -> Option<&str> {
+        let rest = if directory.0 == "/" { Some(self.0.as_str()) } else { self.0.strip_prefix(directory.0.as_str()) }?;
+        if rest.is_empty() { Some("") } else { rest.strip_prefix('/') }
+    }
+
+    /// Returns true when it is `directory` or lies in it.
+    pub fn is_within(&self, directory: &Self) -> bool {
+        self.below(directory).is_some()
+    }
+}
+
+impl fmt::Display for AbsPath {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
