@@ -1,1 +1,24 @@
+//! Decide and record: every call goes through [`Guard::admit`], and nothing happens before its record
+//! is in the journal.
+//!
+//! Three verbs are the door: [`Guard::admit`] decides a call, [`Guard::answer`] takes a person's
+//! answer to a question, [`Guard::settle`] writes down what came of it. [`consider`] shows what would
+//! be decided and hands out nothing.
+//!
+//! The spine is synchronous: it waits for nobody and starts no runtime. It is also the only place
+//! that looks at the file system to see where a path leads (`facts`).
+//!
+//! Read first: [`admit`](Guard::admit), then `facts`.
 
+mod admit;
+mod answer;
+mod facts;
+mod limits;
+mod place;
+mod settle;
+
+pub use admit::{Guard, Outcome, Request, Stamp, consider};
+pub use answer::Answered;
+pub use facts::{Unresolved, canonical, git_root};
+pub use place::Place;
+pub use settle::Settled;

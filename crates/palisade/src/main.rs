@@ -1,1 +1,41 @@
-fn main() {}
+//! Palisade: a security runtime that goes around a coding agent.
+//!
+//! This crate is wiring: it reads arguments, fills in what the others need, prints, and ends with one
+//! of the documented exit codes. One file a command. Nothing is decided here.
+
+mod audit_command;
+mod check;
+mod cli;
+mod exit;
+mod explain;
+mod generate;
+mod hook;
+mod permissions;
+mod run;
+mod say;
+mod setup;
+mod trust;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    // The boundary starts this program again; nothing may come before its role.
+    if std::env::args_os().nth(1).is_some_and(|role| role == sandbox::ROLE) {
+        sandbox::boundary_main();
+    }
+    match Cli::parse().command {
+        Command::Run(options) => run::run(&options),
+        Command::Check(options) => exit::of(check::check(&options)),
+        Command::Explain(options) => exit::of(explain::explain(&options)),
+        Command::Permissions(options) => exit::of(permissions::permissions(&options)),
+        Command::Hook(options) => hook::hook(options.agent),
+        Command::Trust(options) => exit::of(trust::trust(&options)),
+        Command::Audit(options) => exit::of(audit_command::audit(&options)),
+        Command::Completions(options) => exit::of(generate::completions(options.shell)),
+        Command::Man(options) => exit::of(generate::man(&options)),
+    }
+}

@@ -1,5 +1,7 @@
 //! What is asked: one tool call, already parsed.
 
+use sha2::{Digest, Sha256};
+
 use crate::path::AbsPath;
 
 /// One tool call.
@@ -93,5 +95,33 @@ impl Command {
     pub fn from_argv(argv: &[String], runner: Runner) -> Self {
         let (text, script) = shell::from_argv(argv);
         Self { text, script, runner }
+    }
+}
+
+impl Action {
+    /// Returns what the call is about, as text: the command, the path, the URL.
+    pub fn subject(&self) -> String {
+        match &self.kind {
+            Kind::Command(command) => command.text.clone(),
+            Kind::ForeignCommand(text) => text.clone(),
+            Kind::Read(target) | Kind::Edit(target) => target.path.clone(),
+            Kind::Fetch { url } => url.clone(),
+            Kind::Agent { agent_type } => agent_type.clone(),
+            Kind::Skill { skill } => skill.clone(),
+            Kind::Mcp { .. } | Kind::Other | Kind::Malformed(_) => {
+                self.params.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+            }
+        }
+    }
+
+    /// Returns a digest that names the call: equal calls in one directory have equal digests.
+    pub fn digest(&self) -> String {
+        let subject = self.subject();
+        let mut hash = Sha256::new();
+        for piece in [self.tool.as_str(), self.cwd.as_str(), subject.as_str()] {
+            hash.update(piece.len().to_le_bytes());
+            hash.update(piece);
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }

@@ -1,33 +1,122 @@
-//! The only verdict (to come).
+//! The only verdict.
+//!
+//! Each part of a call is judged on its own and the strictest verdict counts. For a part the order is:
+//!
+//! 1. a layer that cannot be read, or something that nobody may approve: deny
+//! 2. a deny rule: deny
+//! 3. an ask rule: ask
+//! 4. what no mode and no rule approves (critical removals, suspicious forms, what cannot be
+//!    known while rules forbid something): ask
+//! 5. the mode and the built-in read-only set
+//! 6. protected paths: ask
+//! 7. an allow rule: allow
+//! 8. otherwise: ask
+//!
+//! At the end `dontAsk` turns a question into a refusal, and so does the absence of a person.
+
+mod judge;
+mod rules;
+mod scope;
+
+use crate::action::{Action, Kind, Runner};
 use crate::controls::{Controls, Network};
-use crate::proof::{PartProof, Verdict};
-use crate::{Action, Decision, Effects, Facts, Mode, Permit, Policy, Proof};
-/// Decides.
-pub fn decide(_policy: &Policy, action: &Action, _effects: &Effects, facts: &Facts) -> Decision {
-    let part = PartProof {
-        text: action.tool.clone(),
-        span: None,
-        understood: Vec::new(),
-        verdict: Verdict::Allow,
-        reason: String::new(),
-        rule: None,
+use crate::effects::Effects;
+use crate::facts::{Facts, Person};
+use crate::layer::Scope;
+use crate::mode::Mode;
+use crate::permit::{Approval, Decision, Pending, Permit, Refusal};
+use crate::proof::{PartProof, Proof, Verdict};
+use crate::rule::Policy;
+
+/// Decides an action: the strictest verdict over its parts.
+pub fn decide(policy: &Policy, action: &Action, effects: &Effects, facts: &Facts) -> Decision {
+    let mode = policy.mode_for(facts.mode);
+    let judge = judge::Judge { policy, action, facts, mode };
+    let parts: Vec<judge::Judged> = effects.parts.iter().map(|part| judge.part(part)).collect();
+    let whole = judge.whole(effects, &parts);
+    // Of equals the first is told: what a reader meets first.
+    let strictest = whole.iter().chain(&parts).rev().max_by_key(|judged| judged.rank());
+    let mut proof = match strictest {
+        Some(judged) => judge.proof(judged, &parts),
+        None => judge.nothing(),
     };
-    let proof = Proof {
-        verdict: Verdict::Allow,
-        reason: "stub".into(),
-        rule: None,
-        hint: None,
-        parts: vec![part],
-        shadowed: Vec::new(),
-        mode: Mode::Default,
+    if proof.verdict == Verdict::Ask && (mode == Mode::DontAsk || facts.person == Person::Absent) {
+        refuse_question(&mut proof, mode);
+    }
+    let controls = controls(action, facts);
+    match (proof.verdict, controls) {
+        (Verdict::Deny, _) => Decision::Deny(Refusal::new(proof)),
+        (Verdict::Allow | Verdict::Ask, Err(why)) => {
+            proof.verdict = Verdict::Deny;
+            proof.reason = why;
+            Decision::Deny(Refusal::new(proof))
+        }
+        (Verdict::Ask, Ok(controls)) => {
+            let needs = approval_needed(&proof);
+            Decision::Ask(Pending::new(proof, controls, needs))
+        }
+        (Verdict::Allow, Ok(controls)) => Decision::Allow(Permit::new(proof, controls)),
+    }
+}
+
+/// A question that nobody can be asked is a refusal.
+fn refuse_question(proof: &mut Proof, mode: Mode) {
+    proof.verdict = Verdict::Deny;
+    let why = if mode == Mode::DontAsk { "mode `dontAsk` refuses what would ask" } else { "nobody can be asked" };
+    proof.reason = format!("{}; {why}", proof.reason);
+}
+
+/// A managed ask rule wants an answer to the very question; any other is answered by typing the command.
+fn approval_needed(proof: &Proof) -> Approval {
+    let managed = proof.parts.iter().filter(|part| part.verdict == Verdict::Ask).filter_map(|part| part.rule.as_ref());
+    if managed.chain(&proof.rule).any(|rule| rule.origin.scope == Scope::Managed) {
+        Approval::Prompted
+    } else {
+        Approval::Typed
+    }
+}
+
+/// What the boundary must hold, for a command that is to run inside one.
+fn controls(action: &Action, facts: &Facts) -> Result<Option<Controls>, String> {
+    let runs_here = match &action.kind {
+        Kind::Command(command) => command.runner == Runner::Boundary,
+        Kind::ForeignCommand(_)
+        | Kind::Read(_)
+        | Kind::Edit(_)
+        | Kind::Fetch { .. }
+        | Kind::Agent { .. }
+        | Kind::Skill { .. }
+        | Kind::Mcp { .. }
+        | Kind::Other
+        | Kind::Malformed(_) => false,
     };
-    let controls = facts.boundary.as_ref().map(|boundary| Controls {
+    if !runs_here {
+        return Ok(None);
+    }
+    let Some(boundary) = &facts.boundary else {
+        return Err("what the boundary must hold is not known".to_owned());
+    };
+    if let Some(why) = &boundary.incomplete {
+        return Err(why.clone());
+    }
+    Ok(Some(Controls {
         cwd: action.cwd.clone(),
         home: facts.home.clone(),
         writable: boundary.writable.clone(),
         unreadable: boundary.unreadable.clone(),
         unwritable: boundary.unwritable.clone(),
         network: Network::None,
-    });
-    Decision::Allow(Permit::new(proof, controls))
+    }))
+}
+
+/// Returns a part's line in the proof.
+fn part_proof(judged: &judge::Judged) -> PartProof {
+    PartProof {
+        text: judged.text.clone(),
+        span: judged.span,
+        understood: judged.understood.clone(),
+        verdict: judged.verdict,
+        reason: judged.reason.clone(),
+        rule: judged.rule.clone(),
+    }
 }

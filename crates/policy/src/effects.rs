@@ -1,10 +1,69 @@
-//! What a call would do (to come).
-/// To come.
-#[derive(Debug)]
-pub struct Effects {}
+//! What a call would do: its parts, and what each reads, writes, deletes, runs and reaches.
+//!
+//! A command is walked as the shell would run it, with the directory and the variables that are
+//! certain at each point. What is not certain is marked, and a mark can only make a verdict stricter.
+
+mod part;
+mod programs;
+mod readers;
+mod shellwords;
+mod walk;
+mod wrappers;
+
+use crate::action::{Action, Kind};
+use crate::limits;
+use crate::path::AbsPath;
+pub use part::{Access, By, Part, Program, Target, Touch};
+
+/// What a call would do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Effects {
+    /// The parts of the call; each is decided on its own and the strictest verdict counts.
+    pub parts: Vec<Part>,
+    /// Why the text is not known to be understood as a whole.
+    pub opaque: Option<String>,
+}
+
 impl Effects {
-    /// Reads what the action would do.
-    pub fn of(_action: &crate::Action, _home: &crate::AbsPath) -> Self {
-        Self {}
+    /// Reads what an action would do.
+    pub fn of(action: &Action, home: &AbsPath) -> Self {
+        match &action.kind {
+            Kind::Command(command) => {
+                let mut effects = walk::script(&command.text, &command.script, &action.cwd, home);
+                if command.text.chars().count() > limits::COMMAND_CHARACTERS_MAX {
+                    effects.mark(format!("the command is longer than {} characters", limits::COMMAND_CHARACTERS_MAX));
+                }
+                effects
+            }
+            Kind::Read(target) => Self::tool(Part::file(Access::Read, target, &action.cwd, home)),
+            Kind::Edit(target) => Self::tool(Part::file(Access::Write, target, &action.cwd, home)),
+            Kind::ForeignCommand(text) => {
+                let mut part = Part::named(text);
+                part.readings.push(text.split_whitespace().collect::<Vec<_>>().join(" "));
+                Self { parts: vec![part], opaque: Some("its shell language is not analysed".to_owned()) }
+            }
+            Kind::Fetch { url } => {
+                let mut part = Part::named(url);
+                part.reaches.push(url.clone());
+                Self::tool(part)
+            }
+            Kind::Agent { agent_type } => Self::tool(Part::named(agent_type)),
+            Kind::Skill { skill } => Self::tool(Part::named(skill)),
+            Kind::Mcp { .. } | Kind::Other => Self::tool(Part::named(&action.tool)),
+            Kind::Malformed(why) => Self { parts: vec![Part::named(&action.tool)], opaque: Some(why.clone()) },
+        }
+    }
+
+    fn tool(part: Part) -> Self {
+        Self { parts: vec![part], opaque: None }
+    }
+
+    fn mark(&mut self, why: String) {
+        self.opaque.get_or_insert(why);
+    }
+
+    /// Returns every path that the call names, for `guard` to resolve.
+    pub fn paths(&self) -> impl Iterator<Item = &AbsPath> {
+        self.parts.iter().flat_map(|part| part.touches.iter()).flat_map(|touch| touch.target.paths())
     }
 }

@@ -18,6 +18,8 @@ pub struct Facts {
     pub resolved: BTreeMap<AbsPath, Resolved>,
     /// Whether a person can answer a question.
     pub person: Person,
+    /// The mode that the session is in, if it says so; otherwise the settings decide.
+    pub mode: Option<crate::mode::Mode>,
     /// What the boundary needs, when the command is to run inside one.
     pub boundary: Option<BoundaryFacts>,
 }

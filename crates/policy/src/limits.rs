@@ -1,1 +1,10 @@
-//! (to come)
+//! Every bound of this crate. Reaching one only makes a verdict stricter.
+
+/// Characters of a command beyond which no verdict is quicker than a question (documented by Claude Code).
+pub(crate) const COMMAND_CHARACTERS_MAX: usize = 10_000;
+/// Depth of commands within commands (`sh -c`, wrappers).
+pub(crate) const NESTED_COMMANDS_MAX: usize = 8;
+/// Parts that one command may have.
+pub(crate) const PARTS_MAX: usize = 1_000;
+/// Characters of a part's text that a reason quotes.
+pub(crate) const QUOTED_CHARACTERS_MAX: usize = 120;

@@ -1,6 +1,12 @@
-//! Absolute paths, by their text alone.
+//! Absolute paths by their text alone, and the patterns that match them.
+
+mod glob;
+mod pattern;
 
 use std::fmt;
+
+pub use glob::Glob;
+pub use pattern::{PathPattern, PatternError};
 
 /// An absolute path without `.`, `..`, empty segments or a trailing slash, by its text alone:
 /// `..` takes the segment before it away without looking at the file system.
@@ -65,6 +71,21 @@ impl AbsPath {
     pub fn is_within(&self, directory: &Self) -> bool {
         self.below(directory).is_some()
     }
+}
+
+/// Returns true when `..` follows a name in a path's text: if the name is a symbolic link, the text
+/// alone does not say where the path leads.
+pub fn climbs_out_of_a_name(text: &str) -> bool {
+    let mut named = false;
+    for segment in text.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." if named => return true,
+            ".." => {}
+            _ => named = true,
+        }
+    }
+    false
 }
 
 impl fmt::Display for AbsPath {

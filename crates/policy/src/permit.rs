@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use crate::controls::Controls;
-use crate::proof::Proof;
+use crate::proof::{Proof, Verdict};
 
 /// The kind of permit that lets an agent's tool call go ahead.
 #[derive(Debug)]
@@ -19,14 +19,14 @@ pub enum Exec {}
 #[derive(Debug)]
 #[must_use = "a permit that nobody uses permits nothing"]
 pub struct Permit<Kind> {
-    proof: Proof,
-    controls: Option<Controls>,
+    proof: Box<Proof>,
+    controls: Option<Box<Controls>>,
     kind: PhantomData<Kind>,
 }
 
 impl Permit<Tool> {
     pub(crate) fn new(proof: Proof, controls: Option<Controls>) -> Self {
-        Self { proof, controls, kind: PhantomData }
+        Self { proof: Box::new(proof), controls: controls.map(Box::new), kind: PhantomData }
     }
 
     /// Returns the permit to start the command, or itself when the call is no command to be run
@@ -44,6 +44,11 @@ impl<Kind> Permit<Kind> {
     /// Returns why it was given.
     pub fn proof(&self) -> &Proof {
         &self.proof
+    }
+
+    /// Takes the permit back: what it allowed may not happen after all.
+    pub fn revoke(self, why: &str) -> Refusal {
+        Refusal::because(self.proof, why)
     }
 }
 
@@ -73,14 +78,14 @@ pub enum Approval {
 #[derive(Debug)]
 #[must_use = "a question that nobody answers is a refusal"]
 pub struct Pending {
-    proof: Proof,
-    controls: Option<Controls>,
+    proof: Box<Proof>,
+    controls: Option<Box<Controls>>,
     needs: Approval,
 }
 
 impl Pending {
     pub(crate) fn new(proof: Proof, controls: Option<Controls>, needs: Approval) -> Self {
-        Self { proof, controls, needs }
+        Self { proof: Box::new(proof), controls: controls.map(Box::new), needs }
     }
 
     /// Returns why it must be asked.
@@ -95,12 +100,16 @@ impl Pending {
 
     /// Turns the question into a permit, or back into itself when the approval is too weak.
     pub fn approve(self, approval: Approval) -> Result<Permit<Tool>, Self> {
-        if approval >= self.needs { Ok(Permit::new(self.proof, self.controls)) } else { Err(self) }
+        if approval >= self.needs {
+            Ok(Permit { proof: self.proof, controls: self.controls, kind: PhantomData })
+        } else {
+            Err(self)
+        }
     }
 
     /// Turns the question into a refusal.
-    pub fn refuse(self) -> Refusal {
-        Refusal { proof: self.proof }
+    pub fn refuse(self, why: &str) -> Refusal {
+        Refusal::because(self.proof, why)
     }
 }
 
@@ -108,12 +117,23 @@ impl Pending {
 #[derive(Debug)]
 #[must_use = "a refusal must reach whoever asked"]
 pub struct Refusal {
-    proof: Proof,
+    proof: Box<Proof>,
 }
 
 impl Refusal {
     pub(crate) fn new(proof: Proof) -> Self {
+        Self { proof: Box::new(proof) }
+    }
+
+    fn because(mut proof: Box<Proof>, why: &str) -> Self {
+        proof.verdict = Verdict::Deny;
+        proof.reason = format!("{}; {why}", proof.reason);
         Self { proof }
+    }
+
+    /// Returns the refusal with a further reason.
+    pub fn and(self, why: &str) -> Self {
+        Self::because(self.proof, why)
     }
 
     /// Returns why.

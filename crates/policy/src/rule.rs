@@ -1,6 +1,16 @@
-//! Rules and the compiled policy.
+//! Rules: their text, what they match, and the policy they are compiled into.
 
-use crate::layer::Origin;
+mod compile;
+mod matcher;
+mod parse;
+
+use crate::layer::{Diagnostic, Origin, Sourced};
+use crate::mode::Mode;
+use crate::path::PathPattern;
+use crate::proof::RuleRef;
+
+pub(crate) use matcher::{FileAccess, Matcher};
+pub use parse::TOOLS;
 
 /// The lists, in the order in which they are asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,22 +35,104 @@ impl List {
 }
 
 /// One rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Rule {
-    /// Its list.
-    pub list: List,
-    /// The rule as written.
-    pub text: String,
+    pub(crate) matcher: Matcher,
+    pub(crate) reference: RuleRef,
+}
+
+impl Rule {
+    /// Returns its text, list and place.
+    pub fn reference(&self) -> &RuleRef {
+        &self.reference
+    }
+}
+
+/// The compiled policy: every rule in force, in order of precedence.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) inactive: Vec<(RuleRef, String)>,
+    pub(crate) failures: Vec<Diagnostic>,
+    pub(crate) mode: Option<Sourced<Mode>>,
+    pub(crate) bypass_disabled: Option<Origin>,
+    pub(crate) additional_directories: Vec<Sourced<String>>,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) digest: String,
+}
+
+/// What the settings say about the boundary.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sandbox {
+    /// `sandbox.enabled`, the highest layer that may say it.
+    pub enabled: Option<Sourced<bool>>,
+    /// Paths that must not be readable.
+    pub deny_read: Vec<HeldPath>,
+    /// Paths that must not be writable.
+    pub deny_write: Vec<HeldPath>,
+    /// Directories that may be written beside the project, absolute.
+    pub allow_write: Vec<Sourced<crate::path::AbsPath>>,
+}
+
+/// A path or pattern that the boundary must hold, and where that is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldPath {
+    /// What it covers.
+    pub pattern: PathPattern,
+    /// The rule or entry as written.
+    pub why: String,
     /// Where it is written.
     pub origin: Origin,
 }
 
-/// The compiled policy.
-#[derive(Debug, Clone)]
-pub struct Policy {}
 impl Policy {
-    /// Compiles layers, given in any order.
-    pub fn compile(_layers: &[crate::Layer]) -> (Self, Vec<crate::Diagnostic>) {
-        (Self {}, Vec::new())
+    /// Returns every rule in force: deny, then ask, then allow, each from the highest layer down.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// Returns the rules that are written and do not count, with the reason.
+    pub fn inactive(&self) -> &[(RuleRef, String)] {
+        &self.inactive
+    }
+
+    /// Returns why every call is refused, if a layer cannot be read.
+    pub fn failures(&self) -> &[Diagnostic] {
+        &self.failures
+    }
+
+    /// Returns the default mode and where it is set.
+    pub fn default_mode(&self) -> Option<&Sourced<Mode>> {
+        self.mode.as_ref()
+    }
+
+    /// Returns the extra working directories, as written.
+    pub fn additional_directories(&self) -> &[Sourced<String>] {
+        &self.additional_directories
+    }
+
+    /// Returns what the settings say about the boundary.
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
+    /// Returns a digest of every rule and setting in force: equal digests decide equally.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// Returns the mode a call is decided under: the session's own if it names one, else the default
+    /// mode of the settings. Where bypassing is switched off it is read as the default mode.
+    pub fn mode_for(&self, requested: Option<Mode>) -> Mode {
+        let mode = requested.or(self.mode.as_ref().map(|mode| mode.value)).unwrap_or(Mode::Default);
+        match mode {
+            Mode::BypassPermissions if self.bypass_disabled.is_some() => Mode::Default,
+            Mode::Default | Mode::AcceptEdits | Mode::Plan | Mode::DontAsk | Mode::BypassPermissions => mode,
+        }
+    }
+
+    /// Returns the Read or Edit rules of the deny list that name paths.
+    pub(crate) fn has_tightening_rules(&self) -> bool {
+        self.rules.iter().any(|rule| rule.reference.list != List::Allow)
     }
 }

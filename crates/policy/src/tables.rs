@@ -1,1 +1,5 @@
-//! Built-in data.
+//! Built-in data: no code but look-ups. Each row says why it is there.
+
+pub mod credentials;
+pub(crate) mod programs;
+pub mod protected;

@@ -1,1 +1,55 @@
+//! `Controls` to a plan, and a plan with a permit to a confined process.
+//!
+//! [`plan`] is pure. [`run`] starts a command against a [`policy::Permit`] inside a boundary that this
+//! crate builds itself from Linux namespaces, mounts, Landlock and seccomp, without root and without
+//! other programs. It returns when the command and everything it started is gone.
+//!
+//! Never: a boundary with a layer left out in silence, a mount by path, a command after a failed step.
+//!
+//! Four processes take part. The *launcher* calls [`run`]. It starts its own program again as the
+//! *boundary*, whose `main` calls [`boundary_main`] when its first argument is [`ROLE`]; that one makes
+//! the namespaces and the *init*, the first process inside, which builds the mounts and starts the
+//! *command*.
+//!
+//! Read first: [`plan`](mod@plan), then `linux/run.rs`, `linux/boundary.rs`, `linux/init.rs`, `linux/mount.rs`.
 
+pub mod environment;
+pub mod error;
+mod limits;
+#[cfg(target_os = "linux")]
+mod linux;
+pub mod plan;
+pub mod report;
+#[cfg(target_os = "linux")]
+mod sys;
+mod wire;
+
+pub use environment::{Environment, environment};
+pub use error::Error;
+pub use plan::{Invocation, Plan, Terminal, plan};
+pub use report::{Exit, Report};
+
+/// The first argument that makes a program the boundary process.
+pub const ROLE: &str = "palisade-boundary";
+
+/// Runs a command inside the boundary that its permit asks for, and waits until it is gone.
+///
+/// The standard streams are those of the caller. While it runs, signals to the caller go to the
+/// command; call it from the main thread of a process that has no other thread which could take them.
+pub fn run(permit: &policy::Permit<policy::Exec>, invocation: &Invocation) -> Result<Report, Error> {
+    let plan = plan(permit.controls(), invocation)?;
+    #[cfg(target_os = "linux")]
+    return linux::run(plan, invocation);
+    #[cfg(not(target_os = "linux"))]
+    return Err(Error::Platform);
+}
+
+/// Is the boundary process: builds the boundary, starts the command in it, and ends with it.
+///
+/// Call it before anything else when the first argument is [`ROLE`]; the process must have one thread.
+pub fn boundary_main() -> ! {
+    #[cfg(target_os = "linux")]
+    linux::boundary_main();
+    #[cfg(not(target_os = "linux"))]
+    std::process::exit(70)
+}

@@ -1,0 +1,13 @@
+//! The journal at its door: what is appended, what happens to the files, and what is said about it.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    reason = "the tests change the journal behind its back, and start processes that append to it"
+)]
+
+mod durability;
+mod files;
+mod fixture;
+mod properties;
+mod reading;
+mod spec;

@@ -1,0 +1,10 @@
+//! Every bound of this crate.
+
+/// Symbolic links followed for one path, as the kernel has it.
+pub(crate) const LINKS_MAX: usize = 40;
+/// Paths of one call that are looked up; what is beyond counts as unknown.
+pub(crate) const PATHS_MAX: usize = 4_096;
+/// Entries of the file system that are looked at to build one boundary.
+pub(crate) const WALK_ENTRIES_MAX: usize = 1_000_000;
+/// Characters of a part's text that a record keeps.
+pub(crate) const PART_CHARACTERS_MAX: usize = 200;

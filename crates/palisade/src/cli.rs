@@ -1,0 +1,262 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use policy::Mode;
+
+/// A security runtime that goes around a coding agent.
+///
+/// Palisade decides tool calls by the settings files you already have, runs commands inside a boundary
+/// that the operating system holds, and records every decision before it takes effect.
+#[derive(Debug, Parser)]
+#[command(
+    name = "palisade",
+    version,
+    propagate_version = true,
+    after_help = "Exit codes: 0 yes, 1 a finding, 2 usage, 3 denied, 4 asks, 5 settings to be mended, 6 the world failed.\n`run` passes its command's code; 125 nothing ran, 126 not started, 127 not found."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a command inside the boundary.
+    Run(RunOptions),
+    /// Decide tool calls from standard input, one JSON line each. Records nothing.
+    Check(CheckOptions),
+    /// Explain how a call would be decided, and why. Records nothing.
+    Explain(ExplainOptions),
+    /// Show every rule in force with its file and line.
+    Permissions(PermissionsOptions),
+    /// Answer an agent's hook on standard input.
+    Hook(HookOptions),
+    /// Show, grant or withdraw trust in a folder.
+    Trust(TrustOptions),
+    /// Read and verify the journal.
+    Audit(AuditOptions),
+    /// Print a completion script for a shell.
+    #[command(hide = true)]
+    Completions(CompletionsOptions),
+    /// Write the manual pages into a directory.
+    #[command(hide = true)]
+    Man(ManOptions),
+}
+
+/// Where settings come from.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct SettingsOptions {
+    /// A settings file, or JSON text; may be repeated, later ones stand above earlier ones.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) settings: Vec<String>,
+    /// The permission mode to decide under.
+    #[arg(long, value_parser = mode, value_name = "MODE")]
+    pub(crate) mode: Option<Mode>,
+}
+
+/// What stands in for the real place, for questions only.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct PlaceOptions {
+    /// The directory the call is made in.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cwd: Option<String>,
+    /// The home directory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) home: Option<String>,
+    /// Read no settings but those given; the folder counts as trusted.
+    #[arg(long)]
+    pub(crate) only_given_settings: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  palisade run -- make test\n  palisade run --report report.json -- sh -c 'npm run build'"
+)]
+pub(crate) struct RunOptions {
+    #[command(flatten)]
+    pub(crate) settings: SettingsOptions,
+    /// Write what was in force and what was refused to a file, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// Write a JSON line to this descriptor when the command starts, ends, or is refused.
+    #[arg(long, value_name = "N")]
+    pub(crate) status_fd: Option<u32>,
+    /// Say nothing unless something was refused.
+    #[arg(long)]
+    pub(crate) quiet: bool,
+    /// Run under the permit that a hook recorded: its number and the beginning of its hash.
+    #[arg(long, value_name = "SEQ:HASH", hide = true)]
+    pub(crate) permit: Option<String>,
+    /// The session's start directory, when it is not the current one.
+    #[arg(long, value_name = "DIR", hide = true, requires = "permit")]
+    pub(crate) project: Option<String>,
+    /// The command and its arguments.
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) argv: Vec<std::ffi::OsString>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  echo '{\"tool_name\":\"Bash\",\"tool_input\":{\"command\":\"rm -rf /\"}}' | palisade check\n\nThe form of the lines: docs/reference/check.schema.json"
+)]
+pub(crate) struct CheckOptions {
+    #[command(flatten)]
+    pub(crate) settings: SettingsOptions,
+    #[command(flatten)]
+    pub(crate) place: PlaceOptions,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  palisade explain 'cd src && rm -rf build'\n  palisade explain --tool Read ~/.ssh/id_ed25519\n  palisade explain --tool WebFetch https://example.com/"
+)]
+pub(crate) struct ExplainOptions {
+    #[command(flatten)]
+    pub(crate) settings: SettingsOptions,
+    #[command(flatten)]
+    pub(crate) place: PlaceOptions,
+    /// The tool; the subject is then its path, URL or name.
+    #[arg(long, value_name = "TOOL", default_value = "Bash")]
+    pub(crate) tool: String,
+    /// Answer as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The command, path, URL or name.
+    #[arg(value_name = "SUBJECT")]
+    pub(crate) subject: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PermissionsOptions {
+    #[command(flatten)]
+    pub(crate) settings: SettingsOptions,
+    /// Answer as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Register it for PreToolUse and PostToolUse with `\"onFailure\": \"block\"`: see docs/guides/claude-code.md"
+)]
+pub(crate) struct HookOptions {
+    /// The agent whose hook this is.
+    pub(crate) agent: Agent,
+}
+
+/// The agents whose hooks are spoken.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Agent {
+    /// Claude Code.
+    Claude,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrustOptions {
+    #[command(subcommand)]
+    pub(crate) action: Option<TrustAction>,
+    /// Answer as JSON.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TrustAction {
+    /// Show whether a folder is trusted, and by whose word.
+    Show(FolderOptions),
+    /// Let a folder's own settings widen what is allowed. Needs a person at a terminal.
+    Grant(FolderOptions),
+    /// Take that back.
+    Withdraw(FolderOptions),
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct FolderOptions {
+    /// The folder; the current one by default.
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditOptions {
+    #[command(subcommand)]
+    pub(crate) action: AuditAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditAction {
+    /// Show the journal, newest last.
+    Log(LogOptions),
+    /// Say whether any record was changed, lost, moved or cut off.
+    Verify(VerifyOptions),
+    /// Print a checkpoint to keep where nobody who can write the journal can write.
+    Checkpoint,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogOptions {
+    /// Show at most so many records, the newest.
+    #[arg(short = 'n', long, value_name = "N")]
+    pub(crate) last: Option<usize>,
+    /// Show only decisions with this verdict.
+    #[arg(long, value_enum)]
+    pub(crate) verdict: Option<VerdictName>,
+    /// Show only records of this kind, such as `decision`.
+    #[arg(long)]
+    pub(crate) kind: Option<String>,
+    /// Show only records of this session.
+    #[arg(long)]
+    pub(crate) session: Option<String>,
+    /// Print the records as they stand, one JSON line each.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyOptions {
+    /// A checkpoint that was kept elsewhere.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Option<PathBuf>,
+    /// Answer as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A verdict's name.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum VerdictName {
+    Allow,
+    Ask,
+    Deny,
+}
+
+impl From<VerdictName> for policy::Verdict {
+    fn from(name: VerdictName) -> Self {
+        match name {
+            VerdictName::Allow => Self::Allow,
+            VerdictName::Ask => Self::Ask,
+            VerdictName::Deny => Self::Deny,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsOptions {
+    /// The shell.
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManOptions {
+    /// The directory.
+    pub(crate) directory: PathBuf,
+}
+
+fn mode(text: &str) -> Result<Mode, String> {
+    Mode::parse(text).map(|(mode, _)| mode).ok_or_else(|| {
+        let known: Vec<&str> = Mode::ALL.iter().map(|mode| mode.name()).collect();
+        format!("no such mode; the modes are {}", known.join(", "))
+    })
+}

@@ -1,0 +1,60 @@
+//! The exit codes, one table for all commands. `run` passes its command's code and `hook` speaks its
+//! protocol; everything else ends in one of these.
+
+use std::process::ExitCode;
+
+/// How a command of Palisade ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Yes: allowed, sound, done.
+    Yes = 0,
+    /// There is a finding: the journal was changed, the settings have entries that do not count.
+    Finding = 1,
+    /// The command line is wrong. Clap ends with the same code.
+    Usage = 2,
+    /// Denied.
+    Denied = 3,
+    /// It asks: a person must answer.
+    Asks = 4,
+    /// The settings cannot be relied on until they are mended.
+    Settings = 5,
+    /// The world failed: a file, the journal, the terminal.
+    World = 6,
+}
+
+/// Ends with the code of a command, or tells why it failed.
+pub(crate) fn of(result: anyhow::Result<Exit>) -> ExitCode {
+    match result {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            crate::say::error(&format!("{error:#}"));
+            Exit::World.into()
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+impl From<policy::Verdict> for Exit {
+    fn from(verdict: policy::Verdict) -> Self {
+        match verdict {
+            policy::Verdict::Allow => Self::Yes,
+            policy::Verdict::Ask => Self::Asks,
+            policy::Verdict::Deny => Self::Denied,
+        }
+    }
+}
+
+/// Exit codes of `run` for what is not its command's own end; the same as of `env` and `timeout`.
+pub(crate) mod run {
+    /// Palisade refused the command, or the boundary could not be built: nothing ran.
+    pub(crate) const NOT_RUN: u8 = 125;
+    /// The program is there and cannot be started.
+    pub(crate) const NOT_STARTED: u8 = 126;
+    /// There is no such program.
+    pub(crate) const NOT_FOUND: u8 = 127;
+}

@@ -1,0 +1,195 @@
+//! `palisade hook`: an agent's hook. It always ends in an encoded verdict.
+//!
+//! The work is done by a thread of its own, so that a deadline and a panic both end in a refusal.
+
+use std::convert::Infallible;
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use audit::{End, Journal};
+use guard::{Guard, Outcome, Request, Settled, Stamp};
+use hooks::claude::{self, Answer, Call, Done, Event, Reply};
+use policy::action::Kind;
+use policy::facts::Person;
+use policy::{AbsPath, Proof, Verdict};
+use settings::{Environment, env};
+
+use crate::cli::Agent;
+use crate::setup::{Setup, journal_directory, now_ms, own_program};
+
+/// How long a decision may take. Claude Code waits ten minutes by default, and lets the call pass then.
+const DEADLINE: Duration = Duration::from_secs(20);
+/// Stack of the thread that decides: parsers are bounded in depth, and this is far more than they need.
+const STACK_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes of a command that can be handed back as one argument; the kernel's bound is 128 KiB.
+const COMMAND_BYTES_MAX: usize = 96 * 1024;
+/// Records that are looked through for the decision of a call that is over.
+const RECENT_RECORDS: usize = 4096;
+
+/// Answers a hook: reads standard input, writes standard output, and ends as the protocol says.
+pub(crate) fn hook(agent: Agent) -> ExitCode {
+    let (sender, receiver) = mpsc::channel();
+    let Agent::Claude = agent;
+    let worker = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
+        let Ok(reply) = answer();
+        // Nobody listens any more once the deadline has passed.
+        let _ = sender.send(reply);
+    });
+    let reply = match worker {
+        Err(error) => claude::refuse(&format!("refused: no thread to decide with: {error}")),
+        Ok(_) => match receiver.recv_timeout(DEADLINE) {
+            Ok(reply) => reply,
+            Err(RecvTimeoutError::Timeout) => {
+                claude::refuse(&format!("refused: no decision within {} seconds", DEADLINE.as_secs()))
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                claude::refuse("refused: the decision failed; this is a defect in Palisade")
+            }
+        },
+    };
+    let written = io::stdout().lock().write_all(&reply.stdout).and_then(|()| io::stdout().lock().flush());
+    let _ = io::stderr().lock().write_all(reply.stderr.as_bytes());
+    match written {
+        Ok(()) => ExitCode::from(reply.code),
+        Err(_) => ExitCode::from(claude::EXIT_REFUSED),
+    }
+}
+
+/// Reads the event and answers it. Every failure is an answer.
+fn answer() -> Result<Reply, Infallible> {
+    let mut bytes = Vec::new();
+    if let Err(error) = io::stdin().lock().take(claude::INPUT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes) {
+        return Ok(claude::refuse(&format!("refused: the hook input cannot be read: {error}")));
+    }
+    let event = match claude::decode(&bytes) {
+        Ok(event) => event,
+        Err(error) => return Ok(claude::refuse(&format!("refused: {:#}", anyhow::Error::from(error)))),
+    };
+    Ok(match event {
+        Event::Before(call) => before(call).unwrap_or_else(|error| claude::refuse(&format!("refused: {error:#}"))),
+        Event::After(done) => match after(&done) {
+            Ok(()) => claude::silent(),
+            // The call is over: there is nothing to refuse, only something to tell.
+            Err(error) => {
+                Reply { stderr: format!("palisade: the outcome is not recorded: {error:#}\n"), ..claude::silent() }
+            }
+        },
+        Event::Other(_) => claude::silent(),
+    })
+}
+
+/// Decides a call.
+fn before(mut call: Call) -> anyhow::Result<Reply> {
+    let environment = Environment::read()?;
+    // Relative paths mean what they mean where the directory truly is.
+    call.action.cwd = guard::canonical(&call.action.cwd)?;
+    let project = project(&environment, &call.action.cwd)?;
+    let setup = Setup::for_hook(environment, project)?;
+    let journal = Journal::open(&setup.journal_directory())?;
+    let guard = Guard { policy: &setup.policy, place: &setup.place, journal: &journal };
+    let outcome = guard.admit(&Request {
+        action: &call.action,
+        mode: call.mode,
+        person: Person::Present,
+        stamp: Stamp { time_ms: now_ms(), session: &call.session, source: "hook:claude" },
+        call_id: call.id.as_deref(),
+        under: None,
+    });
+    Ok(claude::encode(&reply(&setup, &call, &outcome)?))
+}
+
+/// Returns the session's start directory: what the client says, if the call lies in it.
+fn project(environment: &Environment, cwd: &AbsPath) -> anyhow::Result<AbsPath> {
+    match environment.path(env::Variable::ClaudeProjectDir) {
+        Some(directory) => Ok(guard::canonical(&directory)?),
+        None => Ok(cwd.clone()),
+    }
+}
+
+fn reply(setup: &Setup, call: &Call, outcome: &Outcome) -> anyhow::Result<Answer> {
+    let (proof, receipt) = match outcome {
+        Outcome::Permit(permit, receipt) => (permit.proof(), Some(receipt)),
+        Outcome::Pending(pending, receipt) => (pending.proof(), Some(receipt)),
+        Outcome::Refusal(refusal, _) => (refusal.proof(), None),
+    };
+    let mut answer = Answer { verdict: proof.verdict, reason: told(proof), input: None };
+    let confined = setup.policy.sandbox().enabled.as_ref().is_some_and(|enabled| enabled.value);
+    if let (Some(receipt), true, Kind::Command(command)) = (receipt, confined, &call.action.kind) {
+        if command.text.len() > COMMAND_BYTES_MAX {
+            answer.verdict = Verdict::Deny;
+            answer.reason =
+                format!("the command is longer than {COMMAND_BYTES_MAX} bytes and cannot be handed to the boundary");
+        } else {
+            let leaf = receipt.leaf.get(..PERMIT_HASH).unwrap_or(&receipt.leaf);
+            let program = shell::quote(own_program()?.as_str());
+            let text = shell::quote(&command.text);
+            let project = shell::quote(setup.place.project.as_str());
+            let confined =
+                format!("{program} run --quiet --permit {}:{leaf} --project {project} -- bash -c {text}", receipt.seq);
+            let mut input = call.input.clone();
+            input.insert("command".to_owned(), confined.into());
+            answer.input = Some(input);
+        }
+    }
+    Ok(answer)
+}
+
+/// Characters of a record's hash that name it beside its number.
+pub(crate) const PERMIT_HASH: usize = 16;
+
+/// Returns a decision's reason with the way forward.
+fn told(proof: &Proof) -> String {
+    let hint = match (proof.verdict, &proof.hint) {
+        (Verdict::Ask | Verdict::Deny, Some(hint)) => format!(". Way forward: {hint}"),
+        (Verdict::Allow, _) | (_, None) => String::new(),
+    };
+    format!("Palisade: {}{hint}", proof.reason)
+}
+
+/// Records what came of a call.
+fn after(done: &Done) -> anyhow::Result<()> {
+    let environment = Environment::read()?;
+    let directory = journal_directory(&environment);
+    let Some(of) = decision_of(&directory, done)? else { return Ok(()) };
+    let journal = Journal::open(&directory)?;
+    let policy = policy::Policy::default();
+    let place = guard::Place {
+        home: environment.home().clone(),
+        project: AbsPath::root(),
+        own_unwritable: Vec::new(),
+        own_unreadable: Vec::new(),
+    };
+    let guard = Guard { policy: &policy, place: &place, journal: &journal };
+    let summary = audit::redact(&done.response.chars().take(400).collect::<String>()).text;
+    let end = if done.failed { End::Failed(summary) } else { End::Succeeded(summary) };
+    let settled = Settled { end, enforced: Vec::new(), missing: Vec::new(), refused_count: 0, duration_ms: None };
+    let receipt =
+        guard.settle(of, settled, &Stamp { time_ms: now_ms(), session: &done.session, source: "hook:claude" })?;
+    let _ = receipt;
+    Ok(())
+}
+
+/// Returns the number of the decision about a call that is over.
+fn decision_of(directory: &std::path::Path, done: &Done) -> anyhow::Result<Option<u64>> {
+    let filter = audit::Filter { newest: Some(RECENT_RECORDS), ..audit::Filter::default() };
+    let mut found = None;
+    for entry in audit::read(directory, &filter)? {
+        if let audit::Entry::Record(logged) = entry? {
+            let is_same = logged.record.as_ref().is_some_and(|record| match &record.body {
+                audit::Body::Decision(decision) => done.id.is_some() && decision.tool_use_id == done.id,
+                audit::Body::Answer(_)
+                | audit::Body::Started(_)
+                | audit::Body::Outcome(_)
+                | audit::Body::Trust(_)
+                | audit::Body::Settings(_)
+                | audit::Body::Repair(_) => false,
+            });
+            if is_same {
+                found = Some(logged.seq);
+            }
+        }
+    }
+    Ok(found)
+}

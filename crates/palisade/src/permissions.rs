@@ -1,0 +1,111 @@
+//! `palisade permissions`: every rule in force, and every entry that is not.
+
+use policy::layer::{Diagnostic, Severity};
+use policy::proof::RuleRef;
+use serde_json::{Value, json};
+use settings::SourceState;
+
+use crate::cli::PermissionsOptions;
+use crate::exit::Exit;
+use crate::say::{self, Paint, shown};
+use crate::setup::Setup;
+
+/// Shows the policy in force.
+pub(crate) fn permissions(options: &PermissionsOptions) -> anyhow::Result<Exit> {
+    let setup = Setup::here(&options.settings)?;
+    if options.json {
+        say::data(&as_json(&setup, options).to_string());
+    } else {
+        print(&setup, options);
+    }
+    Ok(match setup.diagnostics.iter().map(|diagnostic| diagnostic.severity).max() {
+        Some(Severity::Error) => Exit::Settings,
+        Some(Severity::Warning) => Exit::Finding,
+        None => Exit::Yes,
+    })
+}
+
+fn print(setup: &Setup, options: &PermissionsOptions) {
+    let paint = Paint::stdout(setup.environment.is_colourless());
+    let policy = &setup.policy;
+    let mode = policy.mode_for(options.settings.mode);
+    let mode_place = match (options.settings.mode, policy.default_mode()) {
+        (Some(_), _) => "--mode".to_owned(),
+        (None, Some(mode)) => format!("{}:{}", mode.origin.file, mode.origin.line),
+        (None, None) => "built in".to_owned(),
+    };
+    say::data(&format!("{} {}  {}", paint.heading("mode"), mode.name(), paint.faint(&mode_place)));
+    let trust = if setup.loaded.trust.trusted { "trusted" } else { "not trusted: its allow rules do not count" };
+    say::data(&format!("{} {}  {trust}", paint.heading("folder"), setup.loaded.trust.key));
+    say::data("");
+    say::data(&paint.heading("rules, in the order in which they are asked"));
+    let width = policy.rules().iter().map(|rule| rule.reference().text.chars().count()).max().unwrap_or(0).min(60);
+    for rule in policy.rules() {
+        print_rule(rule.reference(), width, paint);
+    }
+    if policy.rules().is_empty() {
+        say::data("  none");
+    }
+    if !policy.inactive().is_empty() {
+        say::data("");
+        say::data(&paint.heading("written, and not in force"));
+        for (rule, why) in policy.inactive() {
+            print_rule(rule, width, paint);
+            say::data(&paint.faint(&format!("         {}", shown(why))));
+        }
+    }
+    say::data("");
+    say::data(&paint.heading("files, from the lowest to the highest"));
+    for source in &setup.loaded.sources {
+        let state = match source.state {
+            SourceState::Absent => "absent",
+            SourceState::Read(_) => "read",
+            SourceState::Unreadable => "unreadable: every call is refused",
+        };
+        say::data(&format!("  {:8} {}  {}", source.scope.name(), source.file, paint.faint(state)));
+    }
+    for diagnostic in &setup.diagnostics {
+        say::diagnostic(diagnostic);
+    }
+}
+
+fn print_rule(rule: &RuleRef, width: usize, paint: Paint) {
+    let text = shown(&rule.text);
+    let place = format!("{} {}:{}", rule.origin.scope.name(), rule.origin.file, rule.origin.line);
+    say::data(&format!("  {:5}  {text:width$}  {}", rule.list.name(), paint.faint(&place)));
+}
+
+fn rule_json(rule: &RuleRef) -> Value {
+    json!({
+        "text": rule.text,
+        "list": rule.list.name(),
+        "scope": rule.origin.scope.name(),
+        "file": rule.origin.file,
+        "line": rule.origin.line,
+    })
+}
+
+fn diagnostic_json(diagnostic: &Diagnostic) -> Value {
+    json!({
+        "severity": match diagnostic.severity { Severity::Warning => "warning", Severity::Error => "error" },
+        "file": diagnostic.origin.file,
+        "line": diagnostic.origin.line,
+        "column": diagnostic.column,
+        "message": diagnostic.message,
+        "hint": diagnostic.hint,
+    })
+}
+
+fn as_json(setup: &Setup, options: &PermissionsOptions) -> Value {
+    let policy = &setup.policy;
+    let inactive: Vec<Value> =
+        policy.inactive().iter().map(|(rule, why)| json!({"rule": rule_json(rule), "why": why})).collect();
+    json!({
+        "schema_version": 1,
+        "mode": policy.mode_for(options.settings.mode).name(),
+        "trusted": setup.loaded.trust.trusted,
+        "rules": policy.rules().iter().map(|rule| rule_json(rule.reference())).collect::<Vec<_>>(),
+        "inactive": inactive,
+        "diagnostics": setup.diagnostics.iter().map(diagnostic_json).collect::<Vec<_>>(),
+    })
+}

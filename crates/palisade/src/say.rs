@@ -1,0 +1,86 @@
+//! What is printed: data on standard output, talk on standard error.
+
+use std::io::{self, IsTerminal, Write};
+
+use policy::layer::{Diagnostic, Severity};
+
+/// Prints a line of data. A reader that went away ends nothing: there is nobody to tell.
+pub(crate) fn data(line: &str) {
+    let _ = writeln!(io::stdout().lock(), "{line}");
+}
+
+/// Prints a line of talk.
+pub(crate) fn talk(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Prints why something failed.
+pub(crate) fn error(line: &str) {
+    talk(&format!("palisade: {line}"));
+}
+
+/// Prints a diagnostic: file, line, what is wrong, what to do.
+pub(crate) fn diagnostic(diagnostic: &Diagnostic) {
+    let kind = match diagnostic.severity {
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+    };
+    let Diagnostic { origin, column, message, hint, .. } = diagnostic;
+    let place = match (origin.line, column) {
+        (0, _) => origin.file.clone(),
+        (line, 0) => format!("{}:{line}", origin.file),
+        (line, column) => format!("{}:{line}:{column}", origin.file),
+    };
+    talk(&format!("{place}: {kind}: {message}"));
+    if let Some(hint) = hint {
+        talk(&format!("    {hint}"));
+    }
+}
+
+/// Colours for standard output, or none of them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Paint {
+    on: bool,
+}
+
+impl Paint {
+    /// Returns colours when standard output is a terminal and nobody asked for none.
+    pub(crate) fn stdout(colourless: bool) -> Self {
+        Self { on: !colourless && io::stdout().is_terminal() }
+    }
+
+    fn with(self, code: &str, text: &str) -> String {
+        if self.on { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+
+    /// Returns a verdict in its colour.
+    pub(crate) fn verdict(self, verdict: policy::Verdict) -> String {
+        let code = match verdict {
+            policy::Verdict::Allow => "32",
+            policy::Verdict::Ask => "33",
+            policy::Verdict::Deny => "31",
+        };
+        self.with(code, verdict.name())
+    }
+
+    /// Returns a heading.
+    pub(crate) fn heading(self, text: &str) -> String {
+        self.with("1", text)
+    }
+
+    /// Returns text that matters less.
+    pub(crate) fn faint(self, text: &str) -> String {
+        self.with("2", text)
+    }
+}
+
+/// Returns text from outside as it may be shown: control and direction-changing characters are spelled out.
+pub(crate) fn shown(text: &str) -> String {
+    let invisible = |letter: char| {
+        letter.is_control()
+            || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    };
+    text.chars()
+        .map(|letter| if invisible(letter) { letter.escape_unicode().to_string() } else { letter.to_string() })
+        .collect()
+}

@@ -1,0 +1,115 @@
+//! What every command needs first: the environment, the place, the settings, the policy.
+
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, anyhow};
+use guard::Place;
+use policy::layer::Diagnostic;
+use policy::{AbsPath, Policy};
+use settings::{Discovery, Environment, Loaded, Places};
+
+use crate::cli::{PlaceOptions, SettingsOptions};
+
+/// Everything a command starts from.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    pub(crate) environment: Environment,
+    pub(crate) places: Places,
+    pub(crate) loaded: Loaded,
+    pub(crate) policy: Policy,
+    /// What is wrong in the settings: in their files, then in their rules.
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    pub(crate) place: Place,
+}
+
+impl Setup {
+    /// Reads everything for a call in the current directory.
+    pub(crate) fn here(options: &SettingsOptions) -> anyhow::Result<Self> {
+        Self::at(options, &PlaceOptions::default())
+    }
+
+    /// Reads everything for a call in a given place.
+    pub(crate) fn at(options: &SettingsOptions, place: &PlaceOptions) -> anyhow::Result<Self> {
+        let environment = Environment::read()?;
+        let cwd = match &place.cwd {
+            Some(given) => current_directory().unwrap_or_else(|_| AbsPath::root()).join(given),
+            None => current_directory()?,
+        };
+        // A place that is only asked about need not exist.
+        let project = if place.cwd.is_some() { guard::canonical(&cwd).unwrap_or(cwd) } else { guard::canonical(&cwd)? };
+        let git_root = guard::git_root(&project);
+        let mut places = Places::usual(&environment, project, git_root);
+        if let Some(home) = &place.home {
+            let home = AbsPath::root().join(home);
+            places.home = guard::canonical(&home).unwrap_or(home);
+            places.claude_config_dir = None;
+            places.xdg_config_home = None;
+        }
+        places.given.clone_from(&options.settings);
+        if place.only_given_settings {
+            places.discovery = Discovery::OnlyGiven;
+            places.managed_claude = None;
+            places.managed_palisade = None;
+        }
+        Self::load(environment, places)
+    }
+
+    /// Reads everything for a hook's call: the session's start directory is the project.
+    pub(crate) fn for_hook(environment: Environment, project: AbsPath) -> anyhow::Result<Self> {
+        let git_root = guard::git_root(&project);
+        let places = Places::usual(&environment, project, git_root);
+        Self::load(environment, places)
+    }
+
+    fn load(environment: Environment, places: Places) -> anyhow::Result<Self> {
+        let loaded = settings::load(&places);
+        let (policy, found) = Policy::compile(&loaded.layers, &places.home);
+        let diagnostics = loaded.diagnostics.iter().cloned().chain(found).collect();
+        let state = environment.state_home().join("palisade");
+        let place = Place {
+            home: places.home.clone(),
+            project: places.project.clone(),
+            own_unwritable: vec![own_program()?, places.palisade_dir()],
+            own_unreadable: vec![state],
+        };
+        Ok(Self { environment, places, loaded, policy, diagnostics, place })
+    }
+
+    /// Returns the journal's directory.
+    pub(crate) fn journal_directory(&self) -> PathBuf {
+        journal_directory(&self.environment)
+    }
+}
+
+/// Returns the journal's directory.
+pub(crate) fn journal_directory(environment: &Environment) -> PathBuf {
+    PathBuf::from(environment.state_home().join("palisade/journal").as_str())
+}
+
+/// Returns the running program's path.
+pub(crate) fn own_program() -> anyhow::Result<AbsPath> {
+    let path = std::env::current_exe().context("the path of the running program is not known")?;
+    let text = path.to_str().ok_or_else(|| anyhow!("the path of the running program is not UTF-8"))?;
+    AbsPath::parse(text).ok_or_else(|| anyhow!("the path of the running program is not absolute"))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the program reads the current directory once and passes it down")]
+pub(crate) fn current_directory() -> anyhow::Result<AbsPath> {
+    let path = std::env::current_dir().context("the current directory is not known")?;
+    let text =
+        path.to_str().ok_or_else(|| anyhow!("the path of the current directory is not UTF-8: {}", path.display()))?;
+    AbsPath::parse(text).ok_or_else(|| anyhow!("the current directory is not absolute"))
+}
+
+/// Returns milliseconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "the program reads the clock and passes it down")]
+pub(crate) fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Returns the present time.
+#[expect(clippy::disallowed_methods, reason = "the program reads the clock and passes it down")]
+pub(crate) fn now() -> SystemTime {
+    SystemTime::now()
+}

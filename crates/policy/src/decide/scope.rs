@@ -1,0 +1,102 @@
+//! Where a path lies: in the working directories, among protected names, too high to be removed.
+
+use crate::action::Action;
+use crate::effects::{Access, Target, Touch};
+use crate::facts::{Entry, Facts};
+use crate::path::AbsPath;
+use crate::tables::protected;
+
+/// Returns every name under which a path is known: as written, each link on the way, and where it leads.
+pub(super) fn names(path: &AbsPath, facts: &Facts) -> Vec<AbsPath> {
+    let mut names = vec![path.clone()];
+    if let Some(resolved) = facts.resolved.get(path) {
+        names.extend(resolved.hops.iter().cloned());
+        names.push(resolved.real.clone());
+    }
+    names.dedup();
+    names
+}
+
+/// Returns true when the touch means one of the device files that keep nothing.
+pub(super) fn is_device(touch: &Touch) -> bool {
+    const DEVICES: &[&str] = &["/dev/null", "/dev/stdin", "/dev/stdout", "/dev/stderr", "/dev/tty", "/dev/zero"];
+    match &touch.target {
+        Target::Paths(paths) => !paths.is_empty() && paths.iter().all(|path| DEVICES.contains(&path.as_str())),
+        Target::Pattern(..) | Target::Unknown(_) => false,
+    }
+}
+
+/// Returns true when everything that the touch could mean lies, links followed, in a working directory.
+pub(super) fn in_working_directories(touch: &Touch, facts: &Facts) -> bool {
+    let inside = |path: &AbsPath| facts.working_directories.iter().any(|directory| path.is_within(directory));
+    match &touch.target {
+        Target::Paths(paths) => {
+            !paths.is_empty()
+                && paths.iter().all(|path| {
+                    // The project may itself be reached through a link: where the path leads decides.
+                    facts.resolved.get(path).is_some_and(|resolved| inside(&resolved.real))
+                })
+        }
+        Target::Pattern(pattern, bases) => {
+            !pattern.contains("..")
+                && !bases.is_empty()
+                && bases.iter().all(|base| facts.resolved.get(base).is_some_and(|resolved| inside(&resolved.real)))
+        }
+        Target::Unknown(_) => false,
+    }
+}
+
+/// Returns the protected name that a write or removal touches, and what it would run.
+pub(super) fn protected_name(touch: &Touch, facts: &Facts) -> Option<&'static protected::Name> {
+    if touch.access == Access::Read {
+        return None;
+    }
+    let covers = |path: &AbsPath| {
+        let segments: Vec<&str> = path.segments().collect();
+        protected::row(&segments)
+    };
+    touch.target.paths().flat_map(|path| names(path, facts)).find_map(|name| covers(&name))
+}
+
+/// Returns why a removal is critical, if it is.
+pub(super) fn critical_removal(touch: &Touch, action: &Action, facts: &Facts) -> Option<String> {
+    if touch.access != Access::Delete {
+        return None;
+    }
+    match &touch.target {
+        Target::Paths(paths) => paths
+            .iter()
+            .flat_map(|path| names(path, facts))
+            .find(|path| is_critical(path, action, facts))
+            .map(|path| format!("it removes {path}")),
+        Target::Pattern(pattern, bases) => {
+            let sweeping = pattern.ends_with("/*") || pattern == "*" || pattern.ends_with("/.*") || pattern == ".*";
+            bases
+                .iter()
+                .find(|base| sweeping && is_critical(base, action, facts) && !is_work(base, action, facts))
+                .map(|base| format!("it removes everything in {base}"))
+        }
+        Target::Unknown(word) => {
+            let directory = word.trim_matches('"');
+            let sweeping = directory.ends_with("/*") || directory.ends_with('/') || word.ends_with("/*");
+            sweeping.then(|| format!("it removes what lies under `{word}`, which may be empty"))
+        }
+    }
+}
+
+fn is_work(path: &AbsPath, action: &Action, facts: &Facts) -> bool {
+    *path == facts.project || *path == action.cwd
+}
+
+fn is_critical(path: &AbsPath, action: &Action, facts: &Facts) -> bool {
+    path.segments().count() <= 1
+        || *path == facts.home
+        || facts.home.is_within(path)
+        || action.cwd.is_within(path)
+        || facts.project.is_within(path)
+}
+
+/// Returns true when the path is known to be a directory.
+pub(super) fn is_directory(path: &AbsPath, facts: &Facts) -> bool {
+    facts.resolved.get(path).is_some_and(|resolved| resolved.entry == Entry::Directory)
+}

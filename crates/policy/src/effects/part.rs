@@ -1,0 +1,173 @@
+//! One part of a call.
+
+use crate::action::FileTarget;
+use crate::path::{AbsPath, climbs_out_of_a_name};
+use shell::Span;
+
+/// One part of a call: a simple command, or the whole of a tool call.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Part {
+    /// The part as written.
+    pub text: String,
+    /// Where it stands in the command's text.
+    pub span: Option<Span>,
+    /// What it runs.
+    pub program: Program,
+    /// The texts under which a deny or ask rule may know it: as written, with quotes resolved, behind
+    /// each wrapper, with the program's bare name.
+    pub readings: Vec<String>,
+    /// The texts under which an allow rule may know it: as written, with quotes resolved, and behind
+    /// wrappers that change nothing.
+    pub allow_readings: Vec<String>,
+    /// What it touches in the file system.
+    pub touches: Vec<Touch>,
+    /// Arguments that may be paths, of a program of which we do not know what it does with them.
+    pub mentions: Vec<AbsPath>,
+    /// URLs and hosts it reaches.
+    pub reaches: Vec<String>,
+    /// Words whose value is not known, as written.
+    pub unknown: Vec<String>,
+    /// True when it is proved that it changes nothing and runs nothing else.
+    pub reads_only: bool,
+    /// True when it is a plain change of files that `acceptEdits` covers.
+    pub edits_only: bool,
+    /// True when a rule with a wildcard may not allow it, because its arguments run or delete.
+    pub exact_only: bool,
+    /// Why it asks whatever is allowed.
+    pub suspicious: Option<String>,
+    /// Why it is refused whatever is allowed.
+    pub forbidden: Option<String>,
+}
+
+/// What a part runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Program {
+    /// Nothing: it only assigns, redirects or tests.
+    #[default]
+    None,
+    /// A program or builtin by this name, as written.
+    Named(String),
+    /// Something that is not known before it runs.
+    Unknown,
+}
+
+/// How something is touched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Access {
+    /// Its content or listing is read.
+    Read,
+    /// It is made or changed.
+    Write,
+    /// It is removed or moved away.
+    Delete,
+}
+
+/// By what something is touched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// The program's operand: a rule that allows the command covers it.
+    Operand,
+    /// A redirection: a rule that allows the command does not cover it.
+    Redirect,
+    /// A file tool.
+    Tool,
+}
+
+/// Something in the file system that a part touches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Touch {
+    /// How.
+    pub access: Access,
+    /// By what.
+    pub by: By,
+    /// What.
+    pub target: Target,
+    /// True when everything below it is meant too.
+    pub recursive: bool,
+}
+
+/// What a touch means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// One of these paths, by the directories that are possible at this point.
+    Paths(Vec<AbsPath>),
+    /// What a pattern matches, as written, in or below these directories.
+    Pattern(String, Vec<AbsPath>),
+    /// Not known; the word as written.
+    Unknown(String),
+}
+
+impl Target {
+    /// Returns the paths to be looked at.
+    pub fn paths(&self) -> impl Iterator<Item = &AbsPath> {
+        match self {
+            Self::Paths(paths) | Self::Pattern(_, paths) => paths.as_slice(),
+            Self::Unknown(_) => &[],
+        }
+        .iter()
+    }
+
+    /// Returns the target for a person.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Paths(paths) => paths.iter().map(AbsPath::as_str).collect::<Vec<_>>().join(" or "),
+            Self::Pattern(pattern, _) => format!("what `{pattern}` matches"),
+            Self::Unknown(word) => format!("`{word}`, which is not known before it runs"),
+        }
+    }
+}
+
+impl Access {
+    /// Returns the verb for a person.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::Read => "reads",
+            Self::Write => "writes",
+            Self::Delete => "deletes",
+        }
+    }
+}
+
+impl Part {
+    pub(crate) fn named(text: &str) -> Self {
+        Self { text: text.to_owned(), ..Self::default() }
+    }
+
+    /// Returns the part of a file tool's call.
+    pub(crate) fn file(access: Access, target: &FileTarget, cwd: &AbsPath, home: &AbsPath) -> Self {
+        let text = target.path.clone();
+        let path = match target.path.strip_prefix("~/") {
+            Some(rest) => home.join(rest),
+            None if target.path == "~" => home.clone(),
+            None => cwd.join(&target.path),
+        };
+        let recursive = target.recursive;
+        let touch = |target| Touch { access, by: By::Tool, target, recursive };
+        let mut touches = vec![touch(Target::Paths(vec![path]))];
+        if climbs_out_of_a_name(&text) {
+            touches.push(touch(Target::Unknown(text.clone())));
+        }
+        Self { touches, ..Self::named(&text) }
+    }
+
+    /// Returns how the part was understood, a line each.
+    pub fn understood(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        match &self.program {
+            Program::None => {}
+            Program::Named(name) => lines.push(format!("runs `{name}`")),
+            Program::Unknown => lines.push("runs something that is not known before it runs".to_owned()),
+        }
+        lines.extend(self.touches.iter().map(|touch| {
+            let below = if touch.recursive { " and everything below it" } else { "" };
+            format!("{} {}{below}", touch.access.verb(), touch.target.describe())
+        }));
+        lines.extend(self.mentions.iter().map(|path| format!("mentions {path}")));
+        lines.extend(self.reaches.iter().map(|host| format!("reaches {host}")));
+        lines.extend(self.unknown.iter().map(|word| format!("has a word that is not known before it runs: `{word}`")));
+        if self.reads_only {
+            lines.push("changes nothing".to_owned());
+        }
+        lines
+    }
+}

@@ -1,0 +1,297 @@
+//! What a program does with its arguments.
+
+use super::part::{Access, By, Part, Target, Touch};
+use super::shellwords::{State, Value};
+use super::walk::{Argument, touch};
+use super::{readers, wrappers};
+use crate::path::AbsPath;
+use crate::tables::programs::{CHANGERS, Changes, EVALUATORS, INTERPRETERS, NETWORK, SHELLS};
+
+/// Arguments of one program that are looked at as paths.
+const MENTIONS_MAX: usize = 256;
+
+/// Reads what a command does; returns a text that it hands to a shell.
+pub(super) fn understand(
+    state: &mut State,
+    arguments: &[Argument],
+    after_pipe: bool,
+    part: &mut Part,
+) -> Option<String> {
+    let (first, rest) = arguments.split_first()?;
+    let Some(name) = first.known() else {
+        part.program = super::part::Program::Unknown;
+        return None;
+    };
+    let base = wrappers::base_name(name);
+    // A program in a directory of the project is not the one the tables mean.
+    let is_system = !name.contains('/') || name.starts_with("/bin/") || name.starts_with("/usr/bin/");
+    if is_system && readers::prove(state, base, rest, part) {
+        part.reads_only = true;
+        return None;
+    }
+    if let Some(inner) = wrappers::behind_clear_wrapper(arguments).filter(|inner| !inner.is_empty()) {
+        if base == "xargs" || base == "time" || base == "command" {
+            let mut nested = Part::default();
+            let text = understand(state, inner, after_pipe, &mut nested);
+            take_over(part, nested);
+            // The words that `xargs` appends are not known.
+            part.reads_only &= base != "xargs";
+            part.edits_only &= base != "xargs";
+            return text;
+        }
+        let mut nested = Part::default();
+        let text = understand(state, inner, after_pipe, &mut nested);
+        take_over(part, nested);
+        return text;
+    }
+    match base {
+        "palisade" => own_program(rest, part),
+        _ if EVALUATORS.contains(&base) => return evaluator(base, rest, part),
+        _ if SHELLS.contains(&base) => return shell(base, rest, after_pipe, part),
+        _ if INTERPRETERS.contains(&base) => interpreter(base, rest, after_pipe, part),
+        "cd" | "pushd" | "popd" => state.cwds.clear(),
+        "export" | "declare" | "typeset" | "local" | "readonly" | "read" | "unset" | "printf" | "mapfile"
+        | "readarray" | "getopts" => {
+            sets_variables(state, base, rest);
+        }
+        "find" => {
+            part.exact_only = rest.iter().any(|word| word.known().is_none_or(runs_or_deletes));
+        }
+        _ => {}
+    }
+    if matches!(base, "watch" | "setsid" | "ionice" | "flock") {
+        part.exact_only = true;
+    }
+    if changers(state, base, rest, part) {
+        return None;
+    }
+    if wrappers::runs_another(base, arguments) {
+        behind_runner(state, rest, part);
+    }
+    if NETWORK.contains(&base) {
+        reaches(rest, part);
+    }
+    mentions(state, rest, part);
+    None
+}
+
+fn runs_or_deletes(word: &str) -> bool {
+    matches!(word, "-exec" | "-execdir" | "-ok" | "-okdir" | "-delete" | "-fprint" | "-fprint0" | "-fprintf" | "-fls")
+}
+
+fn take_over(part: &mut Part, nested: Part) {
+    part.touches.extend(nested.touches);
+    part.mentions.extend(nested.mentions);
+    part.reaches.extend(nested.reaches);
+    part.reads_only = nested.reads_only;
+    part.edits_only = nested.edits_only;
+    part.exact_only |= nested.exact_only;
+    part.suspicious = part.suspicious.take().or(nested.suspicious);
+    part.forbidden = part.forbidden.take().or(nested.forbidden);
+}
+
+/// Palisade itself, typed by an agent, never helps it.
+fn own_program(rest: &[Argument], part: &mut Part) {
+    let words: Vec<Option<&str>> = rest.iter().map(Argument::known).collect();
+    match words.first() {
+        Some(Some("trust")) if words.iter().any(|word| !matches!(word, Some("trust" | "show" | "--json"))) => {
+            part.forbidden = Some("trust is given and withdrawn by a person at a terminal".to_owned());
+        }
+        Some(Some("run")) => {
+            let options = words.iter().skip(1).take_while(|word| **word != Some("--"));
+            if options.clone().any(|word| word.is_none_or(|word| word.starts_with('-'))) {
+                part.forbidden = Some("options of `palisade run` are a person's to give".to_owned());
+            }
+        }
+        Some(Some("explain" | "permissions" | "check" | "audit" | "trust")) => {}
+        Some(Some(_) | None) | None => {
+            part.suspicious = Some("it runs Palisade itself".to_owned());
+        }
+    }
+}
+
+/// `eval`, `source` and their kin.
+fn evaluator(base: &str, rest: &[Argument], part: &mut Part) -> Option<String> {
+    part.suspicious.get_or_insert(format!("`{base}` runs text or changes what later words mean"));
+    if base != "eval" {
+        return None;
+    }
+    rest.iter().map(|word| word.known()).collect::<Option<Vec<_>>>().map(|words| words.join(" "))
+}
+
+/// `sh -c text`, `sh script`, `sh` on its own.
+fn shell(base: &str, rest: &[Argument], after_pipe: bool, part: &mut Part) -> Option<String> {
+    let mut words = rest.iter();
+    while let Some(word) = words.next() {
+        match word.known() {
+            Some(option) if option.starts_with('-') && !option.starts_with("--") && option.contains('c') => {
+                let text = words.next();
+                let known = text.and_then(Argument::known).map(str::to_owned);
+                if known.is_none() {
+                    part.suspicious
+                        .get_or_insert(format!("`{base} -c` is given a text that is not known before it runs"));
+                }
+                return known;
+            }
+            Some(option) if option.starts_with(['-', '+']) => {}
+            Some(_) | None => return None,
+        }
+    }
+    if after_pipe {
+        part.suspicious.get_or_insert(format!("`{base}` runs whatever the pipe brings"));
+    }
+    None
+}
+
+fn interpreter(base: &str, rest: &[Argument], after_pipe: bool, part: &mut Part) {
+    let bare = rest
+        .iter()
+        .all(|word| word.known().is_some_and(|known| known == "-" || (known.starts_with('-') && known.len() == 1)));
+    if after_pipe && bare {
+        part.suspicious.get_or_insert(format!("`{base}` runs whatever the pipe brings"));
+    }
+}
+
+/// Builtins that set variables: their names are not known any more.
+fn sets_variables(state: &mut State, base: &str, rest: &[Argument]) {
+    for word in rest {
+        match word.known() {
+            Some(text) if base == "printf" && !text.starts_with("-v") => {}
+            Some(text) => {
+                let name = text.split(['=', '[', '+']).next().unwrap_or(text);
+                state.variables.insert(name.to_owned(), None);
+            }
+            None => {}
+        }
+    }
+}
+
+/// Programs that change files: their operands are written or deleted.
+fn changers(state: &State, base: &str, rest: &[Argument], part: &mut Part) -> bool {
+    let Some((_, changes, valued, edits)) = CHANGERS.iter().find(|(name, ..)| *name == base) else { return false };
+    let mut operands: Vec<&Argument> = Vec::new();
+    let mut recursive = false;
+    let mut plain = true;
+    let mut words = rest.iter();
+    let mut only_operands = false;
+    while let Some(argument) = words.next() {
+        match argument.known() {
+            Some("--") if !only_operands => only_operands = true,
+            Some(word) if !only_operands && word.starts_with('-') && word != "-" => {
+                recursive |= word == "--recursive" || (!word.starts_with("--") && word.contains(['r', 'R', 'a']));
+                // `-t DIR`, `--target-directory` and `--reference` give operands other roles.
+                let names_target = valued.contains('t') && word.contains('t') && !word.starts_with("--");
+                plain &= !(word.starts_with("--t") || word.starts_with("--ref") || names_target);
+                let last = word.chars().last().unwrap_or('-');
+                if !word.starts_with("--") && valued.contains(last) {
+                    words.next();
+                }
+            }
+            Some(_) | None => operands.push(argument),
+        }
+    }
+    let count = operands.len();
+    for (index, operand) in operands.iter().enumerate() {
+        let last = index + 1 == count;
+        let access = match changes {
+            Changes::Written => Access::Write,
+            Changes::Deleted => Access::Delete,
+            Changes::Copied if last && plain => Access::Write,
+            Changes::Copied => Access::Read,
+            Changes::Moved if last && plain => Access::Write,
+            Changes::Moved => Access::Delete,
+            Changes::AfterFirst if index == 0 => continue,
+            Changes::AfterFirst => Access::Write,
+        };
+        touch(state, operand, access, By::Operand, recursive, part);
+        if matches!(changes, Changes::Copied | Changes::Moved) && last && plain {
+            into_directory(state, &operands, operand, part);
+        }
+    }
+    if !plain {
+        part.touches.push(Touch {
+            access: Access::Write,
+            by: By::Operand,
+            target: Target::Unknown(part.text.clone()),
+            recursive,
+        });
+    }
+    part.edits_only = *edits && plain && count > 0 && operands.iter().all(|operand| operand.known().is_some());
+    true
+}
+
+/// `cp a b/`: when the last operand is a directory, the file made is `b/a`.
+fn into_directory(state: &State, operands: &[&Argument], last: &Argument, part: &mut Part) {
+    let Some(directory) = last.known() else { return };
+    for source in operands.iter().take(operands.len().saturating_sub(1)) {
+        if let Some(name) = source.known().and_then(|source| source.trim_end_matches('/').rsplit('/').next()) {
+            let paths = state.paths(&format!("{directory}/{name}"));
+            part.touches.push(Touch {
+                access: Access::Write,
+                by: By::Operand,
+                target: Target::Paths(paths),
+                recursive: false,
+            });
+        }
+    }
+}
+
+/// What stands behind a runner whose options are not analysed: whatever could be a program that
+/// changes files counts as one.
+fn behind_runner(state: &State, rest: &[Argument], part: &mut Part) {
+    for start in 0..rest.len() {
+        let Some((first, inner)) = rest.get(start..).and_then(<[Argument]>::split_first) else { return };
+        let Some(name) = first.known() else { continue };
+        let mut nested = Part::default();
+        if changers(state, wrappers::base_name(name), inner, &mut nested) {
+            part.touches.extend(nested.touches);
+        }
+        if wrappers::base_name(name) == "palisade" {
+            own_program(inner, part);
+        }
+    }
+}
+
+/// Hosts in the arguments of a program that opens connections.
+fn reaches(rest: &[Argument], part: &mut Part) {
+    for word in rest.iter().filter_map(Argument::known) {
+        let looks_like_host =
+            word.contains("://") || (!word.starts_with(['-', '/', '.']) && word.contains('.') && !word.contains(' '));
+        if looks_like_host {
+            part.reaches.push(word.to_owned());
+        }
+    }
+}
+
+/// Arguments that may be paths, of a program that is not listed.
+fn mentions(state: &State, rest: &[Argument], part: &mut Part) {
+    for word in rest {
+        match &word.value {
+            Value::Known(text) => {
+                for candidate in candidates(text) {
+                    let paths: Vec<AbsPath> = state.paths(candidate);
+                    if part.mentions.len() + paths.len() <= MENTIONS_MAX {
+                        part.mentions.extend(paths);
+                    }
+                }
+            }
+            Value::Pattern(_) => {
+                touch(state, word, Access::Read, By::Operand, true, part);
+            }
+            Value::Unknown => {}
+        }
+    }
+}
+
+/// The pieces of a word that may be a path: the word, what follows `=`, `@` or `:`, what follows a short option.
+fn candidates(word: &str) -> Vec<&str> {
+    let mut found = vec![word];
+    found.extend(word.split_once('=').map(|(_, value)| value));
+    found.extend(word.split_once(':').map(|(_, value)| value));
+    found.extend(word.split_once('@').map(|(_, value)| value));
+    if word.starts_with('-') && !word.starts_with("--") {
+        found.extend(word.get(2..));
+    }
+    found.retain(|candidate| !candidate.is_empty() && !candidate.starts_with('-') && candidate.len() < 4096);
+    found
+}

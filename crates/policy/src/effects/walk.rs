@@ -1,0 +1,412 @@
+//! Walks a script as the shell would run it.
+
+use super::part::{Access, By, Part, Program, Target, Touch};
+use super::programs;
+use super::shellwords::{State, Value};
+use super::{Effects, wrappers};
+use crate::limits;
+use crate::path::{AbsPath, climbs_out_of_a_name};
+use shell::tree::{
+    Assignment, Command, Compound, CompoundKind, DoubtKind, Follows, Item, Part as Piece, Redirect, RedirectOp, Script,
+    Simple, Span, Word,
+};
+
+/// Reads what a script does.
+pub(super) fn script(text: &str, script: &Script, cwd: &AbsPath, home: &AbsPath) -> Effects {
+    let mut walk = Walk { text, effects: Effects::default(), state: State::new(cwd, home), depth: 0 };
+    walk.whole(script);
+    walk.effects
+}
+
+/// A walk through one text.
+pub(super) struct Walk<'a> {
+    pub(super) text: &'a str,
+    pub(super) effects: Effects,
+    pub(super) state: State,
+    pub(super) depth: usize,
+}
+
+/// One argument of a simple command: its value and how it is written.
+#[derive(Debug, Clone)]
+pub(super) struct Argument {
+    pub(super) value: Value,
+    pub(super) source: String,
+}
+
+impl Argument {
+    pub(super) fn known(&self) -> Option<&str> {
+        match &self.value {
+            Value::Known(text) => Some(text),
+            Value::Pattern(_) | Value::Unknown => None,
+        }
+    }
+}
+
+impl Walk<'_> {
+    /// Walks a script and takes its doubts over.
+    fn whole(&mut self, script: &Script) {
+        for doubt in &script.doubts {
+            let why = match doubt.kind {
+                DoubtKind::Syntax => "it is not understood as a whole",
+                DoubtKind::Characters => "it holds control or invisible characters",
+                DoubtKind::Limit => "it is too large or too deeply nested to be analysed",
+                DoubtKind::Unmodelled => "it uses a form whose effect is not analysed",
+                DoubtKind::Dialect => "shells differ in how they read it",
+            };
+            self.effects.mark(why.to_owned());
+        }
+        self.list(&script.items);
+    }
+
+    fn list(&mut self, items: &[Item]) {
+        for item in items {
+            match item.follows {
+                Follows::And => {}
+                Follows::Always | Follows::Or => {
+                    let failed = std::mem::take(&mut self.state.if_failed);
+                    self.state.cwds.extend(failed);
+                    self.state.cwds.sort();
+                    self.state.cwds.dedup();
+                }
+            }
+            if item.background {
+                self.apart(|walk| walk.command(&item.command));
+            } else {
+                self.command(&item.command);
+            }
+        }
+        let failed = std::mem::take(&mut self.state.if_failed);
+        self.state.cwds.extend(failed);
+        self.state.cwds.sort();
+        self.state.cwds.dedup();
+    }
+
+    /// Walks something whose changes of directory and variables do not last.
+    fn apart(&mut self, walk: impl FnOnce(&mut Self)) {
+        let kept = self.state.clone();
+        walk(self);
+        self.state = kept;
+    }
+
+    fn command(&mut self, command: &Command) {
+        if self.effects.parts.len() >= limits::PARTS_MAX {
+            self.effects.mark(format!("it has more than {} parts", limits::PARTS_MAX));
+            return;
+        }
+        match command {
+            Command::Simple(simple) => self.simple(simple, false),
+            Command::Pipeline(pipeline) => {
+                for (index, stage) in pipeline.stages.iter().enumerate() {
+                    self.apart_if(pipeline.stages.len() > 1, |walk| match stage {
+                        Command::Simple(simple) => walk.simple(simple, index > 0),
+                        Command::Pipeline(_) | Command::Compound(_) | Command::Function(_) => walk.command(stage),
+                    });
+                }
+            }
+            Command::Compound(compound) => self.compound(compound),
+            // Defining runs nothing, but a later call would run this: it is judged where it stands,
+            // with every variable unknown.
+            Command::Function(function) => self.apart(|walk| {
+                walk.state.cwds.clear();
+                walk.state.variables.insert("HOME".to_owned(), None);
+                walk.command(&function.body);
+            }),
+        }
+    }
+
+    fn apart_if(&mut self, apart: bool, walk: impl FnOnce(&mut Self)) {
+        if apart { self.apart(walk) } else { walk(self) }
+    }
+
+    fn compound(&mut self, compound: &Compound) {
+        for word in &compound.words {
+            self.substitutions(word);
+        }
+        if let Some(variable) = &compound.variable {
+            self.state.variables.insert(variable.clone(), None);
+        }
+        match compound.kind {
+            CompoundKind::Subshell | CompoundKind::Coproc => self.apart(|walk| walk.bodies(compound)),
+            CompoundKind::Brace => self.bodies(compound),
+            CompoundKind::If
+            | CompoundKind::While
+            | CompoundKind::Until
+            | CompoundKind::For
+            | CompoundKind::Select
+            | CompoundKind::Case => {
+                // A body may run or not, and a loop's body may see what it changed itself.
+                let before = self.state.clone();
+                if matches!(
+                    compound.kind,
+                    CompoundKind::While | CompoundKind::Until | CompoundKind::For | CompoundKind::Select
+                ) {
+                    self.forget_what(compound);
+                }
+                self.bodies(compound);
+                self.join(&before);
+            }
+            CompoundKind::Test | CompoundKind::Arithmetic => {}
+        }
+        self.redirects_of_group(compound);
+    }
+
+    fn bodies(&mut self, compound: &Compound) {
+        for body in &compound.bodies {
+            self.list(body);
+        }
+    }
+
+    /// Forgets what the bodies of a loop change, before they are walked.
+    fn forget_what(&mut self, compound: &Compound) {
+        let mut trial =
+            Walk { text: self.text, effects: Effects::default(), state: self.state.clone(), depth: self.depth };
+        trial.bodies(compound);
+        self.join(&trial.state);
+    }
+
+    /// Keeps of the state only what is the same in `other`.
+    fn join(&mut self, other: &State) {
+        if self.state.cwds.is_empty() || other.cwds.is_empty() {
+            self.state.cwds.clear();
+        } else if self.state.cwds != other.cwds {
+            self.state.cwds.extend(other.cwds.iter().cloned());
+            self.state.cwds.sort();
+            self.state.cwds.dedup();
+        }
+        let names: Vec<String> = self.state.variables.keys().chain(other.variables.keys()).cloned().collect();
+        for name in names {
+            if self.state.variables.get(&name) != other.variables.get(&name) {
+                self.state.variables.insert(name, None);
+            }
+        }
+    }
+
+    fn redirects_of_group(&mut self, compound: &Compound) {
+        if !compound.redirects.is_empty() {
+            let mut part = self.part(compound.span);
+            self.redirects(&compound.redirects, &mut part);
+            if !part.touches.is_empty() || !part.unknown.is_empty() {
+                part.reads_only = part.touches.iter().all(|touch| touch.access == Access::Read);
+                self.effects.parts.push(part);
+            }
+        }
+    }
+
+    fn part(&self, span: Span) -> Part {
+        let text = self.text.get(span.start..span.end).unwrap_or(self.text);
+        Part { span: Some(span), ..Part::named(text) }
+    }
+
+    fn simple(&mut self, simple: &Simple, after_pipe: bool) {
+        for word in simple.words.iter().chain(simple.assignments.iter().flat_map(|assignment| &assignment.value)) {
+            self.substitutions(word);
+        }
+        let mut part = self.part(simple.span);
+        self.redirects(&simple.redirects, &mut part);
+        let arguments: Vec<Argument> = simple.words.iter().map(|word| self.argument(word)).collect();
+        if arguments.is_empty() {
+            self.assignments_alone(simple, &mut part);
+            if !simple.assignments.is_empty() || !part.touches.is_empty() || !part.unknown.is_empty() {
+                self.effects.parts.push(part);
+            }
+            return;
+        }
+        wrappers::readings(&arguments, &simple.assignments, &mut part);
+        self.environment(&simple.assignments, &mut part);
+        part.unknown
+            .extend(arguments.iter().filter(|argument| argument.value == Value::Unknown).map(|a| a.source.clone()));
+        part.program = match arguments.first().and_then(Argument::known) {
+            Some(name) => Program::Named(name.to_owned()),
+            None => Program::Unknown,
+        };
+        let inner = programs::understand(&mut self.state, &arguments, after_pipe, &mut part);
+        // A redirection that writes is a change, whatever the program is.
+        part.reads_only &= part.touches.iter().all(|touch| touch.access == Access::Read);
+        self.effects.parts.push(part);
+        if let Some(text) = inner {
+            self.nested_text(&text);
+        }
+    }
+
+    /// Walks a text that a part hands to a shell.
+    fn nested_text(&mut self, text: &str) {
+        if self.depth >= limits::NESTED_COMMANDS_MAX {
+            self.effects.mark("it nests commands too deeply to be analysed".to_owned());
+            return;
+        }
+        let script = shell::parse(text);
+        let mut inner = Walk { text, effects: Effects::default(), state: self.state.clone(), depth: self.depth + 1 };
+        inner.whole(&script);
+        for mut part in inner.effects.parts {
+            part.span = None;
+            self.effects.parts.push(part);
+        }
+        if let Some(why) = inner.effects.opaque {
+            self.effects.mark(why);
+        }
+    }
+
+    /// `NAME=value` on its own sets a variable of this shell.
+    fn assignments_alone(&mut self, simple: &Simple, part: &mut Part) {
+        part.reads_only = part.touches.iter().all(|touch| touch.access == Access::Read);
+        for assignment in &simple.assignments {
+            let value = match assignment.value.as_slice() {
+                [word] if !assignment.append && assignment.subscript.is_none() => match self.state.value(word) {
+                    Value::Known(text) => Some(text),
+                    Value::Pattern(_) | Value::Unknown => None,
+                },
+                [] | [_, ..] => None,
+            };
+            if crate::tables::programs::HARMLESS_VARIABLES.contains(&assignment.name.as_str())
+                || assignment.name.chars().any(|letter| letter.is_ascii_lowercase())
+            {
+                self.state.variables.insert(assignment.name.clone(), value);
+            } else {
+                // Names in capitals may be read by the shell or by a program: PATH, IFS, BASH_ENV.
+                self.state.variables.insert(assignment.name.clone(), value);
+                if is_shell_variable(&assignment.name) {
+                    part.reads_only = false;
+                    part.suspicious.get_or_insert(format!(
+                        "it sets `{}`, which changes what later words mean or run",
+                        assignment.name
+                    ));
+                }
+            }
+        }
+    }
+
+    /// `NAME=value command`: what the variable changes.
+    fn environment(&mut self, assignments: &[Assignment], part: &mut Part) {
+        for assignment in assignments {
+            if is_shell_variable(&assignment.name) {
+                part.suspicious.get_or_insert(format!(
+                    "it sets `{}` for the command, which can change what it runs",
+                    assignment.name
+                ));
+            }
+        }
+    }
+
+    fn argument(&self, word: &Word) -> Argument {
+        let source = self.text.get(word.span.start..word.span.end).unwrap_or_default().to_owned();
+        Argument { value: self.state.value(word), source }
+    }
+
+    /// Walks every script inside a word.
+    fn substitutions(&mut self, word: &Word) {
+        for piece in &word.parts {
+            let scripts: &[Script] = match piece {
+                Piece::Substitution(script) | Piece::Process(script) => std::slice::from_ref(script),
+                Piece::Variable(variable) => &variable.nested,
+                Piece::Arithmetic(arithmetic) => &arithmetic.nested,
+                Piece::Literal(_) | Piece::Glob(_) | Piece::Tilde(_) => &[],
+            };
+            for script in scripts {
+                self.apart(|walk| walk.list(&script.items));
+            }
+        }
+    }
+
+    fn redirects(&mut self, redirects: &[Redirect], part: &mut Part) {
+        for redirect in redirects {
+            self.substitutions(&redirect.target);
+            let access = match redirect.op {
+                RedirectOp::Read => Access::Read,
+                RedirectOp::Write
+                | RedirectOp::Clobber
+                | RedirectOp::Append
+                | RedirectOp::ReadWrite
+                | RedirectOp::WriteBoth
+                | RedirectOp::AppendBoth => Access::Write,
+                RedirectOp::DuplicateIn | RedirectOp::DuplicateOut => {
+                    if redirect.target.literal().is_none() {
+                        part.unknown.push(self.argument(&redirect.target).source);
+                    }
+                    continue;
+                }
+                RedirectOp::HereDocument | RedirectOp::HereString => continue,
+            };
+            let argument = self.argument(&redirect.target);
+            touch(&self.state, &argument, access, By::Redirect, false, part);
+            let network =
+                argument.known().is_some_and(|path| path.starts_with("/dev/tcp/") || path.starts_with("/dev/udp/"));
+            if network {
+                part.suspicious.get_or_insert("it opens a network connection by redirection".to_owned());
+            }
+        }
+    }
+}
+
+/// Adds what an argument means as a path to what a part touches.
+///
+/// Where `..` follows a name, the text says one thing and a symbolic link may say another: both count.
+pub(super) fn touch(state: &State, argument: &Argument, access: Access, by: By, recursive: bool, part: &mut Part) {
+    part.touches.push(Touch { access, by, target: target(state, argument), recursive });
+    if argument.known().is_some_and(climbs_out_of_a_name) {
+        part.touches.push(Touch { access, by, target: Target::Unknown(argument.source.clone()), recursive });
+    }
+}
+
+/// Returns what an argument means as a path.
+fn target(state: &State, argument: &Argument) -> Target {
+    match &argument.value {
+        Value::Known(text) => match state.paths(text) {
+            paths if paths.is_empty() => Target::Unknown(argument.source.clone()),
+            paths => Target::Paths(paths),
+        },
+        Value::Pattern(pattern) => {
+            let stem: String = pattern.split(['*', '?', '[']).next().unwrap_or_default().to_owned();
+            let directory = stem.rfind('/').map_or("", |at| stem.get(..=at).unwrap_or_default());
+            Target::Pattern(
+                pattern.clone(),
+                if directory.is_empty() { state.cwds.clone() } else { state.paths(directory) },
+            )
+        }
+        Value::Unknown => Target::Unknown(argument.source.clone()),
+    }
+}
+
+/// Returns true for a variable by which a shell or loader is told what to run.
+fn is_shell_variable(name: &str) -> bool {
+    const NAMES: &[&str] = &[
+        "PATH",
+        "IFS",
+        "BASH_ENV",
+        "ENV",
+        "SHELLOPTS",
+        "BASHOPTS",
+        "PS4",
+        "PROMPT_COMMAND",
+        "CDPATH",
+        "GLOBIGNORE",
+        "PAGER",
+        "EDITOR",
+        "VISUAL",
+        "MANPAGER",
+        "LESSOPEN",
+        "LESSCLOSE",
+        "NODE_OPTIONS",
+        "NODE_PATH",
+        "PERL5OPT",
+        "PERL5LIB",
+        "RUBYOPT",
+        "RUBYLIB",
+        "JAVA_TOOL_OPTIONS",
+        "_JAVA_OPTIONS",
+        "MAKEFLAGS",
+        "RIPGREP_CONFIG_PATH",
+        "RUSTC_WRAPPER",
+        "RUSTFLAGS",
+        "CC",
+        "CXX",
+        "LD",
+        "AR",
+        "SHELL",
+        "HOME",
+        "TAR_OPTIONS",
+        "GREP_OPTIONS",
+    ];
+    const PREFIXES: &[&str] =
+        &["LD_", "DYLD_", "GIT_", "PYTHON", "NPM_CONFIG_", "npm_config_", "BASH_FUNC_", "CARGO_", "GOFLAGS"];
+    NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}

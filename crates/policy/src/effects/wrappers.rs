@@ -1,0 +1,131 @@
+//! The texts under which a rule may know a command.
+
+use super::part::Part;
+use super::walk::Argument;
+use crate::tables::programs::{CLEAR_WRAPPERS, HARMLESS_VARIABLES, RUNNERS};
+use shell::tree::Assignment;
+
+/// Gathers the readings of a simple command.
+///
+/// A deny or ask rule must see through everything, so it is shown every suffix that could be the
+/// command a runner starts: too many rather than too few. An allow rule is shown only what is
+/// certain: the command itself, and what stands behind wrappers that change nothing.
+pub(super) fn readings(arguments: &[Argument], assignments: &[Assignment], part: &mut Part) {
+    deny_readings(arguments, part);
+    let written: Vec<String> = assignments.iter().map(|assignment| assignment.name.clone()).collect();
+    if !written.is_empty() {
+        let prefix = part.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        part.readings.push(prefix);
+    }
+    let clear = written.iter().all(|name| HARMLESS_VARIABLES.contains(&name.as_str()));
+    if clear {
+        allow_readings(arguments, part);
+    } else {
+        part.allow_readings.push(part.text.split_whitespace().collect::<Vec<_>>().join(" "));
+    }
+    part.readings.dedup();
+    part.allow_readings.dedup();
+}
+
+fn deny_readings(arguments: &[Argument], part: &mut Part) {
+    let mut start = 0;
+    loop {
+        let Some(rest) = arguments.get(start..) else { return };
+        let Some(first) = rest.first() else { return };
+        push_texts(rest, &mut part.readings);
+        let name = first.known().map(base_name).unwrap_or_default();
+        if start == 0 && !runs_another(name, rest) {
+            return;
+        }
+        start += 1;
+    }
+}
+
+/// Returns true when a command may run another one that its arguments name.
+pub(super) fn runs_another(name: &str, arguments: &[Argument]) -> bool {
+    let mut words = arguments.iter().skip(1).map(Argument::known);
+    match name {
+        "command" => !words.next().flatten().is_some_and(|word| word.starts_with('-') && word.contains(['v', 'V'])),
+        "git" => words.any(|word| word.is_some_and(runs_by_git)),
+        _ => RUNNERS.contains(&name) || is_clear(name),
+    }
+}
+
+/// Returns true for a word of git's by which a later word is run.
+fn runs_by_git(word: &str) -> bool {
+    const COMMANDS: &[&str] =
+        &["bisect", "submodule", "rebase", "filter-branch", "difftool", "mergetool", "for-each-repo"];
+    COMMANDS.contains(&word) || word.starts_with("-c") || word.starts_with("--config-env") || word.starts_with("--exec")
+}
+
+fn is_clear(name: &str) -> bool {
+    CLEAR_WRAPPERS.iter().any(|(wrapper, ..)| *wrapper == name)
+}
+
+/// Adds the texts of an argument list: as written, with quotes resolved, and by the bare name of the program.
+fn push_texts(arguments: &[Argument], texts: &mut Vec<String>) {
+    let join = |words: Vec<String>| words.join(" ");
+    let written = join(arguments.iter().map(|argument| argument.source.clone()).collect());
+    let plain = join(arguments.iter().map(|a| a.known().map_or_else(|| a.source.clone(), str::to_owned)).collect());
+    if let Some((first, rest)) = arguments.split_first()
+        && let Some(name) = first.known()
+    {
+        let base = base_name(name);
+        if base != name {
+            let words = std::iter::once(base.to_owned())
+                .chain(rest.iter().map(|a| a.known().map_or_else(|| a.source.clone(), str::to_owned)));
+            texts.push(join(words.collect()));
+        }
+    }
+    if plain != written {
+        texts.push(plain);
+    }
+    texts.push(written);
+}
+
+fn allow_readings(arguments: &[Argument], part: &mut Part) {
+    let mut rest = arguments;
+    loop {
+        let written: Vec<String> = rest.iter().map(|argument| argument.source.clone()).collect();
+        part.allow_readings.push(written.join(" "));
+        if rest.iter().all(|argument| argument.known().is_some()) {
+            let quoted: Vec<String> = rest.iter().filter_map(Argument::known).map(shell::quote).collect();
+            part.allow_readings.push(quoted.join(" "));
+        }
+        match behind_clear_wrapper(rest) {
+            Some(inner) if !inner.is_empty() => rest = inner,
+            Some(_) | None => return,
+        }
+    }
+}
+
+/// Returns what a clear wrapper runs, if it is one and its options are all known.
+pub(super) fn behind_clear_wrapper(arguments: &[Argument]) -> Option<&[Argument]> {
+    let (first, mut rest) = arguments.split_first()?;
+    let name = first.known()?;
+    let (_, flags, valued, operands) = CLEAR_WRAPPERS.iter().find(|(wrapper, ..)| *wrapper == name)?;
+    while let Some(option) = rest.first().and_then(Argument::known).filter(|word| word.starts_with('-')) {
+        let tail = rest.get(1..)?;
+        if option == "--" {
+            rest = tail;
+            break;
+        } else if flags.contains(&option) {
+            rest = tail;
+        } else if valued.contains(&option) {
+            rest = tail.get(1..)?;
+        } else if valued.iter().any(|known| {
+            known.starts_with("--") && option.strip_prefix(known).is_some_and(|after| after.starts_with('='))
+                || !known.starts_with("--") && option.starts_with(known)
+        }) {
+            rest = tail;
+        } else {
+            return None;
+        }
+    }
+    rest.get(*operands..)
+}
+
+/// Returns the last segment of a program's path.
+pub(super) fn base_name(program: &str) -> &str {
+    program.rsplit('/').next().unwrap_or(program)
+}

@@ -1,0 +1,221 @@
+//! Globs in the language of gitignore(5): `*`, `?`, `[...]`, `\x` within a segment, `**` across them.
+
+/// A glob over the segments of a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Glob {
+    segments: Vec<Segment>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Segment {
+    /// `**`: any number of segments, none included.
+    Any,
+    /// Anything else.
+    One(Vec<Token>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Token {
+    Char(char),
+    /// `?`
+    One,
+    /// `*`
+    Run,
+    /// `[...]`: negated, and ranges.
+    Class(bool, Vec<(char, char)>),
+}
+
+impl Glob {
+    /// Reads a glob; `/` separates segments, empty ones are dropped.
+    pub fn parse(text: &str) -> Self {
+        let segments = text.split('/').filter(|segment| !segment.is_empty());
+        Self { segments: segments.map(Segment::parse).collect() }
+    }
+
+    /// Returns the number of segments.
+    pub fn len(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// Returns true when there is no segment: only the empty path matches.
+    pub fn is_empty(&self) -> bool {
+        self.segments.is_empty()
+    }
+
+    /// Returns the leading segments that contain no wildcard, as text, and whether the glob is no more
+    /// than these, or these and everything below them.
+    pub fn literal_prefix(&self) -> (Vec<String>, bool) {
+        let prefix: Vec<String> = self.segments.iter().map_while(Segment::literal).collect();
+        let whole = self.segments.iter().skip(prefix.len()).all(|segment| *segment == Segment::Any);
+        (prefix, whole)
+    }
+
+    /// Returns true when the whole of `path` matches.
+    pub fn matches(&self, path: &[&str]) -> bool {
+        // Row by row over the pattern: `reach[i]` says that the pattern so far can end before path[i].
+        let mut reach = vec![false; path.len() + 1];
+        if let Some(first) = reach.first_mut() {
+            *first = true;
+        }
+        for segment in &self.segments {
+            let mut next = vec![false; path.len() + 1];
+            for (index, slot) in next.iter_mut().enumerate() {
+                *slot = match segment {
+                    Segment::Any => reach.iter().take(index + 1).any(|reached| *reached),
+                    Segment::One(tokens) => {
+                        index > 0
+                            && reach.get(index - 1) == Some(&true)
+                            && path.get(index - 1).is_some_and(|name| matches(tokens, name))
+                    }
+                };
+            }
+            reach = next;
+        }
+        reach.last() == Some(&true)
+    }
+
+    /// Returns true when `path` or one of the directories above it matches, as gitignore has it.
+    pub fn matches_or_holds(&self, path: &[&str]) -> bool {
+        (0..=path.len()).rev().any(|end| path.get(..end).is_some_and(|start| self.matches(start)))
+    }
+
+    /// Returns true when something below the directory `path` could match.
+    pub fn could_match_below(&self, path: &[&str]) -> bool {
+        let mut reach = vec![false; path.len() + 1];
+        if let Some(first) = reach.first_mut() {
+            *first = true;
+        }
+        for segment in &self.segments {
+            if reach.last() == Some(&true) {
+                return true;
+            }
+            let mut next = vec![false; path.len() + 1];
+            for (index, slot) in next.iter_mut().enumerate() {
+                *slot = match segment {
+                    Segment::Any => reach.iter().take(index + 1).any(|reached| *reached),
+                    Segment::One(tokens) => {
+                        index > 0
+                            && reach.get(index - 1) == Some(&true)
+                            && path.get(index - 1).is_some_and(|name| matches(tokens, name))
+                    }
+                };
+            }
+            reach = next;
+        }
+        false
+    }
+}
+
+impl Segment {
+    fn parse(text: &str) -> Self {
+        if text == "**" { Self::Any } else { Self::One(tokens(text)) }
+    }
+
+    fn literal(&self) -> Option<String> {
+        match self {
+            Self::Any => None,
+            Self::One(tokens) => tokens
+                .iter()
+                .map(|token| match token {
+                    Token::Char(letter) => Some(*letter),
+                    Token::One | Token::Run | Token::Class(..) => None,
+                })
+                .collect(),
+        }
+    }
+}
+
+fn tokens(text: &str) -> Vec<Token> {
+    let mut tokens = Vec::new();
+    let letters: Vec<char> = text.chars().collect();
+    let mut index = 0;
+    while let Some(letter) = letters.get(index) {
+        index += 1;
+        match letter {
+            '*' => {
+                if tokens.last() != Some(&Token::Run) {
+                    tokens.push(Token::Run);
+                }
+            }
+            '?' => tokens.push(Token::One),
+            '\\' => {
+                tokens.push(Token::Char(letters.get(index).copied().unwrap_or('\\')));
+                index += 1;
+            }
+            '[' => match class(letters.get(index..).unwrap_or_default()) {
+                Some((token, used)) => {
+                    tokens.push(token);
+                    index += used;
+                }
+                None => tokens.push(Token::Char('[')),
+            },
+            other => tokens.push(Token::Char(*other)),
+        }
+    }
+    tokens
+}
+
+/// Reads the rest of a bracket expression and says how many characters it took; `None` when it never ends.
+fn class(rest: &[char]) -> Option<(Token, usize)> {
+    let negated = matches!(rest.first(), Some('!' | '^'));
+    let start = usize::from(negated);
+    let length = rest.iter().skip(start + 1).position(|letter| *letter == ']')? + 1;
+    let body = rest.get(start..start + length)?;
+    let mut ranges = Vec::new();
+    let mut index = 0;
+    while let Some(low) = body.get(index) {
+        if let (Some('-'), Some(high)) = (body.get(index + 1), body.get(index + 2)) {
+            ranges.push((*low, *high));
+            index += 3;
+        } else {
+            ranges.push((*low, *low));
+            index += 1;
+        }
+    }
+    Some((Token::Class(negated, ranges), start + length + 1))
+}
+
+/// Returns true when the whole of `name` matches: greedy with one point to return to, so linear in
+/// practice and quadratic at worst.
+fn matches(tokens: &[Token], name: &str) -> bool {
+    let letters: Vec<char> = name.chars().collect();
+    let (mut at, mut letter) = (0, 0);
+    let mut retry: Option<(usize, usize)> = None;
+    loop {
+        match (tokens.get(at), letters.get(letter)) {
+            (None, None) => return true,
+            (Some(Token::Run), _) => {
+                retry = Some((at + 1, letter));
+                at += 1;
+                continue;
+            }
+            (Some(token), Some(found)) if token.takes(*found) => {
+                at += 1;
+                letter += 1;
+                continue;
+            }
+            (Some(_) | None, _) => {}
+        }
+        match retry {
+            Some((token, start)) if start < letters.len() => {
+                retry = Some((token, start + 1));
+                at = token;
+                letter = start + 1;
+            }
+            Some(_) | None => return false,
+        }
+    }
+}
+
+impl Token {
+    fn takes(&self, letter: char) -> bool {
+        match self {
+            Self::Char(own) => *own == letter,
+            Self::One => true,
+            Self::Run => false,
+            Self::Class(negated, ranges) => {
+                ranges.iter().any(|(low, high)| (*low..=*high).contains(&letter)) != *negated
+            }
+        }
+    }
+}

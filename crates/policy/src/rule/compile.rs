@@ -1,0 +1,244 @@
+//! Layers to a policy.
+
+use sha2::{Digest, Sha256};
+
+use super::parse::{Anchors, Fault, parse};
+use super::{FileAccess, HeldPath, List, Matcher, Policy, Rule, Sandbox};
+use crate::layer::{Diagnostic, Layer, Origin, Scope, Severity, Sourced};
+use crate::mode::Mode;
+use crate::path::{AbsPath, PathPattern};
+use crate::proof::RuleRef;
+
+impl Policy {
+    /// Compiles layers, given from the lowest to the highest.
+    ///
+    /// A layer that is not trusted only tightens: its allow rules, directories and loosening values
+    /// are listed as inactive. A rule that cannot be read grants nothing where it stands in allow,
+    /// and makes its layer refuse every call where it stands in deny or ask.
+    pub fn compile(layers: &[Layer], home: &AbsPath) -> (Self, Vec<Diagnostic>) {
+        let mut compiler = Compiler {
+            home,
+            policy: Self::default(),
+            diagnostics: Vec::new(),
+            managed_only: managed_only(layers),
+            trusted_mode: None,
+            tightened_mode: None,
+        };
+        for layer in layers.iter().rev() {
+            compiler.layer(layer);
+        }
+        let Compiler { home: _, mut policy, diagnostics, managed_only: _, trusted_mode, tightened_mode } = compiler;
+        policy.mode = match trusted_mode {
+            Some(mode) if matches!(mode.value, Mode::Plan | Mode::DontAsk) => Some(mode),
+            looser => tightened_mode.or(looser),
+        };
+        policy.rules.sort_by_key(|rule| rule.reference.list);
+        policy.hold_paths_of_rules();
+        policy.digest = policy.fingerprint();
+        (policy, diagnostics)
+    }
+
+    /// Turns the path rules of the deny list into paths that the boundary holds too.
+    fn hold_paths_of_rules(&mut self) {
+        for rule in self.rules.iter().filter(|rule| rule.reference.list == List::Deny) {
+            if let Matcher::Path { access, pattern } = &rule.matcher {
+                let held = HeldPath {
+                    pattern: pattern.clone(),
+                    why: rule.reference.text.clone(),
+                    origin: rule.reference.origin.clone(),
+                };
+                match access {
+                    FileAccess::Read => self.sandbox.deny_read.push(held),
+                    FileAccess::Edit => self.sandbox.deny_write.push(held),
+                }
+            }
+        }
+    }
+
+    fn fingerprint(&self) -> String {
+        let Self { rules, inactive: _, failures, mode, bypass_disabled, additional_directories, sandbox, digest: _ } =
+            self;
+        let mut hash = Sha256::new();
+        for rule in rules {
+            hash.update(format!("{:?}\n", rule.reference));
+        }
+        hash.update(format!("{failures:?}\n{mode:?}\n{bypass_disabled:?}\n{additional_directories:?}\n{sandbox:?}"));
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+fn managed_only(layers: &[Layer]) -> Option<Origin> {
+    layers.iter().filter(|layer| layer.scope == Scope::Managed).find_map(|layer| layer.managed_rules_only.clone())
+}
+
+struct Compiler<'a> {
+    home: &'a AbsPath,
+    policy: Policy,
+    diagnostics: Vec<Diagnostic>,
+    managed_only: Option<Origin>,
+    trusted_mode: Option<Sourced<Mode>>,
+    tightened_mode: Option<Sourced<Mode>>,
+}
+
+impl Compiler<'_> {
+    /// Takes one layer in. Layers come from the highest down, so the first value of a kind stays.
+    fn layer(&mut self, layer: &Layer) {
+        self.policy.failures.extend(layer.failure.clone());
+        for (list, texts) in [(List::Deny, &layer.deny), (List::Ask, &layer.ask), (List::Allow, &layer.allow)] {
+            for text in texts {
+                self.rule(layer, list, text);
+            }
+        }
+        self.mode(layer);
+        if self.policy.bypass_disabled.is_none() {
+            self.policy.bypass_disabled.clone_from(&layer.bypass_disabled);
+        }
+        if layer.trusted {
+            self.policy.additional_directories.extend(layer.additional_directories.iter().cloned());
+        } else {
+            for directory in &layer.additional_directories {
+                self.warn(&directory.origin, format!("`{}` is not added: the folder is not trusted", directory.value));
+            }
+        }
+        self.sandbox(layer);
+    }
+
+    /// The highest trusted layer's mode counts. One that is not trusted may only put `plan` or `dontAsk`
+    /// in the place of a mode under which more passes; which of these two is stricter depends on the
+    /// call, so neither replaces the other.
+    fn mode(&mut self, layer: &Layer) {
+        let Some(mode) = &layer.default_mode else { return };
+        if layer.trusted {
+            if self.trusted_mode.is_none() {
+                self.trusted_mode = Some(mode.clone());
+            }
+            return;
+        }
+        match mode.value {
+            Mode::Plan | Mode::DontAsk => {
+                if self.tightened_mode.is_none() {
+                    self.tightened_mode = Some(mode.clone());
+                }
+            }
+            Mode::Default => {}
+            Mode::AcceptEdits | Mode::BypassPermissions => {
+                self.warn(
+                    &mode.origin,
+                    format!("`{}` is not taken from a folder that is not trusted", mode.value.name()),
+                );
+            }
+        }
+    }
+
+    fn rule(&mut self, layer: &Layer, list: List, text: &Sourced<String>) {
+        let reference = RuleRef { text: text.value.clone(), list, origin: text.origin.clone() };
+        if self.managed_only.is_some() && layer.scope != Scope::Managed {
+            self.policy
+                .inactive
+                .push((reference, "only managed rules count (`allowManagedPermissionRulesOnly`)".to_owned()));
+            return;
+        }
+        let parsed = parse(&text.value, &Anchors { list, anchor: &layer.anchor, home: self.home });
+        match parsed {
+            Ok(parsed) => {
+                if let Some(Fault::Surprise { message, hint } | Fault::Malformed { message, hint }) = parsed.surprise {
+                    self.report(Severity::Warning, &text.origin, message, hint);
+                }
+                if list == List::Allow && !layer.trusted {
+                    let why = "the folder is not trusted: run `palisade trust grant` in it".to_owned();
+                    self.policy.inactive.push((reference, why));
+                } else {
+                    self.policy.rules.push(Rule { matcher: parsed.matcher, reference });
+                }
+            }
+            Err(Fault::Malformed { message, hint } | Fault::Surprise { message, hint }) => {
+                self.malformed(list, reference, message, hint);
+            }
+        }
+    }
+
+    fn malformed(&mut self, list: List, reference: RuleRef, message: String, hint: Option<String>) {
+        match list {
+            List::Allow => {
+                self.report(Severity::Warning, &reference.origin, message.clone(), hint);
+                self.policy.inactive.push((reference, message));
+            }
+            List::Deny | List::Ask => {
+                self.report(Severity::Error, &reference.origin, message, hint);
+                self.policy.failures.extend(self.diagnostics.last().cloned());
+            }
+        }
+    }
+
+    fn sandbox(&mut self, layer: &Layer) {
+        let keys = &layer.sandbox;
+        // A layer that is not trusted may switch the boundary on and never off.
+        if let Some(enabled) = &keys.enabled
+            && self.policy.sandbox.enabled.is_none()
+            && (layer.trusted || enabled.value)
+        {
+            self.policy.sandbox.enabled = Some(enabled.clone());
+        }
+        for entry in &keys.deny_read {
+            if let Some(held) = self.held(layer, entry, "denyRead") {
+                self.policy.sandbox.deny_read.push(held);
+            }
+        }
+        for entry in &keys.deny_write {
+            if let Some(held) = self.held(layer, entry, "denyWrite") {
+                self.policy.sandbox.deny_write.push(held);
+            }
+        }
+        for entry in &keys.allow_write {
+            if !layer.trusted {
+                self.warn(&entry.origin, format!("`{}` is not made writable: the folder is not trusted", entry.value));
+            } else if entry.value.contains(['*', '?', '[']) {
+                self.warn(
+                    &entry.origin,
+                    format!("`{}` is not made writable: a pattern names no directory", entry.value),
+                );
+            } else {
+                let Sandbox { allow_write, .. } = &mut self.policy.sandbox;
+                let value = sandbox_path(&entry.value, layer, self.home);
+                allow_write.push(Sourced { value, origin: entry.origin.clone() });
+            }
+        }
+    }
+
+    fn held(&mut self, layer: &Layer, entry: &Sourced<String>, key: &str) -> Option<HeldPath> {
+        let path = sandbox_path(entry.value.trim_end_matches("/**"), layer, self.home);
+        match PathPattern::parse(&format!("/{path}"), List::Deny, &layer.anchor, self.home) {
+            Ok(pattern) => Some(HeldPath {
+                pattern,
+                why: format!("sandbox.filesystem.{key}: {}", entry.value),
+                origin: entry.origin.clone(),
+            }),
+            Err(fault) => {
+                let message = format!("`{}` in `sandbox.filesystem.{key}`: {}", entry.value, fault.message());
+                self.report(Severity::Error, &entry.origin, message, None);
+                self.policy.failures.extend(self.diagnostics.last().cloned());
+                None
+            }
+        }
+    }
+
+    fn warn(&mut self, origin: &Origin, message: String) {
+        self.report(Severity::Warning, origin, message, None);
+    }
+
+    fn report(&mut self, severity: Severity, origin: &Origin, message: String, hint: Option<String>) {
+        self.diagnostics.push(Diagnostic { severity, origin: origin.clone(), column: 0, message, hint });
+    }
+}
+
+/// Returns a path of `sandbox.filesystem`, whose prefixes differ from those of rules: `/x` and `//x`
+/// are absolute, `~/x` lies in the home directory, anything else at the layer's anchor.
+fn sandbox_path(text: &str, layer: &Layer, home: &AbsPath) -> AbsPath {
+    if let Some(rest) = text.strip_prefix("~/") {
+        return home.join(rest);
+    }
+    if text == "~" {
+        return home.clone();
+    }
+    layer.anchor.join(text)
+}

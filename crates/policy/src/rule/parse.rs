@@ -1,0 +1,274 @@
+//! Rule text to a matcher.
+
+use super::matcher::{FileAccess, Matcher, NamePattern};
+use crate::command::CommandPattern;
+use crate::host::HostPattern;
+use crate::path::{AbsPath, PathPattern};
+use crate::rule::List;
+
+/// The tools that Claude Code documents, by canonical name.
+pub const TOOLS: [&str; 34] = [
+    "Agent",
+    "AskUserQuestion",
+    "Bash",
+    "BashOutput",
+    "Cd",
+    "CronCreate",
+    "CronDelete",
+    "CronList",
+    "Edit",
+    "EnterPlanMode",
+    "ExitPlanMode",
+    "Glob",
+    "Grep",
+    "KillShell",
+    "LS",
+    "LSP",
+    "ListMcpResourcesTool",
+    "Monitor",
+    "MultiEdit",
+    "NotebookEdit",
+    "NotebookRead",
+    "PowerShell",
+    "Read",
+    "ReadMcpResourceTool",
+    "Skill",
+    "Task",
+    "TaskOutput",
+    "TaskStop",
+    "TodoWrite",
+    "ToolSearch",
+    "WebFetch",
+    "WebSearch",
+    "Workflow",
+    "Write",
+];
+
+/// What is wrong with a rule's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It cannot be read: an allow grants nothing, a deny or ask makes its layer refuse.
+    Malformed { message: String, hint: Option<String> },
+    /// It is read, and its author may have meant something else.
+    Surprise { message: String, hint: Option<String> },
+}
+
+/// A rule's matcher and what its author should know.
+pub(crate) struct Parsed {
+    pub(crate) matcher: Matcher,
+    pub(crate) surprise: Option<Fault>,
+}
+
+/// Where a rule is read: what its relative parts hang at.
+pub(crate) struct Anchors<'a> {
+    pub(crate) list: List,
+    pub(crate) anchor: &'a AbsPath,
+    pub(crate) home: &'a AbsPath,
+}
+
+fn malformed(message: impl Into<String>, hint: Option<&str>) -> Fault {
+    Fault::Malformed { message: message.into(), hint: hint.map(str::to_owned) }
+}
+
+/// Reads a rule.
+pub(crate) fn parse(text: &str, anchors: &Anchors<'_>) -> Result<Parsed, Fault> {
+    let text = text.trim();
+    let (name, specifier) = match text.split_once('(') {
+        None => (text, None),
+        Some((name, rest)) => {
+            let inner = rest.strip_suffix(')').ok_or_else(|| {
+                malformed(format!("`{text}` has no closing parenthesis"), Some("write `Tool` or `Tool(specifier)`"))
+            })?;
+            (name, Some(inner))
+        }
+    };
+    let valid = |letter: char| letter.is_ascii_alphanumeric() || "_-*.:".contains(letter);
+    if name.is_empty() || !name.chars().all(valid) {
+        return Err(malformed(
+            format!("`{text}` does not begin with a tool name"),
+            Some("write `Tool` or `Tool(specifier)`"),
+        ));
+    }
+    match specifier {
+        None => bare(name, anchors.list),
+        Some("*") if !name.contains('*') => bare(name, anchors.list),
+        Some(inner) if inner.trim().is_empty() => Err(malformed(
+            format!("`{text}` has an empty specifier"),
+            Some("leave the parentheses away to mean every call"),
+        )),
+        Some(inner) => specified(name, inner, anchors),
+    }
+}
+
+fn bare(name: &str, list: List) -> Result<Parsed, Fault> {
+    if list == List::Allow && name.contains('*') {
+        let server_is_literal = name
+            .strip_prefix("mcp__")
+            .and_then(|rest| rest.split_once("__"))
+            .is_some_and(|(server, _)| !server.is_empty() && !server.contains('*'));
+        if !server_is_literal {
+            return Err(malformed(
+                format!("`{name}` would allow tools that nobody has named"),
+                Some("an allow rule may use `*` only after `mcp__<server>__`"),
+            ));
+        }
+    }
+    let surprise = unknown_tool(name);
+    Ok(Parsed { matcher: Matcher::Tool(NamePattern::new(canonical(name))), surprise })
+}
+
+fn unknown_tool(name: &str) -> Option<Fault> {
+    if name.contains(['_', '*']) || TOOLS.contains(&name) {
+        return None;
+    }
+    let near = nearest(name, TOOLS.iter().copied());
+    let hint = near.map(|near| format!("the nearest known tool is `{near}`"));
+    Some(Fault::Surprise { message: format!("no tool is known by the name `{name}`"), hint })
+}
+
+fn canonical(name: &str) -> &str {
+    if name == "Task" { "Agent" } else { name }
+}
+
+fn specified(name: &str, inner: &str, anchors: &Anchors<'_>) -> Result<Parsed, Fault> {
+    let plain = |matcher| Ok(Parsed { matcher, surprise: None });
+    match canonical(name) {
+        tool @ ("Bash" | "Monitor") => {
+            if let Some(parameter) = parameter(tool, inner, anchors.list)? {
+                return plain(parameter);
+            }
+            let pattern = CommandPattern::parse(inner)
+                .ok_or_else(|| malformed(format!("`{name}({inner})` names no command"), None))?;
+            plain(if pattern.is_everything() {
+                Matcher::Tool(NamePattern::new(tool))
+            } else {
+                Matcher::Command(pattern)
+            })
+        }
+        "PowerShell" => match parameter("PowerShell", inner, anchors.list)? {
+            Some(parameter) => plain(parameter),
+            None => CommandPattern::parse(inner).map_or_else(
+                || Err(malformed(format!("`{name}({inner})` names no command"), None)),
+                |pattern| plain(Matcher::ForeignCommand(pattern)),
+            ),
+        },
+        "Read" => path(name, inner, FileAccess::Read, anchors, None),
+        "Edit" => path(name, inner, FileAccess::Edit, anchors, None),
+        "Glob" | "Grep" | "LS" | "NotebookRead" => path(name, inner, FileAccess::Read, anchors, Some("Read")),
+        "Write" | "MultiEdit" | "NotebookEdit" => path(name, inner, FileAccess::Edit, anchors, Some("Edit")),
+        "WebFetch" => fetch(inner, anchors.list),
+        "Agent" => match parameter("Agent", inner, anchors.list)? {
+            Some(parameter) => plain(parameter),
+            None => plain(Matcher::Agent(inner.trim().to_owned())),
+        },
+        "Skill" => {
+            let (skill, open) = match inner.trim().strip_suffix(" *").or_else(|| inner.trim().strip_suffix(":*")) {
+                Some(skill) => (skill, true),
+                None => (inner.trim(), false),
+            };
+            plain(Matcher::Skill { name: skill.to_owned(), open })
+        }
+        other => match parameter(other, inner, anchors.list)? {
+            Some(parameter) => Ok(Parsed { matcher: parameter, surprise: unknown_tool(other) }),
+            None => Err(malformed(
+                format!("`{name}` takes no specifier like `{inner}`"),
+                Some("write the bare tool name, or `Tool(parameter:value)` in deny or ask"),
+            )),
+        },
+    }
+}
+
+fn path(
+    name: &str,
+    inner: &str,
+    access: FileAccess,
+    anchors: &Anchors<'_>,
+    meant: Option<&str>,
+) -> Result<Parsed, Fault> {
+    if let Some(parameter) = parameter(name, inner, anchors.list)? {
+        return Ok(Parsed { matcher: parameter, surprise: None });
+    }
+    let pattern = PathPattern::parse(inner, anchors.list, anchors.anchor, anchors.home)
+        .map_err(|fault| malformed(format!("`{name}({inner})`: {}", fault.message()), None))?;
+    let surprise = meant.map(|meant| Fault::Surprise {
+        message: format!("`{name}({inner})` is read as `{meant}({inner})`"),
+        hint: Some(format!("write `{meant}({inner})`: path rules are named Read and Edit")),
+    });
+    Ok(Parsed { matcher: Matcher::Path { access, pattern }, surprise })
+}
+
+fn fetch(inner: &str, list: List) -> Result<Parsed, Fault> {
+    if let Some(domain) = inner.trim().strip_prefix("domain:") {
+        let pattern = HostPattern::parse(domain).ok_or_else(|| {
+            malformed(format!("`{domain}` is no host name"), Some("write `WebFetch(domain:example.com)`"))
+        })?;
+        return Ok(Parsed { matcher: Matcher::Domain(pattern), surprise: None });
+    }
+    match parameter("WebFetch", inner, list)? {
+        Some(matcher) => Ok(Parsed { matcher, surprise: None }),
+        None => {
+            Err(malformed(format!("`WebFetch({inner})` names no domain"), Some("write `WebFetch(domain:example.com)`")))
+        }
+    }
+}
+
+/// Reads `param:value` where the list allows it; `None` when the text has another form.
+fn parameter(tool: &str, inner: &str, list: List) -> Result<Option<Matcher>, Fault> {
+    let Some((name, value)) = inner.split_once(':') else { return Ok(None) };
+    let (name, value) = (name.trim(), value.trim());
+    let known = match tool {
+        "Bash" | "Monitor" | "PowerShell" => {
+            ["run_in_background", "dangerouslyDisableSandbox", "timeout", "description"].contains(&name)
+        }
+        "Read" | "Edit" | "Write" | "Glob" | "Grep" | "NotebookEdit" | "LS" | "MultiEdit" => {
+            ["offset", "limit", "replace_all", "output_mode", "multiline", "pages"].contains(&name)
+        }
+        "Agent" => ["model", "isolation", "run_in_background", "name", "mode"].contains(&name),
+        _ => !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-".contains(letter)),
+    };
+    if !known {
+        return Ok(None);
+    }
+    if tool == "WebFetch" && name == "url" {
+        return Err(malformed(
+            "`url` is the content of WebFetch, no parameter",
+            Some("write `WebFetch(domain:example.com)`"),
+        ));
+    }
+    match list {
+        List::Allow => Err(malformed(
+            format!("`{tool}({inner})` in allow: a parameter rule can only deny or ask"),
+            Some("move it to deny or ask"),
+        )),
+        List::Deny | List::Ask => {
+            Ok(Some(Matcher::Parameter { tool: tool.to_owned(), name: name.to_owned(), value: value.to_owned() }))
+        }
+    }
+}
+
+/// Returns the candidate with the fewest edits from `name`, if it is near enough to be meant.
+pub(crate) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = name.to_lowercase();
+    candidates
+        .map(|candidate| (distance(&lower, &candidate.to_lowercase()), candidate))
+        .filter(|(edits, candidate)| *edits <= 1 + candidate.len() / 4)
+        .min_by_key(|(edits, _)| *edits)
+        .map(|(_, candidate)| candidate)
+}
+
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (index, letter) in left.chars().enumerate() {
+        let mut previous = index;
+        let mut next = vec![index + 1];
+        for (at, other) in right.iter().enumerate() {
+            let above = row.get(at + 1).copied().unwrap_or_default();
+            let beside = next.last().copied().unwrap_or_default();
+            next.push((above + 1).min(beside + 1).min(previous + usize::from(letter != *other)));
+            previous = above;
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}

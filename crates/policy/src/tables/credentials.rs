@@ -1,0 +1,98 @@
+//! Stores of credentials that nothing inside the boundary may read.
+//!
+//! The list confines; it is not a rule about command text. A path that is missing is skipped.
+
+/// A store of credentials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Store {
+    /// Where it lies: `~/...` in the home directory, or absolute.
+    pub path: &'static str,
+    /// What is in it.
+    pub why: &'static str,
+}
+
+const fn store(path: &'static str, why: &'static str) -> Store {
+    Store { path, why }
+}
+
+/// The stores.
+pub const STORES: &[Store] = &[
+    store("~/.ssh", "private keys and the hosts they open"),
+    store("~/.gnupg", "private keys of GnuPG"),
+    store("~/.aws", "access keys and cached sign-on tokens of AWS"),
+    store("~/.azure", "tokens of the Azure command line"),
+    store("~/.config/gcloud", "tokens of the Google Cloud command line"),
+    store("~/.config/gh", "tokens of the GitHub command line"),
+    store("~/.config/hub", "tokens of the older GitHub command line"),
+    store("~/.config/glab-cli", "tokens of the GitLab command line"),
+    store("~/.config/op", "session of the 1Password command line"),
+    store("~/.config/doppler", "tokens of Doppler"),
+    store("~/.doppler", "tokens of Doppler"),
+    store("~/.config/hcloud", "tokens of Hetzner Cloud"),
+    store("~/.config/doctl", "tokens of DigitalOcean"),
+    store("~/.config/rclone", "credentials of every remote of rclone"),
+    store("~/.config/sops/age", "private keys of age"),
+    store("~/.config/age", "private keys of age"),
+    store("~/.config/containers/auth.json", "registry logins of Podman"),
+    store("~/.docker/config.json", "registry logins of Docker"),
+    store("~/.kube", "cluster certificates and tokens"),
+    store("~/.git-credentials", "passwords that git stored in the clear"),
+    store("~/.config/git/credentials", "passwords that git stored in the clear"),
+    store("~/.netrc", "passwords of curl, git and ftp"),
+    store("~/.authinfo", "passwords of mail and news programs"),
+    store("~/.npmrc", "registry tokens of npm"),
+    store("~/.yarnrc.yml", "registry tokens of Yarn"),
+    store("~/.pypirc", "upload tokens of PyPI"),
+    store("~/.config/pypoetry/auth.toml", "registry tokens of Poetry"),
+    store("~/.cargo/credentials", "registry tokens of Cargo"),
+    store("~/.cargo/credentials.toml", "registry tokens of Cargo"),
+    store("~/.gem/credentials", "upload tokens of RubyGems"),
+    store("~/.m2/settings.xml", "repository passwords of Maven"),
+    store("~/.gradle/gradle.properties", "repository passwords of Gradle"),
+    store("~/.composer/auth.json", "repository tokens of Composer"),
+    store("~/.config/composer/auth.json", "repository tokens of Composer"),
+    store("~/.terraform.d/credentials.tfrc.json", "tokens of Terraform"),
+    store("~/.terraformrc", "tokens of Terraform"),
+    store("~/.vault-token", "token of Vault"),
+    store("~/.pgpass", "passwords of PostgreSQL"),
+    store("~/.my.cnf", "passwords of MySQL"),
+    store("~/.mylogin.cnf", "passwords of MySQL"),
+    store("~/.boto", "keys of Google Cloud Storage and S3"),
+    store("~/.s3cfg", "keys of S3"),
+    store("~/.databrickscfg", "tokens of Databricks"),
+    store("~/.snowflake", "passwords and keys of Snowflake"),
+    store("~/.config/stripe", "keys of Stripe"),
+    store("~/.fly", "tokens of Fly.io"),
+    store("~/.config/heroku", "tokens of Heroku"),
+    store("~/.local/share/keyrings", "the desktop's keyring"),
+    store("~/.local/share/kwalletd", "the desktop's wallet"),
+    store("~/.password-store", "passwords of pass"),
+    store("~/.mozilla", "cookies and saved passwords of the browser"),
+    store("~/.config/google-chrome", "cookies and saved passwords of the browser"),
+    store("~/.config/chromium", "cookies and saved passwords of the browser"),
+    store("~/.config/BraveSoftware", "cookies and saved passwords of the browser"),
+    store("~/.config/microsoft-edge", "cookies and saved passwords of the browser"),
+    store("~/.thunderbird", "saved passwords of the mail program"),
+    store("~/.claude/.credentials.json", "sign-on of Claude Code"),
+    store("~/.codex/auth.json", "sign-on of Codex"),
+    store("~/.gemini/oauth_creds.json", "sign-on of Gemini CLI"),
+    store("~/.bash_history", "commands with secrets in them"),
+    store("~/.zsh_history", "commands with secrets in them"),
+    store("~/.python_history", "lines with secrets in them"),
+    store("~/.node_repl_history", "lines with secrets in them"),
+    store("~/.psql_history", "statements with secrets in them"),
+    store("~/.mysql_history", "statements with secrets in them"),
+    store("/etc/shadow", "password hashes"),
+    store("/etc/gshadow", "password hashes"),
+    store("/etc/sudoers", "who may become whom"),
+    store("/etc/sudoers.d", "who may become whom"),
+    store("/etc/krb5.keytab", "keys of the machine"),
+    store("/etc/kubernetes", "cluster certificates of the machine"),
+    store("/etc/rancher", "cluster certificates of the machine"),
+    store("/etc/wireguard", "keys of tunnels"),
+    store("/etc/NetworkManager/system-connections", "passwords of networks"),
+    store("/etc/ssl/private", "private keys of the machine"),
+    store("/etc/letsencrypt", "private keys of the machine"),
+    store("/var/lib/docker", "images and volumes of every container"),
+    store("/var/lib/kubelet", "secrets mounted into containers"),
+];

@@ -1,0 +1,123 @@
+//! Names that decide what runs later. No allow rule approves a write to them, and inside the
+//! boundary the ones that exist cannot be written.
+
+/// A protected name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Name {
+    /// The name: one or more segments, found at any depth.
+    pub name: &'static str,
+    /// True when it is a directory and everything in it is meant.
+    pub directory: bool,
+    /// Where the name is held.
+    pub held: Held,
+    /// What it would run or change.
+    pub why: &'static str,
+}
+
+/// Where a protected name is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// A write asks, and the boundary forbids it.
+    Everywhere,
+    /// A write asks; the boundary leaves it to its narrower rows, because honest tools write there.
+    Rules,
+}
+
+const fn directory(name: &'static str, why: &'static str) -> Name {
+    Name { name, directory: true, held: Held::Everywhere, why }
+}
+
+const fn file(name: &'static str, why: &'static str) -> Name {
+    Name { name, directory: false, held: Held::Everywhere, why }
+}
+
+const fn asks(name: &'static str, directory: bool, why: &'static str) -> Name {
+    Name { name, directory, held: Held::Rules, why }
+}
+
+/// The names.
+pub const NAMES: &[Name] = &[
+    asks(".git", true, "git's own data: hooks and configuration run programs"),
+    directory(".git/hooks", "git runs these programs"),
+    file(".git/config", "git's configuration names programs"),
+    file(".git/config.worktree", "git's configuration names programs"),
+    file(".git/info/attributes", "git attributes choose filters, which are programs"),
+    file(".git/commondir", "says where git finds its configuration"),
+    directory(".config/git", "git's configuration names programs"),
+    file(".gitconfig", "git's configuration names programs"),
+    file(".gitmodules", "names the repositories that git fetches and runs hooks of"),
+    asks(".claude", true, "settings, hooks, agents and skills of Claude Code"),
+    file(".claude/settings.json", "what the agent may do"),
+    file(".claude/settings.local.json", "what the agent may do"),
+    directory(".claude/hooks", "programs that run on every tool call"),
+    directory(".claude/agents", "what subagents may do"),
+    directory(".claude/commands", "commands with tools of their own"),
+    directory(".claude/skills", "skills with tools of their own"),
+    directory(".claude/workflows", "what the agent starts by itself"),
+    file(".claude/scheduled_tasks.json", "what the agent starts by itself"),
+    file(".claude.json", "trust and servers of Claude Code"),
+    file(".mcp.json", "servers that the agent starts"),
+    directory(".palisade", "Palisade's own settings"),
+    directory(".codex", "settings and rules of Codex"),
+    directory(".gemini", "settings of Gemini CLI"),
+    directory(".cursor", "rules and servers of Cursor"),
+    directory(".vscode", "tasks that the editor runs"),
+    directory(".idea", "run configurations of the editor"),
+    directory(".husky", "git runs these programs"),
+    directory(".cargo", "runners and wrappers that Cargo starts"),
+    directory(".devcontainer", "what a container is built from and runs"),
+    file(".devcontainer.json", "what a container is built from and runs"),
+    asks(".yarn", true, "releases and plugins that Yarn runs"),
+    directory(".mvn", "extensions and options that Maven loads"),
+    file(".bashrc", "runs in every shell"),
+    file(".bash_profile", "runs at sign-in"),
+    file(".bash_login", "runs at sign-in"),
+    file(".bash_aliases", "runs in every shell"),
+    file(".bash_logout", "runs at sign-out"),
+    file(".zshrc", "runs in every shell"),
+    file(".zprofile", "runs at sign-in"),
+    file(".zshenv", "runs in every shell"),
+    file(".zlogin", "runs at sign-in"),
+    file(".zlogout", "runs at sign-out"),
+    file(".profile", "runs at sign-in"),
+    file(".envrc", "direnv runs it on entering the directory"),
+    file(".npmrc", "registries, tokens and script shells of npm"),
+    file(".yarnrc", "the program that Yarn starts"),
+    file(".yarnrc.yml", "the program and plugins that Yarn starts"),
+    file(".pnp.cjs", "loaded by every Node program of the project"),
+    file(".pnp.loader.mjs", "loaded by every Node program of the project"),
+    file(".pnpmfile.cjs", "pnpm runs it on install"),
+    file("bunfig.toml", "preloads that Bun runs"),
+    file(".bunfig.toml", "preloads that Bun runs"),
+    file(".bazelrc", "options with programs in them"),
+    file(".bazelversion", "the release of Bazel that runs"),
+    file(".bazeliskrc", "where Bazel is fetched from"),
+    file(".pre-commit-config.yaml", "git runs these programs"),
+    file("lefthook.yml", "git runs these programs"),
+    file("lefthook.yaml", "git runs these programs"),
+    file(".lefthook.yml", "git runs these programs"),
+    file(".lefthook.yaml", "git runs these programs"),
+    file("gradle-wrapper.properties", "the Gradle that is fetched and run"),
+    file("maven-wrapper.properties", "the Maven that is fetched and run"),
+    file(".ripgreprc", "a preprocessor that ripgrep starts"),
+    file("pyrightconfig.json", "paths that the type checker imports from"),
+];
+
+/// Names below a protected directory that are not protected.
+pub const EXCEPTIONS: &[&str] = &[".claude/worktrees"];
+
+/// Returns the row that protects a path, given by its segments from the root.
+pub fn row<'a>(segments: &[&str]) -> Option<&'a Name> {
+    let within = |name: &str, directory: bool| {
+        let parts: Vec<&str> = name.split('/').collect();
+        segments.windows(parts.len()).enumerate().any(|(start, window)| {
+            // Letters of another case count as the same: some file systems take them so.
+            let same = window.iter().zip(&parts).all(|(left, right)| left.eq_ignore_ascii_case(right));
+            same && (directory || start + parts.len() == segments.len())
+        })
+    };
+    if EXCEPTIONS.iter().any(|name| within(name, true)) && !segments.contains(&".git") {
+        return None;
+    }
+    NAMES.iter().rev().find(|row| within(row.name, row.directory))
+}

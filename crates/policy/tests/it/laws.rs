@@ -1,0 +1,142 @@
+//! The laws: they hold for every policy and call, so they are tested on generated ones.
+
+use policy::layer::Scope;
+use policy::{Mode, Verdict};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::world::{World, action};
+
+const RULES: &[&str] = &[
+    "Bash",
+    "Bash(ls *)",
+    "Bash(git *)",
+    "Bash(git push *)",
+    "Bash(rm *)",
+    "Bash(* --force)",
+    "Read",
+    "Read(.env)",
+    "Read(src/**)",
+    "Read(//etc/**)",
+    "Edit",
+    "Edit(src/**)",
+    "Edit(.git/**)",
+    "WebFetch(domain:*.example.com)",
+    "mcp__github__get_x",
+    "Agent(Explore)",
+    "WebSearch",
+];
+
+const CALLS: &[&str] = &[
+    "Bash: ls -la",
+    "Bash: git push --force",
+    "Bash: git push $X",
+    "Bash: rm -rf build",
+    "Bash: rm -rf /",
+    "Bash: cat .env",
+    "Bash: echo $(rm x)",
+    "Bash: $X y",
+    "Bash: make > out",
+    "Bash: echo 'open",
+    "Read: src/a.rs",
+    "Read: .env",
+    "Read: /etc/passwd",
+    "Edit: src/a.rs",
+    "Edit: .git/config",
+    "WebFetch: https://a.example.com/",
+    "mcp__github__get_x:",
+    "Agent: Explore",
+    "WebSearch: x",
+    "TodoWrite:",
+];
+
+fn rules() -> impl Strategy<Value = Vec<(&'static str, &'static str)>> {
+    proptest::collection::vec((select(&["allow", "ask", "deny"][..]), select(RULES)), 0..6)
+}
+
+fn modes() -> impl Strategy<Value = Mode> {
+    select(&Mode::ALL[..])
+}
+
+fn world(rules: &[(&str, &str)], mode: Mode) -> World {
+    let text: Vec<String> = rules.iter().map(|(list, rule)| format!("{list} {rule}")).collect();
+    let mut world = World { mode: Some(mode), ..World::default() };
+    world.layer(Scope::User, true, &text.join("\n"));
+    world
+}
+
+fn verdict(world: &World, call: &str) -> Verdict {
+    world.decide(&action(call)).verdict
+}
+
+proptest! {
+    /// Adding a deny never lowers a verdict, and neither does adding an ask.
+    #[test]
+    fn tightening_never_loosens(rules in rules(), mode in modes(), call in select(CALLS), list in select(&["ask", "deny"][..]), rule in select(RULES)) {
+        let before = verdict(&world(&rules, mode), call);
+        let mut more = rules.clone();
+        more.push((list, rule));
+        let after = verdict(&world(&more, mode), call);
+        prop_assert!(after >= before, "{before:?} became {after:?} by {list} {rule}");
+    }
+
+    /// Taking an allow away never lowers a verdict.
+    #[test]
+    fn an_allow_less_never_loosens(rules in rules(), mode in modes(), call in select(CALLS)) {
+        let with = verdict(&world(&rules, mode), call);
+        let without: Vec<_> = rules.iter().copied().filter(|(list, _)| *list != "allow").collect();
+        prop_assert!(verdict(&world(&without, mode), call) >= with);
+    }
+
+    /// The order of rules in a file does not matter.
+    #[test]
+    fn order_does_not_matter(rules in rules(), mode in modes(), call in select(CALLS)) {
+        let mut reversed = rules.clone();
+        reversed.reverse();
+        prop_assert_eq!(verdict(&world(&rules, mode), call), verdict(&world(&reversed, mode), call));
+    }
+
+    /// A layer that is not trusted never lowers a verdict, whatever it says.
+    #[test]
+    fn an_untrusted_layer_never_loosens(own in rules(), theirs in rules(), mode in select(&["default", "acceptEdits", "plan", "dontAsk", "bypassPermissions"][..]), call in select(CALLS)) {
+        let mut base = World::default();
+        base.layer(Scope::User, true, &own.iter().map(|(list, rule)| format!("{list} {rule}")).collect::<Vec<_>>().join("\n"));
+        let before = verdict(&base, call);
+        let mut text: Vec<String> = theirs.iter().map(|(list, rule)| format!("{list} {rule}")).collect();
+        text.push(format!("mode {mode}"));
+        base.layer(Scope::Project, false, &text.join("\n"));
+        prop_assert!(verdict(&base, call) >= before);
+    }
+
+    /// A line is as strict as its strictest command.
+    #[test]
+    fn verdicts_join(rules in rules(), mode in modes(), left in select(&["ls -la", "rm -rf build", "git push --force", "make"][..]), right in select(&["ls", "cat .env", "rm x", "touch a"][..]), between in select(&[" && ", "; ", " | ", " || ", "\n"][..])) {
+        let world = world(&rules, mode);
+        let whole = verdict(&world, &format!("Bash: {left}{between}{right}"));
+        let strictest = verdict(&world, &format!("Bash: {left}")).max(verdict(&world, &format!("Bash: {right}")));
+        prop_assert!(whole >= strictest, "{whole:?} < {strictest:?}");
+    }
+
+    /// An equivalent spelling of a word changes no deny.
+    #[test]
+    fn spelling_does_not_matter(rules in rules(), word in select(&["rm", "git", "ls"][..]), spelling in 0..5usize) {
+        let world = world(&rules, Mode::Default);
+        let spelt = match spelling {
+            0 => format!("'{word}'"),
+            1 => format!("\"{word}\""),
+            2 => format!("\\{word}"),
+            3 => format!("$'{word}'"),
+            _ => format!("{}''{}", &word[..1], &word[1..]),
+        };
+        let plain = verdict(&world, &format!("Bash: {word} push x"));
+        let other = verdict(&world, &format!("Bash: {spelt} push x"));
+        prop_assert_eq!(plain == Verdict::Deny, other == Verdict::Deny);
+        prop_assert!(other >= plain || other == Verdict::Ask);
+    }
+
+    /// No text makes the analysis fail.
+    #[test]
+    fn no_text_panics(text in "\\PC{0,80}") {
+        let _ = verdict(&world(&[("deny", "Bash(rm *)")], Mode::Default), &format!("Bash: {text}"));
+    }
+}

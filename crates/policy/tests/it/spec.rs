@@ -1,0 +1,98 @@
+//! The literate cases of `spec/` that say what is decided.
+//!
+//! A case has `rules` blocks (`rules`, `rules project`, `rules untrusted`, `rules managed`), perhaps a
+//! `world` block (`link A -> B`, `directory D`, `mode M`), and a `verdicts` block: a line for each
+//! call, its verdict first, and after `<-` the rule that decided.
+
+use policy::layer::Scope;
+use policy::{AbsPath, Mode};
+use testkit::Case;
+
+use crate::world::{PROJECT, World, abs, action};
+
+fn world(case: &Case) -> World {
+    let mut world = World::default();
+    for (info, text) in &case.blocks {
+        match info.as_str() {
+            "rules" => world.layer(Scope::User, true, text),
+            "rules project" => world.layer(Scope::Project, true, text),
+            "rules untrusted" => world.layer(Scope::Project, false, text),
+            "rules managed" => world.layer(Scope::Managed, true, text),
+            "world" => {
+                for line in text.lines() {
+                    match line.split_once(' ').unwrap() {
+                        ("link", rest) => {
+                            let (link, target) = rest.split_once(" -> ").unwrap();
+                            world.links.insert(abs(PROJECT).join(link), abs(PROJECT).join(target));
+                        }
+                        ("directory", path) => world.directories.push(abs(PROJECT).join(path)),
+                        ("mode", name) => world.mode = Some(Mode::parse(name).unwrap().0),
+                        other => panic!("{other:?}"),
+                    }
+                }
+            }
+            "verdicts" => {}
+            other => panic!("{}:{}: unknown block `{other}`", case.file.display(), case.line),
+        }
+    }
+    world
+}
+
+/// Decides the calls of the `verdicts` block and renders them in the same form.
+fn run(case: &Case) -> String {
+    let world = world(case);
+    let mut out = String::new();
+    for line in case.block("verdicts").lines() {
+        let (_, rest) = line.split_once(' ').unwrap();
+        let (call, _) = rest.split_once(" <- ").unwrap_or((rest, ""));
+        let call = call.trim();
+        let proof = world.decide(&action(call));
+        let rule = proof.rule.map(|rule| format!(" <- {} {}", rule.list.name(), rule.text)).unwrap_or_default();
+        out.push_str(&format!("{:5} {call}{rule}\n", proof.verdict.name()));
+    }
+    out
+}
+
+fn check(area: &str) {
+    testkit::check(area, |case| run(case).lines().map(str::to_owned).collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn rules() {
+    check("rules");
+}
+
+#[test]
+fn paths() {
+    check("paths");
+}
+
+#[test]
+fn modes() {
+    check("modes");
+}
+
+#[test]
+fn net() {
+    check("net");
+}
+
+#[test]
+fn mcp() {
+    check("mcp");
+}
+
+#[test]
+fn bypass() {
+    check("bypass");
+}
+
+#[test]
+fn an_absolute_path_is_read_by_its_text() {
+    let cases = [("/a/../b", "/b"), ("/", "/"), ("//a//b/", "/a/b"), ("/a/./b", "/a/b"), ("/../../x", "/x")];
+    for (text, expected) in cases {
+        assert_eq!(abs(text).as_str(), expected);
+    }
+    assert_eq!(AbsPath::parse("a/b"), None);
+    assert_eq!(AbsPath::parse("/a\0b"), None);
+}

@@ -1,0 +1,114 @@
+//! A world in which calls are decided: rules, links, and facts as `guard` would gather them.
+
+use std::collections::BTreeMap;
+
+use policy::action::{Command, FileTarget, Kind, Runner};
+use policy::facts::{Entry, Facts, Person, Resolved};
+use policy::layer::{Layer, Origin, Scope, Sourced};
+use policy::{AbsPath, Action, Effects, Mode, Policy, Proof};
+
+pub(crate) const HOME: &str = "/home/u";
+pub(crate) const PROJECT: &str = "/home/u/proj";
+
+pub(crate) fn abs(text: &str) -> AbsPath {
+    AbsPath::parse(text).unwrap()
+}
+
+/// A world: layers from low to high, and symbolic links.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct World {
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) links: BTreeMap<AbsPath, AbsPath>,
+    pub(crate) directories: Vec<AbsPath>,
+    pub(crate) mode: Option<Mode>,
+}
+
+impl World {
+    /// Adds a layer whose text has a line for each rule: `deny Bash(rm *)`, `mode plan`.
+    pub(crate) fn layer(&mut self, scope: Scope, trusted: bool, text: &str) {
+        let file = format!("{}.json", scope.name());
+        let anchor = if scope == Scope::User { abs("/home/u/.claude") } else { abs(PROJECT) };
+        let mut layer = Layer { trusted, ..Layer::empty(scope, &file, anchor) };
+        for (index, line) in text.lines().enumerate() {
+            let Some((word, rest)) = line.split_once(' ') else { continue };
+            let origin = Origin { scope, file: file.clone(), line: u32::try_from(index).unwrap() + 1 };
+            let value = Sourced { value: rest.trim().to_owned(), origin: origin.clone() };
+            match word {
+                "allow" => layer.allow.push(value),
+                "ask" => layer.ask.push(value),
+                "deny" => layer.deny.push(value),
+                "directory" => layer.additional_directories.push(value),
+                "mode" => layer.default_mode = Some(Sourced { value: Mode::parse(rest).unwrap().0, origin }),
+                "no-bypass" => layer.bypass_disabled = Some(origin),
+                "managed-only" => layer.managed_rules_only = Some(origin),
+                other => panic!("a rule line begins with allow, ask, deny, mode or directory, not `{other}`"),
+            }
+        }
+        self.layers.push(layer);
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
+        Policy::compile(&self.layers, &abs(HOME)).0
+    }
+
+    /// Follows links as the kernel would.
+    fn resolve(&self, path: &AbsPath) -> Resolved {
+        let mut hops = Vec::new();
+        let mut real = path.clone();
+        for _ in 0..10 {
+            let Some((link, target)) = self.links.iter().find(|(link, _)| real.is_within(link)) else { break };
+            let rest = real.below(link).unwrap().to_owned();
+            real = if rest.is_empty() { target.clone() } else { target.join(&rest) };
+            hops.push(real.clone());
+        }
+        let entry = if self.directories.contains(&real) { Entry::Directory } else { Entry::File };
+        Resolved { real, entry, hops }
+    }
+
+    pub(crate) fn decide(&self, action: &Action) -> Proof {
+        let policy = self.policy();
+        let effects = Effects::of(action, &abs(HOME));
+        let mentions = effects.parts.iter().flat_map(|part| part.mentions.iter());
+        let resolved = effects.paths().chain(mentions).map(|path| (path.clone(), self.resolve(path))).collect();
+        let mut working_directories = vec![abs(PROJECT)];
+        working_directories
+            .extend(policy.additional_directories().iter().map(|written| abs(PROJECT).join(&written.value)));
+        let facts = Facts {
+            home: abs(HOME),
+            project: abs(PROJECT),
+            working_directories,
+            resolved,
+            person: Person::Present,
+            mode: self.mode,
+            boundary: None,
+        };
+        policy::decide(&policy, action, &effects, &facts).proof().clone()
+    }
+}
+
+/// Returns the action that a line of a case names: `Bash: ls`, `Read: src/a.rs`, `TodoWrite:`.
+pub(crate) fn action(line: &str) -> Action {
+    let (tool, subject) = line.split_once(':').unwrap_or((line, ""));
+    let subject = subject.strip_prefix(' ').unwrap_or(subject).replace('⏎', "\n").replace('␉', "\t");
+    let file = |recursive| FileTarget { path: subject.clone(), recursive };
+    let mut params = Vec::new();
+    let kind = match tool {
+        "Bash" | "Monitor" => Kind::Command(Command::parse(&subject, Runner::Agent)),
+        "PowerShell" => Kind::ForeignCommand(subject.clone()),
+        "Read" => Kind::Read(file(false)),
+        "Grep" | "Glob" | "LS" => Kind::Read(file(true)),
+        "Edit" | "Write" | "NotebookEdit" => Kind::Edit(file(false)),
+        "WebFetch" => Kind::Fetch { url: subject.clone() },
+        "Agent" => {
+            let (agent_type, rest) = subject.split_once(' ').unwrap_or((&subject, ""));
+            params.extend(rest.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())));
+            Kind::Agent { agent_type: agent_type.to_owned() }
+        }
+        "Skill" => Kind::Skill { skill: subject.clone() },
+        name => match name.strip_prefix("mcp__").and_then(|rest| rest.split_once("__")) {
+            Some((server, tool)) => Kind::Mcp { server: server.to_owned(), tool: tool.to_owned() },
+            None => Kind::Other,
+        },
+    };
+    Action { tool: tool.to_owned(), kind, params, cwd: abs(PROJECT) }
+}

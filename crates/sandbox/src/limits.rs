@@ -1,0 +1,22 @@
+//! Every bound of this crate, named.
+
+/// Paths that one plan may hold (unreadable, unwritable and protected together).
+pub(crate) const HELD_PATHS_MAX: usize = 5_000;
+/// Bytes of a plan on its way to the boundary process.
+pub(crate) const PLAN_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Bytes of one message between the launcher and the boundary.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 32 * 1024;
+/// Different refusals that one report lists; further ones are counted.
+pub(crate) const REFUSALS_MAX: usize = 256;
+/// Notified system calls that are answered before the other descriptors are looked at again.
+pub(crate) const NOTIFICATIONS_PER_TURN: usize = 64;
+/// Bytes kept in each direction between the person's terminal and the command's.
+pub(crate) const RELAY_BYTES: usize = 64 * 1024;
+/// Bytes of a file below `/proc` that is read whole.
+pub(crate) const PROC_FILE_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a program's name or path in a report.
+pub(crate) const PROGRAM_BYTES_MAX: usize = 4096;
+/// How much memory the private temporary directories may take together, as tmpfs reads it.
+pub(crate) const PRIVATE_SIZE: &str = "50%";
+/// Milliseconds for the last output to reach a terminal that takes none.
+pub(crate) const LAST_OUTPUT_MS: u64 = 2_000;

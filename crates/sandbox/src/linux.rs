@@ -1,0 +1,28 @@
+//! The boundary on Linux, one file per mechanism.
+//!
+//! The launcher's side: [`run`], `streams`, `supervise`, `notify`, `terminal`. The boundary's side, in
+//! the order of building: [`boundary`], `namespaces`, `init`, `mount`, `kernel_files`, `pty`,
+//! `privileges`, `landlock`, `seccomp`, `target`. Between them: `control`.
+
+mod advice;
+mod boundary;
+mod control;
+mod failure;
+mod init;
+mod kernel_files;
+mod landlock;
+mod mount;
+mod namespaces;
+mod notify;
+mod privileges;
+mod pty;
+mod run;
+mod seccomp;
+mod streams;
+mod supervise;
+mod target;
+mod terminal;
+mod tree;
+
+pub(crate) use boundary::boundary_main;
+pub(crate) use run::run;

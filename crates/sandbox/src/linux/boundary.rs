@@ -1,0 +1,102 @@
+//! The boundary process: makes the namespaces and the first process inside, and ends with it.
+
+use std::os::fd::{OwnedFd, RawFd};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{DumpableBehavior, Pid, Resource, Rlimit, Signal, WaitOptions};
+
+use super::control::Channel;
+use super::failure::{At, Failure};
+use super::{init, namespaces};
+use crate::error::Step;
+use crate::limits::PLAN_BYTES_MAX;
+use crate::sys;
+use crate::sys::process::{Close, Fork};
+use crate::wire::{Message, Order};
+
+/// Where the launcher leaves the control socket.
+pub(super) const CONTROL: RawFd = 3;
+/// Where the launcher leaves the plan.
+pub(super) const PLAN: RawFd = 4;
+/// The first descriptor that the launcher does not leave.
+const FIRST_CLOSED: u32 = 5;
+
+/// What a boundary process exits with that could not tell its launcher.
+const EXIT_BUG: i32 = 70;
+
+/// Is the boundary process.
+pub(crate) fn boundary_main() -> ! {
+    let Some(control) = sys::process::inherited(CONTROL) else { sys::process::exit_now(EXIT_BUG) };
+    let channel = Channel::from_descriptor(control);
+    match build(&channel) {
+        Ok(init) => {
+            drop(channel);
+            wait(init)
+        }
+        Err(failure) => {
+            report(&channel, failure);
+            sys::process::exit_now(EXIT_BUG)
+        }
+    }
+}
+
+/// Tells the launcher which step failed.
+pub(super) fn report(channel: &Channel, failure: Failure) {
+    let Failure { step, path, errno } = failure;
+    // When this fails too the launcher is gone, or sees the end of the socket without a word.
+    let _ = channel.send(&Message::Failed { step: step.name().to_owned(), path, errno }, None);
+}
+
+/// Does this, in this order, and returns the first process inside:
+///
+/// 1. block every signal, close what was not handed over, forbid core dumps;
+/// 2. read the plan;
+/// 3. make the user namespace and map the user;
+/// 4. make the other namespaces;
+/// 5. close this process's memory and files to others, which must come after the maps are written;
+/// 6. start the first process inside.
+fn build(channel: &Channel) -> Result<Pid, Failure> {
+    sys::signal::mask(sys::signal::How::Exactly, &sys::signal::Set::all()).at(Step::Signals)?;
+    let plan = sys::process::inherited(PLAN).ok_or(rustix::io::Errno::BADF).at(Step::ReadPlan)?;
+    sys::process::close_from(FIRST_CLOSED, Close::Now).at(Step::ReadPlan)?;
+    let limit = Rlimit { current: Some(0), maximum: Some(0) };
+    rustix::process::setrlimit(Resource::Core, limit).at(Step::CoreDumps)?;
+    let order = read_plan(plan)?;
+    namespaces::enter_user()?;
+    namespaces::enter_others()?;
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).at(Step::Undumpable)?;
+    match sys::process::fork().at(Step::Init)? {
+        Fork::Child => init::init_main(channel, &order),
+        Fork::Parent(pid) => Ok(pid),
+    }
+}
+
+fn read_plan(plan: OwnedFd) -> Result<Order, Failure> {
+    let bytes = super::kernel_files::read_whole(plan, PLAN_BYTES_MAX).at(Step::ReadPlan)?;
+    Order::parse(&bytes).ok_or(rustix::io::Errno::BADMSG).at(Step::ReadPlan)
+}
+
+/// Waits until the first process inside is gone, and with it everything inside.
+fn wait(init: Pid) -> ! {
+    let _ = release_streams();
+    loop {
+        match rustix::process::waitpid(Some(init), WaitOptions::empty()) {
+            Err(rustix::io::Errno::INTR) => {}
+            Ok(_) => sys::process::exit_now(0),
+            Err(_) => {
+                // It cannot be waited for: then it must not live on either.
+                let _ = rustix::process::kill_process(init, Signal::KILL);
+                sys::process::exit_now(EXIT_BUG)
+            }
+        }
+    }
+}
+
+/// Puts `/dev/null` in place of the standard streams, so that a reader sees the end of the command's
+/// output when the command closes it.
+pub(super) fn release_streams() -> rustix::io::Result<()> {
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::stdio::dup2_stdin(&null)?;
+    rustix::stdio::dup2_stdout(&null)?;
+    rustix::stdio::dup2_stderr(&null)
+}

@@ -1,0 +1,181 @@
+//! The first process inside: builds the boundary, starts the command, reaps, and ends with it.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{Pid, Signal, WaitOptions};
+
+use super::control::{Channel, Received};
+use super::failure::{At, Failure};
+use super::landlock::{self, Rules};
+use super::mount::{self, Held};
+use super::pty::{self, Terminal};
+use super::{boundary, namespaces, privileges, target};
+use crate::error::Step;
+use crate::sys;
+use crate::sys::process::Fork;
+use crate::wire::{Message, Order, Request};
+
+/// Is the first process inside. Its end is the end of everything inside: the kernel sees to it.
+pub(super) fn init_main(channel: &Channel, order: &Order) -> ! {
+    let result = build(channel, order).and_then(|ready| start(channel, order, ready));
+    match result {
+        Ok(Some(watched)) => {
+            let why = watch(channel, &watched);
+            let _ = channel.send(&why, None);
+        }
+        // The command's process has told why it could not start.
+        Ok(None) => {}
+        Err(failure) => boundary::report(channel, failure),
+    }
+    sys::process::exit_now(0)
+}
+
+/// What stands when the command can be started.
+#[derive(Debug)]
+struct Ready {
+    terminal: Option<Terminal>,
+    rules: Rules,
+    held: Held,
+}
+
+/// What is watched while the command runs.
+#[derive(Debug)]
+struct Watched {
+    command: Pid,
+    children: OwnedFd,
+    mounts: OwnedFd,
+    held: Held,
+}
+
+/// Builds the boundary, in this order:
+///
+/// 1. die with the boundary process;
+/// 2. loopback, mounts;
+/// 3. a session keyring of its own;
+/// 4. the terminal, if there is to be one, which the launcher sets up;
+/// 5. drop every privilege;
+/// 6. make the Landlock rules.
+fn build(channel: &Channel, order: &Order) -> Result<Ready, Failure> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).at(Step::Init)?;
+    rustix::thread::set_name(c"palisade: init").at(Step::Init)?;
+    namespaces::loopback()?;
+    let held = mount::build(&order.plan)?;
+    for path in held.not_present() {
+        channel.send(&Message::NotPresent { path: path.clone() }, None).at(Step::Control)?;
+    }
+    if sys::kernel::new_session_keyring().is_err() {
+        let (what, meaning) = ("session-keyring", "only the system call filter keeps the session's keys apart");
+        channel.send(&Message::Missing { what: what.into(), meaning: meaning.into() }, None).at(Step::Control)?;
+    }
+    let terminal = if order.terminal.contains(&true) { Some(make_terminal(channel)?) } else { None };
+    privileges::drop_all()?;
+    let rules = landlock::rules(&order.plan)?;
+    for missing in landlock::missing(rules.abi) {
+        let message = Message::Missing { what: missing.what, meaning: missing.meaning };
+        channel.send(&message, None).at(Step::Control)?;
+    }
+    Ok(Ready { terminal, rules, held })
+}
+
+/// Makes the terminal and waits until the launcher has given it its size and settings.
+fn make_terminal(channel: &Channel) -> Result<Terminal, Failure> {
+    let terminal = pty::open()?;
+    channel.send(&Message::Terminal, Some(terminal.master.as_fd())).at(Step::Control)?;
+    match channel.receive().at(Step::Control)? {
+        Some(Received { message: Request::Start, descriptor: _ }) => Ok(terminal),
+        Some(Received { message: Request::Signal { .. }, descriptor: _ }) | None => {
+            Err(rustix::io::Errno::PIPE).at(Step::Control)
+        }
+    }
+}
+
+/// Starts the command; `None` when it could not be started and has said why.
+fn start(channel: &Channel, order: &Order, ready: Ready) -> Result<Option<Watched>, Failure> {
+    let Ready { terminal, rules, held } = ready;
+    let abi = rules.abi;
+    let children = sys::signal::descriptor(&sys::signal::Set::of(&[libc::SIGCHLD])).at(Step::Watch)?;
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let mounts = rustix::fs::open("/proc/self/mountinfo", flags, Mode::empty()).at(Step::Watch)?;
+    let (started, starting) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).at(Step::Fork)?;
+    let command = match sys::process::fork().at(Step::Fork)? {
+        Fork::Child => target::target_main(channel, order, target::Inheritance { terminal, rules, failing: starting }),
+        Fork::Parent(pid) => pid,
+    };
+    drop((starting, terminal, rules));
+    boundary::release_streams().at(Step::Fork)?;
+    // The other end closes when the program runs.
+    let mut byte = [0];
+    if rustix::io::retry_on_intr(|| rustix::io::read(&started, &mut byte)).at(Step::Fork)? > 0 {
+        return Ok(None);
+    }
+    channel.send(&Message::Started { landlock_abi: abi }, None).at(Step::Control)?;
+    Ok(Some(Watched { command, children, mounts, held: held.reachable() }))
+}
+
+/// Reaps, passes signals on, and returns how the command ended.
+fn watch(channel: &Channel, watched: &Watched) -> Message {
+    let failed = |error: rustix::io::Errno| Message::Failed {
+        step: Step::Watch.name().to_owned(),
+        path: None,
+        errno: error.raw_os_error(),
+    };
+    loop {
+        let mut ready = [
+            PollFd::new(&watched.children, PollFlags::IN),
+            PollFd::new(channel, PollFlags::IN),
+            PollFd::new(&watched.mounts, PollFlags::PRI),
+        ];
+        match poll(&mut ready, None) {
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(error) => return failed(error),
+        }
+        let [children, requests, mounts] = ready.map(|fd| !fd.revents().is_empty());
+        if mounts && let Some(path) = watched.held.lost() {
+            return Message::Ended { why: format!("`{path}` was replaced on the host, which ends its protection") };
+        }
+        if children {
+            while sys::signal::next(&watched.children).is_some() {}
+            if let Some(end) = reap(channel, watched.command) {
+                return end;
+            }
+        }
+        if requests && !pass_on(channel, watched.command) {
+            // The launcher is gone, so nobody may go on.
+            sys::process::exit_now(0)
+        }
+    }
+}
+
+/// Reaps every process that ended. Returns the command's end.
+fn reap(channel: &Channel, command: Pid) -> Option<Message> {
+    loop {
+        let (pid, status) = rustix::process::wait(WaitOptions::NOHANG | WaitOptions::UNTRACED).ok()??;
+        if pid != command {
+            continue;
+        }
+        if let Some(code) = status.exit_status() {
+            return Some(Message::Exited { code: u8::try_from(code & 0xff).unwrap_or(u8::MAX) });
+        }
+        if let Some(signal) = status.terminating_signal() {
+            return Some(Message::Signaled { signal });
+        }
+        if let Some(signal) = status.stopping_signal() {
+            let _ = channel.send(&Message::Stopped { signal }, None);
+        }
+    }
+}
+
+/// Passes a request on. Returns false when there is nobody to make any.
+fn pass_on(channel: &Channel, command: Pid) -> bool {
+    match channel.receive() {
+        Ok(Some(Received { message: Request::Signal { signal }, descriptor: _ })) => {
+            sys::signal::send_to_group(command.as_raw_pid(), signal);
+            true
+        }
+        Ok(Some(Received { message: Request::Start, descriptor: _ })) => true,
+        Ok(None) | Err(_) => false,
+    }
+}

@@ -1,0 +1,313 @@
+//! The files that the command sees: mounts built by descriptor.
+//!
+//! Every path is opened once, without following links, and mounted on through that descriptor. When all
+//! stands each path is opened again and compared, so that a name that moved meanwhile fails.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{CWD, FileType, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::mount::{MountAttrFlags, MountPropagationFlags, UnmountFlags};
+
+use super::failure::{At, Failure};
+use super::kernel_files;
+use super::tree::{self, Identity, NODEV, NOEXEC, NOSUID, RDONLY};
+use crate::error::Step as Stage;
+use crate::limits::PRIVATE_SIZE;
+use crate::plan::{Plan, Step, Zone};
+
+/// The mounts under construction.
+#[derive(Debug)]
+pub(super) struct Mounts {
+    /// The host's root directory.
+    pub(super) host: OwnedFd,
+    /// A file system of our own: the private places, the masks and the devices.
+    pub(super) vault: OwnedFd,
+    /// The new root.
+    pub(super) root: OwnedFd,
+    /// What must be found where, when all stands.
+    expected: Vec<Expected>,
+    /// Held paths that were not there.
+    not_present: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Expected {
+    path: String,
+    identity: Identity,
+    is_read_only: bool,
+}
+
+/// The directories of the vault, with their modes.
+const VAULT: &[(&str, u32)] = &[
+    ("root", 0o755),
+    ("tmp", 0o1777),
+    ("var-tmp", 0o1777),
+    ("run", 0o755),
+    ("var-run", 0o755),
+    ("shm", 0o1777),
+    ("dev", 0o755),
+    ("closed-directory", 0),
+];
+const CLOSED_DIRECTORY: &str = "closed-directory";
+const CLOSED_FILE: &str = "closed-file";
+
+/// Links in `/run` that systems without `/usr` cannot do without.
+const KEPT_LINKS: [&str; 3] = ["run/current-system", "run/booted-system", "run/opengl-driver"];
+
+/// What the mounts hold, to be looked at again while the command runs.
+#[derive(Debug)]
+pub(super) struct Held {
+    root: OwnedFd,
+    expected: Vec<Expected>,
+    not_present: Vec<String>,
+}
+
+impl Held {
+    /// Returns the held paths that were not there.
+    pub(super) fn not_present(&self) -> &[String] {
+        &self.not_present
+    }
+
+    /// Returns the same without what this process, having no privileges any more, cannot reach; neither
+    /// can the command.
+    pub(super) fn reachable(self) -> Self {
+        let Self { root, expected, not_present } = self;
+        let expected = expected.into_iter().filter(|one| one.is_found(&root).unwrap_or(false)).collect();
+        Self { root, expected, not_present }
+    }
+
+    /// Returns a path that is no longer held. The kernel takes a mount away when its mount point is
+    /// removed or replaced from another namespace, which nothing inside can do.
+    pub(super) fn lost(&self) -> Option<&str> {
+        self.expected.iter().find(|one| !one.is_found(&self.root).unwrap_or(false)).map(|one| one.path.as_str())
+    }
+}
+
+impl Expected {
+    fn is_found(&self, root: &OwnedFd) -> rustix::io::Result<bool> {
+        let found = tree::resolve(root.as_fd(), &self.path)?;
+        let is_same = tree::identity(found.as_fd())? == self.identity;
+        Ok(is_same && (!self.is_read_only || tree::is_read_only(found.as_fd())?))
+    }
+}
+
+/// Builds the new root and enters it. Returns what the mounts hold.
+///
+/// 1. keep mounts from spreading, open the host's root;
+/// 2. make the vault;
+/// 3. copy the host's mounts, read-only, and attach the copy;
+/// 4. mount the private places, the devices and a fresh `/proc`, hide kernel interfaces;
+/// 5. the plan's steps in their order;
+/// 6. verify;
+/// 7. enter the new root, detach the old one.
+pub(super) fn build(plan: &Plan) -> Result<Held, Failure> {
+    let mask = rustix::process::umask(Mode::empty());
+    let propagation = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    rustix::mount::mount_change("/", propagation).at(Stage::Propagation)?;
+    let host = rustix::fs::open("/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+    let host = host.at(Stage::HostRoot)?;
+    let vault = make_vault(&host)?;
+    let root = copy_root(&host, &vault)?;
+    let mut mounts = Mounts { host, vault, root, expected: Vec::new(), not_present: Vec::new() };
+    mounts.private(plan)?;
+    kernel_files::build(&mounts)?;
+    for step in &plan.steps {
+        mounts.apply(step)?;
+    }
+    mounts.verify()?;
+    rustix::process::umask(mask);
+    mounts.enter()
+}
+
+fn make_vault(host: &OwnedFd) -> Result<OwnedFd, Failure> {
+    let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
+    let options = [("mode", "0755"), ("size", PRIVATE_SIZE)];
+    let vault = tree::new_file_system("tmpfs", &options, attributes).at(Stage::PrivateFiles)?;
+    for (name, mode) in VAULT {
+        rustix::fs::mkdirat(&vault, *name, Mode::from_raw_mode(*mode)).at_path(Stage::PrivateFiles, name)?;
+    }
+    rustix::fs::mknodat(&vault, CLOSED_FILE, FileType::RegularFile, Mode::empty(), 0).at(Stage::PrivateFiles)?;
+    for link in KEPT_LINKS {
+        if let Ok(target) = rustix::fs::readlinkat(host, link, Vec::new()) {
+            rustix::fs::symlinkat(&target, &vault, link).at_path(Stage::PrivateFiles, link)?;
+        }
+    }
+    // Over the host's root, where it needs no directory of the host; absolute paths still mean the host.
+    tree::attach(vault.as_fd(), host.as_fd()).at(Stage::PrivateFiles)?;
+    Ok(vault)
+}
+
+fn copy_root(host: &OwnedFd, vault: &OwnedFd) -> Result<OwnedFd, Failure> {
+    let root = tree::copy(host.as_fd()).at(Stage::CopyRoot)?;
+    tree::restrict_all(root.as_fd(), RDONLY | NOSUID | NODEV).at(Stage::ReadOnlyRoot)?;
+    let place = tree::resolve(vault.as_fd(), "root").at(Stage::AttachRoot)?;
+    tree::attach(root.as_fd(), place.as_fd()).at(Stage::AttachRoot)?;
+    Ok(root)
+}
+
+impl Mounts {
+    /// Mounts the private places. One that is a link must lead into another private place.
+    fn private(&mut self, plan: &Plan) -> Result<(), Failure> {
+        let zones =
+            || plan.steps.iter().filter_map(|step| if let Step::Private { zone } = step { Some(*zone) } else { None });
+        let mut links = Vec::new();
+        for zone in zones() {
+            match tree::resolve(self.root.as_fd(), zone.path()) {
+                Ok(target) => self.private_zone(zone, &target)?,
+                Err(Errno::LOOP) => links.push(zone),
+                Err(Errno::NOENT) if zone != Zone::Tmp => {}
+                Err(error) => return Err(error).at_path(Stage::Private, zone.path()),
+            }
+        }
+        let ours = tree::identity(self.vault.as_fd()).at(Stage::Private)?.device;
+        for zone in links {
+            match tree::resolve_links(self.root.as_fd(), zone.path()).and_then(|fd| tree::identity(fd.as_fd())) {
+                Ok(identity) if identity.device == ours => {}
+                Err(Errno::NOENT) if zone != Zone::Tmp => {}
+                Ok(_) => return Err(Errno::LOOP).at_path(Stage::Private, zone.path()),
+                Err(error) => return Err(error).at_path(Stage::Private, zone.path()),
+            }
+        }
+        Ok(())
+    }
+
+    fn private_zone(&self, zone: Zone, target: &OwnedFd) -> Result<(), Failure> {
+        let mount = tree::copy_named(self.vault.as_fd(), vault_name(zone)).at_path(Stage::Private, zone.path())?;
+        if !zone.is_writable() {
+            tree::restrict_one(mount.as_fd(), RDONLY).at_path(Stage::Private, zone.path())?;
+        }
+        tree::attach(mount.as_fd(), target.as_fd()).at_path(Stage::Private, zone.path())
+    }
+
+    fn apply(&mut self, step: &Step) -> Result<(), Failure> {
+        match step {
+            Step::Private { zone: _ } => Ok(()),
+            Step::Writable { path, zone } => self.writable(path.as_str(), *zone),
+            Step::Pin { path } => self.pin(path.as_str()),
+            Step::ReadOnly { path, why: _ } => self.read_only(path.as_str()),
+            Step::Hide { path, why: _ } => self.hide(path.as_str()),
+        }
+    }
+
+    fn writable(&mut self, path: &str, zone: Option<Zone>) -> Result<(), Failure> {
+        let source = tree::resolve(self.host.as_fd(), path).at_path(Stage::Writable, path)?;
+        let identity = tree::identity(source.as_fd()).at_path(Stage::Writable, path)?;
+        if !identity.is_directory {
+            return Err(Errno::NOTDIR).at_path(Stage::Writable, path);
+        }
+        if let Some(zone) = zone {
+            self.make_mount_point(path, zone)?;
+        }
+        let mount = tree::copy(source.as_fd()).at_path(Stage::Writable, path)?;
+        tree::restrict_all(mount.as_fd(), NOSUID | NODEV).at_path(Stage::Writable, path)?;
+        let target = tree::resolve(self.root.as_fd(), path).at_path(Stage::Writable, path)?;
+        tree::attach(mount.as_fd(), target.as_fd()).at_path(Stage::Writable, path)?;
+        self.expect(path, identity, false);
+        Ok(())
+    }
+
+    /// Makes the directories down to a writable one that lies in a private place.
+    fn make_mount_point(&self, path: &str, zone: Zone) -> Result<(), Failure> {
+        let below = path.strip_prefix(zone.path()).unwrap_or_default();
+        let mut at = tree::resolve(self.vault.as_fd(), vault_name(zone)).at_path(Stage::Writable, path)?;
+        for name in below.split('/').filter(|name| !name.is_empty()) {
+            match rustix::fs::mkdirat(&at, name, Mode::from_raw_mode(0o755)) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(error) => return Err(error).at_path(Stage::Writable, path),
+            }
+            at = tree::resolve(at.as_fd(), name).at_path(Stage::Writable, path)?;
+        }
+        Ok(())
+    }
+
+    /// Mounts a directory on itself, which changes nothing but that it cannot be renamed or removed.
+    fn pin(&mut self, path: &str) -> Result<(), Failure> {
+        let Some(target) = self.present(path, Stage::Pin)? else { return Ok(()) };
+        let identity = tree::identity(target.as_fd()).at_path(Stage::Pin, path)?;
+        let mount = tree::copy(target.as_fd()).at_path(Stage::Pin, path)?;
+        tree::attach(mount.as_fd(), target.as_fd()).at_path(Stage::Pin, path)?;
+        self.expect(path, identity, false);
+        Ok(())
+    }
+
+    fn read_only(&mut self, path: &str) -> Result<(), Failure> {
+        let Some(target) = self.present(path, Stage::ReadOnly)? else { return Ok(()) };
+        let identity = tree::identity(target.as_fd()).at_path(Stage::ReadOnly, path)?;
+        let mount = tree::copy(target.as_fd()).at_path(Stage::ReadOnly, path)?;
+        tree::restrict_all(mount.as_fd(), RDONLY).at_path(Stage::ReadOnly, path)?;
+        tree::attach(mount.as_fd(), target.as_fd()).at_path(Stage::ReadOnly, path)?;
+        self.expect(path, identity, true);
+        Ok(())
+    }
+
+    fn hide(&mut self, path: &str) -> Result<(), Failure> {
+        let Some(target) = self.present(path, Stage::Hide)? else { return Ok(()) };
+        let mask = self.cover(&target).at_path(Stage::Hide, path)?;
+        self.expect(path, mask, true);
+        Ok(())
+    }
+
+    /// Covers a file or directory with an empty one that nobody may open. Returns what is there now.
+    pub(super) fn cover(&self, target: &OwnedFd) -> std::io::Result<Identity> {
+        let is_directory = tree::identity(target.as_fd())?.is_directory;
+        let name = if is_directory { CLOSED_DIRECTORY } else { CLOSED_FILE };
+        let mount = tree::copy_named(self.vault.as_fd(), name)?;
+        tree::restrict_one(mount.as_fd(), RDONLY | NOSUID | NODEV | NOEXEC)?;
+        let mask = tree::identity(mount.as_fd())?;
+        tree::attach(mount.as_fd(), target.as_fd())?;
+        Ok(mask)
+    }
+
+    /// Opens a held path inside; `None`, and remembered, when it is simply not there.
+    fn present(&mut self, path: &str, step: Stage) -> Result<Option<OwnedFd>, Failure> {
+        match tree::resolve(self.root.as_fd(), path) {
+            Ok(target) => Ok(Some(target)),
+            Err(Errno::NOENT) => {
+                self.not_present.push(path.to_owned());
+                Ok(None)
+            }
+            Err(error) => Err(error).at_path(step, path),
+        }
+    }
+
+    fn expect(&mut self, path: &str, identity: Identity, is_read_only: bool) {
+        let identity = Identity { is_mount: true, ..identity };
+        self.expected.push(Expected { path: path.to_owned(), identity, is_read_only });
+    }
+
+    /// Opens every path again and compares.
+    fn verify(&self) -> Result<(), Failure> {
+        for one in &self.expected {
+            if !one.is_found(&self.root).at_path(Stage::Verify, &one.path)? {
+                return Err(Errno::STALE).at_path(Stage::Verify, &one.path);
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the new root the root, and lets go of the old one.
+    fn enter(self) -> Result<Held, Failure> {
+        let Self { host: _host, vault: _vault, root, expected, not_present } = self;
+        rustix::process::fchdir(&root).at(Stage::Pivot)?;
+        rustix::process::pivot_root(".", ".").at(Stage::Pivot)?;
+        // The old root is now mounted over the new one, and `.` is the topmost.
+        rustix::mount::unmount(".", UnmountFlags::DETACH).at(Stage::DetachOld)?;
+        rustix::process::chdir("/").at(Stage::DetachOld)?;
+        Ok(Held { root, expected, not_present })
+    }
+}
+
+fn vault_name(zone: Zone) -> &'static str {
+    match zone {
+        Zone::Tmp => "tmp",
+        Zone::VarTmp => "var-tmp",
+        Zone::Run => "run",
+        Zone::VarRun => "var-run",
+    }
+}
+
+/// Opens a path inside the new root, for rules that need a descriptor.
+pub(super) fn open_inside(path: &str) -> rustix::io::Result<OwnedFd> {
+    rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+}

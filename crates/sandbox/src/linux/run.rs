@@ -1,0 +1,95 @@
+//! Starting the boundary process.
+
+use std::ffi::OsStr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use rustix::fs::{MemfdFlags, SealFlags};
+
+use super::control::Channel;
+use super::failure::{At, Failure};
+use super::streams::{self, Stream};
+use super::supervise::{self, Supervised};
+use super::{advice, boundary};
+use crate::error::{Error, Step};
+use crate::plan::{Invocation, Plan, Terminal};
+use crate::report::Report;
+use crate::wire::Order;
+use crate::{ROLE, sys};
+
+/// The lowest number that the launcher's own descriptors get, above those that the boundary takes.
+const FIRST_FREE: i32 = 10;
+
+/// Runs a command, in this order:
+///
+/// 1. look at the standard streams;
+/// 2. write the plan into sealed memory;
+/// 3. start the boundary process with it and one end of the control socket;
+/// 4. supervise until everything inside is gone.
+pub(crate) fn run(plan: Plan, invocation: &Invocation) -> Result<Report, Error> {
+    let start = Instant::now();
+    if invocation.argv.is_empty() {
+        return Err(Error::NoCommand);
+    }
+    let streams = streams::look()?;
+    let own_terminal = streams.map(|stream| stream == Stream::Terminal && invocation.terminal == Terminal::Own);
+    let order = Order {
+        environment: inner_environment(&plan, invocation),
+        plan,
+        argv: invocation.argv.clone(),
+        terminal: own_terminal,
+    };
+    let bytes = order.render().map_err(Error::Bug)?;
+    let memory = into_memory(&bytes).map_err(advice::with_fix)?;
+    let (ours, theirs) = Channel::pair().at(Step::StartBoundary).map_err(advice::with_fix)?;
+    let signals = supervise::catch_signals().map_err(advice::with_fix)?;
+    let child = start_boundary(invocation, streams, &theirs, &memory).map_err(advice::with_fix)?;
+    drop(theirs);
+    drop(memory);
+    supervise::supervise(Supervised { child, channel: ours, signals, own_terminal, start, invocation })
+}
+
+/// Returns the environment inside: what passes, and the names that the boundary sets itself.
+fn inner_environment(plan: &Plan, invocation: &Invocation) -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
+    let set = [("HOME", plan.home.as_str()), ("PWD", plan.cwd.as_str()), ("TMPDIR", "/tmp")];
+    let is_set = |name: &OsStr| set.iter().any(|(own, _)| name == OsStr::new(own));
+    let kept = invocation.environment.kept.iter().filter(|(name, _)| !is_set(name)).cloned();
+    kept.chain(set.map(|(name, value)| (name.into(), value.into()))).collect()
+}
+
+/// Writes the plan where nobody can change it any more.
+fn into_memory(bytes: &[u8]) -> Result<OwnedFd, Failure> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let memory = rustix::fs::memfd_create("palisade plan", flags).at(Step::HandPlan)?;
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let written = rustix::io::write(&memory, rest).at(Step::HandPlan)?;
+        rest = rest.get(written..).unwrap_or_default();
+    }
+    let seals = SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
+    rustix::fs::fcntl_add_seals(&memory, seals).at(Step::HandPlan)?;
+    Ok(memory)
+}
+
+fn start_boundary(
+    invocation: &Invocation,
+    streams: [Stream; 3],
+    control: &Channel,
+    plan: &OwnedFd,
+) -> Result<Child, Failure> {
+    let path = invocation.init.display().to_string();
+    let control = rustix::io::fcntl_dupfd_cloexec(control.as_fd(), FIRST_FREE).at(Step::StartBoundary)?;
+    let plan = rustix::io::fcntl_dupfd_cloexec(plan, FIRST_FREE).at(Step::StartBoundary)?;
+    let [input, output, error] = streams.map(|stream| match stream {
+        Stream::Same => Stdio::inherit(),
+        Stream::Terminal => Stdio::null(),
+    });
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that starts a process")]
+    let mut command = Command::new(&invocation.init);
+    command.arg0("palisade: boundary").arg(ROLE).env_clear().stdin(input).stdout(output).stderr(error);
+    let descriptors = [(control.as_fd(), boundary::CONTROL), (plan.as_fd(), boundary::PLAN)];
+    sys::process::pass_descriptors(&mut command, descriptors);
+    command.spawn().at_path(Step::StartBoundary, &path)
+}

@@ -1,0 +1,306 @@
+//! The launcher while the command runs: one loop over the control socket, signals, notifications and the
+//! terminal.
+
+use std::os::fd::OwnedFd;
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::Signal;
+
+use super::advice;
+use super::control::{Channel, Received};
+use super::failure::{At, Failure};
+use super::notify::{self, Refusals};
+use super::terminal::{Keys, Relay};
+use crate::error::{Error, Step};
+use crate::limits::LAST_OUTPUT_MS;
+use crate::plan::Invocation;
+use crate::report::{CANNOT_SHOW, CANNOT_SHOW_CALLS, Exit, Layer, Missing, Report};
+use crate::sys;
+use crate::sys::signal::{How, Set};
+use crate::wire::{Message, Request};
+
+/// Signals that go on to the command.
+const PASSED_ON: [i32; 9] = [
+    libc::SIGINT,
+    libc::SIGTERM,
+    libc::SIGHUP,
+    libc::SIGQUIT,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+    libc::SIGWINCH,
+    libc::SIGCONT,
+    libc::SIGTSTP,
+];
+
+/// Caught signals. The mask from before is back when this ends.
+#[derive(Debug)]
+pub(super) struct Signals {
+    descriptor: OwnedFd,
+    before: Set,
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        let _ = sys::signal::mask(How::Exactly, &self.before);
+    }
+}
+
+/// Blocks the signals that go on to the command. One that the caller ignores stays ignored: that is how
+/// `nohup` works.
+pub(super) fn catch_signals() -> Result<Signals, Failure> {
+    let passed: Vec<i32> = PASSED_ON.into_iter().filter(|signal| !sys::signal::is_ignored(*signal)).collect();
+    let descriptor = sys::signal::descriptor(&Set::of(&passed)).at(Step::Signals)?;
+    // The last two would stop us when the terminal is another program's; we look before we use it.
+    let blocked: Vec<i32> = passed.into_iter().chain([libc::SIGTTIN, libc::SIGTTOU]).collect();
+    let before = sys::signal::mask(How::Block, &Set::of(&blocked)).at(Step::Signals)?;
+    Ok(Signals { descriptor, before })
+}
+
+/// A started boundary.
+#[derive(Debug)]
+pub(super) struct Supervised<'a> {
+    pub(super) child: Child,
+    pub(super) channel: Channel,
+    pub(super) signals: Signals,
+    pub(super) own_terminal: [bool; 3],
+    pub(super) start: Instant,
+    pub(super) invocation: &'a Invocation,
+}
+
+/// What was learnt so far.
+#[derive(Debug, Default)]
+struct Learnt {
+    refusals: Refusals,
+    not_present: Vec<String>,
+    missing: Vec<Missing>,
+    landlock_abi: u32,
+    end: Option<End>,
+}
+
+/// How it ended.
+#[derive(Debug)]
+enum End {
+    Exit(Exit),
+    ByBoundary(String),
+    Failed(Failure),
+    NotStarted(i32),
+}
+
+#[derive(Debug)]
+struct Loop<'a> {
+    channel: Channel,
+    signals: &'a Signals,
+    own_terminal: [bool; 3],
+    listener: Option<OwnedFd>,
+    relay: Option<Relay>,
+    learnt: Learnt,
+}
+
+/// Supervises until everything inside is gone.
+pub(super) fn supervise(supervised: Supervised<'_>) -> Result<Report, Error> {
+    let Supervised { mut child, channel, signals, own_terminal, start, invocation } = supervised;
+    let mut state =
+        Loop { channel, signals: &signals, own_terminal, listener: None, relay: None, learnt: Learnt::default() };
+    let result = state.turns();
+    let Loop { channel, relay, learnt, .. } = state;
+    // Without this socket the boundary ends, whatever it was doing.
+    drop(channel);
+    let status = child.wait();
+    if let Some(relay) = relay {
+        last_output(relay);
+    }
+    result.map_err(advice::with_fix)?;
+    let lost = || Error::Lost(status.map_or_else(|error| error.to_string(), |status| status.to_string()));
+    conclude(learnt, own_terminal, start, invocation).unwrap_or_else(|| Err(lost()))
+}
+
+impl Loop<'_> {
+    /// Turns until the control socket ends.
+    fn turns(&mut self) -> Result<(), Failure> {
+        loop {
+            let ready = self.wait().at(Step::Watch)?;
+            if ready.listener
+                && let Some(listener) = &self.listener
+            {
+                let goes_on = notify::turn(listener, &mut self.learnt.refusals);
+                if !goes_on {
+                    self.listener = None;
+                }
+            }
+            if let Some(relay) = &mut self.relay {
+                relay.pump(ready.outer, ready.inner);
+            }
+            if ready.signals {
+                self.pass_signals();
+            }
+            if ready.control {
+                match self.channel.receive().at(Step::Control)? {
+                    Some(received) => self.learn(received)?,
+                    None => return Ok(()),
+                }
+            }
+        }
+    }
+
+    fn wait(&self) -> rustix::io::Result<Ready> {
+        let mut fds =
+            vec![PollFd::new(&self.channel, PollFlags::IN), PollFd::new(&self.signals.descriptor, PollFlags::IN)];
+        if let Some(relay) = &self.relay {
+            let interest = relay.interest();
+            let [outer, inner] = relay.descriptors();
+            fds.push(PollFd::from_borrowed_fd(outer, interest.outer));
+            fds.push(PollFd::from_borrowed_fd(inner, interest.inner));
+        }
+        if let Some(listener) = &self.listener {
+            fds.push(PollFd::new(listener, PollFlags::IN));
+        }
+        rustix::io::retry_on_intr(|| poll(&mut fds, None))?;
+        let mut events = fds.iter().map(PollFd::revents);
+        let mut next = || events.next().unwrap_or(PollFlags::empty());
+        let (control, signals) = (!next().is_empty(), !next().is_empty());
+        let (outer, inner) =
+            if self.relay.is_some() { (next(), next()) } else { (PollFlags::empty(), PollFlags::empty()) };
+        Ok(Ready { control, signals, outer, inner, listener: !next().is_empty() })
+    }
+
+    fn learn(&mut self, received: Received<Message>) -> Result<(), Failure> {
+        let Received { message, descriptor } = received;
+        match (message, descriptor) {
+            (Message::Terminal, Some(master)) => return self.set_up_terminal(master),
+            (Message::Listener, Some(listener)) => self.listener = Some(listener),
+            (Message::Terminal | Message::Listener, None) => {
+                return Err(rustix::io::Errno::BADMSG).at(Step::Control);
+            }
+            (Message::NotPresent { path }, _) => self.learnt.not_present.push(path),
+            (Message::Missing { what, meaning }, _) => self.learnt.missing.push(Missing { what, meaning }),
+            (Message::Started { landlock_abi }, _) => self.learnt.landlock_abi = landlock_abi,
+            (Message::Stopped { signal: _ }, _) => self.suspend(),
+            (Message::Exited { code }, _) => self.end(End::Exit(Exit::Code(code))),
+            (Message::Signaled { signal }, _) => self.end(End::Exit(Exit::Signal(signal))),
+            (Message::Ended { why }, _) => self.end(End::ByBoundary(why)),
+            (Message::NotStarted { errno }, _) => self.end(End::NotStarted(errno)),
+            (Message::Failed { step, path, errno }, _) => {
+                let step = Step::parse(&step).unwrap_or(Step::Watch);
+                self.end(End::Failed(Failure { step, path, errno }));
+            }
+        }
+        Ok(())
+    }
+
+    /// The first end counts.
+    fn end(&mut self, end: End) {
+        self.learnt.end.get_or_insert(end);
+    }
+
+    fn set_up_terminal(&mut self, master: OwnedFd) -> Result<(), Failure> {
+        let keys = Keys::choose(self.own_terminal);
+        self.relay = Some(Relay::new(master, self.own_terminal, keys).at(Step::Pty)?);
+        self.channel.send(&Request::Start, None).at(Step::Control)
+    }
+
+    fn pass_signals(&mut self) {
+        while let Some(signal) = sys::signal::next(&self.signals.descriptor) {
+            match (signal, &mut self.relay) {
+                // The kernel tells the command when its own terminal's size changes.
+                (libc::SIGWINCH, Some(relay)) => relay.resize(),
+                (libc::SIGCONT, Some(relay)) => {
+                    relay.resume();
+                    relay.resize();
+                    self.signal(libc::SIGCONT);
+                }
+                _ => self.signal(signal),
+            }
+        }
+    }
+
+    fn signal(&self, signal: i32) {
+        // When this fails the boundary is ending, and the control socket says so next.
+        let _ = self.channel.send(&Request::Signal { signal }, None);
+    }
+
+    /// The command is stopped: so are we, until someone continues us. Nobody else of our process group is
+    /// stopped, since the command must not be able to stop other processes of the host.
+    fn suspend(&mut self) {
+        if let Some(relay) = &mut self.relay {
+            relay.restore();
+        }
+        let stop = Set::of(&[libc::SIGTSTP]);
+        let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::TSTP);
+        // Here we stop. Where nobody could continue us the kernel takes the signal away instead.
+        let _ = sys::signal::mask(How::Unblock, &stop);
+        let _ = sys::signal::mask(How::Block, &stop);
+        if let Some(relay) = &mut self.relay {
+            relay.resume();
+            relay.resize();
+        }
+        self.signal(libc::SIGCONT);
+    }
+}
+
+/// What is ready.
+#[derive(Debug, Clone, Copy)]
+struct Ready {
+    control: bool,
+    signals: bool,
+    outer: PollFlags,
+    inner: PollFlags,
+    listener: bool,
+}
+
+/// Moves what the command wrote last, for as long as the terminal takes it.
+fn last_output(mut relay: Relay) {
+    let mut deadline = Instant::now() + Duration::from_millis(LAST_OUTPUT_MS);
+    while relay.has_output() {
+        let interest = relay.interest();
+        let [outer, inner] = relay.descriptors();
+        let outer_events = interest.outer & PollFlags::OUT;
+        let inner_events = interest.inner & PollFlags::IN;
+        let mut fds = [PollFd::from_borrowed_fd(outer, outer_events), PollFd::from_borrowed_fd(inner, inner_events)];
+        let left = deadline.saturating_duration_since(Instant::now());
+        let Ok(timeout) = Timespec::try_from(left) else { return };
+        match rustix::io::retry_on_intr(|| poll(&mut fds, Some(&timeout))) {
+            Ok(ready) if ready > 0 => {}
+            Ok(_) | Err(_) => return,
+        }
+        let [outer, inner] = fds.map(|fd| fd.revents());
+        relay.pump(outer & PollFlags::OUT, inner);
+        deadline = Instant::now() + Duration::from_millis(LAST_OUTPUT_MS);
+    }
+}
+
+/// Makes the report; `None` when the boundary never said how it ended.
+fn conclude(
+    learnt: Learnt,
+    own_terminal: [bool; 3],
+    start: Instant,
+    invocation: &Invocation,
+) -> Option<Result<Report, Error>> {
+    let Learnt { refusals, not_present, missing, landlock_abi, end } = learnt;
+    let (exit, ended_by_boundary) = match end? {
+        End::Exit(exit) => (exit, None),
+        End::ByBoundary(why) => (Exit::Signal(libc::SIGKILL), Some(why)),
+        End::Failed(failure) => return Some(Err(advice::with_fix(failure))),
+        End::NotStarted(errno) => {
+            let program = invocation.argv.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            return Some(Err(Error::Program { program, source: std::io::Error::from_raw_os_error(errno) }));
+        }
+    };
+    let terminal = own_terminal.contains(&true).then_some(Layer::OwnTerminal);
+    let calls = missing.iter().any(|row| row.what == "seccomp-notification").then_some(CANNOT_SHOW_CALLS);
+    Some(Ok(Report {
+        exit,
+        wall: start.elapsed(),
+        enforced: Layer::ALWAYS.into_iter().chain(terminal).collect(),
+        missing,
+        landlock_abi,
+        refused: refusals.list,
+        refused_more: refusals.more,
+        not_present,
+        cannot_show: CANNOT_SHOW.into_iter().chain(calls).collect(),
+        environment_dropped: invocation.environment.dropped.clone(),
+        temporary: vec!["/tmp", "/var/tmp", "/dev/shm"],
+        ended_by_boundary,
+    }))
+}

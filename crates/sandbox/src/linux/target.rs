@@ -1,0 +1,126 @@
+//! The command's process, up to its program.
+
+use std::ffi::{CString, OsStr, OsString};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+use super::control::Channel;
+use super::failure::{At, Failure, errno};
+use super::landlock::Rules;
+use super::pty::Terminal;
+use super::{boundary, seccomp};
+use crate::error::Step;
+use crate::sys;
+use crate::sys::process::Close;
+use crate::wire::{Message, Order};
+
+/// What the command's process has of its parent.
+#[derive(Debug)]
+pub(super) struct Inheritance {
+    pub(super) terminal: Option<Terminal>,
+    pub(super) rules: Rules,
+    /// Something is written here when the program cannot be started.
+    pub(super) failing: OwnedFd,
+}
+
+/// Where programs are looked for when the environment does not say.
+const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+/// Becomes the command, or says why not.
+pub(super) fn target_main(channel: &Channel, order: &Order, inheritance: Inheritance) -> ! {
+    let Inheritance { terminal, rules, failing } = inheritance;
+    match confine(channel, order, terminal.as_ref(), rules) {
+        Err(failure) => boundary::report(channel, failure),
+        Ok(()) => {
+            let errno = errno(&start(order));
+            let _ = channel.send(&Message::NotStarted { errno }, None);
+        }
+    }
+    let _ = rustix::io::write(&failing, b"!");
+    sys::process::exit_now(0)
+}
+
+/// Confines this process, in this order:
+///
+/// 1. its own session, terminal and streams;
+/// 2. the start directory;
+/// 3. Landlock;
+/// 4. the system call filter, the listener of which goes to the launcher;
+/// 5. no descriptor but the standard streams outlives the start.
+fn confine(channel: &Channel, order: &Order, terminal: Option<&Terminal>, rules: Rules) -> Result<(), Failure> {
+    rustix::process::setsid().at(Step::Session)?;
+    if let Some(Terminal { slave, master: _ }) = terminal {
+        rustix::process::ioctl_tiocsctty(slave).at(Step::Session)?;
+        for (number, is_terminal) in (0..).zip(order.terminal) {
+            if is_terminal {
+                sys::process::put_at(slave.as_fd(), number).at(Step::Session)?;
+            }
+        }
+    }
+    let cwd = order.plan.cwd.as_str();
+    rustix::process::chdir(cwd).at_path(Step::StartDirectory, cwd)?;
+    rules.enforce()?;
+    filter(channel)?;
+    sys::process::close_from(3, Close::OnExec).at(Step::Session)
+}
+
+/// Installs the filter, with a supervisor if the kernel can have one here.
+fn filter(channel: &Channel) -> Result<(), Failure> {
+    let told = seccomp::assemble(seccomp::Telling::Supervisor);
+    let listener = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
+    let patient = libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+    for flags in [listener | patient, listener] {
+        match sys::filter::install(&told, flags) {
+            Ok(Some(listener)) => return channel.send(&Message::Listener, Some(listener.as_fd())).at(Step::Control),
+            Ok(None) | Err(_) => {}
+        }
+    }
+    let quiet = seccomp::assemble(seccomp::Telling::Nobody);
+    sys::filter::install(&quiet, 0).map(drop).at(Step::Seccomp)?;
+    let (what, meaning) = ("seccomp-notification", "refused system calls and connections are not told");
+    channel.send(&Message::Missing { what: what.into(), meaning: meaning.into() }, None).at(Step::Control)
+}
+
+/// Runs the program; returns only when that failed.
+fn start(order: &Order) -> std::io::Error {
+    let invalid = || std::io::Error::from_raw_os_error(libc::EINVAL);
+    let argv: Option<Vec<CString>> = order.argv.iter().map(|text| c_string(text.as_bytes())).collect();
+    let join = |(name, value): &(OsString, OsString)| c_string(&[name.as_bytes(), b"=", value.as_bytes()].concat());
+    let environment: Option<Vec<CString>> = order.environment.iter().map(join).collect();
+    let (Some(argv), Some(environment), Some(program)) = (argv, environment, order.argv.first()) else {
+        return invalid();
+    };
+    sys::signal::set_default(libc::SIGPIPE);
+    if let Err(error) = sys::signal::mask(sys::signal::How::Exactly, &sys::signal::Set::of(&[])) {
+        return error;
+    }
+    let mut worst = std::io::Error::from_raw_os_error(libc::ENOENT);
+    for candidate in candidates(program, &order.environment) {
+        let Some(candidate) = c_string(candidate.as_bytes()) else { return invalid() };
+        let error = sys::process::exec(&candidate, &argv, &environment);
+        match error.raw_os_error() {
+            Some(libc::ENOENT | libc::ENOTDIR) => {}
+            // Another directory may have one that may be run.
+            Some(libc::EACCES) => worst = error,
+            _ => return error,
+        }
+    }
+    worst
+}
+
+/// Returns where a program may be: itself when it has a slash, else its name in each directory.
+fn candidates(program: &OsStr, environment: &[(OsString, OsString)]) -> Vec<OsString> {
+    if program.as_bytes().contains(&b'/') || program.is_empty() {
+        return vec![program.to_owned()];
+    }
+    let path = environment.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.as_os_str());
+    let directories = path.unwrap_or(OsStr::new(DEFAULT_PATH)).as_bytes().split(|byte| *byte == b':');
+    // An empty entry means the current directory elsewhere; here it means nothing, and neither does one
+    // that is relative.
+    let absolute = directories.filter(|directory| directory.starts_with(b"/"));
+    absolute.map(|directory| OsString::from_vec([directory, b"/", program.as_bytes()].concat())).collect()
+}
+
+fn c_string(bytes: &[u8]) -> Option<CString> {
+    CString::new(bytes).ok()
+}

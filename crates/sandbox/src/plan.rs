@@ -1,0 +1,194 @@
+//! `Controls` to an ordered list of steps: pure, portable, and readable as text.
+
+mod held;
+mod render;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use policy::controls::{Controls, Network};
+use policy::{AbsPath, facts};
+
+use crate::environment::Environment;
+use crate::error::Error;
+
+/// What is to be run, as far as policy has no say in it.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    /// The program and its arguments. The program is looked up on the inner `PATH` when it has no slash.
+    pub argv: Vec<OsString>,
+    /// What of the caller's environment the command sees.
+    pub environment: Environment,
+    /// The program that is started again as the boundary: it calls [`crate::boundary_main`] when its
+    /// first argument is [`crate::ROLE`]. `/proc/self/exe` is the running program, even after it was
+    /// replaced on disk.
+    pub init: PathBuf,
+    /// Further paths that the command must not write, such as Palisade's own program and settings.
+    pub protect: Vec<AbsPath>,
+    /// How standard streams that are terminals are treated.
+    pub terminal: Terminal,
+}
+
+/// How standard streams that are terminals are treated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Terminal {
+    /// The command gets a pseudo-terminal of its own in place of each stream that is a terminal.
+    Own,
+    /// The command gets `/dev/null` in place of each stream that is a terminal.
+    Null,
+}
+
+/// The boundary, step by step, in the order of building.
+///
+/// INVARIANT: made by [`plan`] only, from controls that it has checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) cwd: AbsPath,
+    pub(crate) home: AbsPath,
+}
+
+/// One step of the boundary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// A private, empty directory in place of the host's.
+    Private { zone: Zone },
+    /// A directory that may be written; `zone` when it lies in a private place and its mount point
+    /// must be made there first.
+    Writable { path: AbsPath, zone: Option<Zone> },
+    /// A directory between a writable one and a held path: it cannot be renamed or removed.
+    Pin { path: AbsPath },
+    /// A path below a writable directory that stays read-only.
+    ReadOnly { path: AbsPath, why: String },
+    /// A path that is covered by an empty, closed file or directory.
+    Hide { path: AbsPath, why: String },
+}
+
+/// The places that are private to every command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Zone {
+    /// `/tmp`, writable.
+    Tmp,
+    /// `/var/tmp`, writable.
+    VarTmp,
+    /// `/run`, empty: this is where the host's sockets are.
+    Run,
+    /// `/var/run`, where it is no link to `/run`.
+    VarRun,
+}
+
+impl Zone {
+    pub(crate) const ALL: [Self; 4] = [Self::Tmp, Self::VarTmp, Self::Run, Self::VarRun];
+
+    /// Returns the place's path.
+    pub(crate) fn path(self) -> &'static str {
+        match self {
+            Self::Tmp => "/tmp",
+            Self::VarTmp => "/var/tmp",
+            Self::Run => "/run",
+            Self::VarRun => "/var/run",
+        }
+    }
+
+    /// Returns true when the command may write there.
+    pub(crate) fn is_writable(self) -> bool {
+        match self {
+            Self::Tmp | Self::VarTmp => true,
+            Self::Run | Self::VarRun => false,
+        }
+    }
+
+    /// Returns the private place in which a path lies.
+    pub(crate) fn of(path: &AbsPath) -> Option<Self> {
+        Self::ALL.into_iter().find(|zone| path.is_within(&zone.root()))
+    }
+
+    fn root(self) -> AbsPath {
+        AbsPath::root().join(self.path())
+    }
+}
+
+/// Directories that no plan makes writable as a whole, nor any directory that holds one of them.
+const NEVER_WRITABLE: [&str; 16] = [
+    "/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/opt", "/proc", "/run", "/sbin", "/sys", "/tmp", "/usr",
+    "/var", "/var/run", "/var/tmp",
+];
+
+/// Directories below which nothing is made writable.
+const NEVER_WRITABLE_BELOW: [&str; 3] = ["/dev", "/proc", "/sys"];
+
+/// Returns the steps that hold the controls, in this order:
+///
+/// 1. the private places;
+/// 2. the writable directories;
+/// 3. the pins, outermost first;
+/// 4. the read-only paths below writable directories;
+/// 5. the hidden paths.
+///
+/// A deny wins: a writable directory at or below a held path is not made writable.
+pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error> {
+    let Controls { cwd, home, writable, unreadable, unwritable, network: Network::None } = controls;
+    check_count(unreadable.len() + unwritable.len() + invocation.protect.len())?;
+    for path in writable {
+        check_writable(path, home)?;
+    }
+    let hidden = held::outermost(unreadable.iter().map(|held| (held.path.clone(), reason(held))));
+    let own = invocation.protect.iter().map(|path| (path.clone(), "Palisade's own".to_owned()));
+    let closed = held::outermost(unwritable.iter().map(|held| (held.path.clone(), reason(held))).chain(own));
+    let roots = held::writable_roots(writable, &hidden, &closed);
+    check_start(cwd, &roots, &hidden)?;
+
+    let hidden: Vec<_> = hidden.into_iter().filter(|(path, _)| !held::is_gone(path, &roots)).collect();
+    let closed: Vec<_> = closed.into_iter().filter(|(path, _)| held::needs_closing(path, &roots, &hidden)).collect();
+    let pins = held::pins(&roots, &hidden, &closed);
+
+    let mut steps: Vec<Step> = Zone::ALL.into_iter().map(|zone| Step::Private { zone }).collect();
+    steps.extend(roots.into_iter().map(|path| Step::Writable { zone: Zone::of(&path), path }));
+    steps.extend(pins.into_iter().map(|path| Step::Pin { path }));
+    steps.extend(closed.into_iter().map(|(path, why)| Step::ReadOnly { path, why }));
+    steps.extend(hidden.into_iter().map(|(path, why)| Step::Hide { path, why }));
+    Ok(Plan { steps, cwd: cwd.clone(), home: home.clone() })
+}
+
+fn reason(held: &facts::Held) -> String {
+    held.why.clone()
+}
+
+fn check_count(count: usize) -> Result<(), Error> {
+    let max = crate::limits::HELD_PATHS_MAX;
+    if count > max { Err(Error::TooManyPaths { count, max }) } else { Ok(()) }
+}
+
+fn check_writable(path: &AbsPath, home: &AbsPath) -> Result<(), Error> {
+    let refuse = |why: String| Err(Error::Writable { path: path.to_string(), why });
+    if home.is_within(path) {
+        return refuse(format!("it holds the home directory `{home}`"));
+    }
+    for name in NEVER_WRITABLE {
+        if AbsPath::root().join(name).is_within(path) {
+            return refuse(format!("it holds `{name}`"));
+        }
+    }
+    for name in NEVER_WRITABLE_BELOW {
+        if path.is_within(&AbsPath::root().join(name)) {
+            return refuse(format!("it lies in `{name}`"));
+        }
+    }
+    Ok(())
+}
+
+fn check_start(cwd: &AbsPath, roots: &[AbsPath], hidden: &[(AbsPath, String)]) -> Result<(), Error> {
+    let refuse = |why: String| Err(Error::Start { path: cwd.to_string(), why });
+    if let Some((path, why)) = hidden.iter().find(|(path, _)| cwd.is_within(path)) {
+        return refuse(format!("it lies in `{path}`, which must not be readable: {why}"));
+    }
+    match Zone::of(cwd) {
+        Some(zone) if held::is_gone(cwd, roots) => {
+            refuse(format!("it lies in `{}`, which is private to the command", zone.path()))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+//! What was in force, what was refused, and what no layer can show.
+
+use std::time::Duration;
+
+use crate::environment::Dropped;
+
+/// How one command did inside the boundary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// How it ended.
+    pub exit: Exit,
+    /// How long it took, the building of the boundary included.
+    pub wall: Duration,
+    /// What was in force, in the order of building.
+    pub enforced: Vec<Layer>,
+    /// What this kernel lacks, though everything above stood.
+    pub missing: Vec<Missing>,
+    /// The Landlock version that was enforced.
+    pub landlock_abi: u32,
+    /// What was refused, as far as a layer sees it; in the order of first refusal.
+    pub refused: Vec<Refused>,
+    /// How many further refusals there were after the list was full.
+    pub refused_more: u64,
+    /// Held paths that were not there when the boundary was built.
+    pub not_present: Vec<String>,
+    /// What no layer can show.
+    pub cannot_show: Vec<&'static str>,
+    /// Variables of the environment that the command did not see; names only.
+    pub environment_dropped: Vec<Dropped>,
+    /// The private temporary directories, which are gone now.
+    pub temporary: Vec<&'static str>,
+    /// Why the boundary ended the command itself, if it did.
+    pub ended_by_boundary: Option<String>,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// It exited with this code.
+    Code(u8),
+    /// A signal ended it.
+    Signal(i32),
+}
+
+impl Exit {
+    /// Returns the exit code that passes this end on: the command's own, or 128 and the signal.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Code(code) => code,
+            Self::Signal(signal) => u8::try_from(signal.saturating_add(128)).unwrap_or(u8::MAX),
+        }
+    }
+}
+
+/// A layer of the boundary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layer {
+    /// A user namespace with the one user in it.
+    UserNamespace,
+    /// A mount namespace with a read-only copy of the host's files.
+    MountNamespace,
+    /// A process namespace: nothing of the host is seen.
+    PidNamespace,
+    /// A network namespace with a loopback interface only.
+    NetworkNamespace,
+    /// An IPC namespace.
+    IpcNamespace,
+    /// A namespace for the host name.
+    UtsNamespace,
+    /// A control group namespace.
+    CgroupNamespace,
+    /// No capability in any set.
+    NoCapabilities,
+    /// No program can gain privileges.
+    NoNewPrivileges,
+    /// Landlock rules.
+    Landlock,
+    /// A system call filter.
+    Seccomp,
+    /// A pseudo-terminal of its own.
+    OwnTerminal,
+}
+
+impl Layer {
+    /// What stands whenever a command runs.
+    pub(crate) const ALWAYS: [Self; 11] = [
+        Self::UserNamespace,
+        Self::MountNamespace,
+        Self::PidNamespace,
+        Self::NetworkNamespace,
+        Self::IpcNamespace,
+        Self::UtsNamespace,
+        Self::CgroupNamespace,
+        Self::NoCapabilities,
+        Self::NoNewPrivileges,
+        Self::Landlock,
+        Self::Seccomp,
+    ];
+
+    /// Returns the layer's name in machine output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::UserNamespace => "user-namespace",
+            Self::MountNamespace => "mount-namespace",
+            Self::PidNamespace => "pid-namespace",
+            Self::NetworkNamespace => "network-namespace",
+            Self::IpcNamespace => "ipc-namespace",
+            Self::UtsNamespace => "uts-namespace",
+            Self::CgroupNamespace => "cgroup-namespace",
+            Self::NoCapabilities => "no-capabilities",
+            Self::NoNewPrivileges => "no-new-privileges",
+            Self::Landlock => "landlock",
+            Self::Seccomp => "seccomp",
+            Self::OwnTerminal => "own-terminal",
+        }
+    }
+}
+
+/// Something that could not be had on this kernel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// What: `landlock-signal-scope`, `seccomp-notification`.
+    pub what: String,
+    /// What that means.
+    pub meaning: String,
+}
+
+/// Something that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// What: `connect 93.184.216.34:443`, `mount`.
+    pub what: String,
+    /// The program that tried: its path, or its name in brackets when the path is not known.
+    pub program: String,
+    /// The inner process's name.
+    pub command: String,
+    /// How often.
+    pub times: u64,
+}
+
+/// What no layer of this version can show.
+pub(crate) const CANNOT_SHOW: [&str; 4] = [
+    "files that could not be opened, written or listed: mounts and Landlock refuse them without a word to us",
+    "datagrams sent by `sendmsg` or `sendmmsg` with an address: the empty network refuses them",
+    "signals to processes that are not visible inside",
+    "what the command read of the files that it may read",
+];
+
+/// What cannot be shown besides when the kernel gives no notification.
+pub(crate) const CANNOT_SHOW_CALLS: &str = "refused system calls and connections: this kernel gives no notification";

@@ -1,0 +1,130 @@
+//! `fork`, `exec` and what a child does before it.
+
+use std::ffi::{CStr, CString, c_char};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use rustix::process::Pid;
+
+/// Which side of a `fork` this is.
+#[derive(Debug)]
+pub(crate) enum Fork {
+    Parent(Pid),
+    Child,
+}
+
+/// Makes a copy of this process, which must have one thread.
+pub(crate) fn fork() -> io::Result<Fork> {
+    // SAFETY: the boundary process never starts a thread, so no lock can be held by one that the child
+    // lacks. There is no safe wrapper.
+    #[expect(unsafe_code, reason = "fork")]
+    let pid = unsafe { libc::fork() };
+    match pid {
+        0 => Ok(Fork::Child),
+        _ => Pid::from_raw(pid).filter(|_| pid > 0).map(Fork::Parent).ok_or_else(io::Error::last_os_error),
+    }
+}
+
+/// Ends this process at once, without running anything that its parent registered.
+pub(crate) fn exit_now(code: i32) -> ! {
+    // SAFETY: `_exit` does not return and touches no memory. `std::process::exit` would run the copy of
+    // the parent's exit handlers.
+    #[expect(unsafe_code, reason = "_exit")]
+    unsafe {
+        libc::_exit(code)
+    }
+}
+
+/// Lets a command have these descriptors under these numbers, and die with the thread that starts it.
+///
+/// No descriptor may have a number among the new ones.
+pub(crate) fn pass_descriptors(command: &mut Command, descriptors: [(BorrowedFd<'_>, RawFd); 2]) {
+    let numbers = descriptors.map(|(fd, number)| (fd.as_raw_fd(), number));
+    let prepare = move || {
+        for (fd, number) in numbers {
+            // SAFETY: `dup2` takes numbers only, and is async-signal-safe.
+            #[expect(unsafe_code, reason = "dup2 to a fixed number")]
+            if unsafe { libc::dup2(fd, number) } < 0 {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        // SAFETY: as above; `prctl` with `PR_SET_PDEATHSIG` takes a number.
+        #[expect(unsafe_code, reason = "prctl")]
+        if unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) } < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(())
+    };
+    // SAFETY: the closure only makes async-signal-safe calls and allocates nothing.
+    #[expect(unsafe_code, reason = "pre_exec")]
+    unsafe {
+        command.pre_exec(prepare);
+    }
+}
+
+/// Puts a descriptor under a fixed number, where it outlives `exec`.
+pub(crate) fn put_at(fd: BorrowedFd<'_>, number: RawFd) -> io::Result<()> {
+    // SAFETY: `dup2` takes numbers only. The safe wrapper wants an owned descriptor for the new number,
+    // which nobody owns here: it is a standard stream.
+    #[expect(unsafe_code, reason = "dup2 to a standard stream")]
+    let result = unsafe { libc::dup2(fd.as_raw_fd(), number) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Closes every descriptor from this number on, or marks them to be closed on `exec`.
+pub(crate) fn close_from(first: u32, when: Close) -> io::Result<()> {
+    let flags = match when {
+        Close::Now => 0,
+        Close::OnExec => libc::CLOSE_RANGE_CLOEXEC,
+    };
+    // SAFETY: takes numbers only. With `Close::Now` the caller holds no owned descriptor from `first` on.
+    #[expect(unsafe_code, reason = "close_range")]
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, flags) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// When descriptors are closed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Close {
+    Now,
+    OnExec,
+}
+
+/// Runs another program in this process. Returns only when that failed.
+pub(crate) fn exec(program: &CStr, argv: &[CString], environment: &[CString]) -> io::Error {
+    let argv = pointers(argv);
+    let environment = pointers(environment);
+    // SAFETY: the program is NUL-terminated; both arrays hold valid NUL-terminated strings that outlive
+    // the call, and end with a null pointer.
+    #[expect(unsafe_code, reason = "execve with an environment; the safe one looks at ours")]
+    unsafe {
+        libc::execve(program.as_ptr(), argv.as_ptr(), environment.as_ptr());
+    }
+    io::Error::last_os_error()
+}
+
+fn pointers(texts: &[CString]) -> Vec<*const c_char> {
+    texts.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect()
+}
+
+/// Takes a descriptor that the parent left under this number.
+pub(crate) fn inherited(number: RawFd) -> Option<std::os::fd::OwnedFd> {
+    // SAFETY: takes a number only.
+    #[expect(unsafe_code, reason = "fcntl on a number that may be no descriptor")]
+    let flags = unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
+    // SAFETY: the descriptor is open, and the boundary process takes each inherited number once.
+    #[expect(unsafe_code, reason = "ownership of an inherited descriptor")]
+    (flags >= 0).then(|| unsafe { std::os::fd::FromRawFd::from_raw_fd(number) })
+}
+
+/// Leaves the namespaces that the flags name for new ones. None of them is `FILES`.
+pub(crate) fn unshare(flags: rustix::thread::UnshareFlags) -> rustix::io::Result<()> {
+    // SAFETY: unsafe only because of `UnshareFlags::FILES`, which would part descriptors from threads;
+    // the boundary process has one thread and passes namespaces only.
+    #[expect(unsafe_code, reason = "unshare")]
+    unsafe {
+        rustix::thread::unshare_unsafe(flags)
+    }
+}

@@ -1,0 +1,287 @@
+//! What crosses a process or leaves the program: the plan, the messages, the report.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+use policy::AbsPath;
+use serde::{Deserialize, Serialize};
+
+use crate::plan::{Plan, Step, Zone};
+use crate::report::{Exit, Report};
+
+/// The version of the report's form.
+const REPORT_SCHEMA: u32 = 1;
+
+/// Everything the boundary process needs, as it is handed over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Order {
+    pub(crate) plan: Plan,
+    pub(crate) argv: Vec<OsString>,
+    pub(crate) environment: Vec<(OsString, OsString)>,
+    /// Which of the standard streams are the command's own terminal.
+    pub(crate) terminal: [bool; 3],
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OrderWire {
+    steps: Vec<StepWire>,
+    cwd: String,
+    home: String,
+    terminal: [bool; 3],
+    arguments: usize,
+    variables: usize,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+enum StepWire {
+    Private { zone: ZoneWire },
+    Writable { path: String, zone: Option<ZoneWire> },
+    Pin { path: String },
+    ReadOnly { path: String, why: String },
+    Hide { path: String, why: String },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ZoneWire {
+    Tmp,
+    VarTmp,
+    Run,
+    VarRun,
+}
+
+impl Order {
+    /// Renders as one line of JSON, then the arguments and the variables' names and values, each ended
+    /// by NUL.
+    pub(crate) fn render(&self) -> Result<Vec<u8>, String> {
+        let wire = OrderWire {
+            steps: self.plan.steps.iter().map(step_to_wire).collect(),
+            cwd: self.plan.cwd.to_string(),
+            home: self.plan.home.to_string(),
+            terminal: self.terminal,
+            arguments: self.argv.len(),
+            variables: self.environment.len(),
+        };
+        let mut bytes = serde_json::to_vec(&wire).map_err(|error| error.to_string())?;
+        bytes.push(b'\n');
+        let variables = self.environment.iter().flat_map(|(name, value)| [name, value]);
+        for text in self.argv.iter().chain(variables) {
+            if text.as_bytes().contains(&0) {
+                return Err("an argument or a variable holds a NUL".to_owned());
+            }
+            bytes.extend_from_slice(text.as_bytes());
+            bytes.push(0);
+        }
+        Ok(bytes)
+    }
+
+    /// Reads what [`Order::render`] wrote.
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+        let line = bytes.iter().position(|byte| *byte == b'\n')?;
+        let (json, rest) = bytes.split_at_checked(line)?;
+        let wire: OrderWire = serde_json::from_slice(json).ok()?;
+        let mut texts =
+            rest.strip_prefix(b"\n")?.split(|byte| *byte == 0).map(|text| OsStr::from_bytes(text).to_owned());
+        let argv: Vec<OsString> = texts.by_ref().take(wire.arguments).collect();
+        let mut environment = Vec::new();
+        for _ in 0..wire.variables {
+            environment.push((texts.next()?, texts.next()?));
+        }
+        let is_whole = argv.len() == wire.arguments && texts.next()?.is_empty() && texts.next().is_none();
+        let steps: Option<Vec<Step>> = wire.steps.into_iter().map(step_from_wire).collect();
+        let plan = Plan { steps: steps?, cwd: AbsPath::parse(&wire.cwd)?, home: AbsPath::parse(&wire.home)? };
+        is_whole.then_some(Self { plan, argv, environment, terminal: wire.terminal })
+    }
+}
+
+fn step_to_wire(step: &Step) -> StepWire {
+    match step {
+        Step::Private { zone } => StepWire::Private { zone: zone_to_wire(*zone) },
+        Step::Writable { path, zone } => StepWire::Writable { path: path.to_string(), zone: zone.map(zone_to_wire) },
+        Step::Pin { path } => StepWire::Pin { path: path.to_string() },
+        Step::ReadOnly { path, why } => StepWire::ReadOnly { path: path.to_string(), why: why.clone() },
+        Step::Hide { path, why } => StepWire::Hide { path: path.to_string(), why: why.clone() },
+    }
+}
+
+fn step_from_wire(step: StepWire) -> Option<Step> {
+    Some(match step {
+        StepWire::Private { zone } => Step::Private { zone: zone_from_wire(&zone) },
+        StepWire::Writable { path, zone } => {
+            Step::Writable { path: AbsPath::parse(&path)?, zone: zone.as_ref().map(zone_from_wire) }
+        }
+        StepWire::Pin { path } => Step::Pin { path: AbsPath::parse(&path)? },
+        StepWire::ReadOnly { path, why } => Step::ReadOnly { path: AbsPath::parse(&path)?, why },
+        StepWire::Hide { path, why } => Step::Hide { path: AbsPath::parse(&path)?, why },
+    })
+}
+
+fn zone_to_wire(zone: Zone) -> ZoneWire {
+    match zone {
+        Zone::Tmp => ZoneWire::Tmp,
+        Zone::VarTmp => ZoneWire::VarTmp,
+        Zone::Run => ZoneWire::Run,
+        Zone::VarRun => ZoneWire::VarRun,
+    }
+}
+
+fn zone_from_wire(zone: &ZoneWire) -> Zone {
+    match zone {
+        ZoneWire::Tmp => Zone::Tmp,
+        ZoneWire::VarTmp => Zone::VarTmp,
+        ZoneWire::Run => Zone::Run,
+        ZoneWire::VarRun => Zone::VarRun,
+    }
+}
+
+/// What the boundary tells the launcher.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub(crate) enum Message {
+    /// The command's terminal; its master comes with the message. The boundary waits for `Start`.
+    Terminal,
+    /// The filter's listener comes with the message.
+    Listener,
+    /// A held path was not there.
+    NotPresent { path: String },
+    /// Something this kernel lacks.
+    Missing { what: String, meaning: String },
+    /// The program runs.
+    Started { landlock_abi: u32 },
+    /// The program was stopped by a signal.
+    Stopped { signal: i32 },
+    /// The program exited.
+    Exited { code: u8 },
+    /// A signal ended the program.
+    Signaled { signal: i32 },
+    /// A step failed; nothing ran.
+    Failed { step: String, path: Option<String>, errno: i32 },
+    /// The program could not be started; nothing ran.
+    NotStarted { errno: i32 },
+    /// The boundary ends the command because it no longer holds.
+    Ended { why: String },
+}
+
+/// What the launcher tells the boundary.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub(crate) enum Request {
+    /// The terminal is ready.
+    Start,
+    /// Pass a signal to the command.
+    Signal { signal: i32 },
+}
+
+/// Renders a message for the control socket.
+pub(crate) fn render_message(message: &impl Serialize) -> Option<Vec<u8>> {
+    serde_json::to_vec(message).ok()
+}
+
+/// Reads a message of the control socket.
+pub(crate) fn parse_message<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
+    serde_json::from_slice(bytes).ok()
+}
+
+#[derive(Serialize)]
+struct ReportWire<'a> {
+    schema_version: u32,
+    exit: ExitWire,
+    wall_ms: u64,
+    enforced: Vec<&'static str>,
+    landlock_abi: u32,
+    missing: Vec<MissingWire<'a>>,
+    refused: Vec<RefusedWire<'a>>,
+    refused_more: u64,
+    not_present: &'a [String],
+    cannot_show: &'a [&'static str],
+    environment_dropped: Vec<DroppedWire>,
+    temporary: &'a [&'static str],
+    ended_by_boundary: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ExitWire {
+    code: u8,
+    signal: Option<i32>,
+}
+
+#[derive(Serialize)]
+struct MissingWire<'a> {
+    what: &'a str,
+    meaning: &'a str,
+}
+
+#[derive(Serialize)]
+struct RefusedWire<'a> {
+    what: &'a str,
+    program: &'a str,
+    command: &'a str,
+    times: u64,
+}
+
+#[derive(Serialize)]
+struct DroppedWire {
+    name: String,
+    why: &'static str,
+}
+
+impl Report {
+    /// Renders the report as JSON, indented, without a final newline.
+    pub fn render_json(&self) -> String {
+        let Self {
+            exit,
+            wall,
+            enforced,
+            missing,
+            landlock_abi,
+            refused,
+            refused_more,
+            not_present,
+            cannot_show,
+            environment_dropped,
+            temporary,
+            ended_by_boundary,
+        } = self;
+        let wire = ReportWire {
+            schema_version: REPORT_SCHEMA,
+            exit: exit_to_wire(*exit),
+            wall_ms: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX),
+            enforced: enforced.iter().map(|layer| layer.name()).collect(),
+            landlock_abi: *landlock_abi,
+            missing: missing.iter().map(|row| MissingWire { what: &row.what, meaning: &row.meaning }).collect(),
+            refused: refused
+                .iter()
+                .map(|row| RefusedWire {
+                    what: &row.what,
+                    program: &row.program,
+                    command: &row.command,
+                    times: row.times,
+                })
+                .collect(),
+            refused_more: *refused_more,
+            not_present,
+            cannot_show,
+            environment_dropped: environment_dropped
+                .iter()
+                .map(|row| DroppedWire { name: row.name.to_string_lossy().into_owned(), why: row.why })
+                .collect(),
+            temporary,
+            ended_by_boundary: ended_by_boundary.as_deref(),
+        };
+        // The form holds nothing that JSON cannot: no maps, no floats.
+        serde_json::to_string_pretty(&wire).unwrap_or_default()
+    }
+}
+
+fn exit_to_wire(exit: Exit) -> ExitWire {
+    let signal = match exit {
+        Exit::Code(_) => None,
+        Exit::Signal(signal) => Some(signal),
+    };
+    ExitWire { code: exit.code(), signal }
+}
+
+#[cfg(test)]
+mod tests;

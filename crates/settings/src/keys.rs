@@ -1,0 +1,229 @@
+//! The keys of a settings file, as data.
+//!
+//! `Used` fields end up in a layer. Everything else is what Claude Code documents and Palisade does
+//! not read: in Claude Code's files it passes without a word, in Palisade's own it is an error,
+//! because a protection that is written down and not kept is worse than none.
+
+use crate::say::closest;
+
+/// An object of a settings file whose keys are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Section {
+    Top,
+    Permissions,
+    Sandbox,
+    Filesystem,
+    Network,
+    Credentials,
+    Hooks,
+}
+
+/// What a key holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Field {
+    Used(Used),
+    Section(Section),
+    /// For editors; allowed in every file.
+    Schema,
+    /// Documented, and not read by Palisade.
+    Unread,
+}
+
+/// A field that ends up in a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Used {
+    Allow,
+    Ask,
+    Deny,
+    AdditionalDirectories,
+    DefaultMode,
+    BypassSwitch,
+    ManagedRulesOnly,
+    SandboxEnabled,
+    DenyRead,
+    AllowWrite,
+    DenyWrite,
+}
+
+impl Used {
+    /// Returns true for a list in which an unreadable entry could hide a protection.
+    pub(crate) fn is_tightening_list(self) -> bool {
+        match self {
+            Self::Ask | Self::Deny | Self::DenyRead | Self::DenyWrite => true,
+            Self::Allow
+            | Self::AdditionalDirectories
+            | Self::DefaultMode
+            | Self::BypassSwitch
+            | Self::ManagedRulesOnly
+            | Self::SandboxEnabled
+            | Self::AllowWrite => false,
+        }
+    }
+}
+
+const TOP: &[(&str, Field)] = &[
+    ("$schema", Field::Schema),
+    ("permissions", Field::Section(Section::Permissions)),
+    ("sandbox", Field::Section(Section::Sandbox)),
+    ("hooks", Field::Section(Section::Hooks)),
+    ("allowManagedPermissionRulesOnly", Field::Used(Used::ManagedRulesOnly)),
+];
+
+const PERMISSIONS: &[(&str, Field)] = &[
+    ("allow", Field::Used(Used::Allow)),
+    ("ask", Field::Used(Used::Ask)),
+    ("deny", Field::Used(Used::Deny)),
+    ("additionalDirectories", Field::Used(Used::AdditionalDirectories)),
+    ("defaultMode", Field::Used(Used::DefaultMode)),
+    ("disableBypassPermissionsMode", Field::Used(Used::BypassSwitch)),
+    ("disableAutoMode", Field::Unread),
+    ("blockReadsOutsideWorkingDirectories", Field::Unread),
+    ("blockWritesOutsideWorkingDirectories", Field::Unread),
+    ("denyInsteadOfPrompting", Field::Unread),
+];
+
+const SANDBOX: &[(&str, Field)] = &[
+    ("enabled", Field::Used(Used::SandboxEnabled)),
+    ("filesystem", Field::Section(Section::Filesystem)),
+    ("network", Field::Section(Section::Network)),
+    ("credentials", Field::Section(Section::Credentials)),
+    ("failIfUnavailable", Field::Unread),
+    ("autoAllowBashIfSandboxed", Field::Unread),
+    ("excludedCommands", Field::Unread),
+    ("allowUnsandboxedCommands", Field::Unread),
+    ("ignoreViolations", Field::Unread),
+    ("enableWeakerNestedSandbox", Field::Unread),
+    ("enableWeakerNetworkIsolation", Field::Unread),
+    ("allowAppleEvents", Field::Unread),
+    ("allowNestedUserNamespaces", Field::Unread),
+    ("allowPty", Field::Unread),
+    ("allowGitConfig", Field::Unread),
+    ("enabledPlatforms", Field::Unread),
+    ("ripgrep", Field::Unread),
+    ("bwrapPath", Field::Unread),
+    ("socatPath", Field::Unread),
+];
+
+const FILESYSTEM: &[(&str, Field)] = &[
+    ("denyRead", Field::Used(Used::DenyRead)),
+    ("allowWrite", Field::Used(Used::AllowWrite)),
+    ("denyWrite", Field::Used(Used::DenyWrite)),
+    ("allowRead", Field::Unread),
+    ("allowManagedReadPathsOnly", Field::Unread),
+    ("disabled", Field::Unread),
+];
+
+const NETWORK: &[(&str, Field)] = &[
+    ("allowedDomains", Field::Unread),
+    ("deniedDomains", Field::Unread),
+    ("strictAllowlist", Field::Unread),
+    ("allowManagedDomainsOnly", Field::Unread),
+    ("allowUnixSockets", Field::Unread),
+    ("allowAllUnixSockets", Field::Unread),
+    ("allowLocalBinding", Field::Unread),
+    ("allowMachLookup", Field::Unread),
+    ("httpProxyPort", Field::Unread),
+    ("socksProxyPort", Field::Unread),
+    ("tlsTerminate", Field::Unread),
+];
+
+const CREDENTIALS: &[(&str, Field)] = &[
+    ("files", Field::Unread),
+    ("envVars", Field::Unread),
+    ("allowPlaintextInject", Field::Unread),
+    ("awsPairs", Field::Unread),
+    ("sigv4", Field::Unread),
+];
+
+const HOOKS: &[(&str, Field)] = &[
+    ("SessionStart", Field::Unread),
+    ("Setup", Field::Unread),
+    ("UserPromptSubmit", Field::Unread),
+    ("UserPromptExpansion", Field::Unread),
+    ("PreToolUse", Field::Unread),
+    ("PermissionRequest", Field::Unread),
+    ("PermissionDenied", Field::Unread),
+    ("PostToolUse", Field::Unread),
+    ("PostToolUseFailure", Field::Unread),
+    ("PostToolBatch", Field::Unread),
+    ("Notification", Field::Unread),
+    ("MessageDisplay", Field::Unread),
+    ("SubagentStart", Field::Unread),
+    ("SubagentStop", Field::Unread),
+    ("TaskCreated", Field::Unread),
+    ("TaskCompleted", Field::Unread),
+    ("TeammateIdle", Field::Unread),
+    ("Stop", Field::Unread),
+    ("StopFailure", Field::Unread),
+    ("InstructionsLoaded", Field::Unread),
+    ("ConfigChange", Field::Unread),
+    ("CwdChanged", Field::Unread),
+    ("DirectoryAdded", Field::Unread),
+    ("FileChanged", Field::Unread),
+    ("WorktreeCreate", Field::Unread),
+    ("WorktreeRemove", Field::Unread),
+    ("PreCompact", Field::Unread),
+    ("PostCompact", Field::Unread),
+    ("Elicitation", Field::Unread),
+    ("ElicitationResult", Field::Unread),
+    ("SessionEnd", Field::Unread),
+    ("PreModelSwitch", Field::Unread),
+    ("PostModelSwitch", Field::Unread),
+];
+
+impl Section {
+    /// Returns where the section stands in a file, with a final dot to put a key behind.
+    pub(crate) fn prefix(self) -> &'static str {
+        match self {
+            Self::Top => "",
+            Self::Permissions => "permissions.",
+            Self::Sandbox => "sandbox.",
+            Self::Filesystem => "sandbox.filesystem.",
+            Self::Network => "sandbox.network.",
+            Self::Credentials => "sandbox.credentials.",
+            Self::Hooks => "hooks.",
+        }
+    }
+
+    /// Returns true when a protection could stand in the section.
+    pub(crate) fn is_enforced(self) -> bool {
+        match self {
+            Self::Top | Self::Permissions | Self::Sandbox | Self::Filesystem => true,
+            Self::Network | Self::Credentials | Self::Hooks => false,
+        }
+    }
+
+    /// Returns what a key of this section holds, with the key's own text.
+    pub(crate) fn field(self, key: &str) -> Option<(&'static str, Field)> {
+        self.table().iter().find(|(name, _)| *name == key).copied()
+    }
+
+    /// Returns the known key that was most likely meant.
+    pub(crate) fn closest(self, key: &str) -> Option<&'static str> {
+        closest(key, self.table().iter().filter(|(_, field)| *field != Field::Schema).map(|(name, _)| *name))
+    }
+
+    fn table(self) -> &'static [(&'static str, Field)] {
+        match self {
+            Self::Top => TOP,
+            Self::Permissions => PERMISSIONS,
+            Self::Sandbox => SANDBOX,
+            Self::Filesystem => FILESYSTEM,
+            Self::Network => NETWORK,
+            Self::Credentials => CREDENTIALS,
+            Self::Hooks => HOOKS,
+        }
+    }
+}
+
+/// Returns the section in which a key that is not known where it stands was most likely meant to stand.
+pub(crate) fn misplaced(section: Section, key: &str) -> Option<Section> {
+    let homes: &[Section] = match section {
+        Section::Top => &[Section::Permissions, Section::Filesystem],
+        Section::Permissions | Section::Sandbox | Section::Filesystem | Section::Network | Section::Credentials => {
+            &[Section::Top, Section::Permissions, Section::Sandbox, Section::Filesystem]
+        }
+        Section::Hooks => &[],
+    };
+    homes.iter().copied().find(|home| matches!(home.field(key), Some((_, Field::Used(_)))))
+}

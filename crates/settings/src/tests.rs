@@ -1,0 +1,161 @@
+//! The crate at its door: settings files in, layers and diagnostics out.
+
+#![expect(clippy::disallowed_methods, reason = "the tests make the files that the crate reads")]
+
+mod files;
+mod properties;
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use policy::AbsPath;
+use policy::layer::{Diagnostic, Layer, Severity};
+
+use crate::{Discovery, Loaded, Places, load, trust};
+
+/// A home directory with a project `p` in it, which nothing else uses.
+pub(crate) struct Scene {
+    directory: tempfile::TempDir,
+    pub(crate) places: Places,
+}
+
+impl Scene {
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let home = AbsPath::parse(directory.path().canonicalize().unwrap().to_str().unwrap()).unwrap();
+        std::fs::create_dir(home.join("p").as_str()).unwrap();
+        let places = Places {
+            project: home.join("p"),
+            git_root: None,
+            managed_claude: Some(home.join("etc/claude-code")),
+            managed_palisade: Some(home.join("etc/palisade")),
+            claude_config_dir: None,
+            xdg_config_home: None,
+            given: Vec::new(),
+            discovery: Discovery::Discovered,
+            home,
+        };
+        Self { directory, places }
+    }
+
+    /// Returns a path below the home directory, with the directories above it made.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        let path = Path::new(self.places.home.as_str()).join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        path
+    }
+
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        std::fs::write(self.path(name), bytes).unwrap();
+    }
+
+    pub(crate) fn trust(&self) {
+        trust::grant(&self.places, &self.places.project, UNIX_EPOCH).unwrap();
+    }
+
+    pub(crate) fn load(&self) -> Loaded {
+        assert!(self.directory.path().exists());
+        load(&self.places)
+    }
+}
+
+/// Returns what was loaded as text.
+pub(crate) fn render(scene: &Scene, loaded: &Loaded) -> String {
+    let mut text = String::new();
+    for layer in &loaded.layers {
+        render_layer(&mut text, &scene.places, layer);
+    }
+    for diagnostic in &loaded.diagnostics {
+        render_diagnostic(&mut text, diagnostic);
+    }
+    text.trim_end().to_owned()
+}
+
+fn render_layer(text: &mut String, places: &Places, layer: &Layer) {
+    let trust = if layer.trusted { "" } else { ", not trusted" };
+    writeln!(text, "{} {} at {}{trust}", layer.scope.name(), layer.file, places.shown(&layer.anchor)).unwrap();
+    let mut entries = Vec::new();
+    let lists = [
+        ("allow", &layer.allow),
+        ("ask", &layer.ask),
+        ("deny", &layer.deny),
+        ("directory", &layer.additional_directories),
+        ("deny-read", &layer.sandbox.deny_read),
+        ("allow-write", &layer.sandbox.allow_write),
+        ("deny-write", &layer.sandbox.deny_write),
+    ];
+    for (name, list) in lists {
+        entries.extend(list.iter().map(|entry| (&entry.origin, format!("{name} {}", entry.value))));
+    }
+    entries.extend(layer.default_mode.iter().map(|mode| (&mode.origin, format!("mode {}", mode.value.name()))));
+    entries.extend(layer.sandbox.enabled.iter().map(|on| (&on.origin, format!("sandbox {}", on.value))));
+    entries.extend(layer.bypass_disabled.iter().map(|origin| (origin, "no bypass".to_owned())));
+    entries.extend(layer.managed_rules_only.iter().map(|origin| (origin, "managed rules only".to_owned())));
+    for (origin, entry) in entries {
+        assert_eq!((origin.scope, &origin.file), (layer.scope, &layer.file), "an origin names another layer");
+        writeln!(text, "  {}: {entry}", origin.line).unwrap();
+    }
+    if let Some(failure) = &layer.failure {
+        writeln!(text, "  refuses: {}", failure.message).unwrap();
+    }
+}
+
+fn render_diagnostic(text: &mut String, diagnostic: &Diagnostic) {
+    let severity = match diagnostic.severity {
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+    };
+    let origin = &diagnostic.origin;
+    let Diagnostic { column, message, hint, .. } = diagnostic;
+    writeln!(text, "{severity} {}:{}:{column}: {message}", origin.file, origin.line).unwrap();
+    writeln!(text, "  {}", hint.as_deref().unwrap_or("-")).unwrap();
+}
+
+/// Puts the blocks of a case where they belong and loads them.
+fn run(case: &testkit::Case) -> String {
+    let mut scene = Scene::new();
+    for (index, (info, body)) in case.blocks.iter().enumerate() {
+        let body = body.replace("$HOME", scene.places.home.as_str());
+        match info.as_str() {
+            "json user" => scene.write(".claude/settings.json", body),
+            "json palisade user" => scene.write(".config/palisade/settings.json", body),
+            "json project" => scene.write("p/.claude/settings.json", body),
+            "json palisade project" => scene.write("p/.palisade/settings.json", body),
+            "json local" => scene.write("p/.claude/settings.local.json", body),
+            "json palisade local" => scene.write("p/.palisade/settings.local.json", body),
+            "json managed" => scene.write("etc/claude-code/managed-settings.json", body),
+            "json palisade managed" => scene.write("etc/palisade/settings.json", body),
+            "json trust" => {
+                scene.write(".config/palisade/trust.json", body);
+                private(&scene.path(".config/palisade/trust.json"));
+            }
+            "json claude state" => scene.write(".claude.json", body),
+            "json inline" => scene.places.given.push(body),
+            "json given" => {
+                let name = format!("given/{index}.json");
+                scene.write(&name, body);
+                scene.places.given.push(scene.places.home.join(&name).to_string());
+            }
+            "flags" => scene.places.discovery = Discovery::OnlyGiven,
+            "folder" => scene.trust(),
+            "layers" => {}
+            other => match other.strip_prefix("json drop-in ") {
+                Some(name) => scene.write(&format!("etc/claude-code/managed-settings.d/{name}"), body),
+                None => panic!("{}: unknown block `{other}`", case.name),
+            },
+        }
+    }
+    let loaded = scene.load();
+    render(&scene, &loaded)
+}
+
+pub(crate) fn private(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+#[test]
+fn spec() {
+    testkit::check("settings", run);
+}

@@ -1,0 +1,102 @@
+//! With `sandbox.enabled`, what is allowed or approved runs confined.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::client::decides::{decisions, hook, merged};
+use crate::client::model::Call;
+use crate::client::palisade;
+use crate::client::person::Person;
+use crate::client::session::Session;
+
+/// What the script does is nothing that a rule could see.
+const SCRIPT: &str = r#"
+echo started > inside-script.txt
+echo x > "$HOME/outside.txt"
+echo x > ../beside.txt
+echo x > .claude/settings.json
+ln -s "$HOME" way-out && echo x > way-out/through-link.txt
+host=${ANTHROPIC_BASE_URL#http://}
+bash -c "exec 3<>/dev/tcp/${host%:*}/${host#*:}" && echo x > connected.txt
+echo finished >> inside-script.txt
+"#;
+
+/// Allowed commands write inside the project and nowhere else, and reach no socket.
+pub fn commands(claude: &Path) {
+    let session = prepare(claude, &["Bash(touch inside*)", "Bash(./escape.sh)"]);
+    let calls = vec![
+        bash("inside", "touch inside.txt"),
+        bash("quoted", r#"touch "inside it's.txt" inside-\"2\".txt"#),
+        bash("escape", "./escape.sh"),
+        bash("output", "cat notes.txt"),
+        bash("exit", "touch inside-3.txt && cat missing.txt"),
+    ];
+    let transcript = session.run(vec![calls], &[]);
+    assert_eq!(transcript.answers["output"].text, "the notes", "{transcript:#?}");
+    assert!(transcript.answers["exit"].text.starts_with("Exit code 1"), "{transcript:#?}");
+    let marks = ["inside it's.txt", "inside-\"2\".txt", "inside-3.txt", "inside.txt"];
+    check(&session, &marks);
+    let ran = ["escape", "exit", "inside", "output", "quoted"];
+    assert_eq!(verdicts(&session), ran.map(|id| [id, "allow"].map(str::to_owned)), "decisions");
+}
+
+/// What a person approves at the client's prompt is what the hook made of it, and runs as confined
+/// as what a rule allows; what the person refuses does not run.
+pub fn approved(claude: &Path) {
+    let session = prepare(claude, &[]);
+    let calls = vec![bash("yes", "./escape.sh"), bash("no", "touch no.txt")];
+    let mut person = Person::new(&["yes"]);
+    let transcript = session.run_with(&mut person, vec![calls]);
+    assert_eq!(person.shown.keys().collect::<Vec<_>>(), ["no", "yes"], "{transcript:#?}");
+    for (id, input) in person.shown {
+        let command = input["command"].as_str().unwrap();
+        assert!(command.contains(" run ") && command.contains(" -- bash -c "), "{id}: {command}");
+    }
+    check(&session, &[]);
+    assert_eq!(verdicts(&session), ["no", "yes"].map(|id| [id, "ask"].map(str::to_owned)), "decisions");
+}
+
+/// The client has a sandbox of its own, which it starts where `bwrap` and `socat` are installed.
+/// Inside it the program could neither keep its journal nor start its own: `excludedCommands`
+/// keeps the rewritten command out of it, and so the test proves the same on every machine.
+fn prepare(claude: &Path, allow: &[&str]) -> Session {
+    let session = Session::new(claude);
+    let settings = json!({
+        "permissions": {"allow": allow},
+        "sandbox": {"enabled": true, "excludedCommands": [format!("{} run *", palisade().display())]},
+    });
+    session.write("home/.claude/settings.json", &merged(hook(), settings).to_string());
+    session.write("project/.claude/settings.json", "{}");
+    session.script("project/escape.sh", SCRIPT);
+    session
+}
+
+fn bash(id: &'static str, command: &str) -> Call {
+    Call { id, tool: "Bash", input: json!({"command": command, "description": "a test"}) }
+}
+
+/// The script ran and did what it could: only its file and the empty `marks` are new.
+fn check(session: &Session, marks: &[&str]) {
+    let script = format!("#!/bin/sh\n{SCRIPT}\n");
+    let files = [
+        (".claude/settings.json", "{}"),
+        ("escape.sh", &script),
+        ("inside-script.txt", "started\nfinished\n"),
+        ("notes.txt", "the notes\n"),
+    ];
+    let marks = marks.iter().map(|name| (*name, ""));
+    let expected: BTreeMap<String, String> =
+        files.into_iter().chain(marks).map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
+    let mut found = session.files();
+    found.remove("way-out");
+    assert_eq!(found, expected, "files of the project");
+    assert_eq!(session.strangers(), [""; 0], "files in the home");
+    assert!(!session.project().join("../beside.txt").exists(), "a file beside the project");
+}
+
+/// Returns each call that was decided and how.
+fn verdicts(session: &Session) -> Vec<[String; 2]> {
+    decisions(&session.journal()).into_iter().map(|[id, _, verdict, _]| [id, verdict]).collect()
+}

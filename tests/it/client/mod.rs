@@ -1,0 +1,70 @@
+//! The real Claude Code client, driven by a scripted model, with the program as its hook.
+//!
+//! Each test runs itself again inside a network namespace of its own, where nothing but loopback
+//! exists: the model server and the client are both in there, and neither reaches anything else.
+//!
+//! What a machine needs: Linux on x86-64 or ARM64; `unshare` (util-linux, part of every Debian),
+//! and either root or user namespaces for ordinary users. To fetch the client once: `npm` and
+//! `tar`. Loopback is brought up over netlink, so iproute2 is not needed.
+//!
+//! - `PALISADE_CLAUDE`: the `claude` program to drive instead of the pinned one.
+//! - `PALISADE_PROGRAM`: the `palisade` to test instead of the one beside the test program.
+//!
+//! Reading order: [`model`] and [`person`] answer, [`session`] drives, [`decides`], [`confines`], [`fails`] check.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the world around the program is played here: its processes and servers"
+)]
+
+mod confines;
+mod decides;
+mod fails;
+mod fetch;
+mod model;
+mod namespace;
+mod person;
+mod process;
+mod session;
+
+use std::path::PathBuf;
+
+/// Returns the program under test.
+///
+/// # Panics
+/// When it has not been built.
+pub fn palisade() -> PathBuf {
+    let path =
+        std::env::var_os("PALISADE_PROGRAM").map_or_else(|| fetch::target().join("debug/palisade"), PathBuf::from);
+    assert!(path.is_file(), "{}: not there; run `cargo build -p palisade` first", path.display());
+    path
+}
+
+#[test]
+fn real_client_keeps_each_verdict() {
+    namespace::isolated("client::real_client_keeps_each_verdict", decides::with_the_same_settings);
+}
+
+#[test]
+fn real_client_knows_no_rule_but_the_hook() {
+    namespace::isolated("client::real_client_knows_no_rule_but_the_hook", decides::with_the_hook_alone);
+}
+
+#[test]
+fn real_client_runs_commands_confined() {
+    namespace::isolated("client::real_client_runs_commands_confined", confines::commands);
+}
+
+#[test]
+fn real_client_runs_what_a_person_approved() {
+    namespace::isolated("client::real_client_runs_what_a_person_approved", confines::approved);
+}
+
+#[test]
+fn real_client_stops_when_the_hook_fails() {
+    namespace::isolated("client::real_client_stops_when_the_hook_fails", fails::hooks);
+}
+
+#[test]
+fn real_client_checks_the_rewritten_command_only() {
+    namespace::isolated("client::real_client_checks_the_rewritten_command_only", fails::rewritten);
+}

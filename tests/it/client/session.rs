@@ -1,0 +1,222 @@
+//! One session of the client: its home, its project, and what came of each call.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::client::model::{Call, LAST_WORD, Model};
+use crate::client::person::Person;
+use crate::client::{namespace, palisade, process};
+
+/// How long one session may take; a plain one takes a second.
+const SESSION_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long the program may take to read its journal.
+const PROGRAM_LIMIT: Duration = Duration::from_secs(10);
+
+/// Where programs are found, for the client and all below it.
+const SEARCH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// An empty home and an empty project which that home trusts.
+#[derive(Debug)]
+pub struct Session {
+    claude: PathBuf,
+    root: TempDir,
+    scratch: TempDir,
+}
+
+/// What came of one call: the result that the model got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Whether it is marked as an error.
+    pub is_error: bool,
+    /// Its text.
+    pub text: String,
+}
+
+/// What a session left in its stream.
+#[derive(Debug, Default)]
+pub struct Transcript {
+    /// The answer to each call.
+    pub answers: BTreeMap<String, Answer>,
+    /// Who kept a call from happening by asking: `hook`, `rule`, `safetyCheck`, or nobody named.
+    pub asked_by: BTreeMap<String, String>,
+    /// The calls that the client counts as denied, by whomever.
+    pub denied: BTreeSet<String>,
+}
+
+impl Session {
+    /// Makes the directories and the trust.
+    pub fn new(claude: &Path) -> Self {
+        let session =
+            Self { claude: claude.to_owned(), root: namespace::directory(), scratch: tempfile::tempdir().unwrap() };
+        let project = session.project().display().to_string();
+        session.write(
+            "home/.claude.json",
+            &json!({"hasCompletedOnboarding": true, "projects": {project: {"hasTrustDialogAccepted": true}}})
+                .to_string(),
+        );
+        session.write("project/notes.txt", "the notes\n");
+        session
+    }
+
+    /// Returns the home directory.
+    pub fn home(&self) -> PathBuf {
+        self.root.path().canonicalize().unwrap().join("home")
+    }
+
+    /// Returns the project directory.
+    pub fn project(&self) -> PathBuf {
+        self.root.path().canonicalize().unwrap().join("project")
+    }
+
+    /// Writes a file below the session's directory.
+    pub fn write(&self, path: &str, text: &str) {
+        let path = self.root.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    /// Writes a shell script below the session's directory and returns its path.
+    pub fn script(&self, path: &str, text: &str) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt;
+        self.write(path, &format!("#!/bin/sh\n{text}\n"));
+        let path = self.root.path().canonicalize().unwrap().join(path);
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        path
+    }
+
+    /// Runs the client until the script is over, with further arguments. Nobody is there to answer.
+    pub fn run(&self, turns: Vec<Vec<Call>>, arguments: &[&str]) -> Transcript {
+        let model = Model::start(turns);
+        let mut client = self.client(&model);
+        client.arg("go").args(arguments);
+        Transcript::parse(&process::run(&mut client, self.scratch.path(), SESSION_LIMIT).unwrap())
+    }
+
+    /// Runs the client with a person who answers each question.
+    pub fn run_with(&self, person: &mut Person, turns: Vec<Vec<Call>>) -> Transcript {
+        let model = Model::start(turns);
+        let mut client = self.client(&model);
+        client.args(["--input-format", "stream-json", "--permission-prompt-tool", "stdio"]);
+        let finished =
+            process::talk(&mut client, self.scratch.path(), SESSION_LIMIT, |line| person.hear(line)).unwrap();
+        Transcript::parse(&finished)
+    }
+
+    fn client(&self, model: &Model) -> Command {
+        let mut client = Command::new(&self.claude);
+        client
+            .args(["-p", "--output-format", "stream-json", "--verbose", "--permission-mode", "default"])
+            .current_dir(self.project())
+            .env_clear()
+            .envs([("PATH", SEARCH), ("TERM", "dumb"), ("ANTHROPIC_API_KEY", "none")])
+            .envs([("DISABLE_AUTOUPDATER", "1"), ("DISABLE_TELEMETRY", "1")])
+            .envs([("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"), ("BASH_DEFAULT_TIMEOUT_MS", "10000")])
+            .env("ANTHROPIC_BASE_URL", model.url())
+            .env("HOME", self.home())
+            .env("TMPDIR", self.scratch.path())
+            .env("CLAUDE_CODE_TMPDIR", self.scratch.path());
+        client
+    }
+
+    /// Returns the journal, which must verify: one value a record.
+    pub fn journal(&self) -> Vec<Value> {
+        self.palisade(&["audit", "verify"]);
+        let log = self.palisade(&["audit", "log", "--json"]);
+        log.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Runs the program with this home, and returns what it prints.
+    fn palisade(&self, arguments: &[&str]) -> String {
+        let mut program = Command::new(palisade());
+        program.args(arguments).current_dir(self.project()).env_clear().env("PATH", SEARCH).env("HOME", self.home());
+        let finished = process::run(&mut program, self.scratch.path(), PROGRAM_LIMIT).unwrap();
+        assert!(finished.status.success(), "{arguments:?}: {finished:#?}");
+        finished.stdout
+    }
+
+    /// Returns every file of the project and its text.
+    pub fn files(&self) -> BTreeMap<String, String> {
+        let mut files = BTreeMap::new();
+        list(&self.project(), "", &mut files);
+        files
+    }
+
+    /// Returns the names in the home directory, without what the client keeps there for itself.
+    pub fn strangers(&self) -> Vec<String> {
+        const OWN: [&str; 6] = [".cache", ".claude", ".claude.json", ".config", ".local", ".npm"];
+        let mut names: Vec<String> = std::fs::read_dir(self.home())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .filter(|name| !OWN.iter().any(|own| name == own || name.starts_with(".claude.json.")))
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+fn list(directory: &Path, prefix: &str, files: &mut BTreeMap<String, String>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let entry = entry.unwrap();
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        let kind = entry.file_type().unwrap();
+        if kind.is_dir() {
+            list(&entry.path(), &format!("{name}/"), files);
+        } else if kind.is_file() {
+            files.insert(name, String::from_utf8_lossy(&std::fs::read(entry.path()).unwrap()).into_owned());
+        } else {
+            files.insert(name, format!("{kind:?}"));
+        }
+    }
+}
+
+impl Transcript {
+    /// Reads the client's stream: one event a line.
+    ///
+    /// # Panics
+    /// When the session did not come to the end of the script.
+    fn parse(finished: &process::Finished) -> Self {
+        let mut transcript = Self::default();
+        let mut last_word = String::new();
+        for line in finished.stdout.lines() {
+            let event: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+            match (event["type"].as_str(), event["subtype"].as_str()) {
+                (Some("user"), _) => transcript.read_answers(&event["message"]["content"]),
+                (Some("system"), Some("permission_denied")) => {
+                    let asker = event["decision_reason_type"].as_str().unwrap_or_default();
+                    transcript.asked_by.insert(text(&event["tool_use_id"]), asker.to_owned());
+                }
+                (Some("result"), _) => {
+                    let denials = event["permission_denials"].as_array();
+                    transcript.denied.extend(denials.into_iter().flatten().map(|denial| text(&denial["tool_use_id"])));
+                    last_word = text(&event["result"]);
+                }
+                _ => {}
+            }
+        }
+        assert_eq!(last_word, LAST_WORD, "{}\n{}\n{}", finished.status, finished.stdout, finished.stderr);
+        transcript
+    }
+
+    fn read_answers(&mut self, content: &Value) {
+        for block in content.as_array().into_iter().flatten().filter(|block| block["type"] == "tool_result") {
+            let text = match &block["content"] {
+                Value::Array(parts) => parts.iter().map(|part| text(&part["text"])).collect::<Vec<_>>().join("\n"),
+                other => text(other),
+            };
+            self.answers.insert(
+                block["tool_use_id"].as_str().unwrap().to_owned(),
+                Answer { is_error: block["is_error"] == true, text },
+            );
+        }
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
