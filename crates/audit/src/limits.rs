@@ -23,6 +23,8 @@ pub(crate) const KEEP_BYTES_MAX: usize = 16 * 1024;
 pub(crate) const KEEP_STRING_BYTES_MAX: usize = 8 * 1024;
 /// Bytes of JSON input that are taken apart; longer input is a digest.
 pub(crate) const KEEP_PARSE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Bytes after a cut that are looked at for a secret that goes over it.
+pub(crate) const REDACT_MARGIN_BYTES: usize = 4 * 1024;
 /// How far one record is shrunk, step by step, until its line fits: bytes of each text, and count
 /// of each list. The last step always fits.
 pub(crate) const SHRINK: [(usize, usize); 4] = [(KEEP_BYTES_MAX + 256, 64), (2_048, 32), (512, 16), (96, 4)];

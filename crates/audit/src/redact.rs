@@ -102,6 +102,11 @@ impl Secret {
         }
     }
 
+    /// Returns what stands in the place of such a secret.
+    pub(crate) fn marker(self) -> String {
+        format!("[redacted:{}]", self.name())
+    }
+
     /// Reads a kind's name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
@@ -164,9 +169,7 @@ fn replace(text: &str, spans: &[Span]) -> String {
     for Span { range, kind } in spans {
         let (start, end) = (text.floor_char_boundary(range.start).max(at), text.ceil_char_boundary(range.end));
         out.push_str(text.get(at..start).unwrap_or_default());
-        out.push_str("[redacted:");
-        out.push_str(kind.name());
-        out.push(']');
+        out.push_str(&kind.marker());
         at = end;
     }
     out.push_str(text.get(at..).unwrap_or_default());

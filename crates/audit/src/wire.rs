@@ -251,13 +251,12 @@ impl Shrink {
     fn input(self, input: &Kept) -> InputFields {
         match input {
             Kept::Text { text, found } => {
-                let redacted = redact(text);
-                let kinds = found.iter().chain(redacted.found.iter().filter(|kind| !found.contains(kind)));
-                InputFields {
-                    text: Some(cut(redacted.text, self.text_bytes)),
-                    redacted: kinds.map(|kind| kind.name().to_owned()).collect(),
-                    ..InputFields::default()
-                }
+                let text = self.text(text);
+                // What `redact` found here, its markers name.
+                let is_found = |kind: &Secret| found.contains(kind) || text.contains(&kind.marker());
+                let kinds = Secret::ALL.iter().filter(|kind| is_found(kind));
+                let redacted = kinds.map(|kind| kind.name().to_owned()).collect();
+                InputFields { text: Some(text), redacted, ..InputFields::default() }
             }
             Kept::Digest { sha256, bytes } => {
                 InputFields { sha256: Some(self.name(sha256)), bytes: Some(*bytes), ..InputFields::default() }
@@ -287,9 +286,16 @@ impl Shrink {
         }
     }
 
-    /// Free text: without secrets, and cut.
+    /// Free text: without secrets, and cut. Of a text that is far too long only the beginning is looked
+    /// at, and so much more that a secret that goes over the cut is found.
     fn text(self, text: &str) -> String {
-        cut(redact(text).text, self.text_bytes)
+        let end = text.floor_char_boundary(self.text_bytes + limits::REDACT_MARGIN_BYTES);
+        if end == text.len() {
+            return cut(redact(text).text, self.text_bytes);
+        }
+        let begin = redact(text.get(..end).unwrap_or_default()).text;
+        let kept = begin.get(..begin.floor_char_boundary(self.text_bytes)).unwrap_or_default();
+        format!("{kept}[cut: {} bytes]", text.len())
     }
 
     /// A name, path, or digest: cut only.

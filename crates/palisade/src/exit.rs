@@ -3,15 +3,13 @@
 
 use std::process::ExitCode;
 
-/// How a command of Palisade ends.
+/// How a command of Palisade ends. A wrong command line ends with 2, which the parser of arguments does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Yes: allowed, sound, done.
     Yes = 0,
     /// There is a finding: the journal was changed, the settings have entries that do not count.
     Finding = 1,
-    /// The command line is wrong. Clap ends with the same code.
-    Usage = 2,
     /// Denied.
     Denied = 3,
     /// It asks: a person must answer.

@@ -17,30 +17,61 @@ echo started > inside-script.txt
 echo x > "$HOME/outside.txt"
 echo x > ../beside.txt
 echo x > .claude/settings.json
+mkdir -p .git/hooks
+echo x > .git/hooks/post-commit
 ln -s "$HOME" way-out && echo x > way-out/through-link.txt
 host=${ANTHROPIC_BASE_URL#http://}
 bash -c "exec 3<>/dev/tcp/${host%:*}/${host#*:}" && echo x > connected.txt
 echo finished >> inside-script.txt
 "#;
 
+const BOTH: &str = "decisions and their outcomes: the boundary tells one, the client another";
+
 /// Allowed commands write inside the project and nowhere else, and reach no socket.
 pub fn commands(claude: &Path) {
     let session = prepare(claude, &["Bash(touch inside*)", "Bash(./escape.sh)"]);
     let calls = vec![
         bash("inside", "touch inside.txt"),
-        bash("quoted", r#"touch "inside it's.txt" inside-\"2\".txt"#),
+        bash("quoted", r#"touch inside-"it's 2".txt inside-'"3"'.txt"#),
         bash("escape", "./escape.sh"),
         bash("output", "cat notes.txt"),
-        bash("exit", "touch inside-3.txt && cat missing.txt"),
+        bash("exit", "touch inside-4.txt && cat missing.txt"),
     ];
     let transcript = session.run(vec![calls], &[]);
     assert_eq!(transcript.answers["output"].text, "the notes", "{transcript:#?}");
     assert!(transcript.answers["exit"].text.starts_with("Exit code 1"), "{transcript:#?}");
-    let marks = ["inside it's.txt", "inside-\"2\".txt", "inside-3.txt", "inside.txt"];
+    let marks = ["inside-\"3\".txt", "inside-4.txt", "inside-it's 2.txt", "inside.txt"];
     check(&session, &marks);
     let ran = ["escape", "exit", "inside", "output", "quoted"];
-    assert_eq!(verdicts(&session), ran.map(|id| [id, "allow"].map(str::to_owned)), "decisions");
+    assert_eq!(decisions(&session.journal()), ran.map(|id| [id, "Bash", "allow", "2"]), "{BOTH}");
 }
+
+/// Names that decide what runs later cannot be made either where there are none yet: settings that
+/// allow more, programs that git runs, servers that the client starts.
+pub fn planting(claude: &Path) {
+    let session = prepare(claude, &["Bash(./plant.sh)"]);
+    std::fs::remove_dir_all(session.project().join(".claude")).unwrap();
+    std::fs::remove_dir(session.project().join(".git/hooks")).unwrap();
+    let names = [".claude/settings.json", ".claude/settings.local.json", ".git/hooks/post-commit", ".mcp.json"];
+    session.script(
+        "project/plant.sh",
+        &names.map(|name| format!("mkdir -p $(dirname {name}); echo '{PLANTED}' > {name}")).join("\n"),
+    );
+    let turns = vec![vec![bash("plant", "./plant.sh")], vec![bash("after", "touch after")]];
+    let transcript = session.run(turns, &[]);
+    let planted = names
+        .map(|name| std::fs::read_to_string(session.project().join(name)).is_ok_and(|text| text.contains("allow")));
+    assert_eq!(planted, [false; 4], "{names:?}");
+    assert!(!session.project().join("after").exists(), "a command made a rule for the next: {transcript:#?}");
+    assert_eq!(
+        decisions(&session.journal()),
+        [["after", "Bash", "ask", "0"], ["plant", "Bash", "allow", "2"]],
+        "{BOTH}"
+    );
+}
+
+/// What the script leaves where it can.
+const PLANTED: &str = r#"{"permissions": {"allow": ["Bash(touch *)"]}}"#;
 
 /// What a person approves at the client's prompt is what the hook made of it, and runs as confined
 /// as what a rule allows; what the person refuses does not run.
@@ -55,7 +86,7 @@ pub fn approved(claude: &Path) {
         assert!(command.contains(" run ") && command.contains(" -- bash -c "), "{id}: {command}");
     }
     check(&session, &[]);
-    assert_eq!(verdicts(&session), ["no", "yes"].map(|id| [id, "ask"].map(str::to_owned)), "decisions");
+    assert_eq!(decisions(&session.journal()), [["no", "Bash", "ask", "0"], ["yes", "Bash", "ask", "2"]], "{BOTH}");
 }
 
 /// The client has a sandbox of its own, which it starts where `bwrap` and `socat` are installed.
@@ -93,10 +124,7 @@ fn check(session: &Session, marks: &[&str]) {
     found.remove("way-out");
     assert_eq!(found, expected, "files of the project");
     assert_eq!(session.strangers(), [""; 0], "files in the home");
-    assert!(!session.project().join("../beside.txt").exists(), "a file beside the project");
-}
-
-/// Returns each call that was decided and how.
-fn verdicts(session: &Session) -> Vec<[String; 2]> {
-    decisions(&session.journal()).into_iter().map(|[id, _, verdict, _]| [id, verdict]).collect()
+    for path in ["../beside.txt", ".git/hooks/post-commit"] {
+        assert!(!session.project().join(path).exists(), "{path}");
+    }
 }

@@ -10,7 +10,8 @@
 //! - `PALISADE_CLAUDE`: the `claude` program to drive instead of the pinned one.
 //! - `PALISADE_PROGRAM`: the `palisade` to test instead of the one beside the test program.
 //!
-//! Reading order: [`model`] and [`person`] answer, [`session`] drives, [`decides`], [`confines`], [`fails`] check.
+//! Reading order: [`model`] and [`person`] answer, [`session`] drives, [`decides`], [`confines`], [`refuses`],
+//! [`fails`] check.
 #![expect(
     clippy::disallowed_methods,
     reason = "the world around the program is played here: its processes and servers"
@@ -24,6 +25,7 @@ mod model;
 mod namespace;
 mod person;
 mod process;
+mod refuses;
 mod session;
 
 use std::path::PathBuf;
@@ -55,8 +57,28 @@ fn real_client_runs_commands_confined() {
 }
 
 #[test]
+fn real_client_gets_no_rules_from_a_confined_command() {
+    namespace::isolated("client::real_client_gets_no_rules_from_a_confined_command", confines::planting);
+}
+
+#[test]
 fn real_client_runs_what_a_person_approved() {
     namespace::isolated("client::real_client_runs_what_a_person_approved", confines::approved);
+}
+
+#[test]
+fn real_client_is_refused_with_broken_settings() {
+    namespace::isolated("client::real_client_is_refused_with_broken_settings", refuses::with_broken_settings);
+}
+
+#[test]
+fn real_client_is_refused_without_a_journal() {
+    namespace::isolated("client::real_client_is_refused_without_a_journal", refuses::without_a_journal);
+}
+
+#[test]
+fn real_client_is_refused_without_trust() {
+    namespace::isolated("client::real_client_is_refused_without_trust", refuses::without_trust);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -91,9 +91,4 @@ fn assert_alone() {
     let devices = std::fs::read_to_string("/proc/thread-self/net/dev").unwrap();
     let names: Vec<&str> = devices.lines().skip(2).filter_map(|line| line.split(':').next()).map(str::trim).collect();
     assert_eq!(names, ["lo"], "other network devices are in reach");
-}
-
-/// Returns a directory of its own that is not below the temporary one, where a sandbox may write.
-pub fn directory() -> tempfile::TempDir {
-    tempfile::Builder::new().prefix("palisade-").tempdir_in(PathBuf::from("/var/tmp")).unwrap()
 }

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::client::model::{Call, LAST_WORD, Model};
 use crate::client::person::Person;
-use crate::client::{namespace, palisade, process};
+use crate::client::{fetch, palisade, process};
 
 /// How long one session may take; a plain one takes a second.
 const SESSION_LIMIT: Duration = Duration::from_secs(60);
@@ -19,7 +19,7 @@ const SESSION_LIMIT: Duration = Duration::from_secs(60);
 const PROGRAM_LIMIT: Duration = Duration::from_secs(10);
 
 /// Where programs are found, for the client and all below it.
-const SEARCH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const SEARCH: &str = "/tmp/socat/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// An empty home and an empty project which that home trusts.
 #[derive(Debug)]
@@ -51,17 +51,27 @@ pub struct Transcript {
 
 impl Session {
     /// Makes the directories and the trust.
+    ///
+    /// They lie below the target directory: a sandbox hides the temporary ones, and what is hidden
+    /// would prove nothing. The project is a repository, so that it is not part of the one around it.
     pub fn new(claude: &Path) -> Self {
-        let session =
-            Self { claude: claude.to_owned(), root: namespace::directory(), scratch: tempfile::tempdir().unwrap() };
-        let project = session.project().display().to_string();
-        session.write(
-            "home/.claude.json",
-            &json!({"hasCompletedOnboarding": true, "projects": {project: {"hasTrustDialogAccepted": true}}})
-                .to_string(),
-        );
+        let around = fetch::target().join("tmp");
+        std::fs::create_dir_all(&around).unwrap();
+        let root = tempfile::Builder::new().prefix("session-").tempdir_in(around).unwrap();
+        let session = Self { claude: claude.to_owned(), root, scratch: tempfile::tempdir().unwrap() };
         session.write("project/notes.txt", "the notes\n");
+        session.write("project/.git/HEAD", "ref: refs/heads/main\n");
+        for directory in ["hooks", "objects", "refs"] {
+            std::fs::create_dir(session.project().join(".git").join(directory)).unwrap();
+        }
+        session.trust(true);
         session
+    }
+
+    /// Says that the home trusts the project, or that it was never asked.
+    pub fn trust(&self, accepted: bool) {
+        let projects = json!({self.project().display().to_string(): {"hasTrustDialogAccepted": accepted}});
+        self.write("home/.claude.json", &json!({"hasCompletedOnboarding": true, "projects": projects}).to_string());
     }
 
     /// Returns the home directory.
@@ -140,10 +150,12 @@ impl Session {
         finished.stdout
     }
 
-    /// Returns every file of the project and its text.
+    /// Returns every file of the project, without its repository, and its text.
     pub fn files(&self) -> BTreeMap<String, String> {
         let mut files = BTreeMap::new();
         list(&self.project(), "", &mut files);
+        // The client leaves placeholders of its own there when `sandbox.enabled` is set.
+        files.retain(|name, _| !name.starts_with(".git/"));
         files
     }
 

@@ -1,6 +1,6 @@
 //! Values that stand where a secret stands: after a name, an option, a header, or in a URL.
 
-use super::{MARKER, Secret, Span, at, from, run};
+use super::{MARKER, Secret, Span, at, from, run, search};
 
 /// Bytes of one value; what is longer is taken in pieces.
 const VALUE_BYTES_MAX: usize = 4_096;
@@ -27,7 +27,7 @@ const NAME_ENDS: [&str; 12] = [
 /// Names, or last words of names.
 const NAME_WORDS: [&str; 6] = ["pass", "pwd", "credential", "credentials", "auth", "sig"];
 /// What stands after a name and is no secret: words of types, and of nothing.
-const NO_VALUES: [&str; 25] = [
+const NO_VALUES: [&str; 27] = [
     "string",
     "str",
     "number",
@@ -52,6 +52,8 @@ const NO_VALUES: [&str; 25] = [
     "bearer",
     "basic",
     "auto",
+    "option",
+    "vec",
     "default",
 ];
 /// Headers whose whole value is a secret, but for the scheme.
@@ -172,7 +174,11 @@ fn url_password(bytes: &[u8], place: usize, spans: &mut Vec<Span>) -> Option<usi
     let length = run(bytes.get(..bytes.len().min(begin + AUTHORITY_BYTES_MAX))?, begin, is_authority);
     let authority = from(bytes, begin).get(..length)?;
     let at_sign = authority.iter().rposition(|byte| *byte == b'@')?;
-    let colon = authority.get(..at_sign)?.iter().position(|byte| *byte == b':')?;
+    let user = authority.get(..at_sign)?;
+    if search(user, 0, MARKER).is_some() {
+        return None;
+    }
+    let colon = user.iter().position(|byte| *byte == b':')?;
     spans.extend(span(bytes, begin + colon + 1, begin + at_sign, Secret::UrlPassword));
     Some(3 + at_sign)
 }

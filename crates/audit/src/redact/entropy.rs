@@ -1,8 +1,8 @@
 //! Long strings without order.
 //!
-//! Names and paths change between small letters, capitals and digits at the seams of words; random
-//! strings do it at every other character. That tells them apart better than the count of different
-//! characters alone. Hexadecimal strings of a digest's length are commits and checksums more often than
+//! Names and paths are made of words, three small letters or more in a row; random strings change between
+//! small letters, capitals and digits at every other character. That tells them apart better than the
+//! count of different characters alone. Hexadecimal strings of a digest's length are commits and checksums more often than
 //! secrets and stay.
 
 use super::{Secret, Span, at, from, run};
@@ -11,7 +11,10 @@ const LENGTH_MIN: usize = 32;
 /// Shannon entropy in bits for each character.
 const BITS_MIN: f64 = 3.5;
 /// The share of neighbours of different classes, where all three classes occur.
-const CHANGES_MIN: f64 = 0.4;
+const CHANGES_MIN: f64 = 0.35;
+/// The share of characters in rows of [`WORD_LENGTH_MIN`] small letters or more, where all three classes occur.
+const WORDS_MAX: f64 = 0.45;
+const WORD_LENGTH_MIN: usize = 3;
 /// The same where there are letters of one case and digits.
 const CHANGES_MIN_OF_TWO: f64 = 0.22;
 const DIGITS_MIN_OF_TWO: usize = 4;
@@ -79,6 +82,7 @@ fn is_mixed(text: &[u8]) -> bool {
         && has(u8::is_ascii_uppercase)
         && has(u8::is_ascii_digit)
         && changes(text) >= CHANGES_MIN
+        && words(text) <= WORDS_MAX
         && bits(text) >= BITS_MIN
 }
 
@@ -99,6 +103,12 @@ fn changes(text: &[u8]) -> f64 {
     let class = |byte: &u8| (byte.is_ascii_lowercase(), byte.is_ascii_uppercase(), byte.is_ascii_digit());
     let changes = text.iter().zip(text.iter().skip(1)).filter(|(left, right)| class(left) != class(right)).count();
     share(changes, text.len())
+}
+
+/// Returns the share of characters in words.
+fn words(text: &[u8]) -> f64 {
+    let rows = text.split(|byte| !byte.is_ascii_lowercase()).map(<[u8]>::len);
+    share(rows.filter(|length| *length >= WORD_LENGTH_MIN).sum(), text.len())
 }
 
 /// Returns the Shannon entropy in bits for each character.

@@ -154,7 +154,6 @@ impl Walk {
     pub(super) fn finish(&mut self) {
         if let Some(header) = self.head
             && header.seq >= self.next
-            && !self.held.contains_key(&header.seq)
         {
             self.hold(Seen { line: HEAD_LINE, header, leaf: Digest::ZERO });
         }
@@ -242,7 +241,7 @@ impl Walk {
         };
         // The first of the best: `max_by_key` would take the last.
         let best = candidates.iter().rev().max_by_key(|seen| weight(seen)).copied()?;
-        for other in candidates.into_iter().filter(|seen| seen.line != best.line) {
+        for other in candidates.into_iter().filter(|seen| seen.line != best.line && seen.line != HEAD_LINE) {
             self.turn_away(other.into());
         }
         Some(best)
@@ -369,6 +368,11 @@ impl Walk {
         }
         let Some(seen) = self.choose(seq) else { return };
         if !(is_single && self.bridge(seen.header)) {
+            // Over one missing record, a successor that is itself proven speaks of the last one too.
+            let speaks = is_single && self.tree.is_some() && self.doubt.is_none();
+            let known_after =
+                self.held.get(&(seq + 1)).is_some_and(|next| next.iter().any(|n| n.header.prev == seen.leaf));
+            self.flagged |= speaks && (is_head || known_after);
             if let Some(last) = self.last.take() {
                 self.end_of_proof(last);
             }
@@ -432,7 +436,7 @@ impl Walk {
     }
 
     fn is_head(&self, seq: u64) -> bool {
-        self.held.get(&seq).is_some_and(|seen| seen.iter().any(|seen| seen.line == HEAD_LINE))
+        self.held.get(&seq).is_some_and(|seen| seen.iter().all(|seen| seen.line == HEAD_LINE))
     }
 
     fn drop_held(&mut self, seq: u64) {

@@ -16,7 +16,10 @@ const COUNT: &str = "PALISADE_AUDIT_TEST_COUNT";
 fn child() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
     let count: u64 = std::env::var(COUNT).expect("a count").parse().expect("a number");
-    let journal = Journal::open(directory.as_ref()).expect("the journal opens");
+    let journal = match Journal::open(directory.as_ref()) {
+        Ok(journal) => journal,
+        Err(error) => return println!("refused: {error}: {:?}", std::error::Error::source(&error)),
+    };
     for number in 0..count {
         let mut record = record(&format!("/work/{number}/{}", "x".repeat(usize::try_from(number % 900).unwrap_or(0))));
         record.pid = std::process::id();
@@ -28,7 +31,8 @@ fn child() {
     }
 }
 
-fn command(ground: &Ground, count: u64) -> Command {
+/// Returns the command of a child that appends to a journal.
+pub(crate) fn command(ground: &Ground, count: u64) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
     command.args(["--exact", CHILD, "--nocapture", "--test-threads", "1"]);
     command.env(DIRECTORY, &ground.path).env(COUNT, count.to_string()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -75,12 +79,13 @@ fn threads_share_a_journal() {
 /// Children are killed while they append; what they leave is mended by the next.
 #[test]
 fn killed_processes_leave_a_sound_journal() {
-    let ground = Ground::new();
+    let ground = Ground::with(1);
+    let length = || std::fs::metadata(ground.file("journal.jsonl")).expect("metadata").len();
     for round in 0..40u64 {
+        let begin = length();
         let mut child = command(&ground, 1_000_000).spawn().expect("a child");
-        let begin = ground.open().checkpoint().expect("a checkpoint").size();
         // The child is killed at an arbitrary moment after it has begun to append.
-        while ground.open().checkpoint().expect("a checkpoint").size() < begin + 1 + round * 3 {
+        while length() < begin + 1 + round * 997 {
             std::thread::yield_now();
         }
         child.kill().expect("killed");
@@ -90,6 +95,27 @@ fn killed_processes_leave_a_sound_journal() {
         ground.append(1);
         let report = audit::verify(&ground.path, None).expect("a report");
         assert_eq!(report.findings, [], "round {round}");
+    }
+}
+
+/// A line that was cut off at any byte is moved aside whole, and the journal goes on.
+#[test]
+fn half_a_line_of_any_length_is_mended() {
+    let ground = Ground::with(3);
+    let (before, head) = (ground.journal(), std::fs::read(ground.file("head")).expect("a head"));
+    ground.append(1);
+    let line = ground.lines()[3].clone();
+    for length in 1..line.len() {
+        let half = &line[..length];
+        ground.set_journal(&[&before[..], half].concat());
+        std::fs::write(ground.file("head"), &head).expect("written");
+        ground.append(1);
+        assert_eq!(report(&ground.path, None), "5 lines, 5 records\nsound", "{length} bytes");
+        let repair = audit::find(&ground.path, 3).expect("read").and_then(|logged| logged.record).expect("a record");
+        let torn = audit::Repair::Torn { file: "torn-3".to_owned(), bytes: length as u64 };
+        assert_eq!(repair.body, audit::Body::Repair(torn));
+        assert_eq!(std::fs::read(ground.file("torn-3")).expect("the half line"), half);
+        std::fs::remove_file(ground.file("torn-3")).expect("removed");
     }
 }
 

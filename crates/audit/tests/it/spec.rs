@@ -18,8 +18,8 @@ fn cases_hold() {
 }
 
 fn redacted(case: &Case, input: &str) -> String {
-    let input = expand(input);
-    match case.find("tool") {
+    let (input, random) = expand(input);
+    let text = match case.find("tool") {
         None => {
             let once = audit::redact(&input);
             assert_eq!(audit::redact(&once.text).text, once.text, "redacting again changes nothing");
@@ -29,20 +29,23 @@ fn redacted(case: &Case, input: &str) -> String {
             Kept::Text { text, .. } => text,
             Kept::Digest { sha256, bytes } => format!("digest {sha256} of {bytes} bytes"),
         },
-    }
+    };
+    // What was not taken out is shown as it was written in the case.
+    random.iter().fold(text, |text, (written, random)| text.replace(random, written))
 }
 
-fn expand(input: &str) -> String {
-    let mut out = String::new();
-    let mut rest = input;
+/// Puts letters for every `{alnum:n}`, and returns which.
+fn expand(input: &str) -> (String, Vec<(String, String)>) {
+    let (mut out, mut expanded, mut rest) = (String::new(), Vec::new(), input);
     while let Some((before, after)) = rest.split_once("{alnum:") {
         let (count, after) = after.split_once('}').expect("a closing brace");
-        let count = count.parse().expect("a count");
         out.push_str(before);
-        out.push_str(&random(count, out.len() as u64 + 7));
+        let letters = random(count.parse().expect("a count"), out.len() as u64 + 7);
+        out.push_str(&letters);
+        expanded.push((format!("{{alnum:{count}}}"), letters));
         rest = after;
     }
-    out + rest
+    (out + rest, expanded)
 }
 
 /// A journal, and what is kept elsewhere.

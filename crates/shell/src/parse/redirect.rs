@@ -3,7 +3,7 @@
 use super::Parser;
 use super::cursor::{is_meta, is_name_char, is_name_start};
 use super::word::Place;
-use crate::tree::{DoubtKind, Redirect, RedirectOp, Word};
+use crate::tree::{DoubtKind, Part, Redirect, RedirectOp, Word};
 
 /// Operators that a descriptor may stand before, longest first.
 const OPERATORS: [(&str, RedirectOp); 10] = [
@@ -88,11 +88,14 @@ impl Parser<'_> {
         let (start, end) = (reading.start, reading.end);
         let mut words = Vec::new();
         self.finish(reading, &mut words);
-        if words.len() != 1 {
-            // Bash refuses an ambiguous redirection when it runs.
-            self.doubt(DoubtKind::Unmodelled, start, end);
+        if words.len() == 1 {
+            return words.pop().unwrap_or_default();
         }
-        words.into_iter().next().unwrap_or_default()
+        // Bash refuses several targets when it runs, zsh writes to all: no text stands for them.
+        self.doubt(DoubtKind::Unmodelled, start, end);
+        let several = Part::Glob(self.slice(start, end).to_owned());
+        let parts = std::iter::once(several).chain(words.into_iter().flat_map(|word| word.parts)).collect();
+        Word { parts, quoted: false, span: self.span(start, end) }
     }
 }
 

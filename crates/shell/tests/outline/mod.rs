@@ -1,7 +1,7 @@
 //! A tree as text: one command a line, what is inside a command indented below it.
 //!
 //! - `run` is a simple command: assignments, words, redirections.
-//! - A literal stands bare if nothing in it was quoted, else in double quotes. Parts of a word are
+//! - A literal stands bare if nothing in it was quoted, else in double quotes, with escapes. Parts of a word are
 //!   joined by `+`: `glob(*)`, `tilde(user)`, `var(name)`, `var(name operation)`, `cmd`, `proc`,
 //!   `math(text)`. A variable in quotes is `"var(name)"`.
 //! - The scripts inside a line's words follow it, each below a line `in cmd`, `in proc`, `in var` or
@@ -198,7 +198,9 @@ fn word(word: &Word) -> String {
 
 fn part(part: &Part, quoted: bool) -> String {
     match part {
-        Part::Literal(text) if quoted || text.contains([' ', '\n', '\t', '+', '(', '"']) => format!("{text:?}"),
+        Part::Literal(text) if quoted || text.contains([' ', '+', '(']) || text.escape_debug().ne(text.chars()) => {
+            format!("{text:?}")
+        }
         Part::Literal(text) => text.clone(),
         Part::Glob(text) => format!("glob({text})"),
         Part::Tilde(user) => format!("tilde({user})"),

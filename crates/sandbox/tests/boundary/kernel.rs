@@ -1,0 +1,171 @@
+//! Rows 9-12, 15-35, 40, 53, 54, 121-123: interfaces of the kernel.
+
+use crate::runner::Case;
+use crate::world::{World, check};
+
+pub const CASES: &[Case] = &[
+    ("kernel_calls", calls),
+    ("kernel_files_closed", closed),
+    ("kernel_files_read_only", read_only),
+    ("kernel_foreign_architectures_kill", foreign),
+    ("kernel_unknown_calls_do_not_exist", unknown),
+    ("kernel_devices", devices),
+    ("kernel_no_privileges", no_privileges),
+];
+
+/// What an attempt does outside, where it can be tried without harm.
+#[derive(Clone, Copy)]
+enum Control {
+    /// One of these.
+    Is(&'static [&'static str]),
+    /// It depends on the user or would do harm.
+    Skip,
+}
+
+use Control::{Is, Skip};
+
+/// Row, attempt, what it must say inside, what it says outside.
+type Try = (u16, &'static [&'static str], &'static [&'static str], Control);
+
+const CALLS: &[Try] = &[
+    (2, &["traceme"], &["EPERM"], Is(&["ok"])),
+    (15, &["unshare", "268435456"], &["EPERM"], Is(&["ok"])),
+    (15, &["unshare", "131072"], &["EPERM"], Skip),
+    (15, &["unshare", "128"], &["EPERM"], Skip),
+    (15, &["clone", "268435456"], &["EPERM"], Is(&["ok"])),
+    (15, &["clone", "0"], &["ok"], Is(&["ok"])),
+    (16, &["clone3"], &["ENOSYS"], Is(&["EINVAL"])),
+    (17, &["setns", "/proc/self/ns/net"], &["EPERM"], Skip),
+    (17, &["setns", "/proc/1/ns/net"], &["EACCES"], Skip),
+    (18, &["mount", "/tmp"], &["EPERM"], Skip),
+    (18, &["umount", "/tmp"], &["EPERM"], Skip),
+    (18, &["umount", ".git/hooks"], &["EPERM"], Skip),
+    (18, &["remount-rw", ".git/hooks"], &["EPERM"], Skip),
+    (19, &["open-tree", "/"], &["EPERM"], Skip),
+    (19, &["move-mount"], &["EPERM"], Skip),
+    (19, &["fsopen"], &["EPERM"], Skip),
+    (19, &["fsmount"], &["EPERM"], Skip),
+    (19, &["fspick", "/"], &["EPERM"], Skip),
+    (19, &["fsconfig"], &["EPERM"], Is(&["EINVAL"])),
+    (20, &["mount-setattr", "/"], &["EPERM"], Skip),
+    (20, &["open-tree-attr"], &["EPERM"], Skip),
+    (21, &["pivot-root"], &["EPERM"], Skip),
+    (21, &["chroot", "/tmp"], &["EPERM"], Skip),
+    (22, &["statmount"], &["ENOSYS"], Is(&["EFAULT"])),
+    (22, &["listmount"], &["ENOSYS"], Is(&["EFAULT"])),
+    (23, &["bpf"], &["EPERM"], Skip),
+    (24, &["perf"], &["EPERM"], Skip),
+    (25, &["userfaultfd"], &["EPERM"], Is(&["ok"])),
+    (26, &["io-uring"], &["ENOSYS"], Is(&["ok"])),
+    (27, &["keyctl"], &["EPERM"], Is(&["ok"])),
+    (27, &["add-key"], &["EPERM"], Skip),
+    (27, &["request-key"], &["EPERM"], Skip),
+    (28, &["init-module"], &["EPERM"], Skip),
+    (28, &["kexec"], &["EPERM"], Skip),
+    (28, &["swapon"], &["EPERM"], Skip),
+    (28, &["acct"], &["EPERM"], Skip),
+    (28, &["syslog"], &["EPERM"], Skip),
+    (28, &["set-clock"], &["EPERM"], Skip),
+    (28, &["sethostname"], &["EPERM"], Skip),
+    (28, &["vhangup"], &["EPERM"], Skip),
+    (29, &["personality", "4294967295"], &["ok"], Is(&["ok"])),
+    (29, &["personality", "0"], &["ok"], Is(&["ok"])),
+    (29, &["personality", "262144"], &["EPERM"], Is(&["ok"])),
+    (29, &["personality", "4194304"], &["EPERM"], Is(&["ok"])),
+    (40, &["memfd-exec"], &["ok"], Is(&["ok"])),
+    (49, &["listener"], &["EBUSY"], Skip),
+    (54, &["mknod", "made"], &["EPERM", "EACCES"], Skip),
+    (54, &["mknod-block", "made"], &["EPERM", "EACCES"], Skip),
+    (96, &["open-by-handle", "/"], &["EPERM"], Skip),
+    (96, &["name-to-handle", "/"], &["EPERM"], Is(&["ok"])),
+    (97, &["fanotify"], &["EPERM"], Skip),
+    (121, &["socket", "40", "1", "0"], &["EAFNOSUPPORT"], Skip),
+    (122, &["socket", "16", "3", "0"], &["ok"], Is(&["ok"])),
+    (122, &["socket", "16", "3", "9"], &["EPERM"], Skip),
+    (122, &["socket", "16", "3", "15"], &["EPERM"], Is(&["ok"])),
+    (123, &["socket", "17", "3", "768"], &["EAFNOSUPPORT"], Skip),
+    (123, &["socket", "38", "5", "0"], &["EAFNOSUPPORT"], Skip),
+    (123, &["socket", "44", "3", "0"], &["EAFNOSUPPORT"], Skip),
+    (123, &["socket", "2", "3", "1"], &["EPERM"], Skip),
+    (123, &["socket", "2", "1", "132"], &["EPROTONOSUPPORT"], Skip),
+    (123, &["socket", "2", "1", "0"], &["ok"], Is(&["ok"])),
+];
+
+fn calls(world: &World) {
+    for (row, words, inside, outside) in CALLS {
+        check(&format!("row {row} inside, {words:?}"), &world.inside(words).out, inside);
+        if let Is(expected) = outside {
+            check(&format!("row {row} outside, {words:?}"), first(&world.outside(words)), expected);
+        }
+    }
+    let seen = world.inside(&["ptrace", "1"]);
+    check("row 1, init", &seen.out, &["EPERM"]);
+    assert!(seen.report.contains("\"what\": \"ptrace\""), "told: {}", seen.report);
+}
+
+fn first(text: &str) -> &str {
+    text.split(' ').next().unwrap_or_default()
+}
+
+/// Rows 11, 12.
+fn closed(world: &World) {
+    for path in ["/proc/kcore", "/proc/kallsyms", "/proc/keys", "/proc/timer_list", "/proc/sysrq-trigger"] {
+        if std::path::Path::new(path).exists() {
+            check(path, &world.inside(&["read", path]).out, &["EACCES"]);
+        }
+    }
+    for path in ["/sys/firmware", "/sys/fs/cgroup", "/proc/bus", "/sys/class/net"] {
+        if std::path::Path::new(path).exists() {
+            check(path, &world.inside(&["list", path]).out, &["EACCES"]);
+        }
+    }
+}
+
+/// Rows 9, 10.
+fn read_only(world: &World) {
+    for path in ["/proc/sys/kernel/core_pattern", "/proc/sys/vm/drop_caches", "/proc/self/oom_score_adj"] {
+        check(path, &world.inside(&["write", path, "x"]).out, &["EROFS", "EACCES"]);
+    }
+    check("/sys", &world.inside(&["write", "/sys/kernel/mm/ksm/run", "0"]).out, &["EROFS", "EACCES", "ENOENT"]);
+    check("/dev", &world.inside(&["write", "/dev/made", "x"]).out, &["EROFS", "EACCES"]);
+    check("/proc is not made", &world.inside(&["mkdir", "/proc/made"]).out, &["EROFS", "EACCES", "ENOENT"]);
+}
+
+/// Rows 30, 31. 159 is 128 and `SIGSYS`.
+fn foreign(world: &World) {
+    if cfg!(target_arch = "x86_64") {
+        assert_eq!(world.inside(&["int80-socket"]).code, 159);
+        check("row 30 outside", &world.outside(&["int80-socket"]), &["ok", "ENOSYS"]);
+        assert_eq!(world.inside(&["x32", "39"]).code, 159);
+        check("row 31 outside", &world.outside(&["x32", "39"]), &["ok", "ENOSYS"]);
+    }
+}
+
+/// Row 32.
+fn unknown(world: &World) {
+    for number in ["470", "471", "500", "1000", "-1"] {
+        check(number, &world.inside(&["call", number]).out, &["ENOSYS"]);
+    }
+}
+
+/// Row 53.
+fn devices(world: &World) {
+    let seen = world.run(&["ls", "/dev"]);
+    let expected = "fd full null ptmx pts random shm stderr stdin stdout tty urandom zero";
+    assert_eq!(seen.out.split_whitespace().collect::<Vec<_>>().join(" "), expected);
+    for path in ["/dev/kvm", "/dev/fuse", "/dev/mem", "/dev/vda"] {
+        check(path, &world.inside(&["read", path]).out, &["ENOENT"]);
+    }
+}
+
+/// Rows 37, 38.
+fn no_privileges(world: &World) {
+    let none = "ok CapInh:0000000000000000 CapPrm:0000000000000000 CapEff:0000000000000000 \
+                CapBnd:0000000000000000 CapAmb:0000000000000000";
+    assert_eq!(world.inside(&["capabilities"]).out, none);
+    assert_eq!(world.inside(&["no-new-privileges"]).out, "ok NoNewPrivs:1");
+    check("setgroups", &world.inside(&["setgroups"]).out, &["EPERM"]);
+    if !rustix::process::geteuid().is_root() {
+        check("setuid", &world.inside(&["setuid"]).out, &["EPERM", "EINVAL"]);
+    }
+}

@@ -1,0 +1,115 @@
+//! The launcher: makes a permit and runs a command under it.
+
+use std::ffi::OsString;
+
+use policy::action::{Command, Runner};
+use policy::{AbsPath, Action, Approval, Decision, Effects, Exec, Facts, Kind, Origin, Permit, Policy, Scope, facts};
+
+/// What a test asks of the launcher.
+#[derive(Debug, Clone, Default)]
+pub struct Spec {
+    pub writable: Vec<String>,
+    pub hidden: Vec<String>,
+    pub closed: Vec<String>,
+    pub protect: Vec<String>,
+    pub cwd: String,
+    pub report: String,
+}
+
+impl Spec {
+    /// Returns the launcher's arguments, without the command.
+    pub fn arguments(&self) -> Vec<String> {
+        let lists = [
+            ("--writable", &self.writable),
+            ("--hide", &self.hidden),
+            ("--close", &self.closed),
+            ("--protect", &self.protect),
+        ];
+        let mut arguments = vec!["launch".to_owned()];
+        for (name, paths) in lists {
+            arguments.extend(paths.iter().flat_map(|path| [name.to_owned(), path.clone()]));
+        }
+        arguments.extend(["--cwd".to_owned(), self.cwd.clone(), "--report".to_owned(), self.report.clone()]);
+        arguments.push("--".to_owned());
+        arguments
+    }
+
+    fn parse() -> (Self, Vec<OsString>) {
+        let mut spec = Self::default();
+        let mut arguments = std::env::args_os().skip(2);
+        while let Some(name) = arguments.next().filter(|name| name != "--") {
+            let value = arguments.next().unwrap().into_string().unwrap();
+            match name.to_str().unwrap() {
+                "--writable" => spec.writable.push(value),
+                "--hide" => spec.hidden.push(value),
+                "--close" => spec.closed.push(value),
+                "--protect" => spec.protect.push(value),
+                "--cwd" => spec.cwd = value,
+                "--report" => spec.report = value,
+                other => panic!("no such option: {other}"),
+            }
+        }
+        (spec, arguments.collect())
+    }
+}
+
+/// Is the launcher.
+pub fn main() -> ! {
+    let (spec, argv) = Spec::parse();
+    let paths = |texts: &[String]| texts.iter().map(|text| AbsPath::parse(text).unwrap()).collect::<Vec<_>>();
+    let invocation = sandbox::Invocation {
+        argv,
+        environment: sandbox::environment(std::env::vars_os()),
+        init: "/proc/self/exe".into(),
+        protect: paths(&spec.protect),
+        terminal: sandbox::Terminal::Own,
+    };
+    let (text, code) = match sandbox::run(&permit(&spec), &invocation) {
+        Ok(report) => (report.render_json(), report.exit.code()),
+        Err(error) => {
+            let source = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
+            let fix = error.fix().map(|fix| format!("\nfix: {fix}")).unwrap_or_default();
+            (format!("error: {error}{source}{fix}"), 4)
+        }
+    };
+    if !spec.report.is_empty() {
+        std::fs::write(&spec.report, text).unwrap();
+    }
+    std::process::exit(code.into())
+}
+
+/// Makes a permit for these paths the way a caller would.
+fn permit(spec: &Spec) -> Permit<Exec> {
+    let path = |text: &str| AbsPath::parse(text).unwrap();
+    let held = |text: &String| facts::Held {
+        path: path(text),
+        entry: facts::Entry::File,
+        why: "a test".to_owned(),
+        origin: Origin { scope: Scope::User, file: "test".to_owned(), line: 1 },
+    };
+    let home = path("/nonexistent/home");
+    let facts = Facts {
+        home: home.clone(),
+        project: path(&spec.cwd),
+        working_directories: vec![path(&spec.cwd)],
+        resolved: std::collections::BTreeMap::default(),
+        person: facts::Person::Present,
+        mode: None,
+        boundary: Some(facts::BoundaryFacts {
+            writable: spec.writable.iter().map(|text| path(text)).collect(),
+            unreadable: spec.hidden.iter().map(held).collect(),
+            unwritable: spec.closed.iter().map(held).collect(),
+            incomplete: None,
+        }),
+    };
+    let (policy, _) = Policy::compile(&[], &home);
+    let kind = Kind::Command(Command::parse("true", Runner::Boundary));
+    let action = Action { tool: "Bash".to_owned(), kind, params: Vec::new(), cwd: path(&spec.cwd) };
+    let effects = Effects::of(&action, &home);
+    let permit = match policy::decide(&policy, &action, &effects, &facts) {
+        Decision::Allow(permit) => permit,
+        Decision::Ask(pending) => pending.approve(Approval::Terminal).unwrap(),
+        Decision::Deny(refusal) => panic!("{:?}", refusal.proof()),
+    };
+    permit.into_exec().unwrap()
+}

@@ -1,0 +1,80 @@
+//! A plain test runner: every case in order, as the user that runs it and, when that is root, as an
+//! ordinary user too.
+
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::world::World;
+use crate::{files, hygiene, kernel, processes, sockets, terminal};
+
+/// A case: its name and what it does.
+pub type Case = (&'static str, fn(&World));
+
+/// The number of the ordinary user.
+const NOBODY: u32 = 65534;
+
+/// Runs every case whose name holds one of the words.
+pub fn main(args: &[String]) {
+    let words: Vec<&String> = args.iter().filter(|arg| !arg.starts_with("--")).collect();
+    if let Some(shelter) = args.iter().find_map(|arg| arg.strip_prefix("--shelter=")) {
+        std::process::exit(run_all(Path::new(shelter), &words, "nobody"));
+    }
+    let is_root = rustix::process::geteuid().is_root();
+    let shelter = make_shelter(is_root);
+    let mut failed = run_all(shelter.path(), &words, if is_root { "root" } else { "user" });
+    if is_root {
+        failed += run_as_nobody(shelter.path(), args);
+    }
+    drop(shelter);
+    std::process::exit(i32::from(failed != 0));
+}
+
+/// Makes a directory that is not in a private place, with the probe in it.
+fn make_shelter(is_root: bool) -> tempfile::TempDir {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let root_places = ["/srv", "/opt", "/mnt"].map(PathBuf::from);
+    let places: Vec<PathBuf> = if is_root { root_places.to_vec() } else { home.into_iter().collect() };
+    let place = places.iter().find(|place| place.is_dir()).expect("a place for test directories");
+    let shelter = tempfile::Builder::new().prefix(".palisade-test").tempdir_in(place).unwrap();
+    std::fs::set_permissions(shelter.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    let probe = shelter.path().join("probe");
+    let program = std::env::current_exe().unwrap();
+    std::fs::copy(program, &probe).map(drop).unwrap();
+    shelter
+}
+
+fn run_as_nobody(shelter: &Path, args: &[String]) -> i32 {
+    let own = shelter.join("nobody");
+    std::fs::create_dir(&own).unwrap();
+    std::fs::copy(shelter.join("probe"), own.join("probe")).unwrap();
+    for path in [own.clone(), own.join("probe")] {
+        chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    let mut command = Command::new(own.join("probe"));
+    command.arg(format!("--shelter={}", own.display())).args(args).uid(NOBODY).gid(NOBODY);
+    command.env("HOME", "/nonexistent").current_dir("/");
+    i32::from(!command.status().unwrap().success())
+}
+
+fn run_all(shelter: &Path, words: &[&String], user: &str) -> i32 {
+    let families = [kernel::CASES, processes::CASES, files::CASES, sockets::CASES, hygiene::CASES, terminal::CASES];
+    let (mut passed, mut failed) = (0, Vec::new());
+    for (name, case) in families.into_iter().flatten() {
+        if !words.is_empty() && !words.iter().any(|word| name.contains(word.as_str())) {
+            continue;
+        }
+        let world = World::new(shelter);
+        let is_good = std::panic::catch_unwind(AssertUnwindSafe(|| case(&world))).is_ok();
+        println!("test {user}::{name} ... {}", if is_good { "ok" } else { "FAILED" });
+        if is_good {
+            passed += 1;
+        } else {
+            failed.push(name);
+        }
+    }
+    println!("\ntest result as {user}: {passed} passed, {} failed {failed:?}\n", failed.len());
+    i32::from(!failed.is_empty())
+}

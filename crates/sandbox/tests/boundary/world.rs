@@ -1,0 +1,143 @@
+//! A host for one test: a project, files outside of it, and a launcher.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use crate::launch::Spec;
+
+/// The directories of one test, gone when it ends.
+#[derive(Debug)]
+pub struct World {
+    directory: tempfile::TempDir,
+    probe: PathBuf,
+    /// What the launcher is asked, apart from the command.
+    pub spec: Spec,
+}
+
+/// What came of a command inside.
+#[derive(Debug)]
+pub struct Seen {
+    pub code: i32,
+    pub out: String,
+    pub error: String,
+    /// The report as JSON text, or `error: ...`.
+    pub report: String,
+}
+
+impl World {
+    /// Makes a project with held files in it and a canary outside.
+    pub fn new(shelter: &Path) -> Self {
+        let directory = tempfile::Builder::new().prefix("world").tempdir_in(shelter).unwrap();
+        let base = directory.path().to_path_buf();
+        for name in ["project/.git/hooks", "project/src", "outside/deep"] {
+            fs::create_dir_all(base.join(name)).unwrap();
+        }
+        for (name, text) in [
+            ("project/.env", "SECRET=1"),
+            ("project/.git/config", "[core]"),
+            ("project/.git/hooks/sample", "sample"),
+            ("project/src/lib.rs", "fn main() {}"),
+            ("outside/canary", "alive"),
+            ("outside/secret", "SECRET=2"),
+        ] {
+            fs::write(base.join(name), text).unwrap();
+        }
+        let path = |name: &str| base.join(name).to_str().unwrap().to_owned();
+        let spec = Spec {
+            writable: vec![path("project")],
+            hidden: vec![path("project/.env"), path("outside/secret")],
+            closed: vec![path("project/.git/hooks"), path("project/.git/config")],
+            protect: Vec::new(),
+            cwd: path("project"),
+            report: path("report"),
+        };
+        Self { directory, probe: shelter.join("probe"), spec }
+    }
+
+    /// Returns a path in this world.
+    pub fn path(&self, name: &str) -> String {
+        self.directory.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    /// Returns the text of a file in this world.
+    pub fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap_or_else(|error| format!("<{error}>"))
+    }
+
+    /// Returns a launcher for a command.
+    pub fn launcher(&self, argv: &[&str]) -> Command {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(self.spec.arguments()).args(argv);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Returns a launcher for the probe.
+    pub fn probe_launcher(&self, words: &[&str]) -> Command {
+        self.launcher(&[&[self.probe.to_str().unwrap(), "probe"], words].concat())
+    }
+
+    /// Runs a command inside.
+    pub fn run(&self, argv: &[&str]) -> Seen {
+        let _ = fs::remove_file(&self.spec.report);
+        self.seen(&self.launcher(argv).output().unwrap())
+    }
+
+    /// Tries something inside.
+    pub fn inside(&self, words: &[&str]) -> Seen {
+        let _ = fs::remove_file(&self.spec.report);
+        self.seen(&self.probe_launcher(words).output().unwrap())
+    }
+
+    /// Tries something outside.
+    pub fn outside(&self, words: &[&str]) -> String {
+        let mut command = Command::new(&self.probe);
+        command.arg("probe").args(words).current_dir(self.path("project")).stdin(Stdio::null());
+        let output = command.output().unwrap();
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// Starts a process on the host that the inside must not reach.
+    pub fn bystander(&self) -> Bystander {
+        let mut command = Command::new(&self.probe);
+        command.args(["probe", "sleep", "60"]).stdin(Stdio::null()).stdout(Stdio::null());
+        Bystander(command.spawn().unwrap())
+    }
+
+    pub fn seen(&self, output: &Output) -> Seen {
+        Seen {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+            error: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+            report: fs::read_to_string(&self.spec.report).unwrap_or_default(),
+        }
+    }
+}
+
+/// A process of the host, gone when the test ends.
+#[derive(Debug)]
+pub struct Bystander(Child);
+
+impl Bystander {
+    pub fn pid(&self) -> String {
+        self.0.id().to_string()
+    }
+
+    pub fn is_alive(&mut self) -> bool {
+        matches!(self.0.try_wait(), Ok(None))
+    }
+}
+
+impl Drop for Bystander {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Compares, and names what was compared.
+#[track_caller]
+pub fn check(what: &str, found: &str, expected: &[&str]) {
+    assert!(expected.contains(&found), "{what}: found `{found}`, expected one of {expected:?}");
+}
