@@ -208,7 +208,7 @@ impl Judge<'_> {
 
     /// What passes without a rule: reads in scope, quiet tools, and edits where the mode accepts them.
     fn built_in(&self, part: &Part) -> Option<Finding> {
-        let in_scope = |touch: &Touch| scope::is_device(touch) || scope::in_working_directories(touch, self.facts);
+        let in_scope = |touch: &Touch| touch.is_device() || scope::in_working_directories(touch, self.facts);
         let readable = |touch: &Touch| in_scope(touch) || self.rule_for_touch(touch).is_some();
         let scoped = part.touches.iter().all(in_scope);
         let allow = |why: &str| Some(Finding::new(Verdict::Allow, format!("{} {why}", quoted(&part.text))));
@@ -259,10 +259,7 @@ impl Judge<'_> {
         let rule = self.allow_rules().find(|rule| rules::allows(rule, self.action, part, self.facts))?;
         // A rule for the command does not cover what its redirections write.
         let open = part.touches.iter().find(|touch| {
-            touch.by == By::Redirect
-                && touch.access != Access::Read
-                && !scope::is_device(touch)
-                && !self.may_write(touch)
+            touch.by == By::Redirect && touch.access != Access::Read && !touch.is_device() && !self.may_write(touch)
         });
         if let Some(touch) = open {
             let why = format!(

@@ -153,8 +153,16 @@ fn touch_cover(touch: &Touch, pattern: &PathPattern, action: &Action, facts: &Fa
                 .flat_map(|path| scope::names(path, facts))
                 .any(|name| pattern.covers(&name, &facts.project, &action.cwd));
             let holds = touch.recursive && touch.by != By::Tool && paths.iter().any(&below);
+            let in_other_case = || {
+                paths
+                    .iter()
+                    .flat_map(|path| scope::names(path, facts))
+                    .any(|name| pattern.covers_in_any_case(&name, &facts.project, &action.cwd))
+            };
             if certain {
                 Cover::Certain
+            } else if in_other_case() {
+                Cover::Possible
             } else if holds && paths.iter().any(|path| scope::is_directory(path, facts)) {
                 Cover::Possible
             } else {

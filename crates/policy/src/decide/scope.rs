@@ -17,15 +17,6 @@ pub(super) fn names(path: &AbsPath, facts: &Facts) -> Vec<AbsPath> {
     names
 }
 
-/// Returns true when the touch means one of the device files that keep nothing.
-pub(super) fn is_device(touch: &Touch) -> bool {
-    const DEVICES: &[&str] = &["/dev/null", "/dev/stdin", "/dev/stdout", "/dev/stderr", "/dev/tty", "/dev/zero"];
-    match &touch.target {
-        Target::Paths(paths) => !paths.is_empty() && paths.iter().all(|path| DEVICES.contains(&path.as_str())),
-        Target::Pattern(..) | Target::Unknown(_) => false,
-    }
-}
-
 /// Returns true when everything that the touch could mean lies, links followed, in a working directory.
 pub(super) fn in_working_directories(touch: &Touch, facts: &Facts) -> bool {
     let inside = |path: &AbsPath| facts.working_directories.iter().any(|directory| path.is_within(directory));

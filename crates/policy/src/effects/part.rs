@@ -86,6 +86,22 @@ pub struct Touch {
     pub recursive: bool,
 }
 
+impl Touch {
+    /// Returns true when the touch means one of the device files that keep nothing.
+    pub fn is_device(&self) -> bool {
+        const DEVICES: &[&str] = &["/dev/null", "/dev/stdin", "/dev/stdout", "/dev/stderr", "/dev/tty", "/dev/zero"];
+        match &self.target {
+            Target::Paths(paths) => !paths.is_empty() && paths.iter().all(|path| DEVICES.contains(&path.as_str())),
+            Target::Pattern(..) | Target::Unknown(_) => false,
+        }
+    }
+
+    /// Returns true when the touch changes nothing.
+    pub fn only_reads(&self) -> bool {
+        self.access == Access::Read || self.is_device()
+    }
+}
+
 /// What a touch means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
@@ -144,7 +160,9 @@ impl Part {
         let recursive = target.recursive;
         let touch = |target| Touch { access, by: By::Tool, target, recursive };
         let mut touches = vec![touch(Target::Paths(vec![path]))];
-        if climbs_out_of_a_name(&text) {
+        // The forms of other systems' file names: on some file systems they name another file.
+        let is_foreign = text.contains('\\') || text.contains("::$");
+        if is_foreign || climbs_out_of_a_name(&text) {
             touches.push(touch(Target::Unknown(text.clone())));
         }
         Self { touches, ..Self::named(&text) }

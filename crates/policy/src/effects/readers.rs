@@ -3,7 +3,9 @@
 use super::part::{Access, By, Part, Target, Touch};
 use super::shellwords::{State, Value};
 use super::walk::{Argument, touch};
-use crate::tables::programs::{FIND_EXPRESSIONS, GIT_LISTS, GIT_READERS, INERT, Operands, READERS, Reader};
+use crate::tables::programs::{
+    FIND_EXPRESSIONS, GIT_LISTS, GIT_READERS, INERT, OPTIONS_WRITE, Operands, READERS, Reader,
+};
 
 /// What a reader's words are, sorted.
 struct Sorted<'a> {
@@ -16,7 +18,10 @@ struct Sorted<'a> {
 pub(super) fn prove(state: &mut State, name: &str, rest: &[Argument], part: &mut Part) -> bool {
     match name {
         "find" => find(state, rest, part),
-        "git" => git(state, rest, part),
+        // What a repository configures runs; only the one the session started in is the person's choice.
+        "git" => state.cwds.as_slice() == std::slice::from_ref(&state.start) && git(state, rest, part),
+        "date" => date(rest),
+        "command" => looks_up(rest),
         _ => READERS.iter().find(|reader| reader.name == name).is_some_and(|reader| listed(state, reader, rest, part)),
     }
 }
@@ -64,13 +69,15 @@ fn sort<'a>(reader: &Reader, rest: &'a [Argument]) -> Option<Sorted<'a>> {
     while let Some(argument) = words.next() {
         let word = match &argument.value {
             Value::Known(word) => word.as_str(),
+            // A match could be a file whose name is an option.
             Value::Pattern(pattern) if pattern.starts_with('-') => return None,
+            Value::Pattern(pattern)
+                if pattern.starts_with(['*', '?', '[']) && !only_operands && OPTIONS_WRITE.contains(&reader.name) =>
+            {
+                return None;
+            }
+            Value::Unknown if !only_operands => return None,
             Value::Pattern(_) | Value::Unknown => {
-                // A match or value could begin with a dash; every option of the table only reads, but
-                // others would not.
-                if argument.value == Value::Unknown && !only_operands {
-                    return None;
-                }
                 sorted.operands.push(argument);
                 continue;
             }
@@ -181,6 +188,20 @@ fn find(state: &State, rest: &[Argument], part: &mut Part) -> bool {
         }
     }
     true
+}
+
+/// `date` shows the time in a format; an operand without `+` would set it.
+fn date(rest: &[Argument]) -> bool {
+    rest.iter().all(|word| {
+        word.known()
+            .is_some_and(|known| known.starts_with('+') || matches!(known, "-u" | "-R" | "-I" | "--utc" | "--iso-8601"))
+    })
+}
+
+/// `command -v` says where a command is found.
+fn looks_up(rest: &[Argument]) -> bool {
+    matches!(rest.first().and_then(Argument::known), Some("-v" | "-V"))
+        && rest.iter().all(|word| word.known().is_some())
 }
 
 fn git(state: &State, rest: &[Argument], part: &mut Part) -> bool {

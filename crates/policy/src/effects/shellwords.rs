@@ -8,6 +8,8 @@ use shell::tree::{Part as Piece, Word};
 /// What is certain at a point of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct State {
+    /// The directory that the script starts in.
+    pub(super) start: AbsPath,
     /// The directories that are possible here; empty when it is not known.
     pub(super) cwds: Vec<AbsPath>,
     /// The directories that are possible when the last `cd` failed.
@@ -30,7 +32,13 @@ pub(super) enum Value {
 
 impl State {
     pub(super) fn new(cwd: &AbsPath, home: &AbsPath) -> Self {
-        Self { cwds: vec![cwd.clone()], if_failed: Vec::new(), variables: BTreeMap::new(), home: home.clone() }
+        Self {
+            start: cwd.clone(),
+            cwds: vec![cwd.clone()],
+            if_failed: Vec::new(),
+            variables: BTreeMap::new(),
+            home: home.clone(),
+        }
     }
 
     /// Returns the value of a variable, if it is certain.

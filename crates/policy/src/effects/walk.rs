@@ -186,7 +186,7 @@ impl Walk<'_> {
             let mut part = self.part(compound.span);
             self.redirects(&compound.redirects, &mut part);
             if !part.touches.is_empty() || !part.unknown.is_empty() {
-                part.reads_only = part.touches.iter().all(|touch| touch.access == Access::Read);
+                part.reads_only = part.touches.iter().all(Touch::only_reads);
                 self.effects.parts.push(part);
             }
         }
@@ -221,7 +221,7 @@ impl Walk<'_> {
         };
         let inner = programs::understand(&mut self.state, &arguments, after_pipe, &mut part);
         // A redirection that writes is a change, whatever the program is.
-        part.reads_only &= part.touches.iter().all(|touch| touch.access == Access::Read);
+        part.reads_only &= part.touches.iter().all(Touch::only_reads);
         self.effects.parts.push(part);
         if let Some(text) = inner {
             self.nested_text(&text);
@@ -248,7 +248,7 @@ impl Walk<'_> {
 
     /// `NAME=value` on its own sets a variable of this shell.
     fn assignments_alone(&mut self, simple: &Simple, part: &mut Part) {
-        part.reads_only = part.touches.iter().all(|touch| touch.access == Access::Read);
+        part.reads_only = part.touches.iter().all(Touch::only_reads);
         for assignment in &simple.assignments {
             let value = match assignment.value.as_slice() {
                 [word] if !assignment.append && assignment.subscript.is_none() => match self.state.value(word) {

@@ -33,6 +33,9 @@ fn deny_readings(arguments: &[Argument], part: &mut Part) {
         let Some(rest) = arguments.get(start..) else { return };
         let Some(first) = rest.first() else { return };
         push_texts(rest, &mut part.readings);
+        if let Some(plain) = without_git_options(rest) {
+            push_texts(&plain, &mut part.readings);
+        }
         let name = first.known().map(base_name).unwrap_or_default();
         if start == 0 && !runs_another(name, rest) {
             return;
@@ -49,6 +52,24 @@ pub(super) fn runs_another(name: &str, arguments: &[Argument]) -> bool {
         "git" => words.any(|word| word.is_some_and(runs_by_git)),
         _ => RUNNERS.contains(&name) || is_clear(name),
     }
+}
+
+/// Returns a git command without the options that stand before its sub-command, if there are any.
+fn without_git_options(arguments: &[Argument]) -> Option<Vec<Argument>> {
+    const VALUED: &[&str] =
+        &["-C", "-c", "--git-dir", "--work-tree", "--namespace", "--config-env", "--super-prefix", "--attr-source"];
+    let (git, rest) = arguments.split_first()?;
+    if base_name(git.known()?) != "git" {
+        return None;
+    }
+    let mut words = rest.iter().peekable();
+    while let Some(option) = words.next_if(|word| word.known().is_some_and(|known| known.starts_with('-'))) {
+        if option.known().is_some_and(|known| VALUED.contains(&known)) {
+            words.next();
+        }
+    }
+    let command: Vec<Argument> = words.cloned().collect();
+    (command.len() < rest.len()).then(|| std::iter::once(git.clone()).chain(command).collect())
 }
 
 /// Returns true for a word of git's by which a later word is run.
@@ -88,7 +109,8 @@ fn allow_readings(arguments: &[Argument], part: &mut Part) {
     loop {
         let written: Vec<String> = rest.iter().map(|argument| argument.source.clone()).collect();
         part.allow_readings.push(written.join(" "));
-        if rest.iter().all(|argument| argument.known().is_some()) {
+        // A variable's value is no reading: what it holds is the writer's to say anew.
+        if rest.iter().all(|argument| argument.known().is_some() && !argument.source.contains('$')) {
             let quoted: Vec<String> = rest.iter().filter_map(Argument::known).map(shell::quote).collect();
             part.allow_readings.push(quoted.join(" "));
         }

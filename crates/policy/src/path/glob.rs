@@ -79,6 +79,24 @@ impl Glob {
         (0..=path.len()).rev().any(|end| path.get(..end).is_some_and(|start| self.matches(start)))
     }
 
+    /// Returns the glob in lower case.
+    pub fn folded(&self) -> Self {
+        let fold = |letter: &char| letter.to_lowercase().next().unwrap_or(*letter);
+        let token = |token: &Token| match token {
+            Token::Char(letter) => Token::Char(fold(letter)),
+            Token::One => Token::One,
+            Token::Run => Token::Run,
+            Token::Class(negated, ranges) => {
+                Token::Class(*negated, ranges.iter().map(|(low, high)| (fold(low), fold(high))).collect())
+            }
+        };
+        let segment = |segment: &Segment| match segment {
+            Segment::Any => Segment::Any,
+            Segment::One(tokens) => Segment::One(tokens.iter().map(token).collect()),
+        };
+        Self { segments: self.segments.iter().map(segment).collect() }
+    }
+
     /// Returns true when something below the directory `path` could match.
     pub fn could_match_below(&self, path: &[&str]) -> bool {
         let mut reach = vec![false; path.len() + 1];

@@ -141,6 +141,19 @@ impl PathPattern {
         })
     }
 
+    /// Returns true when the pattern covers `path` where letters of another case count as the same, as
+    /// some file systems have it.
+    pub fn covers_in_any_case(&self, path: &AbsPath, project: &AbsPath, cwd: &AbsPath) -> bool {
+        let glob = self.glob.folded();
+        self.bases(project, cwd).iter().any(|base| {
+            path.below(base).is_some_and(|rest| {
+                let lower = rest.to_lowercase();
+                let segments: Vec<&str> = lower.split('/').filter(|segment| !segment.is_empty()).collect();
+                glob.matches_or_holds(&segments)
+            })
+        })
+    }
+
     /// Returns true when the pattern covers `directory` or could cover something below it.
     pub fn could_cover_below(&self, directory: &AbsPath, project: &AbsPath, cwd: &AbsPath) -> bool {
         self.covers(directory, project, cwd)

@@ -263,6 +263,9 @@ pub(crate) const READERS: &[Reader] = &[
 /// Readers whose words cannot be options that do anything else: unknown words are harmless in them.
 pub(crate) const INERT: &[&str] = &["echo", "true", "false", ":", "pwd", "sleep", "seq"];
 
+/// Readers that have other options which write: an unquoted glob could match a file named like one.
+pub(crate) const OPTIONS_WRITE: &[&str] = &["sort", "file", "uniq"];
+
 /// Expressions of `find` that neither write nor run anything, with the number of words they take.
 pub(crate) const FIND_EXPRESSIONS: &[(&str, usize)] = &[
     ("-name", 1),
