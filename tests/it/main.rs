@@ -1,3 +1,7 @@
 //! End-to-end tests of the built program.
 
+mod architecture;
 mod client;
+mod run;
+mod support;
+mod terminal;

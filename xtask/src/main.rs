@@ -1,1 +1,66 @@
-fn main() {}
+//! The repository's tasks: `cargo xtask TASK`.
+//!
+//! - `tidy` reads the repository and says what is against the house style.
+//! - `generate` writes what is generated from the code, or says what is out of date.
+//! - `bench` measures how long Palisade takes to start.
+//! - `fuzz` builds and runs the fuzz targets.
+//! - `corpus` decides recorded commands and counts the verdicts.
+//!
+//! Tasks print, start programs and write files: they are the repository's, not the product's.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to the person who started it")]
+#![expect(clippy::disallowed_methods, reason = "a task is on no path of a decision: it reads, writes and starts")]
+
+mod bench;
+mod corpus;
+mod fuzz;
+mod generate;
+mod options;
+mod place;
+mod tidy;
+
+use std::process::ExitCode;
+
+use options::Options;
+
+const USAGE: &str = "usage: cargo xtask TASK
+
+  tidy                                  say what is against the house style; exit 1 when something is
+  generate [--check]                    write what is generated from the code, or compare it
+  bench [--runs N]                      measure how long Palisade takes to start
+  fuzz [--seconds N] [TARGET]           build the fuzz targets and run each for N seconds (60)
+  corpus [--dir DIR] [--every N]        decide recorded commands and count the verdicts";
+
+/// How a task ends when it could be carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// There is nothing to find fault with.
+    Good,
+    /// There is a finding.
+    Finding,
+}
+
+fn main() -> ExitCode {
+    let mut words = std::env::args().skip(1);
+    let task = words.next().unwrap_or_default();
+    let options = Options::new(words.collect());
+    let result = match task.as_str() {
+        "tidy" => tidy::run(options),
+        "generate" => generate::run(options),
+        "bench" => bench::run(options),
+        "fuzz" => fuzz::run(options),
+        "corpus" => corpus::run(options),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(End::Good) => ExitCode::SUCCESS,
+        Ok(End::Finding) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("xtask {task}: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -3,14 +3,15 @@
 //! Each part of a call is judged on its own and the strictest verdict counts. For a part the order is:
 //!
 //! 1. a layer that cannot be read, or something that nobody may approve: deny
-//! 2. a deny rule: deny
+//! 2. a deny rule, or an edit in plan mode: deny
 //! 3. an ask rule: ask
 //! 4. what no mode and no rule approves (critical removals, suspicious forms, what cannot be
 //!    known while rules forbid something): ask
-//! 5. the mode and the built-in read-only set
+//! 5. bypassing: allow
 //! 6. protected paths: ask
-//! 7. an allow rule: allow
-//! 8. otherwise: ask
+//! 7. the built-in read-only set, and edits that the mode accepts: allow
+//! 8. an allow rule: allow
+//! 9. otherwise: ask
 //!
 //! At the end `dontAsk` turns a question into a refusal, and so does the absence of a person.
 

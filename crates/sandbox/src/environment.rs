@@ -38,6 +38,16 @@ impl Name {
     }
 }
 
+impl std::fmt::Display for Name {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Is(text) => formatter.write_str(text),
+            Self::Begins(text) => write!(formatter, "{text}*"),
+            Self::Ends(text) => write!(formatter, "*{text}"),
+        }
+    }
+}
+
 /// What the command sees, each with the reason. Everything else is dropped.
 ///
 /// Directory variables are paths to look in; those that name code to load into every process
@@ -217,6 +227,12 @@ pub fn environment(host: impl Iterator<Item = (OsString, OsString)>) -> Environm
         }
     }
     environment
+}
+
+/// Returns the rows of the list of variables that pass, for the reference: a name, or what it begins
+/// or ends with and a `*`, and the reason.
+pub fn kept() -> impl Iterator<Item = (String, &'static str)> {
+    KEPT.iter().map(|(name, why)| (name.to_string(), *why))
 }
 
 fn drop_reason(name: &OsStr) -> Option<&'static str> {

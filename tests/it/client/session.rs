@@ -19,7 +19,7 @@ const SESSION_LIMIT: Duration = Duration::from_secs(60);
 const PROGRAM_LIMIT: Duration = Duration::from_secs(10);
 
 /// Where programs are found, for the client and all below it.
-const SEARCH: &str = "/tmp/socat/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const SEARCH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// An empty home and an empty project which that home trusts.
 #[derive(Debug)]

@@ -49,7 +49,7 @@ fn vm(call: libc::c_long, pid: &str) -> Outcome {
     // before the address is looked at, and EFAULT means that there was none.
     let remote = libc::iovec { iov_base: 0x1000 as *mut _, iov_len: 8 };
     // SAFETY: both vectors are valid for the call.
-    returned(unsafe { libc::syscall(call, number(pid), &raw const local, 1, &raw const remote, 1, 0) })
+    returned(unsafe { libc::syscall(call, number(pid), &raw const local, 1_i64, &raw const remote, 1_i64, 0_i64) })
 }
 
 fn pidfd(pid: &str) -> Result<i64, i32> {

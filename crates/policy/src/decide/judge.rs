@@ -118,9 +118,10 @@ impl Judge<'_> {
     fn finding(&self, part: &Part) -> Finding {
         self.forbidden(part)
             .or_else(|| self.denied(part))
+            .or_else(|| self.planned(part))
             .or_else(|| self.asked(part))
             .or_else(|| self.sticky(part))
-            .or_else(|| self.by_mode(part))
+            .or_else(|| self.bypassed())
             .or_else(|| self.protected(part))
             .or_else(|| self.built_in(part))
             .or_else(|| self.allowed(part))
@@ -184,20 +185,21 @@ impl Judge<'_> {
         None
     }
 
-    fn by_mode(&self, part: &Part) -> Option<Finding> {
-        match self.mode {
-            Mode::BypassPermissions => {
-                Some(Finding::new(Verdict::Allow, "mode `bypassPermissions` asks about nothing else"))
-            }
-            Mode::Plan if matches!(self.action.kind, Kind::Edit(_)) => Some(
-                Finding::new(
-                    Verdict::Deny,
-                    format!("{} would be changed, and mode `plan` changes nothing", quoted(&part.text)),
-                )
-                .hint("leave plan mode first"),
-            ),
-            Mode::Default | Mode::AcceptEdits | Mode::Plan | Mode::DontAsk => None,
-        }
+    /// Plan mode changes no file, whatever asks or allows.
+    fn planned(&self, part: &Part) -> Option<Finding> {
+        let edits = self.mode == Mode::Plan && matches!(self.action.kind, Kind::Edit(_));
+        edits.then(|| {
+            Finding::new(
+                Verdict::Deny,
+                format!("{} would be changed, and mode `plan` changes nothing", quoted(&part.text)),
+            )
+            .hint("leave plan mode first")
+        })
+    }
+
+    fn bypassed(&self) -> Option<Finding> {
+        (self.mode == Mode::BypassPermissions)
+            .then(|| Finding::new(Verdict::Allow, "mode `bypassPermissions` asks about nothing else"))
     }
 
     fn protected(&self, part: &Part) -> Option<Finding> {

@@ -70,9 +70,8 @@ fn filter(channel: &Channel) -> Result<(), Failure> {
     let listener = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
     let patient = libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
     for flags in [listener | patient, listener] {
-        match sys::filter::install(&told, flags) {
-            Ok(Some(listener)) => return channel.send(&Message::Listener, Some(listener.as_fd())).at(Step::Control),
-            Ok(None) | Err(_) => {}
+        if let Ok(Some(listener)) = sys::filter::install(&told, flags) {
+            return channel.send(&Message::Listener, Some(listener.as_fd())).at(Step::Control);
         }
     }
     let quiet = seccomp::assemble(seccomp::Telling::Nobody);

@@ -1,1 +1,57 @@
+use policy::AbsPath;
 
+use super::{Message, Order, Request, parse_message, render_message};
+use crate::plan::{Plan, Step, Zone};
+
+fn order() -> Order {
+    let path = |text: &str| AbsPath::parse(text).unwrap();
+    let why = "why \"this\"\n".to_owned();
+    let plan = Plan {
+        steps: vec![
+            Step::Private { zone: Zone::VarRun },
+            Step::Writable { path: path("/tmp/a b"), zone: Some(Zone::Tmp) },
+            Step::Pin { path: path("/p/ü") },
+            Step::ReadOnly { path: path("/p/new\nline"), why: why.clone() },
+            Step::Hide { path: path("/p/q"), why },
+        ],
+        cwd: path("/p"),
+        home: path("/h"),
+    };
+    let bytes = |bytes: &[u8]| std::os::unix::ffi::OsStringExt::from_vec(bytes.to_vec());
+    Order {
+        plan,
+        argv: vec!["sh".into(), String::new().into(), bytes(b"\xff\n")],
+        environment: vec![("A".into(), "=".into()), ("B".into(), String::new().into())],
+        terminal: [true, false, true],
+    }
+}
+
+#[test]
+fn an_order_reads_back_as_it_was() {
+    let bytes = order().render().unwrap();
+    assert_eq!(Order::parse(&bytes), Some(order()));
+    let empty = Order { environment: Vec::new(), ..order() };
+    assert_eq!(Order::parse(&empty.render().unwrap()), Some(empty));
+}
+
+#[test]
+fn an_order_that_is_not_whole_is_none() {
+    let bytes = order().render().unwrap();
+    for length in 0..bytes.len() {
+        assert_eq!(Order::parse(&bytes[..length]), None, "of {length} bytes");
+    }
+    assert_eq!(Order::parse(&[bytes.as_slice(), b"x"].concat()), None);
+    assert_eq!(Order::parse(&[bytes.as_slice(), b"x\0"].concat()), None);
+    let nul = Order { argv: vec![std::os::unix::ffi::OsStringExt::from_vec(b"a\0b".to_vec())], ..order() };
+    assert_eq!(nul.render(), Err("an argument or a variable holds a NUL".to_owned()));
+}
+
+#[test]
+fn messages_read_back_as_they_were() {
+    let message = Message::Failed { step: "hide a path".to_owned(), path: Some("/x".to_owned()), errno: 2 };
+    let bytes = render_message(&message).unwrap();
+    assert_eq!(String::from_utf8_lossy(&bytes), r#"{"failed":{"step":"hide a path","path":"/x","errno":2}}"#);
+    assert_eq!(parse_message(&bytes), Some(message));
+    assert_eq!(parse_message(br#"{"signal":{"signal":15}}"#), Some(Request::Signal { signal: 15 }));
+    assert_eq!(parse_message::<Request>(br#"{"signal":{"signal":15,"more":1}}"#), None);
+}

@@ -7,7 +7,7 @@ use crate::processes::wait_until;
 use crate::runner::Case;
 use crate::world::{World, check};
 
-pub const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     ("files_project_can_be_written", project),
     ("files_outside_cannot_be_written", outside),
     ("files_hidden_cannot_be_read", hidden),
@@ -93,7 +93,7 @@ fn hidden(world: &World) {
         assert!(world.outside(&["read", &path]).starts_with("ok SECRET"));
     }
     assert!(!Path::new(&world.path("project/found")).exists());
-    let mut whole = World::new(Path::new(&world.path("")));
+    let mut whole = world.another();
     whole.spec.hidden = vec![whole.path("outside")];
     check("list", &whole.inside(&["list", &whole.path("outside")]).out, &["EACCES"]);
     check("below", &whole.inside(&["read", &whole.path("outside/canary")]).out, &["EACCES"]);
@@ -139,7 +139,11 @@ fn ancestors(world: &World) {
         check(ancestor, &world.inside(&["exchange", ancestor, "src"]).out, &["EBUSY", "EXDEV"]);
     }
     let project = world.path("project");
-    check("project", &world.inside(&["rename", &project, &world.path("moved")]).out, &["EBUSY", "EROFS", "EACCES", "EXDEV"]);
+    check(
+        "project",
+        &world.inside(&["rename", &project, &world.path("moved")]).out,
+        &["EBUSY", "EROFS", "EACCES", "EXDEV"],
+    );
     let base = world.path("");
     let base = base.trim_end_matches('/');
     check("above", &world.inside(&["rename", base, &format!("{base}-moved")]).out, &["EBUSY", "EROFS", "EACCES"]);
@@ -177,7 +181,7 @@ fn private(world: &World) {
 fn below_tmp(world: &World) {
     for place in ["/tmp", "/var/tmp"] {
         let directory = tempfile::tempdir_in(place).unwrap();
-        let mut inner = World::new(Path::new(&world.path("")));
+        let mut inner = world.another();
         let project = directory.path().join("a/project");
         fs::create_dir_all(&project).unwrap();
         fs::write(directory.path().join("a/secret"), "x").unwrap();
@@ -186,7 +190,8 @@ fn below_tmp(world: &World) {
         inner.spec.writable = vec![text(&project)];
         inner.spec.cwd = text(&project);
         inner.spec.closed = vec![text(&project.join("held"))];
-        let seen = inner.run(&["sh", "-c", "echo made > new; echo evil > held; cat ../secret; ls ..; ls ../.. | wc -l"]);
+        let seen =
+            inner.run(&["sh", "-c", "echo made > new; echo evil > held; cat ../secret; ls ..; ls ../.. | wc -l"]);
         assert_eq!(seen.out, "project\n1", "{}", seen.error);
         assert_eq!(fs::read_to_string(project.join("new")).unwrap(), "made\n");
         assert_eq!(fs::read_to_string(project.join("held")).unwrap(), "kept");
@@ -210,7 +215,7 @@ fn streams(world: &World) {
 
 /// Rows 59, 61: a path that became a link since it was resolved.
 fn link_in_plan(world: &World) {
-    let mut inner = World::new(Path::new(&world.path("")));
+    let mut inner = world.another();
     std::os::unix::fs::symlink("outside", inner.path("link")).unwrap();
     std::os::unix::fs::symlink("../outside/canary", inner.path("project/link")).unwrap();
     let usual = inner.spec.clone();
@@ -223,14 +228,18 @@ fn link_in_plan(world: &World) {
     for (name, step, writable, hidden, closed) in cases {
         inner.spec = crate::launch::Spec { writable, hidden, closed, ..usual.clone() };
         let seen = inner.run(&["sh", "-c", "echo ran > src/ran"]);
-        assert!(seen.report.starts_with(&format!("error: the boundary cannot be built: the step `{step}`")), "{name}: {}", seen.report);
+        assert!(
+            seen.report.starts_with(&format!("error: the boundary cannot be built: the step `{step}`")),
+            "{name}: {}",
+            seen.report
+        );
         assert!(seen.report.contains("Too many levels of symbolic links"), "{name}: {}", seen.report);
         assert!(!Path::new(&inner.path("project/src/ran")).exists());
     }
 }
 
 fn absent(world: &World) {
-    let mut inner = World::new(Path::new(&world.path("")));
+    let mut inner = world.another();
     inner.spec.hidden.push(inner.path("outside/gone"));
     inner.spec.closed.push(inner.path("project/gone"));
     let seen = inner.run(&["true"]);
@@ -255,7 +264,7 @@ fn replaced(world: &World) {
 
 /// Row 87.
 fn itself(world: &World) {
-    let mut inner = World::new(Path::new(&world.path("")));
+    let mut inner = world.another();
     fs::create_dir(inner.path("project/target")).unwrap();
     fs::write(inner.path("project/target/palisade"), "program").unwrap();
     inner.spec.protect = vec![inner.path("project/target/palisade")];
@@ -267,7 +276,7 @@ fn itself(world: &World) {
 /// Row 102.
 fn strange_names(world: &World) {
     for name in ["new\nline", "quo'te\"", "$(touch x)", " space ", "tab\t", "back\\slash", "ünï"] {
-        let mut inner = World::new(Path::new(&world.path("")));
+        let mut inner = world.another();
         fs::write(inner.path(&format!("project/{name}")), "SECRET").unwrap();
         inner.spec.hidden = vec![inner.path(&format!("project/{name}"))];
         check(name, &inner.inside(&["read", name]).out, &["EACCES"]);
@@ -276,7 +285,7 @@ fn strange_names(world: &World) {
 
 /// Row 101.
 fn many(world: &World) {
-    let mut inner = World::new(Path::new(&world.path("")));
+    let mut inner = world.another();
     for number in 0..600 {
         let path = inner.path(&format!("project/src/held-{number}"));
         fs::write(&path, "SECRET").unwrap();
@@ -287,7 +296,7 @@ fn many(world: &World) {
 }
 
 fn refused(world: &World) {
-    let mut inner = World::new(Path::new(&world.path("")));
+    let mut inner = world.another();
     for path in ["/", "/tmp", "/nonexistent", "/nonexistent/home", "/proc/self", "/dev/shm", "/etc", "/var", "/usr"] {
         inner.spec.writable = vec![path.to_owned()];
         let seen = inner.run(&["true"]);

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use crate::runner::Case;
 use crate::world::{World, check};
 
-pub const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     ("hygiene_descriptors", descriptors),
     ("hygiene_environment", environment),
     ("hygiene_streams", streams),
@@ -29,16 +29,31 @@ fn descriptors(world: &World) {
 
 fn environment(world: &World) {
     let mut launcher = world.launcher(&["env"]);
-    launcher.env_clear().env("PATH", "/usr/bin:/bin").env("LANG", "C").env("CARGO_HOME", "/c").env("HOME", "/elsewhere");
-    for name in ["GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "SSH_AUTH_SOCK", "DBUS_SESSION_BUS_ADDRESS", "BASH_ENV", "NODE_OPTIONS"] {
-        launcher.env(name, "secret");
+    launcher
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("LANG", "C")
+        .env("CARGO_HOME", "/c")
+        .env("HOME", "/elsewhere");
+    for name in [
+        "GITHUB_TOKEN",
+        "AWS_SECRET_ACCESS_KEY",
+        "SSH_AUTH_SOCK",
+        "DBUS_SESSION_BUS_ADDRESS",
+        "BASH_ENV",
+        "NODE_OPTIONS",
+    ] {
+        launcher.env(name, "hunter2");
     }
     let seen = world.seen(&launcher.output().unwrap());
     let mut names: Vec<&str> = seen.out.lines().collect();
     names.sort_unstable();
     let pwd = format!("PWD={}", world.path("project"));
-    assert_eq!(names, ["CARGO_HOME=/c", "HOME=/nonexistent/home", "LANG=C", "PATH=/usr/bin:/bin", pwd.as_str(), "TMPDIR=/tmp"]);
-    assert!(!seen.report.contains("secret\""), "names only: {}", seen.report);
+    assert_eq!(
+        names,
+        ["CARGO_HOME=/c", "HOME=/nonexistent/home", "LANG=C", "PATH=/usr/bin:/bin", pwd.as_str(), "TMPDIR=/tmp"]
+    );
+    assert!(!seen.report.contains("hunter2"), "names only: {}", seen.report);
     assert!(seen.report.contains("GITHUB_TOKEN"));
 }
 
@@ -79,19 +94,31 @@ fn nested(world: &World) {
     let copy = world.path("project/palisade");
     std::fs::copy(probe, &copy).unwrap();
     let arguments = inner.arguments();
-    let words: Vec<&str> = [copy.as_str()].into_iter().chain(arguments.iter().map(String::as_str)).chain(["true"]).collect();
+    let words: Vec<&str> =
+        [copy.as_str()].into_iter().chain(arguments.iter().map(String::as_str)).chain(["true"]).collect();
     let seen = world.run(&words);
     assert_eq!(seen.code, 4, "{} {}", seen.out, seen.error);
     let report = world.text("project/inner-report");
-    check("nested", report.lines().next().unwrap(), &[
-        "error: the boundary cannot be built: the step `make a user namespace` failed: Operation not permitted (os error 1)",
-        "error: the boundary cannot be built: the step `start the boundary process` failed: Operation not permitted (os error 1)",
-    ]);
+    check(
+        "nested",
+        report.lines().next().unwrap(),
+        &[
+            "error: the boundary cannot be built: the step `make a user namespace` failed: Operation not permitted (os error 1)",
+            "error: the boundary cannot be built: the step `start the boundary process` failed: Operation not permitted (os error 1)",
+        ],
+    );
 }
 
 fn report(world: &World) {
     let seen = world.run(&["true"]);
-    for text in ["\"schema_version\": 1", "\"landlock\"", "\"seccomp\"", "\"pid-namespace\"", "\"missing\": []", "\"refused\": []"] {
+    for text in [
+        "\"schema_version\": 1",
+        "\"landlock\"",
+        "\"seccomp\"",
+        "\"pid-namespace\"",
+        "\"missing\": []",
+        "\"refused\": []",
+    ] {
         assert!(seen.report.contains(text), "{text}: {}", seen.report);
     }
 }

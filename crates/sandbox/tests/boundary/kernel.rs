@@ -3,7 +3,7 @@
 use crate::runner::Case;
 use crate::world::{World, check};
 
-pub const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     ("kernel_calls", calls),
     ("kernel_files_closed", closed),
     ("kernel_files_read_only", read_only),

@@ -7,18 +7,18 @@ use policy::{AbsPath, Action, Approval, Decision, Effects, Exec, Facts, Kind, Or
 
 /// What a test asks of the launcher.
 #[derive(Debug, Clone, Default)]
-pub struct Spec {
-    pub writable: Vec<String>,
-    pub hidden: Vec<String>,
-    pub closed: Vec<String>,
-    pub protect: Vec<String>,
-    pub cwd: String,
-    pub report: String,
+pub(crate) struct Spec {
+    pub(crate) writable: Vec<String>,
+    pub(crate) hidden: Vec<String>,
+    pub(crate) closed: Vec<String>,
+    pub(crate) protect: Vec<String>,
+    pub(crate) cwd: String,
+    pub(crate) report: String,
 }
 
 impl Spec {
     /// Returns the launcher's arguments, without the command.
-    pub fn arguments(&self) -> Vec<String> {
+    pub(crate) fn arguments(&self) -> Vec<String> {
         let lists = [
             ("--writable", &self.writable),
             ("--hide", &self.hidden),
@@ -54,7 +54,7 @@ impl Spec {
 }
 
 /// Is the launcher.
-pub fn main() -> ! {
+pub(crate) fn main() -> ! {
     let (spec, argv) = Spec::parse();
     let paths = |texts: &[String]| texts.iter().map(|text| AbsPath::parse(text).unwrap()).collect::<Vec<_>>();
     let invocation = sandbox::Invocation {

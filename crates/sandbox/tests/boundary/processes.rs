@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::runner::Case;
 use crate::world::{World, check};
 
-pub const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     ("processes_of_the_host_are_out_of_reach", out_of_reach),
     ("processes_of_the_host_are_not_seen", not_seen),
     ("processes_init_is_closed", init_is_closed),
@@ -55,8 +55,9 @@ fn init_is_closed(world: &World) {
     for name in ["environ", "mem", "maps", "syscall", "auxv"] {
         check(name, &world.inside(&["read", &format!("/proc/1/{name}")]).out, &["EACCES", "EPERM"]);
     }
-    for name in ["root", "fd", "cwd", "map_files"] {
+    for name in ["root", "cwd", "fd/0/", "fd/3/", "ns/net"] {
         check(name, &world.inside(&["list", &format!("/proc/1/{name}")]).out, &["EACCES", "EPERM"]);
+        check(name, &world.inside(&["read", &format!("/proc/1/{name}")]).out, &["EACCES", "EPERM"]);
     }
     assert_eq!(world.run(&["cat", "/proc/1/comm"]).out, "palisade: init");
     let seen = world.run(&["sh", "-c", "kill -9 1; kill -STOP 1; echo on; exit 3"]);
@@ -78,13 +79,17 @@ fn exit_codes(world: &World) {
     for signal in [1, 2, 9, 15, 11] {
         assert_eq!(world.run(&["sh", "-c", &format!("kill -{signal} $$")]).code, 128 + signal);
     }
-    let seen = world.run(&["no-such-program"]);
-    assert_eq!(seen.report, "error: cannot start `no-such-program` inside the boundary: No such file or directory (os error 2)");
+    let mut launcher = world.launcher(&["no-such-program"]);
+    let seen = world.seen(&launcher.env("PATH", "/usr/bin:/bin").output().unwrap());
+    assert_eq!(
+        seen.report,
+        "error: cannot start `no-such-program` inside the boundary: No such file or directory (os error 2)"
+    );
     assert_eq!(seen.code, 4);
 }
 
 /// Waits without a fixed time, and gives up loudly.
-pub fn wait_until(mut is_so: impl FnMut() -> bool) {
+pub(crate) fn wait_until(mut is_so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_so() {
         assert!(start.elapsed() < Duration::from_secs(20), "waited too long");
@@ -105,7 +110,7 @@ fn signals(world: &World) {
 }
 
 /// Sends a signal to a process that this test started.
-pub fn send(pid: u32, number: i32) {
+pub(crate) fn send(pid: u32, number: i32) {
     let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
     let signal = rustix::process::Signal::from_named_raw(number).unwrap();
     rustix::process::kill_process(pid, signal).unwrap();

@@ -11,13 +11,13 @@ use crate::world::World;
 use crate::{files, hygiene, kernel, processes, sockets, terminal};
 
 /// A case: its name and what it does.
-pub type Case = (&'static str, fn(&World));
+pub(crate) type Case = (&'static str, fn(&World));
 
 /// The number of the ordinary user.
 const NOBODY: u32 = 65534;
 
 /// Runs every case whose name holds one of the words.
-pub fn main(args: &[String]) {
+pub(crate) fn main(args: &[String]) {
     let words: Vec<&String> = args.iter().filter(|arg| !arg.starts_with("--")).collect();
     if let Some(shelter) = args.iter().find_map(|arg| arg.strip_prefix("--shelter=")) {
         std::process::exit(run_all(Path::new(shelter), &words, "nobody"));

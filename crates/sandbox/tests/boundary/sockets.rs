@@ -6,7 +6,7 @@ use std::os::unix::net::{UnixDatagram, UnixListener};
 use crate::runner::Case;
 use crate::world::{World, check};
 
-pub const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     ("sockets_of_the_host_by_path", by_path),
     ("sockets_datagrams_by_path", datagrams),
     ("sockets_abstract", abstract_names),

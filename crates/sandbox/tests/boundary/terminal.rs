@@ -12,7 +12,7 @@ use crate::processes::{send, wait_until};
 use crate::runner::Case;
 use crate::world::World;
 
-pub const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     ("terminal_is_the_commands_own", own),
     ("terminal_size_follows", size),
     ("terminal_interrupt_key", interrupt),
@@ -92,7 +92,10 @@ impl Person {
 }
 
 fn own(world: &World) {
-    let mut person = Person::new(world, &["sh", "-c", "test -t 0 && test -t 1 && test -t 2 && tty && ls /dev/pts | tr '\\n' ' '; exit 9"]);
+    let mut person = Person::new(
+        world,
+        &["sh", "-c", "test -t 0 && test -t 1 && test -t 2 && tty && ls /dev/pts | tr '\\n' ' '; exit 9"],
+    );
     assert_eq!(person.end(), 9);
     assert_eq!(person.look(), "/dev/pts/0\r\n0 ptmx ");
 }
@@ -162,7 +165,8 @@ fn stop(world: &World) {
 
 fn to_a_file(world: &World) {
     let file = std::fs::File::create(world.path("outside/output")).unwrap();
-    let mut person = Person::with(world, &["sh", "-c", "read line; echo \"<$line>\"; test -t 1 || echo no terminal"], Some(file));
+    let mut person =
+        Person::with(world, &["sh", "-c", "read line; echo \"<$line>\"; test -t 1 || echo no terminal"], Some(file));
     person.press(b"typed\r");
     assert_eq!(person.end(), 0);
     assert_eq!(world.text("outside/output"), "<typed>\nno terminal\n");

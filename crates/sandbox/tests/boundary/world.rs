@@ -8,26 +8,26 @@ use crate::launch::Spec;
 
 /// The directories of one test, gone when it ends.
 #[derive(Debug)]
-pub struct World {
+pub(crate) struct World {
     directory: tempfile::TempDir,
     probe: PathBuf,
     /// What the launcher is asked, apart from the command.
-    pub spec: Spec,
+    pub(crate) spec: Spec,
 }
 
 /// What came of a command inside.
 #[derive(Debug)]
-pub struct Seen {
-    pub code: i32,
-    pub out: String,
-    pub error: String,
+pub(crate) struct Seen {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) error: String,
     /// The report as JSON text, or `error: ...`.
-    pub report: String,
+    pub(crate) report: String,
 }
 
 impl World {
     /// Makes a project with held files in it and a canary outside.
-    pub fn new(shelter: &Path) -> Self {
+    pub(crate) fn new(shelter: &Path) -> Self {
         let directory = tempfile::Builder::new().prefix("world").tempdir_in(shelter).unwrap();
         let base = directory.path().to_path_buf();
         for name in ["project/.git/hooks", "project/src", "outside/deep"] {
@@ -55,18 +55,23 @@ impl World {
         Self { directory, probe: shelter.join("probe"), spec }
     }
 
+    /// Makes another world in this one, for a test that needs other paths held.
+    pub(crate) fn another(&self) -> Self {
+        Self { probe: self.probe.clone(), ..Self::new(self.directory.path()) }
+    }
+
     /// Returns a path in this world.
-    pub fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         self.directory.path().join(name).to_str().unwrap().to_owned()
     }
 
     /// Returns the text of a file in this world.
-    pub fn text(&self, name: &str) -> String {
+    pub(crate) fn text(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap_or_else(|error| format!("<{error}>"))
     }
 
     /// Returns a launcher for a command.
-    pub fn launcher(&self, argv: &[&str]) -> Command {
+    pub(crate) fn launcher(&self, argv: &[&str]) -> Command {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(self.spec.arguments()).args(argv);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -74,24 +79,24 @@ impl World {
     }
 
     /// Returns a launcher for the probe.
-    pub fn probe_launcher(&self, words: &[&str]) -> Command {
+    pub(crate) fn probe_launcher(&self, words: &[&str]) -> Command {
         self.launcher(&[&[self.probe.to_str().unwrap(), "probe"], words].concat())
     }
 
     /// Runs a command inside.
-    pub fn run(&self, argv: &[&str]) -> Seen {
+    pub(crate) fn run(&self, argv: &[&str]) -> Seen {
         let _ = fs::remove_file(&self.spec.report);
         self.seen(&self.launcher(argv).output().unwrap())
     }
 
     /// Tries something inside.
-    pub fn inside(&self, words: &[&str]) -> Seen {
+    pub(crate) fn inside(&self, words: &[&str]) -> Seen {
         let _ = fs::remove_file(&self.spec.report);
         self.seen(&self.probe_launcher(words).output().unwrap())
     }
 
     /// Tries something outside.
-    pub fn outside(&self, words: &[&str]) -> String {
+    pub(crate) fn outside(&self, words: &[&str]) -> String {
         let mut command = Command::new(&self.probe);
         command.arg("probe").args(words).current_dir(self.path("project")).stdin(Stdio::null());
         let output = command.output().unwrap();
@@ -99,13 +104,13 @@ impl World {
     }
 
     /// Starts a process on the host that the inside must not reach.
-    pub fn bystander(&self) -> Bystander {
+    pub(crate) fn bystander(&self) -> Bystander {
         let mut command = Command::new(&self.probe);
         command.args(["probe", "sleep", "60"]).stdin(Stdio::null()).stdout(Stdio::null());
         Bystander(command.spawn().unwrap())
     }
 
-    pub fn seen(&self, output: &Output) -> Seen {
+    pub(crate) fn seen(&self, output: &Output) -> Seen {
         Seen {
             code: output.status.code().unwrap_or(-1),
             out: String::from_utf8_lossy(&output.stdout).trim().to_owned(),
@@ -117,14 +122,14 @@ impl World {
 
 /// A process of the host, gone when the test ends.
 #[derive(Debug)]
-pub struct Bystander(Child);
+pub(crate) struct Bystander(Child);
 
 impl Bystander {
-    pub fn pid(&self) -> String {
+    pub(crate) fn pid(&self) -> String {
         self.0.id().to_string()
     }
 
-    pub fn is_alive(&mut self) -> bool {
+    pub(crate) fn is_alive(&mut self) -> bool {
         matches!(self.0.try_wait(), Ok(None))
     }
 }
@@ -138,6 +143,6 @@ impl Drop for Bystander {
 
 /// Compares, and names what was compared.
 #[track_caller]
-pub fn check(what: &str, found: &str, expected: &[&str]) {
+pub(crate) fn check(what: &str, found: &str, expected: &[&str]) {
     assert!(expected.contains(&found), "{what}: found `{found}`, expected one of {expected:?}");
 }

@@ -1,1 +1,136 @@
+//! The program against the table, in an interpreter: every call, every architecture, arguments at each
+//! condition's edge.
 
+use super::assemble::{ARCHITECTURE, Telling, assemble};
+use super::table::{NEWEST, Verdict, X32, rows, verdict};
+use crate::sys::filter::Instruction;
+
+/// What the kernel gives a filter.
+struct Data {
+    number: u32,
+    architecture: u32,
+    arguments: [u64; 6],
+}
+
+impl Data {
+    fn word(&self, offset: u32) -> u32 {
+        match offset {
+            0 => self.number,
+            4 => self.architecture,
+            16..64 if offset.is_multiple_of(4) => {
+                let argument = self.arguments[((offset - 16) / 8) as usize];
+                if offset.is_multiple_of(8) { argument as u32 } else { (argument >> 32) as u32 }
+            }
+            _ => panic!("reads at {offset}"),
+        }
+    }
+}
+
+/// Runs a program as the kernel does.
+fn interpret(program: &[Instruction], data: &Data) -> u32 {
+    let (mut at, mut accumulator) = (0_usize, 0_u32);
+    loop {
+        let Instruction { code, jump_true, jump_false, operand } = program[at];
+        at += 1;
+        let jump = |is_true: bool| usize::from(if is_true { jump_true } else { jump_false });
+        match code {
+            0x20 => accumulator = data.word(operand),
+            0x54 => accumulator &= operand,
+            0x15 => at += jump(accumulator == operand),
+            0x25 => at += jump(accumulator > operand),
+            0x45 => at += jump(accumulator & operand != 0),
+            0x06 => return operand,
+            other => panic!("no such instruction: {other:#x}"),
+        }
+    }
+}
+
+fn expected(number: u32, arguments: &[u64; 6], telling: Telling) -> u32 {
+    match (verdict(number.cast_signed(), arguments), telling) {
+        (Verdict::Allow, _) | (Verdict::Look, Telling::Nobody) => libc::SECCOMP_RET_ALLOW,
+        (Verdict::Quiet(errno), _) | (Verdict::Tell(errno), Telling::Nobody) => {
+            libc::SECCOMP_RET_ERRNO | errno.cast_unsigned()
+        }
+        (Verdict::Tell(_) | Verdict::Look, Telling::Supervisor) => libc::SECCOMP_RET_USER_NOTIF,
+    }
+}
+
+/// Values at which some condition turns, each with junk above.
+fn values() -> Vec<u64> {
+    let edges = [0, 1, 2, 3, 5, 6, 9, 10, 15, 16, 17, 38, 40, 262, 0x80, 0x5411, 0x5412, 0x541c, 0x541d, 0x5423];
+    let flags = [0x1000_0000, 0x0002_0000, 0x4000_0000, 0x0080_0000, 0x80801, 0x80802, 0x1200_0000, 0xffff_ffff];
+    let low: Vec<u64> = edges.into_iter().chain(flags).collect();
+    low.iter().flat_map(|value| [*value, value | 1 << 32, value | 0xffff_ffff_0000_0000]).collect()
+}
+
+#[test]
+fn program_does_what_the_table_says() {
+    for telling in [Telling::Supervisor, Telling::Nobody] {
+        let program = assemble(telling);
+        for number in (0..=NEWEST + 600).chain([u32::MAX, u32::MAX - 1, 0x3fff_ffff]) {
+            if number & X32 != 0 && number != u32::MAX {
+                continue;
+            }
+            for value in values() {
+                for other in [0, 1, 2, 5, 16, u64::MAX] {
+                    for arguments in
+                        [[value, other, 0, 0, other, 0], [other, value, 6, 0, value, 0], [2, 1, value, 0, 0, 0]]
+                    {
+                        let data = Data { number, architecture: ARCHITECTURE, arguments };
+                        let found = interpret(&program, &data);
+                        assert_eq!(found, expected(number, &arguments, telling), "call {number} {arguments:x?}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn other_architectures_are_killed() {
+    // i386, arm, s390x, riscv64 and the two that we build for.
+    let all = [0x4000_0003, 0x4000_0028, 0x8000_0016, 0xc000_00f3, 0xc000_003e, 0xc000_00b7];
+    let program = assemble(Telling::Supervisor);
+    for architecture in all.into_iter().filter(|architecture| *architecture != ARCHITECTURE) {
+        for number in 0..=1024 {
+            let data = Data { number, architecture, arguments: [0; 6] };
+            assert_eq!(interpret(&program, &data), libc::SECCOMP_RET_KILL_PROCESS);
+        }
+    }
+    for number in 0..=1024 {
+        let data = Data { number: number | X32, architecture: ARCHITECTURE, arguments: [0; 6] };
+        assert_eq!(interpret(&program, &data), libc::SECCOMP_RET_KILL_PROCESS);
+    }
+}
+
+#[test]
+fn programs_fit_and_jump_forward_inside() {
+    for telling in [Telling::Supervisor, Telling::Nobody] {
+        let program = assemble(telling);
+        assert!(program.len() < 4096);
+        for (at, instruction) in program.iter().enumerate().filter(|(_, instruction)| instruction.code & 7 == 5) {
+            let farthest = instruction.jump_true.max(instruction.jump_false);
+            assert!(farthest < u8::MAX && at + usize::from(farthest) + 1 < program.len());
+        }
+    }
+}
+
+#[test]
+fn no_call_has_two_rows() {
+    let mut numbers: Vec<i64> = rows().map(|row| row.number).collect();
+    numbers.sort_unstable();
+    let count = numbers.len();
+    numbers.dedup();
+    assert_eq!(numbers.len(), count);
+}
+
+#[test]
+fn what_programs_need_is_allowed() {
+    for number in
+        [libc::SYS_read, libc::SYS_openat, libc::SYS_execve, libc::SYS_futex, libc::SYS_sendmsg, libc::SYS_bind]
+    {
+        assert_eq!(verdict(number as i32, &[u64::MAX; 6]), Verdict::Allow);
+    }
+    // A thread, as libraries make it.
+    assert_eq!(verdict(libc::SYS_clone as i32, &[0x003d_0f00, 0, 0, 0, 0, 0]), Verdict::Allow);
+}

@@ -1,0 +1,92 @@
+//! ARCHITECTURE.md's path of a call is the path in the code.
+
+use std::fs;
+
+/// One station of the table: file, function, and the calls in it, in order.
+struct Station {
+    file: String,
+    function: String,
+    calls: Vec<String>,
+}
+
+fn stations() -> Vec<Station> {
+    let text = fs::read_to_string(testkit::root().join("ARCHITECTURE.md")).unwrap();
+    let section = text.split("## The path of one call").nth(1).unwrap().split("\n## ").next().unwrap();
+    section
+        .lines()
+        .filter(|line| line.starts_with("| ") && line.contains("crates/"))
+        .map(|line| {
+            let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+            let calls = cells[4].split('`').skip(1).step_by(2).map(str::to_owned).collect();
+            Station { file: cells[2].to_owned(), function: cells[3].to_owned(), calls }
+        })
+        .collect()
+}
+
+/// Returns the body of a function: from its first line to the closing brace in its column.
+fn body(text: &str, function: &str) -> String {
+    let start = text
+        .lines()
+        .position(|line| line.contains(&format!("fn {function}(")) || line.contains(&format!("fn {function}<")))
+        .unwrap_or_else(|| panic!("there is no function `{function}`"));
+    let lines: Vec<&str> = text.lines().skip(start).collect();
+    let indent: String = lines[0].chars().take_while(|letter| *letter == ' ').collect();
+    let end = lines.iter().position(|line| *line == format!("{indent}}}")).unwrap();
+    lines[..end].join("\n")
+}
+
+#[test]
+fn the_path_of_a_call_is_the_documented_one() {
+    let stations = stations();
+    assert!(stations.len() >= 7, "the table of ARCHITECTURE.md has {} stations", stations.len());
+    for Station { file, function, calls } in stations {
+        let text = fs::read_to_string(testkit::root().join(&file)).unwrap();
+        let body = body(&text, &function);
+        let mut rest = body.as_str();
+        for call in &calls {
+            let at = rest
+                .find(call.as_str())
+                .unwrap_or_else(|| panic!("{file}: `{function}` does not call `{call}` in the documented order"));
+            rest = &rest[at + call.len()..];
+        }
+    }
+}
+
+#[test]
+fn a_decision_is_made_and_recorded_in_one_place() {
+    let mut decides = Vec::new();
+    let mut appends = Vec::new();
+    for name in ["policy", "settings", "audit", "sandbox", "hooks", "guard", "palisade"] {
+        for file in sources(&testkit::root().join("crates").join(name).join("src")) {
+            let text = fs::read_to_string(&file).unwrap();
+            let shown = file.strip_prefix(testkit::root()).unwrap().display().to_string();
+            decides.extend(text.matches("policy::decide(").map(|_| shown.clone()));
+            appends.extend(text.matches("journal.append(").map(|_| shown.clone()));
+        }
+    }
+    assert_eq!(decides, ["crates/guard/src/admit.rs"]);
+    appends.sort();
+    // Trust is no call of a tool: its own command records it.
+    assert_eq!(
+        appends,
+        [
+            "crates/guard/src/admit.rs",
+            "crates/guard/src/answer.rs",
+            "crates/guard/src/settle.rs",
+            "crates/palisade/src/trust.rs"
+        ]
+    );
+}
+
+fn sources(directory: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("tests.rs") {
+            found.push(path);
+        }
+    }
+    found
+}

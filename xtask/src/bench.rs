@@ -1,0 +1,181 @@
+//! `cargo xtask bench`: how long Palisade takes to start, beside what it is compared with.
+//!
+//! Every round starts each program once, one after the other, so that whatever else the machine does
+//! falls on all of them alike. A figure is a median with its quartiles; a ratio is the median over the
+//! rounds of one program's time by the other's in the same round.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use serde_json::json;
+
+use crate::options::Options;
+use crate::place::{Profile, Scratch, palisade};
+use crate::{End, place};
+
+const RUNS: usize = 200;
+/// Rounds that are not counted: caches fill.
+const WARM_UP: usize = 5;
+
+/// A settings file as people have it.
+const ALLOW: [&str; 11] = [
+    "Bash(cargo build:*)",
+    "Bash(cargo test:*)",
+    "Bash(cargo clippy:*)",
+    "Bash(git add:*)",
+    "Bash(git commit:*)",
+    "Bash(npm run lint)",
+    "Bash(npm run test *)",
+    "Bash(make *)",
+    "Read(~/.zshrc)",
+    "Edit(src/**)",
+    "WebFetch(domain:docs.rs)",
+];
+const ASK: [&str; 3] = ["Bash(git push:*)", "Bash(docker *)", "WebFetch"];
+const DENY: [&str; 6] =
+    ["Bash(curl *)", "Bash(wget *)", "Bash(rm -rf *)", "Read(./.env)", "Read(./secrets/**)", "Read(~/.ssh/**)"];
+
+/// One of the programs that are measured.
+struct Program {
+    name: &'static str,
+    command: Command,
+    /// What it reads; nothing where it reads nothing.
+    input: Option<PathBuf>,
+    times_ms: Vec<f64>,
+}
+
+impl Program {
+    fn new(name: &'static str, command: Command) -> Self {
+        Self { name, command, input: None, times_ms: Vec::new() }
+    }
+
+    /// Starts it once and waits for its end.
+    fn once(&mut self) -> anyhow::Result<f64> {
+        let input = match &self.input {
+            Some(file) => Stdio::from(File::open(file)?),
+            None => Stdio::null(),
+        };
+        self.command.stdin(input).stdout(Stdio::null()).stderr(Stdio::null());
+        let begin = Instant::now();
+        let status = self.command.status().with_context(|| format!("`{}` cannot be started", self.name))?;
+        let ms = begin.elapsed().as_secs_f64() * 1_000.0;
+        if !status.success() {
+            bail!("`{}` failed: {status}", self.name);
+        }
+        Ok(ms)
+    }
+}
+
+/// Measures and prints.
+pub(crate) fn run(mut options: Options) -> anyhow::Result<End> {
+    let runs = options.value("--runs")?.unwrap_or(RUNS);
+    options.end()?;
+    let program = palisade(Profile::Release)?;
+    let scratch = Scratch::new("bench")?;
+    let input = home(scratch.path())?;
+    let bwrap = is_there("bwrap");
+    let hook = own(&program, scratch.path(), &["hook", "claude"]);
+    let confined = own(&program, scratch.path(), &["run", "--quiet", "--", "true"]);
+    let mut programs = vec![
+        Program { input: Some(input), ..Program::new("palisade hook claude", hook) },
+        Program::new("/bin/true", Command::new("/bin/true")),
+        Program::new("palisade run --quiet -- true", confined),
+    ];
+    if bwrap {
+        let mut command = Command::new("bwrap");
+        command.args("--ro-bind / / --dev /dev --proc /proc --unshare-all true".split(' '));
+        programs.push(Program::new("bwrap", command));
+    } else {
+        eprintln!("xtask bench: BWRAP IS NOT INSTALLED: there is nothing to compare `palisade run` with");
+    }
+    for round in 0..runs + WARM_UP {
+        for program in &mut programs {
+            let ms = program.once()?;
+            if round >= WARM_UP {
+                program.times_ms.push(ms);
+            }
+        }
+    }
+    print(&programs, runs)?;
+    Ok(End::Good)
+}
+
+/// Makes a home with settings and a project, and returns the file with the hook's input.
+fn home(scratch: &Path) -> anyhow::Result<PathBuf> {
+    let project = scratch.join("project");
+    std::fs::create_dir_all(project.join("src"))?;
+    std::fs::create_dir_all(scratch.join(".claude"))?;
+    let settings = json!({"permissions": {"allow": ALLOW, "ask": ASK, "deny": DENY}});
+    std::fs::write(scratch.join(".claude/settings.json"), format!("{settings:#}\n"))?;
+    let input = json!({
+        "session_id": "01234567-89ab-cdef-0123-456789abcdef",
+        "transcript_path": scratch.join(".claude/projects/project/session.jsonl"),
+        "cwd": project,
+        "permission_mode": "default",
+        "hook_event_name": "PreToolUse",
+        "tool_name": "Bash",
+        "tool_input": {
+            "command": "cd src && cargo test --workspace 2>&1 | tail -40",
+            "description": "Run the tests and show the end of their output",
+        },
+        "tool_use_id": "toolu_01ABCDEFGHJKLMNPQRSTUVWX",
+    });
+    let file = scratch.join("input.json");
+    std::fs::write(&file, input.to_string())?;
+    Ok(file)
+}
+
+fn own(program: &Path, home: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(home.join("project")).env_clear();
+    command.env("HOME", home).env("TERM", "dumb").env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command
+}
+
+fn is_there(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|directory| directory.join(program).is_file())
+}
+
+fn print(programs: &[Program], runs: usize) -> anyhow::Result<()> {
+    let kernel = place::output(Command::new("uname").args(["-sr"]))?;
+    let processors = std::thread::available_parallelism().map_or(0, usize::from);
+    println!("{}, {processors} processors, {runs} rounds; milliseconds, median (quartiles)\n", kernel.trim());
+    println!("| what | time | compared with | its time | ratio |");
+    println!("|---|---|---|---|---|");
+    for pair in programs.chunks(2) {
+        match pair {
+            [ours, theirs] => {
+                let ratios: Vec<f64> =
+                    ours.times_ms.iter().zip(&theirs.times_ms).map(|(ours, theirs)| ours / theirs).collect();
+                let (time, other, ratio) = (figure(&ours.times_ms), figure(&theirs.times_ms), figure(&ratios));
+                println!("| `{}` | {time} | `{}` | {other} | {ratio} |", ours.name, theirs.name);
+            }
+            [ours] => println!("| `{}` | {} | - | - | - |", ours.name, figure(&ours.times_ms)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Returns the median of some figures with their quartiles.
+fn figure(figures: &[f64]) -> String {
+    let mut sorted = figures.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let at = |quarter: usize| sorted.get(sorted.len().saturating_sub(1) * quarter / 4).copied().unwrap_or(f64::NAN);
+    format!("{:.2} ({:.2} to {:.2})", at(2), at(1), at(3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::figure;
+
+    #[test]
+    fn a_figure_is_a_median_with_its_quartiles() {
+        assert_eq!(figure(&[5.0, 1.0, 4.0, 2.0, 3.0]), "3.00 (2.00 to 4.00)");
+        assert_eq!(figure(&[1.5]), "1.50 (1.50 to 1.50)");
+    }
+}

@@ -1,0 +1,56 @@
+//! Pages made from the product's own tables.
+
+use policy::tables::credentials::STORES;
+use policy::tables::protected::{EXCEPTIONS, Held, NAMES};
+use settings::env::Variable;
+
+use super::table;
+
+fn code(text: &str) -> String {
+    format!("`{text}`")
+}
+
+pub(super) fn credential_stores() -> String {
+    let rows: Vec<Vec<String>> = STORES.iter().map(|store| vec![code(store.path), store.why.to_owned()]).collect();
+    format!(
+        "# Credential stores\n\nInside the boundary nothing below these paths can be read. A path that is not there is \
+        skipped.\n\n{}",
+        table(&["path", "what is in it"], &rows)
+    )
+}
+
+pub(super) fn protected_names() -> String {
+    let rows: Vec<Vec<String>> = NAMES
+        .iter()
+        .map(|name| {
+            let kind = if name.directory { "directory, and all in it" } else { "file" };
+            let held = match name.held {
+                Held::Everywhere => "asks, and the boundary forbids it where the name exists",
+                Held::Rules => "asks",
+            };
+            vec![code(name.name), kind.to_owned(), held.to_owned(), name.why.to_owned()]
+        })
+        .collect();
+    let exceptions: Vec<String> = EXCEPTIONS.iter().map(|name| code(name)).collect();
+    format!(
+        "# Protected names\n\nThese names decide what runs later, wherever they stand. No allow rule approves a write \
+        to them. Letters of another case count as the same.\n\n{}\nNot protected, though below a protected directory: \
+        {}.\n",
+        table(&["name", "what", "a write", "why"], &rows),
+        exceptions.join(", ")
+    )
+}
+
+pub(super) fn environment() -> String {
+    let read: Vec<Vec<String>> = Variable::ALL.iter().map(|row| vec![code(row.name()), row.doc().to_owned()]).collect();
+    let kept: Vec<Vec<String>> =
+        sandbox::environment::kept().map(|(name, why)| vec![code(&name), why.to_owned()]).collect();
+    format!(
+        "# Environment\n\n## Variables that Palisade reads\n\nNo other variable changes what Palisade does. An empty \
+        value is as good as none; a directory that is no absolute path is an error.\n\n{}\n## Variables that a command \
+        sees inside the boundary\n\nEvery other variable is left out, and `palisade run --report` names it with the \
+        reason. `HOME` and `PWD` are set to where the command runs, and `TMPDIR` to `/tmp`.\n\n{}",
+        table(&["variable", "what it does"], &read),
+        table(&["variable", "why it passes"], &kept)
+    )
+}
