@@ -2,6 +2,7 @@
 
 mod architecture;
 mod client;
+mod hook;
 mod run;
 mod support;
 mod terminal;

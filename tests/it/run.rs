@@ -562,7 +562,7 @@ fn forwards_signals() {
             assert_eq!((finished.code, finished.stdout.as_str()), (9, "caught\n"), "{name}: {finished:#?}");
         }
         // One that the command does not catch ends it, and tells so.
-        let running = scene.palisade(["run", "--", "bash", "-c", "echo > ready; while :; do sleep 0.05; done"]).start();
+        let running = scene.palisade(["run", "--", "sh", "-c", "echo > ready; exec sleep 600"]).start();
         until("the command is ready", || scene.exists("project/ready"));
         running.signal(Signal::TERM);
         assert_eq!(

@@ -5,6 +5,7 @@
 //! - `bench` measures how long Palisade takes to start.
 //! - `fuzz` builds and runs the fuzz targets.
 //! - `corpus` decides recorded commands and counts the verdicts.
+//! - `test` runs everything that must pass.
 //!
 //! Tasks print, start programs and write files: they are the repository's, not the product's.
 
@@ -17,6 +18,7 @@ mod fuzz;
 mod generate;
 mod options;
 mod place;
+mod test;
 mod tidy;
 
 use std::process::ExitCode;
@@ -29,6 +31,7 @@ const USAGE: &str = "usage: cargo xtask TASK
   generate [--check]                    write what is generated from the code, or compare it
   bench [--runs N]                      measure how long Palisade takes to start
   fuzz [--seconds N] [TARGET]           build the fuzz targets and run each for N seconds (60)
+  test                                  run everything that must pass
   corpus [--dir DIR] [--every N]        decide recorded commands and count the verdicts";
 
 /// How a task ends when it could be carried out.
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         "bench" => bench::run(options),
         "fuzz" => fuzz::run(options),
         "corpus" => corpus::run(options),
+        "test" => options.end().and_then(|()| test::test()).map(|()| End::Good),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

@@ -20,7 +20,11 @@ struct Tally {
 pub fn test() -> Result<()> {
     let mut tally = Tally::default();
     tally.optional("format", &["fmt", "--version"], &["fmt", "--all", "--check"])?;
-    tally.optional("lints", &["clippy", "--version"], &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])?;
+    tally.optional(
+        "lints",
+        &["clippy", "--version"],
+        &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"],
+    )?;
     tally.step("tidy", &["xtask", "tidy"])?;
     tally.step("build", &["build", "--quiet", "-p", "palisade", "-p", "probe"])?;
     tally.step("tests", &["test", "--workspace", "--no-fail-fast"])?;
@@ -84,7 +88,7 @@ impl Tally {
 
 fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO"));
-    command.args(arguments).current_dir(crate::root());
+    command.args(arguments).current_dir(crate::place::root());
     command
 }
 

@@ -17,7 +17,6 @@ use anyhow::Context;
 
 use crate::options::Options;
 use crate::{End, place};
-use source::Source;
 
 /// The ledger of published bypasses.
 const LEDGER: &str = "docs/internals/known-bypasses.md";

@@ -195,6 +195,3 @@ fn run(bytes: &[u8], place: usize, class: impl Fn(u8) -> bool) -> usize {
 fn search(bytes: &[u8], place: usize, wanted: &[u8]) -> Option<usize> {
     from(bytes, place).windows(wanted.len()).position(|window| window == wanted).map(|found| place + found)
 }
-
-#[cfg(test)]
-mod tests;

@@ -254,7 +254,7 @@ impl Shrink {
                 let text = self.text(text);
                 // What `redact` found here, its markers name.
                 let is_found = |kind: &Secret| found.contains(kind) || text.contains(&kind.marker());
-                let kinds = Secret::ALL.iter().filter(|kind| is_found(kind));
+                let kinds = SecretKind::ALL.iter().filter(|kind| is_found(kind));
                 let redacted = kinds.map(|kind| kind.name().to_owned()).collect();
                 InputFields { text: Some(text), redacted, ..InputFields::default() }
             }
@@ -476,7 +476,7 @@ fn scope(name: &str) -> Option<Scope> {
 fn input(fields: InputFields) -> Option<Kept> {
     match fields {
         InputFields { text: Some(text), redacted, .. } => {
-            let found = redacted.iter().filter_map(|name| Secret::parse(name)).collect();
+            let found = redacted.iter().filter_map(|name| SecretKind::parse(name)).collect();
             Some(Kept::Text { text, found })
         }
         InputFields { sha256: Some(sha256), bytes: Some(bytes), .. } => Some(Kept::Digest { sha256, bytes }),
@@ -518,6 +518,3 @@ fn repair(fields: RepairFields) -> Option<Repair> {
         _ => return None,
     })
 }
-
-#[cfg(test)]
-mod tests;

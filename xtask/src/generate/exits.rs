@@ -10,6 +10,11 @@ pub(super) fn page(source: &str) -> anyhow::Result<String> {
     if run.is_empty() || all.is_empty() {
         bail!("exit.rs has another form than this task reads");
     }
+    // A wrong command line is found before a command begins, by the parser of arguments.
+    let usage = Row { code: 2, doc: "The command line is wrong.".to_owned() };
+    let mut all: Vec<Row> = all.into_iter().chain([usage]).collect();
+    all.sort_by_key(|row| row.code);
+    all.dedup_by_key(|row| row.code);
     let cells = |rows: &[Row]| rows.iter().map(|row| vec![row.code.to_string(), row.doc.clone()]).collect::<Vec<_>>();
     Ok(format!(
         "# Exit codes\n\n{}\n`palisade run` ends with its command's own exit code, or with 128 and the number of the \

@@ -12,8 +12,8 @@ fn commands_are_read_from_help() {
 fn exit_codes_are_read_with_their_comments() {
     let source = "/// How.\nenum Exit {\n    /// Yes: done.\n    Yes = 0,\n    /// No,\n    /// never.\n    No = 3,\n}\n\
         pub(crate) const NOT_RUN: u8 = 125;\n";
-    let expected = [(0, "Yes: done."), (3, "No, never."), (125, "")]
-        .map(|(code, doc)| Row { code, doc: doc.to_owned() });
+    let expected =
+        [(0, "Yes: done."), (3, "No, never."), (125, "")].map(|(code, doc)| Row { code, doc: doc.to_owned() });
     assert_eq!(rows(source), expected);
 }
 

@@ -41,19 +41,23 @@ fn check_wire(source: &Source, problems: &mut Vec<Problem>) {
     if source.file.ends_with("/wire.rs") || source.file.contains("/wire/") {
         return;
     }
+    let mut in_derive = false;
     for (number, line) in source.product() {
-        if has_word(&line.code, "Serialize") || has_word(&line.code, "Deserialize") {
+        in_derive |= line.code.contains("derive(");
+        let is_form = in_derive || line.code.trim_start().starts_with("impl");
+        let has_serde = has_word(&line.code, "Serialize") || has_word(&line.code, "Deserialize");
+        if is_form && has_serde && (in_derive || line.code.contains(" for ")) {
             let what = "a serde form outside a `wire.rs`";
             problems.push(Problem::new(&source.file, number, what, "move the type into the crate's wire.rs"));
         }
+        in_derive &= !line.code.contains(")]");
     }
 }
 
 fn check_statics(source: &Source, problems: &mut Vec<Problem>) {
     for (number, line) in source.product() {
         let is_static = has_word(&line.code, "static") && line.code.contains(':') && !line.code.contains("'static");
-        let is_stateful =
-            STATE.iter().any(|name| has_word(&line.code, name)) || line.code.contains(": Atomic");
+        let is_stateful = STATE.iter().any(|name| has_word(&line.code, name)) || line.code.contains(": Atomic");
         let is_mutable = line.code.contains("static mut ") || line.code.contains("thread_local!");
         if is_mutable || (is_static && is_stateful && !source.is_in(&["crates/sandbox/src/sys"])) {
             let what = "a static that holds state";

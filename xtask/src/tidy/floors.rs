@@ -26,7 +26,10 @@ pub(super) struct Package {
 pub(super) fn packages(metadata: &str, root: &Path) -> anyhow::Result<Vec<Package>> {
     let metadata: Value = serde_json::from_str(metadata).context("cargo metadata is no JSON")?;
     let packages = metadata.get("packages").and_then(Value::as_array).context("cargo metadata has no packages")?;
-    packages.iter().map(|package| read(package, root).context("a package of cargo metadata is not understood")).collect()
+    packages
+        .iter()
+        .map(|package| read(package, root).context("a package of cargo metadata is not understood"))
+        .collect()
 }
 
 fn read(package: &Value, root: &Path) -> Option<Package> {

@@ -22,12 +22,7 @@ pub(super) fn headings(text: &str) -> Vec<String> {
 }
 
 /// Checks the rows of every table that has the columns `file` and `case`.
-pub(super) fn check(
-    ledger: &str,
-    text: &str,
-    cases: &BTreeMap<String, Vec<String>>,
-    problems: &mut Vec<Problem>,
-) {
+pub(super) fn check(ledger: &str, text: &str, cases: &BTreeMap<String, Vec<String>>, problems: &mut Vec<Problem>) {
     let mut named = BTreeSet::new();
     for Row { line, file, case } in rows(text) {
         let known = cases.get(&file).is_some_and(|headings| headings.contains(&case));

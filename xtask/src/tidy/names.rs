@@ -14,7 +14,9 @@ pub(super) fn check(source: &Source, problems: &mut Vec<Problem>) {
         }
     }
     for (number, line) in source.numbered() {
-        let Some((_, rest)) = line.code.split_once("mod ").filter(|(before, _)| is_visibility(before)) else { continue };
+        let Some((_, rest)) = line.code.split_once("mod ").filter(|(before, _)| is_visibility(before)) else {
+            continue;
+        };
         let name = rest.trim_end_matches([' ', ';', '{']);
         if FORBIDDEN.contains(&name) {
             let what = format!("`mod {name}` names nothing");

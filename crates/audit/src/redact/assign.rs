@@ -2,8 +2,8 @@
 
 use super::{MARKER, Secret, Span, at, from, run, search};
 
-/// Bytes of one value; what is longer is taken in pieces.
-const VALUE_BYTES_MAX: usize = 4_096;
+/// Bytes of a value that decide whether it is a secret. One that is goes on to its end.
+const DECIDE_BYTES_MAX: usize = 256;
 /// Bytes of a name's end that are looked at.
 const NAME_BYTES_MAX: usize = 64;
 /// Bytes of a URL's authority.
@@ -111,8 +111,8 @@ fn header(bytes: &[u8], name: &[u8], after: usize) -> Option<Span> {
     let scheme = from(bytes, begin).get(..word).unwrap_or_default();
     let is_scheme = SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known.as_bytes()));
     let begin = if is_scheme { skip_blanks(bytes, begin + word) } else { begin };
-    let end = begin + run_max(bytes, begin, |byte| !matches!(byte, b'"' | b'\'' | b'\n' | b'\r' | b'\\'));
-    span(bytes, begin, end, Secret::Authorization)
+    let end = begin + run(bytes, begin, |byte| !matches!(byte, b'"' | b'\'' | b'\n' | b'\r' | b'\\'));
+    span(bytes, begin, end, SecretKind::Authorization)
 }
 
 /// `Bearer x` where no header's name is before it.
@@ -122,10 +122,10 @@ fn bearer(bytes: &[u8], name: &[u8], after: usize) -> Option<Span> {
     }
     let begin = after + 1;
     let is_token = |byte: u8| is_name(byte) || matches!(byte, b'~' | b'+' | b'/' | b'=');
-    let end = begin + run_max(bytes, begin, is_token);
+    let end = begin + run(bytes, begin, is_token);
     let value = bytes.get(begin..end)?;
     let is_secret = value.len() >= 20 || (value.len() >= 8 && value.iter().any(u8::is_ascii_digit));
-    is_secret.then(|| span(bytes, begin, end, Secret::Authorization)).flatten()
+    is_secret.then(|| span(bytes, begin, end, SecretKind::Authorization)).flatten()
 }
 
 /// `password=x`, `"api_key": "x"`, `token := 'x'`, `--secret=x`.
@@ -140,13 +140,11 @@ fn assignment(bytes: &[u8], name: &[u8], after: usize) -> Option<Span> {
         (b'=' | b':', _) => 1,
         _ => return None,
     };
-    let begin = skip_blanks(bytes, separator + width);
-    let (begin, end) = value(bytes, begin);
-    let text = bytes.get(begin..end)?;
-    let is_directory =
-        name.len() >= 3 && name.to_ascii_lowercase().ends_with(b"pwd") && matches!(at(text, 0), b'/' | b'~');
+    let value = Value::at(bytes, skip_blanks(bytes, separator + width));
+    let text = value.beginning(bytes);
+    let is_directory = name.to_ascii_lowercase().ends_with(b"pwd") && matches!(at(text, 0), b'/' | b'~');
     let is_plain = is_no_value(text) || is_directory || matches!(at(text, 0), b'{' | b'[');
-    (!is_plain).then(|| span(bytes, begin, end, Secret::Assignment)).flatten()
+    (!is_plain).then(|| value.span(bytes, SecretKind::Assignment))
 }
 
 /// `--password x`, `-token x`.
@@ -158,8 +156,8 @@ fn option(bytes: &[u8], name: &[u8], after: usize) -> Option<Span> {
     if matches!(at(bytes, begin), b'-' | b'|' | b';' | b'&' | b'>' | b'<') {
         return None;
     }
-    let (begin, end) = value(bytes, begin);
-    (!is_no_value(bytes.get(begin..end)?)).then(|| span(bytes, begin, end, Secret::CliOption)).flatten()
+    let value = Value::at(bytes, begin);
+    (!is_no_value(value.beginning(bytes))).then(|| value.span(bytes, SecretKind::CliOption))
 }
 
 /// `scheme://user:password@host`.
@@ -179,7 +177,7 @@ fn url_password(bytes: &[u8], place: usize, spans: &mut Vec<Span>) -> Option<usi
         return None;
     }
     let colon = user.iter().position(|byte| *byte == b':')?;
-    spans.extend(span(bytes, begin + colon + 1, begin + at_sign, Secret::UrlPassword));
+    spans.extend(span(bytes, begin + colon + 1, begin + at_sign, SecretKind::UrlPassword));
     Some(3 + at_sign)
 }
 
@@ -221,15 +219,16 @@ impl Program {
                 if is_apart && self == Self::Mysql {
                     return None;
                 }
-                let (begin, end) = value(bytes, if is_apart { skip_blanks(bytes, after) } else { place + 2 });
-                (!is_reference(bytes.get(begin..end)?)).then(|| span(bytes, begin, end, Secret::CliOption)).flatten()
+                let value = Value::at(bytes, if is_apart { skip_blanks(bytes, after) } else { place + 2 });
+                (!is_reference(value.beginning(bytes))).then(|| value.span(bytes, SecretKind::CliOption))
             }
             Self::Mysql | Self::Sshpass => None,
             Self::Curl if matches!(name, b"-u" | b"--user" | b"-U" | b"--proxy-user") => {
-                let (begin, end) = value(bytes, skip_blanks(bytes, after));
-                let colon = bytes.get(begin..end)?.iter().position(|byte| *byte == b':')?;
-                let password = bytes.get(begin + colon + 1..end)?;
-                (!is_reference(password)).then(|| span(bytes, begin + colon + 1, end, Secret::CliOption)).flatten()
+                let value = Value::at(bytes, skip_blanks(bytes, after));
+                let text = value.beginning(bytes);
+                let colon = text.iter().position(|byte| *byte == b':')?;
+                let password = Value { begin: value.begin + colon + 1, ..value };
+                (!is_reference(from(text, colon + 1))).then(|| password.span(bytes, SecretKind::CliOption))
             }
             Self::Curl => None,
         }
@@ -250,32 +249,54 @@ fn is_secret_name(name: &[u8]) -> bool {
     is_known(word) || (word.iter().any(u8::is_ascii_lowercase) && is_known(from(word, capital)))
 }
 
-/// Returns where the value at a place begins and ends: within quotes, or up to what ends a word.
-fn value(bytes: &[u8], place: usize) -> (usize, usize) {
-    let width = quote(bytes, place);
-    if width == 0 {
-        let ends = |byte: u8| {
-            byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b',' | b';' | b'&' | b'|' | b')' | b'}' | b'`')
-        };
-        let mut end = place;
-        while end < bytes.len() && end - place < VALUE_BYTES_MAX && !ends(at(bytes, end)) && !is_escape(bytes, end) {
-            end += 1;
-        }
-        return (place, end);
+/// Where a value begins, and in which quotes.
+#[derive(Debug, Clone, Copy)]
+struct Value {
+    begin: usize,
+    /// How many bytes the opening quote takes.
+    quote: usize,
+    /// The quote itself.
+    mark: u8,
+}
+
+impl Value {
+    fn at(bytes: &[u8], place: usize) -> Self {
+        let quote = quote(bytes, place);
+        let begin = place + quote;
+        Self { begin, quote, mark: if quote == 0 { 0 } else { at(bytes, begin - 1) } }
     }
-    let begin = place + width;
-    let mark = at(bytes, begin - 1);
-    let mut end = begin;
-    while end < bytes.len() && end - begin < VALUE_BYTES_MAX {
-        match at(bytes, end) {
-            b'\n' => break,
-            byte if byte == mark => break,
-            b'\\' if width == 2 && at(bytes, end + 1) == mark => break,
-            b'\\' => end += 2,
-            _ => end += 1,
+
+    /// Returns as much of the value as decides whether it is a secret.
+    fn beginning(self, bytes: &[u8]) -> &[u8] {
+        let end = self.end(bytes, bytes.len().min(self.begin + DECIDE_BYTES_MAX));
+        bytes.get(self.begin..end).unwrap_or_default()
+    }
+
+    fn span(self, bytes: &[u8], kind: Secret) -> Span {
+        Span { range: self.begin..self.end(bytes, bytes.len()), kind }
+    }
+
+    /// Returns where the value ends: at its closing quote or the line's end, or at what ends a word.
+    fn end(self, bytes: &[u8], max: usize) -> usize {
+        let mut end = self.begin;
+        while end < max && !self.is_ended(bytes, end) {
+            // An escaped character does not end a quoted value.
+            end += if self.quote > 0 && at(bytes, end) == b'\\' { 2 } else { 1 };
+        }
+        end.min(max)
+    }
+
+    fn is_ended(self, bytes: &[u8], place: usize) -> bool {
+        match (self.quote, at(bytes, place)) {
+            (0, byte) => {
+                let ends = matches!(byte, b'"' | b'\'' | b',' | b';' | b'&' | b'|' | b')' | b'}' | b'`');
+                ends || byte.is_ascii_whitespace() || is_escape(bytes, place)
+            }
+            (_, b'\n') => true,
+            (2, b'\\') => at(bytes, place + 1) == self.mark,
+            (_, byte) => byte == self.mark,
         }
     }
-    (begin, end.min(bytes.len()))
 }
 
 /// Returns true where a text within a JSON text ends a word: `\n`, `\"`.
@@ -309,11 +330,6 @@ fn is_reference(value: &[u8]) -> bool {
 fn skip_blanks(bytes: &[u8], place: usize) -> usize {
     const BLANKS_MAX: usize = 16;
     place + run(bytes, place, |byte| matches!(byte, b' ' | b'\t')).min(BLANKS_MAX)
-}
-
-fn run_max(bytes: &[u8], place: usize, class: impl Fn(u8) -> bool) -> usize {
-    let end = bytes.len().min(place + VALUE_BYTES_MAX);
-    run(bytes.get(..end).unwrap_or_default(), place, class)
 }
 
 fn span(bytes: &[u8], begin: usize, end: usize, kind: Secret) -> Option<Span> {

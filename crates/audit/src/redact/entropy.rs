@@ -41,7 +41,7 @@ pub(super) fn find(bytes: &[u8], spans: &mut Vec<Span>) {
             if is_path || !is_random(text) {
                 parts(text, place, is_path, spans);
             } else {
-                spans.push(Span { range: place..place + body + padding, kind: Secret::HighEntropy });
+                spans.push(Span { range: place..place + body + padding, kind: SecretKind::HighEntropy });
             }
         }
         place += body;
@@ -55,7 +55,7 @@ fn parts(text: &[u8], place: usize, is_path: bool, spans: &mut Vec<Span>) {
         let is_secret = part.len() >= LENGTH_MIN && if is_path { is_mixed(part) } else { is_random(part) };
         if is_secret {
             let start = place + begin;
-            spans.push(Span { range: start..start + part.len(), kind: Secret::HighEntropy });
+            spans.push(Span { range: start..start + part.len(), kind: SecretKind::HighEntropy });
         }
         begin += part.len() + 1;
     }

@@ -19,60 +19,63 @@ enum Class {
 struct Token(&'static str, Class, usize, Secret);
 
 const TOKENS: [Token; 53] = [
-    Token("github_pat_", Class::Word, 20, Secret::GithubToken),
-    Token("ghp_", Class::Word, 20, Secret::GithubToken),
-    Token("gho_", Class::Word, 20, Secret::GithubToken),
-    Token("ghu_", Class::Word, 20, Secret::GithubToken),
-    Token("ghs_", Class::Dotted, 20, Secret::GithubToken),
-    Token("ghr_", Class::Word, 20, Secret::GithubToken),
-    Token("glpat-", Class::Dotted, 16, Secret::GitlabToken),
-    Token("gldt-", Class::Dotted, 16, Secret::GitlabToken),
-    Token("glrt-", Class::Dotted, 16, Secret::GitlabToken),
-    Token("glptt-", Class::Dotted, 16, Secret::GitlabToken),
-    Token("glcbt-", Class::Dotted, 16, Secret::GitlabToken),
-    Token("glsoat-", Class::Dotted, 16, Secret::GitlabToken),
-    Token("xoxb-", Class::Url, 10, Secret::SlackToken),
-    Token("xoxp-", Class::Url, 10, Secret::SlackToken),
-    Token("xoxa-", Class::Url, 10, Secret::SlackToken),
-    Token("xoxs-", Class::Url, 10, Secret::SlackToken),
-    Token("xoxr-", Class::Url, 10, Secret::SlackToken),
-    Token("xoxo-", Class::Url, 10, Secret::SlackToken),
-    Token("xoxc-", Class::Url, 10, Secret::SlackToken),
-    Token("xoxd-", Class::Url, 10, Secret::SlackToken),
-    Token("xoxe-", Class::Url, 10, Secret::SlackToken),
-    Token("xoxe.xox", Class::Dotted, 10, Secret::SlackToken),
-    Token("xapp-", Class::Url, 10, Secret::SlackToken),
-    Token("sk_live_", Class::Word, 10, Secret::StripeKey),
-    Token("rk_live_", Class::Word, 10, Secret::StripeKey),
-    Token("sk_test_", Class::Word, 10, Secret::StripeKey),
-    Token("rk_test_", Class::Word, 10, Secret::StripeKey),
-    Token("whsec_", Class::Word, 20, Secret::StripeKey),
-    Token("sk-ant-", Class::Url, 16, Secret::AnthropicKey),
-    Token("sk-", Class::Url, 20, Secret::OpenaiKey),
-    Token("npm_", Class::Alnum, 30, Secret::NpmToken),
-    Token("pypi-", Class::Url, 40, Secret::PypiToken),
-    Token("AIza", Class::Url, 30, Secret::GoogleKey),
-    Token("ya29.", Class::Dotted, 20, Secret::GoogleKey),
-    Token("GOCSPX-", Class::Url, 20, Secret::GoogleKey),
-    Token("hf_", Class::Alnum, 30, Secret::ServiceToken),
-    Token("gsk_", Class::Alnum, 30, Secret::ServiceToken),
-    Token("xai-", Class::Alnum, 30, Secret::ServiceToken),
-    Token("dop_v1_", Class::Alnum, 30, Secret::ServiceToken),
-    Token("dckr_pat_", Class::Url, 20, Secret::ServiceToken),
-    Token("glsa_", Class::Word, 30, Secret::ServiceToken),
-    Token("shpat_", Class::Alnum, 30, Secret::ServiceToken),
-    Token("shpss_", Class::Alnum, 30, Secret::ServiceToken),
-    Token("lin_api_", Class::Alnum, 30, Secret::ServiceToken),
-    Token("hvs.", Class::Url, 20, Secret::ServiceToken),
-    Token("hvb.", Class::Url, 20, Secret::ServiceToken),
-    Token("SG.", Class::Dotted, 40, Secret::ServiceToken),
-    Token("sbp_", Class::Alnum, 30, Secret::ServiceToken),
-    Token("ntn_", Class::Alnum, 30, Secret::ServiceToken),
-    Token("tskey-", Class::Url, 20, Secret::ServiceToken),
-    Token("dp.pt.", Class::Alnum, 30, Secret::ServiceToken),
-    Token("AGE-SECRET-KEY-1", Class::Alnum, 30, Secret::PrivateKey),
-    Token("rubygems_", Class::Alnum, 30, Secret::ServiceToken),
+    Token("github_pat_", Class::Word, 20, SecretKind::GithubToken),
+    Token("ghp_", Class::Word, 20, SecretKind::GithubToken),
+    Token("gho_", Class::Word, 20, SecretKind::GithubToken),
+    Token("ghu_", Class::Word, 20, SecretKind::GithubToken),
+    Token("ghs_", Class::Dotted, 20, SecretKind::GithubToken),
+    Token("ghr_", Class::Word, 20, SecretKind::GithubToken),
+    Token("glpat-", Class::Dotted, 16, SecretKind::GitlabToken),
+    Token("gldt-", Class::Dotted, 16, SecretKind::GitlabToken),
+    Token("glrt-", Class::Dotted, 16, SecretKind::GitlabToken),
+    Token("glptt-", Class::Dotted, 16, SecretKind::GitlabToken),
+    Token("glcbt-", Class::Dotted, 16, SecretKind::GitlabToken),
+    Token("glsoat-", Class::Dotted, 16, SecretKind::GitlabToken),
+    Token("xoxb-", Class::Url, 10, SecretKind::SlackToken),
+    Token("xoxp-", Class::Url, 10, SecretKind::SlackToken),
+    Token("xoxa-", Class::Url, 10, SecretKind::SlackToken),
+    Token("xoxs-", Class::Url, 10, SecretKind::SlackToken),
+    Token("xoxr-", Class::Url, 10, SecretKind::SlackToken),
+    Token("xoxo-", Class::Url, 10, SecretKind::SlackToken),
+    Token("xoxc-", Class::Url, 10, SecretKind::SlackToken),
+    Token("xoxd-", Class::Url, 10, SecretKind::SlackToken),
+    Token("xoxe-", Class::Url, 10, SecretKind::SlackToken),
+    Token("xoxe.xox", Class::Dotted, 10, SecretKind::SlackToken),
+    Token("xapp-", Class::Url, 10, SecretKind::SlackToken),
+    Token("sk_live_", Class::Word, 10, SecretKind::StripeKey),
+    Token("rk_live_", Class::Word, 10, SecretKind::StripeKey),
+    Token("sk_test_", Class::Word, 10, SecretKind::StripeKey),
+    Token("rk_test_", Class::Word, 10, SecretKind::StripeKey),
+    Token("whsec_", Class::Word, 20, SecretKind::StripeKey),
+    Token("sk-ant-", Class::Url, 16, SecretKind::AnthropicKey),
+    Token("sk-", Class::Url, 20, SecretKind::OpenaiKey),
+    Token("npm_", Class::Alnum, 30, SecretKind::NpmToken),
+    Token("pypi-", Class::Url, 40, SecretKind::PypiToken),
+    Token("AIza", Class::Url, 30, SecretKind::GoogleKey),
+    Token("ya29.", Class::Dotted, 20, SecretKind::GoogleKey),
+    Token("GOCSPX-", Class::Url, 20, SecretKind::GoogleKey),
+    Token("hf_", Class::Alnum, 30, SecretKind::ServiceToken),
+    Token("gsk_", Class::Alnum, 30, SecretKind::ServiceToken),
+    Token("xai-", Class::Alnum, 30, SecretKind::ServiceToken),
+    Token("dop_v1_", Class::Alnum, 30, SecretKind::ServiceToken),
+    Token("dckr_pat_", Class::Url, 20, SecretKind::ServiceToken),
+    Token("glsa_", Class::Word, 30, SecretKind::ServiceToken),
+    Token("shpat_", Class::Alnum, 30, SecretKind::ServiceToken),
+    Token("shpss_", Class::Alnum, 30, SecretKind::ServiceToken),
+    Token("lin_api_", Class::Alnum, 30, SecretKind::ServiceToken),
+    Token("hvs.", Class::Url, 20, SecretKind::ServiceToken),
+    Token("hvb.", Class::Url, 20, SecretKind::ServiceToken),
+    Token("SG.", Class::Dotted, 40, SecretKind::ServiceToken),
+    Token("sbp_", Class::Alnum, 30, SecretKind::ServiceToken),
+    Token("ntn_", Class::Alnum, 30, SecretKind::ServiceToken),
+    Token("tskey-", Class::Url, 20, SecretKind::ServiceToken),
+    Token("dp.pt.", Class::Alnum, 30, SecretKind::ServiceToken),
+    Token("AGE-SECRET-KEY-1", Class::Alnum, 30, SecretKind::PrivateKey),
+    Token("rubygems_", Class::Alnum, 30, SecretKind::ServiceToken),
 ];
+
+/// Bytes after a prefix that decide whether it begins a token.
+const DECIDE_BYTES_MAX: usize = 128;
 
 const AWS_PREFIXES: [&[u8]; 4] = [b"AKIA", b"ASIA", b"ABIA", b"ACCA"];
 
@@ -94,12 +97,17 @@ pub(super) fn find(bytes: &[u8], spans: &mut Vec<Span>) {
 
 fn token(bytes: &[u8], place: usize) -> Option<(usize, Secret)> {
     match at(bytes, place) {
-        b'-' => private_key(bytes, place).map(|length| (length, Secret::PrivateKey)),
-        b'e' if from(bytes, place).starts_with(b"eyJ") => jwt(bytes, place).map(|length| (length, Secret::Jwt)),
+        b'-' => private_key(bytes, place).map(|length| (length, SecretKind::PrivateKey)),
+        // Only where no part of a token is before it: each run of such bytes is looked at once.
+        b'e' if from(bytes, place).starts_with(b"eyJ")
+            && (place == 0 || !Class::Dotted.holds(at(bytes, place - 1))) =>
+        {
+            jwt(bytes, place).map(|length| (length, SecretKind::Jwt))
+        }
         b'A' if AWS_PREFIXES.iter().any(|prefix| from(bytes, place).starts_with(prefix)) => {
             let length = run(bytes, place, |byte| byte.is_ascii_alphanumeric());
             let is_key = from(bytes, place).iter().take(20).all(|byte| !byte.is_ascii_lowercase());
-            (length == 20 && is_key).then_some((20, Secret::AwsKeyId))
+            (length == 20 && is_key).then_some((20, SecretKind::AwsKeyId))
         }
         b'a'..=b'z' | b'A' | b'G' | b'S' => prefixed(bytes, place),
         _ => None,
@@ -108,11 +116,13 @@ fn token(bytes: &[u8], place: usize) -> Option<(usize, Secret)> {
 
 fn prefixed(bytes: &[u8], place: usize) -> Option<(usize, Secret)> {
     let text = from(bytes, place);
-    let Token(prefix, class, least, kind) =
-        TOKENS.iter().find(|Token(prefix, ..)| text.starts_with(prefix.as_bytes()))?;
-    let body = run(bytes, place + prefix.len(), |byte| class.holds(byte));
-    let has_digit = || from(bytes, place + prefix.len()).iter().take(body).any(u8::is_ascii_digit);
-    (body >= *least && has_digit()).then_some((prefix.len() + body, *kind))
+    let first = text.first();
+    let is_prefix = |token: &&Token| token.0.as_bytes().first() == first && text.starts_with(token.0.as_bytes());
+    let Token(prefix, class, least, kind) = TOKENS.iter().find(is_prefix)?;
+    let begin = text.get(prefix.len()..text.len().min(prefix.len() + DECIDE_BYTES_MAX))?;
+    let body = begin.get(..run(begin, 0, |byte| class.holds(byte)))?;
+    let is_token = body.len() >= *least && body.iter().any(u8::is_ascii_digit);
+    is_token.then(|| (prefix.len() + run(text, prefix.len(), |byte| class.holds(byte)), *kind))
 }
 
 impl Class {

@@ -203,7 +203,9 @@ impl Judge<'_> {
     }
 
     fn protected(&self, part: &Part) -> Option<Finding> {
-        let row = part.touches.iter().find_map(|touch| scope::protected_name(touch, self.facts))?;
+        let touched = part.touches.iter().find_map(|touch| scope::protected_name(touch, self.facts));
+        // What a program that is not listed does with a path that it names is not known.
+        let row = touched.or_else(|| part.mentions.iter().find_map(|path| scope::protected_path(path, self.facts)))?;
         let why = format!("{} changes `{}`, which is protected: {}", quoted(&part.text), row.name, row.why);
         Some(Finding::new(Verdict::Ask, why).hint("answer the question; no allow rule approves a protected path"))
     }

@@ -42,11 +42,15 @@ pub(super) fn protected_name(touch: &Touch, facts: &Facts) -> Option<&'static pr
     if touch.access == Access::Read {
         return None;
     }
-    let covers = |path: &AbsPath| {
-        let segments: Vec<&str> = path.segments().collect();
+    touch.target.paths().find_map(|path| protected_path(path, facts))
+}
+
+/// Returns the protected name that a path is known by.
+pub(super) fn protected_path(path: &AbsPath, facts: &Facts) -> Option<&'static protected::Name> {
+    names(path, facts).iter().find_map(|name| {
+        let segments: Vec<&str> = name.segments().collect();
         protected::row(&segments)
-    };
-    touch.target.paths().flat_map(|path| names(path, facts)).find_map(|name| covers(&name))
+    })
 }
 
 /// Returns why a removal is critical, if it is.
@@ -62,6 +66,9 @@ pub(super) fn critical_removal(touch: &Touch, action: &Action, facts: &Facts) ->
             .map(|path| format!("it removes {path}")),
         Target::Pattern(pattern, bases) => {
             let sweeping = pattern.ends_with("/*") || pattern == "*" || pattern.ends_with("/.*") || pattern == ".*";
+            if sweeping && bases.is_empty() {
+                return Some(format!("it removes `{pattern}` in a directory that is not known"));
+            }
             bases
                 .iter()
                 .find(|base| sweeping && is_critical(base, action, facts) && !is_work(base, action, facts))
@@ -69,7 +76,7 @@ pub(super) fn critical_removal(touch: &Touch, action: &Action, facts: &Facts) ->
         }
         Target::Unknown(word) => {
             let directory = word.trim_matches('"');
-            let sweeping = directory.ends_with("/*") || directory.ends_with('/') || word.ends_with("/*");
+            let sweeping = directory.ends_with('*') || directory.ends_with('/') || word.ends_with('*');
             sweeping.then(|| format!("it removes what lies under `{word}`, which may be empty"))
         }
     }

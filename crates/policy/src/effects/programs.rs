@@ -2,10 +2,10 @@
 
 use super::part::{Access, By, Part, Target, Touch};
 use super::shellwords::{State, Value};
-use super::walk::{Argument, touch};
+use super::walk::{Argument, is_shell_variable, touch};
 use super::{readers, wrappers};
 use crate::path::AbsPath;
-use crate::tables::programs::{CHANGERS, Changes, EVALUATORS, INTERPRETERS, NETWORK, SHELLS};
+use crate::tables::programs::{CHANGERS, Changes, EVALUATORS, INTERPRETERS, NETWORK, SHELLS, TREE_READERS};
 
 /// Arguments of one program that are looked at as paths.
 const MENTIONS_MAX: usize = 256;
@@ -52,9 +52,16 @@ pub(super) fn understand(
         "cd" | "pushd" | "popd" => state.cwds.clear(),
         "export" | "declare" | "typeset" | "local" | "readonly" | "read" | "unset" | "printf" | "mapfile"
         | "readarray" | "getopts" => {
-            sets_variables(state, base, rest);
+            sets_variables(state, base, rest, part);
         }
         "find" => {
+            if rest.iter().any(|word| word.known() == Some("-delete")) {
+                for start in
+                    rest.iter().take_while(|word| !word.known().is_some_and(|known| known.starts_with(['-', '(', '!'])))
+                {
+                    touch(state, start, Access::Delete, By::Operand, true, part);
+                }
+            }
             part.exact_only = rest.iter().any(|word| word.known().is_none_or(runs_or_deletes));
         }
         _ => {}
@@ -65,14 +72,17 @@ pub(super) fn understand(
     if changers(state, base, rest, part) {
         return None;
     }
-    if wrappers::runs_another(base, arguments) {
-        behind_runner(state, rest, part);
-    }
+    let inner = if wrappers::runs_another(base, arguments) { behind_runner(state, rest, part) } else { None };
     if NETWORK.contains(&base) {
         reaches(rest, part);
     }
+    if TREE_READERS.contains(&base) {
+        let trees: Vec<&Argument> =
+            rest.iter().filter(|word| word.known().is_some_and(|known| !known.starts_with('-'))).collect();
+        readers::read_all(state, &trees, true, part);
+    }
     mentions(state, rest, part);
-    None
+    inner
 }
 
 fn runs_or_deletes(word: &str) -> bool {
@@ -143,6 +153,19 @@ fn shell(base: &str, rest: &[Argument], after_pipe: bool, part: &mut Part) -> Op
     None
 }
 
+/// Returns true when a shell is started that reads its commands from standard input.
+pub(super) fn reads_commands(arguments: &[Argument]) -> bool {
+    let mut words = arguments.iter();
+    let is_shell =
+        words.next().and_then(Argument::known).is_some_and(|name| SHELLS.contains(&wrappers::base_name(name)));
+    is_shell
+        && words.all(|word| {
+            word.known().is_some_and(|known| {
+                known.starts_with(['-', '+']) && !(known.contains('c') && !known.starts_with("--"))
+            })
+        })
+}
+
 fn interpreter(base: &str, rest: &[Argument], after_pipe: bool, part: &mut Part) {
     let bare = rest
         .iter()
@@ -152,16 +175,20 @@ fn interpreter(base: &str, rest: &[Argument], after_pipe: bool, part: &mut Part)
     }
 }
 
-/// Builtins that set variables: their names are not known any more.
-fn sets_variables(state: &mut State, base: &str, rest: &[Argument]) {
-    for word in rest {
-        match word.known() {
-            Some(text) if base == "printf" && !text.starts_with("-v") => {}
-            Some(text) => {
-                let name = text.split(['=', '[', '+']).next().unwrap_or(text);
-                state.variables.insert(name.to_owned(), None);
-            }
-            None => {}
+/// Builtins that set variables: what these hold is not known any more.
+fn sets_variables(state: &mut State, base: &str, rest: &[Argument], part: &mut Part) {
+    let words: Vec<&str> = rest.iter().filter_map(Argument::known).collect();
+    let named: Vec<&str> = match (base, words.as_slice()) {
+        ("printf", ["-v", name, ..]) => vec![name],
+        ("printf", [first, ..]) => first.strip_prefix("-v").into_iter().collect(),
+        ("printf", []) => Vec::new(),
+        (_, words) => words.to_vec(),
+    };
+    for text in named {
+        let name = text.split(['=', '[', '+']).next().unwrap_or(text);
+        state.variables.insert(name.to_owned(), None);
+        if is_shell_variable(name) {
+            part.suspicious.get_or_insert(format!("it sets `{name}`, which changes what later words mean or run"));
         }
     }
 }
@@ -237,19 +264,23 @@ fn into_directory(state: &State, operands: &[&Argument], last: &Argument, part: 
 }
 
 /// What stands behind a runner whose options are not analysed: whatever could be a program that
-/// changes files counts as one.
-fn behind_runner(state: &State, rest: &[Argument], part: &mut Part) {
+/// changes files, or a shell, counts as one. Returns the text that it would hand to a shell.
+fn behind_runner(state: &State, rest: &[Argument], part: &mut Part) -> Option<String> {
+    let mut text = None;
     for start in 0..rest.len() {
-        let Some((first, inner)) = rest.get(start..).and_then(<[Argument]>::split_first) else { return };
+        let Some((first, inner)) = rest.get(start..).and_then(<[Argument]>::split_first) else { break };
         let Some(name) = first.known() else { continue };
         let mut nested = Part::default();
         if changers(state, wrappers::base_name(name), inner, &mut nested) {
             part.touches.extend(nested.touches);
         }
-        if wrappers::base_name(name) == "palisade" {
-            own_program(inner, part);
+        match wrappers::base_name(name) {
+            "palisade" => own_program(inner, part),
+            base if SHELLS.contains(&base) => text = text.or(shell(base, inner, false, part)),
+            _ => {}
         }
     }
+    text
 }
 
 /// Hosts in the arguments of a program that opens connections.

@@ -226,6 +226,32 @@ impl Walk<'_> {
         if let Some(text) = inner {
             self.nested_text(&text);
         }
+        if programs::reads_commands(&arguments) {
+            self.standard_input(&simple.redirects);
+        }
+    }
+
+    /// Walks a here-document or here-string that a shell reads as its commands.
+    fn standard_input(&mut self, redirects: &[Redirect]) {
+        for redirect in redirects {
+            match redirect.op {
+                RedirectOp::HereDocument | RedirectOp::HereString => match self.state.value(&redirect.target) {
+                    Value::Known(text) => self.nested_text(&text),
+                    Value::Pattern(_) | Value::Unknown => {
+                        self.effects.mark("a shell reads commands that are not known before they run".to_owned());
+                    }
+                },
+                RedirectOp::Read
+                | RedirectOp::Write
+                | RedirectOp::Clobber
+                | RedirectOp::Append
+                | RedirectOp::ReadWrite
+                | RedirectOp::WriteBoth
+                | RedirectOp::AppendBoth
+                | RedirectOp::DuplicateIn
+                | RedirectOp::DuplicateOut => {}
+            }
+        }
     }
 
     /// Walks a text that a part hands to a shell.
@@ -367,7 +393,7 @@ fn target(state: &State, argument: &Argument) -> Target {
 }
 
 /// Returns true for a variable by which a shell or loader is told what to run.
-fn is_shell_variable(name: &str) -> bool {
+pub(super) fn is_shell_variable(name: &str) -> bool {
     const NAMES: &[&str] = &[
         "PATH",
         "IFS",

@@ -550,6 +550,9 @@ pub(crate) const INTERPRETERS: &[&str] =
 /// Builtins that run a text or change what later words mean: they always ask.
 pub(crate) const EVALUATORS: &[&str] = &["eval", "source", ".", "trap", "alias", "enable", "hash", "fc"];
 
+/// Programs that read whole trees named in their arguments.
+pub(crate) const TREE_READERS: &[&str] = &["tar", "zip", "rsync", "scp", "rg", "ag", "ack", "7z", "pax", "bsdtar"];
+
 /// Programs that reach hosts named in their arguments.
 pub(crate) const NETWORK: &[&str] = &[
     "curl", "wget", "ssh", "scp", "sftp", "rsync", "nc", "ncat", "netcat", "socat", "telnet", "ftp", "dig", "host",

@@ -36,6 +36,7 @@ fn interpret(program: &[Instruction], data: &Data) -> u32 {
         match code {
             0x20 => accumulator = data.word(operand),
             0x54 => accumulator &= operand,
+            0x05 => at += operand as usize,
             0x15 => at += jump(accumulator == operand),
             0x25 => at += jump(accumulator > operand),
             0x45 => at += jump(accumulator & operand != 0),
@@ -109,8 +110,9 @@ fn programs_fit_and_jump_forward_inside() {
         let program = assemble(telling);
         assert!(program.len() < 4096);
         for (at, instruction) in program.iter().enumerate().filter(|(_, instruction)| instruction.code & 7 == 5) {
-            let farthest = instruction.jump_true.max(instruction.jump_false);
-            assert!(farthest < u8::MAX && at + usize::from(farthest) + 1 < program.len());
+            let near = instruction.jump_true.max(instruction.jump_false);
+            let far = if instruction.code == 0x05 { instruction.operand as usize } else { usize::from(near) };
+            assert!(near < u8::MAX && at + far + 1 < program.len());
         }
     }
 }
