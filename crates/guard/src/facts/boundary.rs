@@ -250,3 +250,6 @@ fn protected_here(path: &AbsPath) -> Option<&'static protected::Name> {
             && segments.iter().rev().zip(parts.iter().rev()).all(|(left, right)| left.eq_ignore_ascii_case(right))
     })
 }
+
+#[cfg(test)]
+mod tests;
