@@ -1,6 +1,8 @@
 //! With `sandbox.enabled`, what is allowed or approved runs confined.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 
 use serde_json::json;
@@ -20,8 +22,7 @@ echo x > .claude/settings.json
 mkdir -p .git/hooks
 echo x > .git/hooks/post-commit
 ln -s "$HOME" way-out && echo x > way-out/through-link.txt
-host=${ANTHROPIC_BASE_URL#http://}
-bash -c "exec 3<>/dev/tcp/${host%:*}/${host#*:}" && echo x > connected.txt
+bash -c "exec 3<>/dev/tcp/127.0.0.1/PORT" && echo x > connected.txt
 echo finished >> inside-script.txt
 "#;
 
@@ -30,6 +31,7 @@ const BOTH: &str = "decisions and their outcomes: the boundary tells one, the cl
 /// Allowed commands write inside the project and nowhere else, and reach no socket.
 pub fn commands(claude: &Path) {
     let session = prepare(claude, &["Bash(touch inside*)", "Bash(./escape.sh)"]);
+    let listener = add_script(&session);
     let calls = vec![
         bash("inside", "touch inside.txt"),
         bash("quoted", r#"touch inside-"it's 2".txt inside-'"3"'.txt"#),
@@ -41,7 +43,7 @@ pub fn commands(claude: &Path) {
     assert_eq!(transcript.answers["output"].text, "the notes", "{transcript:#?}");
     assert!(transcript.answers["exit"].text.starts_with("Exit code 1"), "{transcript:#?}");
     let marks = ["inside-\"3\".txt", "inside-4.txt", "inside-it's 2.txt", "inside.txt"];
-    check(&session, &marks);
+    check(&session, &listener, &marks);
     let ran = ["escape", "exit", "inside", "output", "quoted"];
     assert_eq!(decisions(&session.journal()), ran.map(|id| [id, "Bash", "allow", "2"]), "{BOTH}");
 }
@@ -77,6 +79,7 @@ const PLANTED: &str = r#"{"permissions": {"allow": ["Bash(touch *)"]}}"#;
 /// as what a rule allows; what the person refuses does not run.
 pub fn approved(claude: &Path) {
     let session = prepare(claude, &[]);
+    let listener = add_script(&session);
     let calls = vec![bash("yes", "./escape.sh"), bash("no", "touch no.txt")];
     let mut person = Person::new(&["yes"]);
     let transcript = session.run_with(&mut person, vec![calls]);
@@ -85,7 +88,7 @@ pub fn approved(claude: &Path) {
         let command = input["command"].as_str().unwrap();
         assert!(command.contains(" run ") && command.contains(" -- bash -c "), "{id}: {command}");
     }
-    check(&session, &[]);
+    check(&session, &listener, &[]);
     assert_eq!(decisions(&session.journal()), [["no", "Bash", "ask", "0"], ["yes", "Bash", "ask", "2"]], "{BOTH}");
 }
 
@@ -100,8 +103,16 @@ fn prepare(claude: &Path, allow: &[&str]) -> Session {
     });
     session.write("home/.claude/settings.json", &merged(hook(), settings).to_string());
     session.write("project/.claude/settings.json", "{}");
-    session.script("project/escape.sh", SCRIPT);
     session
+}
+
+/// Writes the script, and returns the listener that it tries to reach.
+fn add_script(session: &Session) -> TcpListener {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    session.script("project/escape.sh", &SCRIPT.replace("PORT", &port));
+    listener
 }
 
 fn bash(id: &'static str, command: &str) -> Call {
@@ -109,21 +120,19 @@ fn bash(id: &'static str, command: &str) -> Call {
 }
 
 /// The script ran and did what it could: only its file and the empty `marks` are new.
-fn check(session: &Session, marks: &[&str]) {
-    let script = format!("#!/bin/sh\n{SCRIPT}\n");
-    let files = [
-        (".claude/settings.json", "{}"),
-        ("escape.sh", &script),
-        ("inside-script.txt", "started\nfinished\n"),
-        ("notes.txt", "the notes\n"),
-    ];
+fn check(session: &Session, listener: &TcpListener, marks: &[&str]) {
+    let files =
+        [(".claude/settings.json", "{}"), ("inside-script.txt", "started\nfinished\n"), ("notes.txt", "the notes\n")];
     let marks = marks.iter().map(|name| (*name, ""));
     let expected: BTreeMap<String, String> =
         files.into_iter().chain(marks).map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
     let mut found = session.files();
-    found.remove("way-out");
+    for own in ["escape.sh", "way-out"] {
+        found.remove(own);
+    }
     assert_eq!(found, expected, "files of the project");
     assert_eq!(session.strangers(), [""; 0], "files in the home");
+    assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "a connection came through");
     for path in ["../beside.txt", ".git/hooks/post-commit"] {
         assert!(!session.project().join(path).exists(), "{path}");
     }

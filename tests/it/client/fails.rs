@@ -1,7 +1,7 @@
 //! What the client does with a hook that fails: the ground that the hook's contract stands on.
 //!
-//! Measured with 2.1.329; nothing of ours runs here. When a new version of the client breaks one of these, the hook's
-//! contract and `docs` need a second look.
+//! Measured with 2.1.329; nothing of ours runs here. When a new version of the client breaks one of
+//! these, the hook's contract and `docs` need a second look.
 
 use std::path::Path;
 
