@@ -12,6 +12,7 @@ use policy::{AbsPath, Action, Effects, Mode, Policy};
 
 use crate::limits;
 use crate::place::Place;
+pub use boundary::protected_names;
 pub use resolve::{Unresolved, canonical, git_root};
 
 /// Gathers the facts of a call.

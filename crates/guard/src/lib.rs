@@ -19,6 +19,6 @@ mod settle;
 
 pub use admit::{Guard, Outcome, Request, Stamp, consider};
 pub use answer::Answered;
-pub use facts::{Unresolved, canonical, git_root};
+pub use facts::{Unresolved, canonical, git_root, protected_names};
 pub use place::Place;
 pub use settle::Settled;

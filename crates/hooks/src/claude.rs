@@ -50,7 +50,7 @@ pub struct Done {
     pub tool: String,
     /// True when the client says that it failed.
     pub failed: bool,
-    /// What the tool answered, as compact JSON.
+    /// What the tool answered: its text, or its JSON.
     pub response: String,
 }
 
@@ -105,13 +105,17 @@ fn before(event: ClaudeEvent) -> Result<Call, Malformed> {
 
 fn after(event: ClaudeEvent) -> Result<Done, Malformed> {
     let failed = event.hook_event_name == "PostToolUseFailure";
-    let response = event.tool_response.or(event.error).unwrap_or(Value::Null);
+    let response = match event.error.or(event.tool_response) {
+        Some(Value::String(text)) => text,
+        Some(value) => value.to_string(),
+        None => String::new(),
+    };
     Ok(Done {
         session: event.session_id.unwrap_or_default(),
         id: event.tool_use_id,
         tool: event.tool_name.ok_or(Malformed::Missing("tool_name"))?,
         failed,
-        response: response.to_string(),
+        response,
     })
 }
 

@@ -136,6 +136,8 @@ fn reply(setup: &Setup, call: &Call, outcome: &Outcome) -> anyhow::Result<Answer
     Ok(answer)
 }
 
+/// Characters of a tool's error that a record keeps.
+const ERROR_CHARACTERS: usize = 120;
 /// Characters of a record's hash that name it beside its number.
 pub(crate) const PERMIT_HASH: usize = 16;
 
@@ -162,8 +164,18 @@ fn after(done: &Done) -> anyhow::Result<()> {
         own_unreadable: Vec::new(),
     };
     let guard = Guard { policy: &policy, place: &place, journal: &journal };
-    let summary = audit::redact(&done.response.chars().take(400).collect::<String>()).text;
-    let end = if done.failed { End::Failed(summary) } else { End::Succeeded(summary) };
+    // What a tool answers may be the content of files: of a success only its size is kept.
+    let end = if done.failed {
+        End::Failed(
+            audit::redact(done.response.lines().next().unwrap_or_default())
+                .text
+                .chars()
+                .take(ERROR_CHARACTERS)
+                .collect(),
+        )
+    } else {
+        End::Succeeded(format!("{} bytes", done.response.len()))
+    };
     let settled = Settled { end, enforced: Vec::new(), missing: Vec::new(), refused_count: 0, duration_ms: None };
     let receipt =
         guard.settle(of, settled, &Stamp { time_ms: now_ms(), session: &done.session, source: "hook:claude" })?;

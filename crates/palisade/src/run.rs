@@ -10,7 +10,7 @@ use audit::{End, Journal, Receipt};
 use guard::{Answered, Guard, Outcome, Request, Settled, Stamp};
 use policy::action::{Command, Kind, Runner};
 use policy::facts::Person;
-use policy::{Action, Approval, Exec, Pending, Permit, Proof, Refusal};
+use policy::{AbsPath, Action, Approval, Exec, Pending, Permit, Proof, Refusal};
 use sandbox::{Exit, Invocation, Report, Terminal};
 
 use crate::cli::RunOptions;
@@ -155,7 +155,10 @@ fn confined(
         protect: order.setup.place.own_unwritable.clone(),
         terminal: Terminal::Own,
     };
+    let writable = &permit.controls().writable;
+    let before = guard::protected_names(writable);
     let result = sandbox::run(permit, &invocation);
+    created(order, &before, &guard::protected_names(writable))?;
     match &result {
         Ok(report) => {
             settle(guard, order, of, report)?;
@@ -191,6 +194,23 @@ fn confined(
             Ok(code)
         }
     }
+}
+
+/// Tells which protected names the command made: they could not be held, because they were not there.
+///
+/// Settings among them must not allow the next call: the folder's trust is withdrawn until a person
+/// has looked.
+fn created(order: &Order, before: &[AbsPath], after: &[AbsPath]) -> anyhow::Result<()> {
+    let created: Vec<&AbsPath> = after.iter().filter(|path| !before.contains(path)).collect();
+    for path in &created {
+        say::error(&format!("the command made {path}, a protected name: look at it before anything uses it"));
+    }
+    let is_settings = |path: &&&AbsPath| path.segments().any(|segment| matches!(segment, ".claude" | ".palisade"));
+    if order.setup.loaded.trust.trusted && created.iter().any(|path| is_settings(&path)) {
+        crate::trust::withdraw_after_run(&order.setup)?;
+        say::error("trust in this folder is withdrawn until you have looked: `palisade trust grant`");
+    }
+    Ok(())
 }
 
 /// Returns an error with everything behind it.

@@ -71,6 +71,13 @@ fn change(setup: &Setup, change: TrustChange) -> anyhow::Result<Exit> {
     Ok(Exit::Yes)
 }
 
+/// Withdraws trust because a command made settings of its own in the folder.
+pub(crate) fn withdraw_after_run(setup: &Setup) -> anyhow::Result<()> {
+    let folder = &setup.loaded.trust.key;
+    record(&setup.environment, folder, TrustChange::Withdrawn)?;
+    apply(&setup.places, folder, TrustChange::Withdrawn)
+}
+
 fn record(environment: &Environment, folder: &AbsPath, change: TrustChange) -> anyhow::Result<()> {
     let journal = Journal::open(&journal_directory(environment))?;
     let receipt = journal.append(&Record {

@@ -251,5 +251,17 @@ fn protected_here(path: &AbsPath) -> Option<&'static protected::Name> {
     })
 }
 
+/// Returns the protected names that exist directly in these directories.
+///
+/// A name that does not exist cannot be held yet: whoever runs a command compares before and after.
+pub fn protected_names(directories: &[AbsPath]) -> Vec<AbsPath> {
+    let everywhere = || protected::NAMES.iter().filter(|row| row.held == protected::Held::Everywhere);
+    directories
+        .iter()
+        .flat_map(|directory| everywhere().map(|row| directory.join(row.name)))
+        .filter(|path| std::fs::symlink_metadata(path.as_str()).is_ok())
+        .collect()
+}
+
 #[cfg(test)]
 mod tests;

@@ -3,12 +3,12 @@
 use super::rules::{self, Cover};
 use super::{part_proof, scope};
 use crate::action::{Action, Kind};
-use crate::effects::{Access, By, Effects, Part, Program, Touch};
+use crate::effects::{Access, By, Effects, Part, Program, Target, Touch};
 use crate::facts::Facts;
 use crate::limits;
 use crate::mode::Mode;
 use crate::proof::{PartProof, Proof, RuleRef, Verdict};
-use crate::rule::{List, Policy};
+use crate::rule::{List, Matcher, Policy, Rule};
 use shell::Span;
 
 /// Tools that ask nobody: they change nothing outside the conversation.
@@ -243,7 +243,7 @@ impl Judge<'_> {
         }
     }
 
-    fn allow_rules(&self) -> impl Iterator<Item = &crate::rule::Rule> {
+    fn allow_rules(&self) -> impl Iterator<Item = &Rule> {
         self.policy.rules.iter().filter(|rule| rule.reference.list == List::Allow)
     }
 
@@ -261,6 +261,19 @@ impl Judge<'_> {
             ));
         }
         let rule = self.allow_rules().find(|rule| rules::allows(rule, self.action, part, self.facts))?;
+        if let Some(touch) = self.beyond(rule, part) {
+            let why = format!(
+                "{} {} {}, outside the working directories, which a rule with `*` does not cover",
+                quoted(&part.text),
+                touch.access.verb(),
+                touch.target.describe()
+            );
+            let way = match touch.access {
+                Access::Read => "allow the path with a `Read(...)` rule, or the exact command",
+                Access::Write | Access::Delete => "allow the path with an `Edit(...)` rule, or the exact command",
+            };
+            return Some(Finding::new(Verdict::Ask, why).hint(way));
+        }
         // A rule for the command does not cover what its redirections write.
         let open = part.touches.iter().find(|touch| {
             touch.by == By::Redirect && touch.access != Access::Read && !touch.is_device() && !self.may_write(touch)
@@ -276,6 +289,27 @@ impl Judge<'_> {
         Some(Finding::by(Verdict::Allow, &rule.reference, &format!("{} is allowed by the", quoted(&part.text))))
     }
 
+    /// Returns what a command touches outside the working directories though its rule names no path:
+    /// `Bash(touch *)` was written with the project in mind.
+    fn beyond<'p>(&self, rule: &Rule, part: &'p Part) -> Option<&'p Touch> {
+        let has_wildcard = match &rule.matcher {
+            Matcher::Command(pattern) => !pattern.is_exact(),
+            Matcher::Tool(_)
+            | Matcher::ForeignCommand(_)
+            | Matcher::Path { .. }
+            | Matcher::Domain(_)
+            | Matcher::Agent(_)
+            | Matcher::Skill { .. }
+            | Matcher::Parameter { .. } => false,
+        };
+        part.touches.iter().filter(|_| has_wildcard).find(|touch| {
+            touch.by == By::Operand
+                && !matches!(touch.target, Target::Unknown(_))
+                && !scope::in_working_directories(touch, self.facts)
+                && self.rule_for_touch(touch).is_none()
+        })
+    }
+
     fn may_write(&self, touch: &Touch) -> bool {
         self.rule_for_touch(touch).is_some()
             || (self.mode == Mode::AcceptEdits && scope::in_working_directories(touch, self.facts))
@@ -287,7 +321,20 @@ impl Judge<'_> {
         match &self.action.kind {
             Kind::Command(_) => {
                 match part.allow_readings.last().filter(|text| text.len() < limits::QUOTED_CHARACTERS_MAX) {
-                    Some(text) => finding.hint(format!("to allow it, add `Bash({text})` to `permissions.allow`")),
+                    Some(text) => {
+                        let written = part
+                            .touches
+                            .iter()
+                            .find(|touch| touch.by == By::Redirect && !touch.only_reads() && !self.may_write(touch));
+                        let edit = written.map(|touch| match &touch.target {
+                            Target::Paths(paths) => {
+                                paths.first().map(|path| format!(" and `Edit(/{path})`")).unwrap_or_default()
+                            }
+                            Target::Pattern(..) | Target::Unknown(_) => " and name the file that it writes".to_owned(),
+                        });
+                        let edit = edit.unwrap_or_default();
+                        finding.hint(format!("to allow it, add `Bash({text})`{edit} to `permissions.allow`"))
+                    }
                     None => finding,
                 }
             }
@@ -389,7 +436,7 @@ impl Judge<'_> {
 
     /// Returns the rules that cover a part and did not decide it.
     fn shadowed(&self, part: &Part, winner: Option<&RuleRef>) -> Vec<(RuleRef, String)> {
-        let covers = |rule: &&crate::rule::Rule| match rule.reference.list {
+        let covers = |rule: &&Rule| match rule.reference.list {
             List::Deny | List::Ask => rules::tightens(rule, self.action, part, self.facts) == Cover::Certain,
             List::Allow => rules::allows(rule, self.action, part, self.facts),
         };
