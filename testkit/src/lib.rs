@@ -4,6 +4,8 @@
 //! string; everything else is prose for the reader. A crate's test gives [`check`] a function from
 //! the blocks of a case to the text of its last block.
 
+#![expect(clippy::disallowed_methods, reason = "tests read their cases; nothing here is on a path of a decision")]
+
 use std::path::{Path, PathBuf};
 
 /// One case of a spec file.

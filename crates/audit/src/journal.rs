@@ -42,7 +42,7 @@ impl Journal {
         self.locked(|store| {
             let ground = recover::ground(store)?;
             let (before, mut head) = (ground.head.bytes, ground.head.clone());
-            if before == 0 {
+            if before == 0 && ground.repair.is_none() {
                 // So that a process killed right after the first line leaves a head that is behind, not none.
                 store.write_head(&head)?;
             }

@@ -1,6 +1,6 @@
 //! What a record keeps of a tool's input: text without secrets, and never the content of a file.
 
-use crate::redact::{self, Secret};
+use crate::redact::{self, SecretKind};
 use crate::tree::Digest;
 use crate::{limits, wire};
 
@@ -12,7 +12,7 @@ pub enum Kept {
         /// The text.
         text: String,
         /// What was taken out of it.
-        found: Vec<Secret>,
+        found: Vec<SecretKind>,
     },
     /// Only what identifies it.
     Digest {

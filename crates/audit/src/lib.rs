@@ -51,6 +51,6 @@ pub use records::{
     Answer, AnsweredBy, Body, Decision, End, Outcome, Part, Record, Repair, Reply, Settings, Started, Trust,
     TrustChange,
 };
-pub use redact::{Redacted, Secret, redact};
+pub use redact::{Redacted, SecretKind, redact};
 pub use store::{Error, Step};
 pub use verify::{Finding, Report, Unseen, Witness, verify};

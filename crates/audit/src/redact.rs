@@ -16,7 +16,7 @@ use std::ops::Range;
 /// A kind of secret, the more certain first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub enum Secret {
+pub enum SecretKind {
     /// A PEM block with a private key.
     PrivateKey,
     /// An AWS access key id.
@@ -55,7 +55,7 @@ pub enum Secret {
     HighEntropy,
 }
 
-impl Secret {
+impl SecretKind {
     /// Every kind.
     pub const ALL: [Self; 18] = [
         Self::PrivateKey,
@@ -119,7 +119,7 @@ pub struct Redacted {
     /// The text; each secret is `[redacted:<kind>]`.
     pub text: String,
     /// The kinds that were found, each once.
-    pub found: Vec<Secret>,
+    pub found: Vec<SecretKind>,
 }
 
 /// What begins a marker. A value that begins so is not a secret any more.
@@ -129,7 +129,7 @@ const MARKER: &[u8] = b"[redacted:";
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Span {
     range: Range<usize>,
-    kind: Secret,
+    kind: SecretKind,
 }
 
 /// Returns a text without its secrets.
@@ -140,7 +140,7 @@ pub fn redact(text: &str) -> Redacted {
     assign::find(bytes, &mut spans);
     entropy::find(bytes, &mut spans);
     let spans = unite(spans);
-    let mut found: Vec<Secret> = spans.iter().map(|span| span.kind).collect();
+    let mut found: Vec<SecretKind> = spans.iter().map(|span| span.kind).collect();
     found.sort_unstable();
     found.dedup();
     Redacted { text: replace(text, &spans), found }

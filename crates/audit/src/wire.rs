@@ -7,7 +7,7 @@ use crate::records::{
     Answer, AnsweredBy, Body, Decision, End, Outcome, Part, Record, Repair, Reply, Settings, Started, Trust,
     TrustChange,
 };
-use crate::redact::{Secret, redact};
+use crate::redact::{SecretKind, redact};
 use crate::store::Error;
 use crate::{clock, limits};
 use policy::layer::{Origin, Scope};
@@ -253,7 +253,7 @@ impl Shrink {
             Kept::Text { text, found } => {
                 let text = self.text(text);
                 // What `redact` found here, its markers name.
-                let is_found = |kind: &Secret| found.contains(kind) || text.contains(&kind.marker());
+                let is_found = |kind: &SecretKind| found.contains(kind) || text.contains(&kind.marker());
                 let kinds = SecretKind::ALL.iter().filter(|kind| is_found(kind));
                 let redacted = kinds.map(|kind| kind.name().to_owned()).collect();
                 InputFields { text: Some(text), redacted, ..InputFields::default() }
@@ -357,7 +357,7 @@ fn is_zero(count: &usize) -> bool {
 }
 
 /// Takes content and secrets out of an input that is a JSON object. Nothing when it is not one.
-pub(crate) fn keep_fields(input: &str) -> Option<(String, Vec<Secret>)> {
+pub(crate) fn keep_fields(input: &str) -> Option<(String, Vec<SecretKind>)> {
     let mut value: serde_json::Value = serde_json::from_str(input).ok().filter(serde_json::Value::is_object)?;
     let mut found = Vec::new();
     strip(&mut value, &mut found);
@@ -365,7 +365,7 @@ pub(crate) fn keep_fields(input: &str) -> Option<(String, Vec<Secret>)> {
 }
 
 /// JSON of `serde_json` is at most 128 deep, so this recursion is bounded.
-fn strip(value: &mut serde_json::Value, found: &mut Vec<Secret>) {
+fn strip(value: &mut serde_json::Value, found: &mut Vec<SecretKind>) {
     match value {
         serde_json::Value::String(text) => {
             let redacted = redact(text);

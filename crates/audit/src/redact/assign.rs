@@ -1,6 +1,6 @@
 //! Values that stand where a secret stands: after a name, an option, a header, or in a URL.
 
-use super::{MARKER, Secret, Span, at, from, run, search};
+use super::{MARKER, SecretKind, Span, at, from, run, search};
 
 /// Bytes of a value that decide whether it is a secret. One that is goes on to its end.
 const DECIDE_BYTES_MAX: usize = 256;
@@ -77,10 +77,10 @@ pub(super) fn find(bytes: &[u8], spans: &mut Vec<Span>) {
         program = Program::parse(name).unwrap_or(program);
         let after = place + length;
         let value = header(bytes, name, after)
+            .or_else(|| program.secret(bytes, name, place))
             .or_else(|| bearer(bytes, name, after))
             .or_else(|| assignment(bytes, name, after))
-            .or_else(|| option(bytes, name, after))
-            .or_else(|| program.secret(bytes, name, place));
+            .or_else(|| option(bytes, name, after));
         // What comes after a value can be the next name; the value itself is done with.
         place = value.as_ref().map_or(after, |span| span.range.end.max(after));
         spans.extend(value);
@@ -153,7 +153,7 @@ fn option(bytes: &[u8], name: &[u8], after: usize) -> Option<Span> {
         return None;
     }
     let begin = skip_blanks(bytes, after);
-    if matches!(at(bytes, begin), b'-' | b'|' | b';' | b'&' | b'>' | b'<') {
+    if matches!(at(bytes, begin), b'=' | b':' | b'-' | b'|' | b';' | b'&' | b'>' | b'<') {
         return None;
     }
     let value = Value::at(bytes, begin);
@@ -220,7 +220,7 @@ impl Program {
                     return None;
                 }
                 let value = Value::at(bytes, if is_apart { skip_blanks(bytes, after) } else { place + 2 });
-                (!is_reference(value.beginning(bytes))).then(|| value.span(bytes, SecretKind::CliOption))
+                (!is_done(value.beginning(bytes))).then(|| value.span(bytes, SecretKind::CliOption))
             }
             Self::Mysql | Self::Sshpass => None,
             Self::Curl if matches!(name, b"-u" | b"--user" | b"-U" | b"--proxy-user") => {
@@ -228,7 +228,7 @@ impl Program {
                 let text = value.beginning(bytes);
                 let colon = text.iter().position(|byte| *byte == b':')?;
                 let password = Value { begin: value.begin + colon + 1, ..value };
-                (!is_reference(from(text, colon + 1))).then(|| password.span(bytes, SecretKind::CliOption))
+                (!is_done(from(text, colon + 1))).then(|| password.span(bytes, SecretKind::CliOption))
             }
             Self::Curl => None,
         }
@@ -272,7 +272,7 @@ impl Value {
         bytes.get(self.begin..end).unwrap_or_default()
     }
 
-    fn span(self, bytes: &[u8], kind: Secret) -> Span {
+    fn span(self, bytes: &[u8], kind: SecretKind) -> Span {
         Span { range: self.begin..self.end(bytes, bytes.len()), kind }
     }
 
@@ -321,6 +321,11 @@ fn is_no_value(value: &[u8]) -> bool {
     is_reference(value) || (is_word && NO_VALUES.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes())))
 }
 
+/// Returns true for a value that is none, or in which a secret was found already.
+fn is_done(value: &[u8]) -> bool {
+    is_reference(value) || search(value, 0, MARKER).is_some()
+}
+
 /// Returns true for a value that names where the secret is, hides it already, or is empty.
 fn is_reference(value: &[u8]) -> bool {
     let starts = [&b"$"[..], b"{{", b"<", b"%", b"***", b"xxx", b"XXX", b"...", b"@", MARKER];
@@ -332,7 +337,7 @@ fn skip_blanks(bytes: &[u8], place: usize) -> usize {
     place + run(bytes, place, |byte| matches!(byte, b' ' | b'\t')).min(BLANKS_MAX)
 }
 
-fn span(bytes: &[u8], begin: usize, end: usize, kind: Secret) -> Option<Span> {
+fn span(bytes: &[u8], begin: usize, end: usize, kind: SecretKind) -> Option<Span> {
     let is_done = is_reference(bytes.get(begin..end)?);
     (!is_done).then_some(Span { range: begin..end, kind })
 }

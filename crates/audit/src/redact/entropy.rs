@@ -5,7 +5,7 @@
 //! count of different characters alone. Hexadecimal strings of a digest's length are commits and checksums more often than
 //! secrets and stay.
 
-use super::{Secret, Span, at, from, run};
+use super::{SecretKind, Span, at, from, run};
 
 const LENGTH_MIN: usize = 32;
 /// Shannon entropy in bits for each character.

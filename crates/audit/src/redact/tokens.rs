@@ -1,6 +1,6 @@
 //! Tokens that say what they are: by a prefix, a frame, or their form.
 
-use super::{Secret, Span, at, from, run, search};
+use super::{SecretKind, Span, at, from, run, search};
 
 /// The bytes of a token after its prefix.
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +16,7 @@ enum Class {
 }
 
 /// A prefix, the class and least count of the bytes after it, and the kind.
-struct Token(&'static str, Class, usize, Secret);
+struct Token(&'static str, Class, usize, SecretKind);
 
 const TOKENS: [Token; 53] = [
     Token("github_pat_", Class::Word, 20, SecretKind::GithubToken),
@@ -95,7 +95,7 @@ pub(super) fn find(bytes: &[u8], spans: &mut Vec<Span>) {
     }
 }
 
-fn token(bytes: &[u8], place: usize) -> Option<(usize, Secret)> {
+fn token(bytes: &[u8], place: usize) -> Option<(usize, SecretKind)> {
     match at(bytes, place) {
         b'-' => private_key(bytes, place).map(|length| (length, SecretKind::PrivateKey)),
         // Only where no part of a token is before it: each run of such bytes is looked at once.
@@ -114,7 +114,7 @@ fn token(bytes: &[u8], place: usize) -> Option<(usize, Secret)> {
     }
 }
 
-fn prefixed(bytes: &[u8], place: usize) -> Option<(usize, Secret)> {
+fn prefixed(bytes: &[u8], place: usize) -> Option<(usize, SecretKind)> {
     let text = from(bytes, place);
     let first = text.first();
     let is_prefix = |token: &&Token| token.0.as_bytes().first() == first && text.starts_with(token.0.as_bytes());

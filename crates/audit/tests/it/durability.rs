@@ -81,7 +81,7 @@ fn threads_share_a_journal() {
 fn killed_processes_leave_a_sound_journal() {
     let ground = Ground::with(1);
     let length = || std::fs::metadata(ground.file("journal.jsonl")).expect("metadata").len();
-    for round in 0..40u64 {
+    for round in 0..25u64 {
         let begin = length();
         let mut child = command(&ground, 1_000_000).spawn().expect("a child");
         // The child is killed at an arbitrary moment after it has begun to append.

@@ -110,7 +110,7 @@ fn apply(lines: &mut Vec<Vec<u8>>, change: &Change) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Any changes to any lines are found, unless together they change nothing; and the report names
     /// no line that is not there.
