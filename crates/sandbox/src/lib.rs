@@ -11,6 +11,14 @@
 //! the namespaces and the *init*, the first process inside, which builds the mounts and starts the
 //! *command*.
 //!
+//! What it does not stop: the command can do anything to what it may write, and read what nobody hid from
+//! it; a name that does not exist yet cannot be held; a file that has a second name (a hard link) is held
+//! under the first only; a held file that is replaced from outside loses its mount, whereupon everything
+//! inside is killed; escape sequences reach the person's terminal; memory, processes and disk have no
+//! limit of their own; `/proc` and `/sys` tell of the machine's hardware and load. What it does not let
+//! through, though some programs want it: Unix sockets (but for connected pairs), `ptrace`, nested user
+//! namespaces, io_uring, and renaming or linking across a pinned directory.
+//!
 //! Read first: [`plan`](mod@plan), then `linux/run.rs`, `linux/boundary.rs`, `linux/init.rs`, `linux/mount.rs`.
 
 pub mod environment;

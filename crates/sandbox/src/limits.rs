@@ -20,3 +20,5 @@ pub(crate) const PROGRAM_BYTES_MAX: usize = 4096;
 pub(crate) const PRIVATE_SIZE: &str = "50%";
 /// Milliseconds for the last output to reach a terminal that takes none.
 pub(crate) const LAST_OUTPUT_MS: u64 = 2_000;
+/// Bytes of the host's list of mounts.
+pub(crate) const MOUNT_LIST_BYTES_MAX: u64 = 16 * 1024 * 1024;

@@ -159,11 +159,10 @@ fn touch_cover(touch: &Touch, pattern: &PathPattern, action: &Action, facts: &Fa
                     .flat_map(|path| scope::names(path, facts))
                     .any(|name| pattern.covers_in_any_case(&name, &facts.project, &action.cwd))
             };
+            let holds_one = || holds && paths.iter().any(|path| scope::is_directory(path, facts));
             if certain {
                 Cover::Certain
-            } else if in_other_case() {
-                Cover::Possible
-            } else if holds && paths.iter().any(|path| scope::is_directory(path, facts)) {
+            } else if in_other_case() || holds_one() {
                 Cover::Possible
             } else {
                 Cover::No

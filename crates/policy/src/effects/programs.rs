@@ -155,15 +155,10 @@ fn shell(base: &str, rest: &[Argument], after_pipe: bool, part: &mut Part) -> Op
 
 /// Returns true when a shell is started that reads its commands from standard input.
 pub(super) fn reads_commands(arguments: &[Argument]) -> bool {
-    let mut words = arguments.iter();
-    let is_shell =
-        words.next().and_then(Argument::known).is_some_and(|name| SHELLS.contains(&wrappers::base_name(name)));
-    is_shell
-        && words.all(|word| {
-            word.known().is_some_and(|known| {
-                known.starts_with(['-', '+']) && !(known.contains('c') && !known.starts_with("--"))
-            })
-        })
+    let mut words = arguments.iter().map(Argument::known);
+    let is_shell = words.next().flatten().is_some_and(|name| SHELLS.contains(&wrappers::base_name(name)));
+    let is_plain_option = |word: &str| word.starts_with(['-', '+']) && (word.starts_with("--") || !word.contains('c'));
+    is_shell && words.all(|word| word.is_some_and(is_plain_option))
 }
 
 fn interpreter(base: &str, rest: &[Argument], after_pipe: bool, part: &mut Part) {

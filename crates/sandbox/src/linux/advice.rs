@@ -17,6 +17,8 @@ pub(super) struct Host {
     pub(super) none_allowed: bool,
     /// A filter is already in force on this process, as in a container.
     pub(super) is_filtered: bool,
+    /// The first process is that of a boundary.
+    pub(super) is_inside: bool,
     /// The program's path.
     pub(super) program: String,
     /// The kernel's release.
@@ -46,6 +48,7 @@ pub(super) fn fix(step: Step, errno: i32, host: &Host) -> Option<String> {
     }
 }
 
+const ALREADY_INSIDE: &str = "run the command as it is: this is the inside of a boundary already";
 const NONE_ALLOWED: &str = "sudo sysctl -w user.max_user_namespaces=15000";
 const CLONE_FORBIDDEN: &str = "sudo sysctl -w kernel.unprivileged_userns_clone=1";
 const CONTAINER: &str = "docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined \
@@ -57,7 +60,9 @@ const ROOT_IS_INITRAMFS: &str = "run from a mounted root file system: the kernel
 
 /// User namespaces, or the rights in them, are refused: by whom?
 fn refused(host: &Host) -> Option<String> {
-    if host.none_allowed {
+    if host.is_inside {
+        Some(ALREADY_INSIDE.to_owned())
+    } else if host.none_allowed {
         Some(NONE_ALLOWED.to_owned())
     } else if host.clone_forbidden {
         Some(CLONE_FORBIDDEN.to_owned())
@@ -88,6 +93,7 @@ fn look() -> Host {
         clone_forbidden: is_set("/proc/sys/kernel/unprivileged_userns_clone", "0"),
         none_allowed: is_set("/proc/sys/user/max_user_namespaces", "0"),
         is_filtered: read("/proc/self/status").lines().any(|line| line.trim_end() == "Seccomp:\t2"),
+        is_inside: is_set("/proc/1/comm", "palisade: init"),
         program: std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default(),
         release: rustix::system::uname().release().to_string_lossy().into_owned(),
     }

@@ -91,7 +91,8 @@ fn make_terminal(channel: &Channel) -> Result<Terminal, Failure> {
     }
 }
 
-/// Starts the command; `None` when it could not be started and has said why.
+/// Starts the command in a session of its own, with its terminal. `None` when it could not be started and
+/// has said why.
 fn start(channel: &Channel, order: &Order, ready: Ready) -> Result<Option<Watched>, Failure> {
     let Ready { terminal, rules, held } = ready;
     let abi = rules.abi;
@@ -99,6 +100,10 @@ fn start(channel: &Channel, order: &Order, ready: Ready) -> Result<Option<Watche
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     let mounts = rustix::fs::open("/proc/self/mountinfo", flags, Mode::empty()).at(Step::Watch)?;
     let (started, starting) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).at(Step::Fork)?;
+    rustix::process::setsid().at(Step::Session)?;
+    if let Some(Terminal { slave, master: _ }) = &terminal {
+        rustix::process::ioctl_tiocsctty(slave).at(Step::Session)?;
+    }
     let command = match sys::process::fork().at(Step::Fork)? {
         Fork::Child => target::target_main(channel, order, target::Inheritance { terminal, rules, failing: starting }),
         Fork::Parent(pid) => pid,

@@ -1,8 +1,11 @@
 //! `/dev`, `/proc` and `/sys` as the command sees them.
 
+use std::ffi::OsString;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
 
-use rustix::fs::{FileType, Mode};
+use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::MountAttrFlags;
 
@@ -10,6 +13,7 @@ use super::failure::{At, Failure};
 use super::mount::Mounts;
 use super::tree::{self, NOEXEC, NOSUID, RDONLY};
 use crate::error::Step;
+use crate::limits::MOUNT_LIST_BYTES_MAX;
 
 /// The device files that the command gets. No other has any use without privileges.
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
@@ -48,6 +52,27 @@ const HIDDEN: [&str; 23] = [
     "/sys/fs/cgroup",
     "/sys/kernel/debug",
     "/sys/kernel/tracing",
+];
+
+/// File systems that show the host's processes or the kernel's insides, wherever else they are mounted:
+/// in the directory of a container, for example.
+const TELLING: [&str; 16] = [
+    "binfmt_misc",
+    "bpf",
+    "cgroup",
+    "cgroup2",
+    "configfs",
+    "debugfs",
+    "devpts",
+    "efivarfs",
+    "fusectl",
+    "mqueue",
+    "nsfs",
+    "proc",
+    "pstore",
+    "securityfs",
+    "sysfs",
+    "tracefs",
 ];
 
 /// Builds all three.
@@ -124,6 +149,58 @@ fn proc(mounts: &Mounts) -> Result<(), Failure> {
     attach_at(&proc, &mounts.root, "proc").at_path(Step::Proc, "/proc")
 }
 
+/// Returns where such file systems are mounted outside of the three directories.
+pub(super) fn elsewhere() -> Result<Vec<OsString>, Failure> {
+    let path = "/proc/self/mountinfo";
+    let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+    let file = file.at_path(Step::HideKernel, path)?;
+    let list = read_whole(file, MOUNT_LIST_BYTES_MAX).at_path(Step::HideKernel, path)?;
+    Ok(list.split(|byte| *byte == b'\n').filter_map(mounted_elsewhere).collect())
+}
+
+/// Reads a line of the list: the fifth word is where, and the first after the dash is what.
+fn mounted_elsewhere(line: &[u8]) -> Option<OsString> {
+    let mut words = line.split(|byte| *byte == b' ');
+    let place = unescape(words.nth(4)?);
+    let kind = words.skip_while(|word| *word != b"-").nth(1)?;
+    let is_telling = TELLING.iter().any(|name| name.as_bytes() == kind);
+    let is_ours = ["/proc", "/sys", "/dev"].iter().any(|directory| Path::new(&place).starts_with(directory));
+    (is_telling && !is_ours).then_some(place)
+}
+
+/// Reads the list's form of a path, in which a space is `\040`.
+fn unescape(text: &[u8]) -> OsString {
+    let mut bytes = Vec::new();
+    let mut rest = text;
+    while let [first, tail @ ..] = rest {
+        let code = tail.get(..3).filter(|_| *first == b'\\').and_then(|digits| std::str::from_utf8(digits).ok());
+        match code.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = tail.get(3..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    OsString::from_vec(bytes)
+}
+
+/// Covers them. One that is not there any more lies below something that is covered already.
+pub(super) fn hide_elsewhere(mounts: &Mounts, places: &[OsString]) -> Result<(), Failure> {
+    for place in places {
+        let name = place.to_string_lossy();
+        match tree::resolve_bytes(mounts.root.as_fd(), place.as_bytes()) {
+            Ok(target) => mounts.cover(&target).map(drop).at_path(Step::HideKernel, &name)?,
+            Err(Errno::NOENT) => {}
+            Err(error) => return Err(error).at_path(Step::HideKernel, &name),
+        }
+    }
+    Ok(())
+}
+
 /// Reads a descriptor to its end, which must come before `max` bytes.
 pub(super) fn read_whole(fd: OwnedFd, max: u64) -> std::io::Result<Vec<u8>> {
     use std::io::Read;
@@ -136,3 +213,6 @@ pub(super) fn read_whole(fd: OwnedFd, max: u64) -> std::io::Result<Vec<u8>> {
     let length = file.take(max.saturating_add(1)).read_to_end(&mut bytes)?;
     if u64::try_from(length).is_ok_and(|length| length <= max) { Ok(bytes) } else { Err(Errno::FBIG.into()) }
 }
+
+#[cfg(test)]
+mod tests;

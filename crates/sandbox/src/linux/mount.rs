@@ -99,7 +99,7 @@ impl Expected {
 /// 3. copy the host's mounts, read-only, and attach the copy;
 /// 4. mount the private places, the devices and a fresh `/proc`, hide kernel interfaces;
 /// 5. the plan's steps in their order;
-/// 6. verify;
+/// 6. hide kernel interfaces that are mounted elsewhere too, verify;
 /// 7. enter the new root, detach the old one.
 pub(super) fn build(plan: &Plan) -> Result<Held, Failure> {
     let mask = rustix::process::umask(Mode::empty());
@@ -107,6 +107,7 @@ pub(super) fn build(plan: &Plan) -> Result<Held, Failure> {
     rustix::mount::mount_change("/", propagation).at(Stage::Propagation)?;
     let host = rustix::fs::open("/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
     let host = host.at(Stage::HostRoot)?;
+    let elsewhere = kernel_files::elsewhere()?;
     let vault = make_vault(&host)?;
     let root = copy_root(&host, &vault)?;
     let mut mounts = Mounts { host, vault, root, expected: Vec::new(), not_present: Vec::new() };
@@ -115,6 +116,7 @@ pub(super) fn build(plan: &Plan) -> Result<Held, Failure> {
     for step in &plan.steps {
         mounts.apply(step)?;
     }
+    kernel_files::hide_elsewhere(&mounts, &elsewhere)?;
     mounts.verify()?;
     rustix::process::umask(mask);
     mounts.enter()
@@ -147,26 +149,26 @@ fn copy_root(host: &OwnedFd, vault: &OwnedFd) -> Result<OwnedFd, Failure> {
 }
 
 impl Mounts {
-    /// Mounts the private places. One that is a link must lead into another private place.
-    fn private(&mut self, plan: &Plan) -> Result<(), Failure> {
-        let zones =
-            || plan.steps.iter().filter_map(|step| if let Step::Private { zone } = step { Some(*zone) } else { None });
+    /// Mounts the private places. One that is a link is looked at last: it may lead into another one.
+    fn private(&self, plan: &Plan) -> Result<(), Failure> {
         let mut links = Vec::new();
-        for zone in zones() {
+        for step in &plan.steps {
+            let Step::Private { zone } = step else { continue };
             match tree::resolve(self.root.as_fd(), zone.path()) {
-                Ok(target) => self.private_zone(zone, &target)?,
-                Err(Errno::LOOP) => links.push(zone),
-                Err(Errno::NOENT) if zone != Zone::Tmp => {}
+                Ok(target) => self.private_zone(*zone, &target)?,
+                Err(Errno::LOOP) => links.push(*zone),
+                Err(Errno::NOENT) if *zone != Zone::Tmp => {}
                 Err(error) => return Err(error).at_path(Stage::Private, zone.path()),
             }
         }
         let ours = tree::identity(self.vault.as_fd()).at(Stage::Private)?.device;
         for zone in links {
-            match tree::resolve_links(self.root.as_fd(), zone.path()).and_then(|fd| tree::identity(fd.as_fd())) {
-                Ok(identity) if identity.device == ours => {}
-                Err(Errno::NOENT) if zone != Zone::Tmp => {}
-                Ok(_) => return Err(Errno::LOOP).at_path(Stage::Private, zone.path()),
-                Err(error) => return Err(error).at_path(Stage::Private, zone.path()),
+            let target = match tree::resolve_links(self.root.as_fd(), zone.path()) {
+                Err(Errno::NOENT) if zone != Zone::Tmp => continue,
+                other => other.at_path(Stage::Private, zone.path())?,
+            };
+            if tree::identity(target.as_fd()).at_path(Stage::Private, zone.path())?.device != ours {
+                self.private_zone(zone, &target)?;
             }
         }
         Ok(())

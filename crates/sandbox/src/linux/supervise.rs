@@ -75,7 +75,8 @@ struct Learnt {
     refusals: Refusals,
     not_present: Vec<String>,
     missing: Vec<Missing>,
-    landlock_abi: u32,
+    /// The Landlock version, once the program runs.
+    started: Option<u32>,
     end: Option<End>,
 }
 
@@ -95,14 +96,16 @@ struct Loop<'a> {
     own_terminal: [bool; 3],
     listener: Option<OwnedFd>,
     relay: Option<Relay>,
+    /// Signals that came before the program ran.
+    early: Vec<i32>,
     learnt: Learnt,
 }
 
 /// Supervises until everything inside is gone.
 pub(super) fn supervise(supervised: Supervised<'_>) -> Result<Report, Error> {
     let Supervised { mut child, channel, signals, own_terminal, start, invocation } = supervised;
-    let mut state =
-        Loop { channel, signals: &signals, own_terminal, listener: None, relay: None, learnt: Learnt::default() };
+    let (listener, relay, early, learnt) = (None, None, Vec::new(), Learnt::default());
+    let mut state = Loop { channel, signals: &signals, own_terminal, listener, relay, early, learnt };
     let result = state.turns();
     let Loop { channel, relay, learnt, .. } = state;
     // Without this socket the boundary ends, whatever it was doing.
@@ -175,7 +178,10 @@ impl Loop<'_> {
             }
             (Message::NotPresent { path }, _) => self.learnt.not_present.push(path),
             (Message::Missing { what, meaning }, _) => self.learnt.missing.push(Missing { what, meaning }),
-            (Message::Started { landlock_abi }, _) => self.learnt.landlock_abi = landlock_abi,
+            (Message::Started { landlock_abi }, _) => {
+                self.learnt.started = Some(landlock_abi);
+                std::mem::take(&mut self.early).into_iter().for_each(|signal| self.signal(signal));
+            }
             (Message::Stopped { signal: _ }, _) => self.suspend(),
             (Message::Exited { code }, _) => self.end(End::Exit(Exit::Code(code))),
             (Message::Signaled { signal }, _) => self.end(End::Exit(Exit::Signal(signal))),
@@ -215,7 +221,14 @@ impl Loop<'_> {
         }
     }
 
-    fn signal(&self, signal: i32) {
+    /// Sends a signal on, or keeps it until there is a program to have it.
+    fn signal(&mut self, signal: i32) {
+        if self.learnt.started.is_none() {
+            if !self.early.contains(&signal) {
+                self.early.push(signal);
+            }
+            return;
+        }
         // When this fails the boundary is ending, and the control socket says so next.
         let _ = self.channel.send(&Request::Signal { signal }, None);
     }
@@ -277,7 +290,7 @@ fn conclude(
     start: Instant,
     invocation: &Invocation,
 ) -> Option<Result<Report, Error>> {
-    let Learnt { refusals, not_present, missing, landlock_abi, end } = learnt;
+    let Learnt { refusals, not_present, missing, started, end } = learnt;
     let (exit, ended_by_boundary) = match end? {
         End::Exit(exit) => (exit, None),
         End::ByBoundary(why) => (Exit::Signal(libc::SIGKILL), Some(why)),
@@ -294,7 +307,7 @@ fn conclude(
         wall: start.elapsed(),
         enforced: Layer::ALWAYS.into_iter().chain(terminal).collect(),
         missing,
-        landlock_abi,
+        landlock_abi: started.unwrap_or_default(),
         refused: refusals.list,
         refused_more: refusals.more,
         not_present,

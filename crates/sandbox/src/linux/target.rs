@@ -42,15 +42,17 @@ pub(super) fn target_main(channel: &Channel, order: &Order, inheritance: Inherit
 
 /// Confines this process, in this order:
 ///
-/// 1. its own session, terminal and streams;
+/// 1. its own process group, in front of the terminal, and its streams;
 /// 2. the start directory;
 /// 3. Landlock;
 /// 4. the system call filter, the listener of which goes to the launcher;
 /// 5. no descriptor but the standard streams outlives the start.
 fn confine(channel: &Channel, order: &Order, terminal: Option<&Terminal>, rules: Rules) -> Result<(), Failure> {
-    rustix::process::setsid().at(Step::Session)?;
+    // A group of its own in the session of its parent: a group whose parents are all in other sessions
+    // cannot be stopped.
+    rustix::process::setpgid(None, None).at(Step::Session)?;
     if let Some(Terminal { slave, master: _ }) = terminal {
-        rustix::process::ioctl_tiocsctty(slave).at(Step::Session)?;
+        rustix::termios::tcsetpgrp(slave, rustix::process::getpid()).at(Step::Session)?;
         for (number, is_terminal) in (0..).zip(order.terminal) {
             if is_terminal {
                 sys::process::put_at(slave.as_fd(), number).at(Step::Session)?;

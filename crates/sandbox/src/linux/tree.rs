@@ -28,17 +28,22 @@ pub(super) struct Identity {
 
 /// Opens the path below a directory, following no link of any kind.
 pub(super) fn resolve(root: BorrowedFd<'_>, path: &str) -> Result<OwnedFd> {
+    resolve_bytes(root, path.as_bytes())
+}
+
+/// Opens as [`resolve`] does a path that need not be text.
+pub(super) fn resolve_bytes(root: BorrowedFd<'_>, path: &[u8]) -> Result<OwnedFd> {
     open_below(root, path, ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS | ResolveFlags::BENEATH)
 }
 
 /// Opens the path below a directory, following links as if the directory were the root.
 pub(super) fn resolve_links(root: BorrowedFd<'_>, path: &str) -> Result<OwnedFd> {
-    open_below(root, path, ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS)
+    open_below(root, path.as_bytes(), ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS)
 }
 
-fn open_below(root: BorrowedFd<'_>, path: &str, how: ResolveFlags) -> Result<OwnedFd> {
-    let below = path.trim_start_matches('/');
-    let below = if below.is_empty() { "." } else { below };
+fn open_below(root: BorrowedFd<'_>, path: &[u8], how: ResolveFlags) -> Result<OwnedFd> {
+    let start = path.iter().position(|byte| *byte != b'/').unwrap_or(path.len());
+    let below = path.get(start..).filter(|below| !below.is_empty()).unwrap_or(b".");
     rustix::fs::openat2(root, below, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), how)
 }
 

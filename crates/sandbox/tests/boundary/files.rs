@@ -1,4 +1,4 @@
-//! Rows 5, 56, 57, 59, 61, 62, 64-66, 72, 76, 82-84, 87, 91, 93-95, 98, 101, 102: files.
+//! Rows 5, 8, 56, 57, 59, 61, 62, 64-66, 72, 82-84, 87, 91, 93-95, 101, 102: files.
 
 use std::fs;
 use std::path::Path;
@@ -14,6 +14,7 @@ pub(crate) const CASES: &[Case] = &[
     ("files_closed_cannot_be_changed", closed),
     ("files_ancestors_cannot_be_renamed", ancestors),
     ("files_hard_links_cannot_be_made", hard_links),
+    ("files_fifos_of_the_host", fifos),
     ("files_private_directories", private),
     ("files_project_below_tmp", below_tmp),
     ("files_streams_do_not_widen", streams),
@@ -160,6 +161,16 @@ fn hard_links(world: &World) {
     }
     assert!(!Path::new(&world.path("project/linked")).exists());
     check("control", &world.outside(&["hardlink", ".git/config", "linked"]), &["ok"]);
+}
+
+/// A read-only mount does not keep a pipe with a name from being written.
+fn fifos(world: &World) {
+    let path = world.path("outside/fifo");
+    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    let reader = fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    check("inside", &world.inside(&["append", &path, "evil"]).out, &["EACCES"]);
+    check("outside", &world.outside(&["append", &path, "evil"]), &["ok"]);
+    drop(reader);
 }
 
 fn private(world: &World) {

@@ -1,4 +1,4 @@
-//! Rows 175-178, 182, 185, 189: descriptors, environment, streams.
+//! Rows 175, 177, 185, 189: descriptors, environment, streams.
 
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -99,6 +99,7 @@ fn nested(world: &World) {
     let seen = world.run(&words);
     assert_eq!(seen.code, 4, "{} {}", seen.out, seen.error);
     let report = world.text("project/inner-report");
+    assert!(report.contains("the inside of a boundary already"), "{report}");
     check(
         "nested",
         report.lines().next().unwrap(),

@@ -1,4 +1,4 @@
-//! Rows 9-12, 15-35, 40, 53, 54, 121-123: interfaces of the kernel.
+//! Rows 2, 9-12, 15-32, 37, 40, 49, 53, 54, 96, 97, 121-123: interfaces of the kernel.
 
 use crate::runner::Case;
 use crate::world::{World, check};

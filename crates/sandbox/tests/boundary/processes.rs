@@ -10,6 +10,7 @@ use crate::world::{World, check};
 pub(crate) const CASES: &[Case] = &[
     ("processes_of_the_host_are_out_of_reach", out_of_reach),
     ("processes_of_the_host_are_not_seen", not_seen),
+    ("processes_of_the_host_are_not_seen_elsewhere", not_seen_elsewhere),
     ("processes_init_is_closed", init_is_closed),
     ("processes_background_ends_with_the_command", background),
     ("processes_exit_codes_pass", exit_codes),
@@ -49,6 +50,22 @@ fn not_seen(world: &World) {
     check("environ", &world.inside(&["read", &format!("/proc/{pid}/environ")]).out, &["ENOENT"]);
     check("setns", &world.inside(&["setns", &format!("/proc/{pid}/ns/net")]).out, &["ENOENT"]);
     assert!(world.outside(&["read", &format!("/proc/{pid}/environ")]).starts_with("ok"));
+}
+
+/// A `/proc` of the host that is mounted elsewhere shows the host's processes; it takes root to have one.
+fn not_seen_elsewhere(world: &World) {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let place = world.path("outside/proc dir");
+    std::fs::create_dir(&place).unwrap();
+    let launcher = world.launcher(&["sh", "-c", "cat '../outside/proc dir/self/comm'"]);
+    let words: Vec<_> = std::iter::once(launcher.get_program()).chain(launcher.get_args()).collect();
+    let script = "mount -t proc proc \"$0\" && cat \"$0/1/comm\" >&2 && exec \"$@\"";
+    let mut command = std::process::Command::new("unshare");
+    let output = command.args(["-m", "sh", "-c", script, &place]).args(words).output().unwrap();
+    let seen = world.seen(&output);
+    assert!(seen.error.contains("Permission denied") && seen.code == 1, "{} {}", seen.error, seen.report);
 }
 
 fn init_is_closed(world: &World) {

@@ -20,6 +20,7 @@ pub(crate) const CASES: &[Case] = &[
     ("terminal_much_output", much),
     ("terminal_injection", injection),
     ("terminal_stop_and_continue", stop),
+    ("terminal_stop_key_and_job_control", job_control),
     ("terminal_output_to_a_file", to_a_file),
     ("terminal_mode_is_restored", restored),
 ];
@@ -36,14 +37,24 @@ impl Person {
         Self::with(world, argv, None)
     }
 
+    /// A terminal with any program of the host in it.
+    fn plain(argv: &[&str]) -> Self {
+        let mut command = std::process::Command::new(argv[0]);
+        command.args(&argv[1..]);
+        Self::start(command, None)
+    }
+
     fn with(world: &World, argv: &[&str], output: Option<std::fs::File>) -> Self {
+        Self::start(world.launcher(argv), output)
+    }
+
+    fn start(mut command: std::process::Command, output: Option<std::fs::File>) -> Self {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let master = rustix::pty::openpt(flags).unwrap();
         rustix::pty::unlockpt(&master).unwrap();
         let slave = rustix::pty::ioctl_tiocgptpeer(&master, flags).unwrap();
         rustix::termios::tcsetwinsize(&slave, Winsize { ws_row: 33, ws_col: 77, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
         let stream = || Stdio::from(slave.try_clone().unwrap());
-        let mut command = world.launcher(argv);
         command.stdin(stream()).stdout(output.map_or_else(stream, Stdio::from)).stderr(stream());
         // SAFETY: both calls are async-signal-safe.
         #[expect(unsafe_code, reason = "a session with a terminal, as a shell has")]
@@ -161,6 +172,28 @@ fn stop(world: &World) {
     // once and continues the command.
     assert_eq!(person.end(), 5);
     assert!(person.look().contains("on\r\n"));
+}
+
+/// A shell with job control around the launcher: the stop key stops both, `fg` continues both.
+fn job_control(world: &World) {
+    let inner = world.launcher(&["sh", "-c", "echo up; read line; echo \"<$line>\"; exit 6"]);
+    let words: Vec<_> = std::iter::once(inner.get_program()).chain(inner.get_args()).map(quoted).collect();
+    let shell =
+        format!("set -m; {}; echo \"stopped $?\"; stty -a | grep -c ' icanon'; fg; echo \"ended $?\"", words.join(" "));
+    let mut person = Person::plain(&["bash", "-c", &shell]);
+    person.wait_for("up");
+    wait_until(|| person.is_raw());
+    person.press(b"\x1a");
+    person.wait_for("stopped 148\r\n1\r\n");
+    wait_until(|| person.is_raw());
+    person.press(b"hello\r");
+    person.wait_for("ended 6");
+    assert_eq!(person.end(), 0);
+    assert!(person.look().contains("<hello>"));
+}
+
+fn quoted(word: &std::ffi::OsStr) -> String {
+    format!("'{}'", word.to_str().unwrap().replace('\'', "'\\''"))
 }
 
 fn to_a_file(world: &World) {

@@ -8,6 +8,7 @@ fn check(step: Step, errno: i32, host: &str, expected: &str) {
         clone_forbidden: host.contains("clone"),
         none_allowed: host.contains("none"),
         is_filtered: host.contains("filter"),
+        is_inside: host.contains("inside"),
         program: "/usr/bin/palisade".to_owned(),
         release: "5.4.0".to_owned(),
     };
@@ -17,6 +18,8 @@ fn check(step: Step, errno: i32, host: &str, expected: &str) {
 #[test]
 fn each_refusal_has_its_one_command() {
     let refused = libc::EPERM;
+    let inside = "run the command as it is: this is the inside of a boundary already";
+    check(Step::UserNamespace, refused, "inside filter", inside);
     check(Step::UserNamespace, refused, "none", "sudo sysctl -w user.max_user_namespaces=15000");
     check(Step::UserNamespace, libc::ENOSPC, "", "sudo sysctl -w user.max_user_namespaces=15000");
     check(Step::UserNamespace, refused, "clone", "sudo sysctl -w kernel.unprivileged_userns_clone=1");
