@@ -15,6 +15,7 @@ pub(crate) fn attempt(words: &[&str]) -> Option<Outcome> {
             fs::read_dir(path).map(|all| all.count().to_string()).map_err(|e| e.raw_os_error().unwrap_or(0))
         }
         ["write", path, text] => write(path, text),
+        ["append", path, text] => append_to(path, text),
         ["append-fd", number, text] => append_to(&format!("/proc/self/fd/{number}"), text),
         ["write-via-root", path, text] => write(&format!("/proc/self/root{path}"), text),
         ["write-via-thread-root", path, text] => write(&format!("/proc/thread-self/root{path}"), text),
