@@ -1,4 +1,8 @@
 //! `palisade hook claude`: what Claude Code is told, and what the command that it is handed back does.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the world around the program is played here: its files, processes and servers"
+)]
 
 use std::net::TcpListener;
 use std::time::Instant;
@@ -205,14 +209,17 @@ fn the_command_handed_back_is_worth_nothing_when_it_is_altered() {
             ("another directory".into(), format!("cd below && {handed}")),
             ("a directory outside".into(), format!("cd ../other && {handed}")),
         ];
+        let mut accepted = Vec::new();
         for (what, altered) in alterations {
             assert_ne!(altered, handed, "{what}");
             let refused = scene.bash(&altered).run();
             let made =
                 ["project/made", "project/other", "project/below/made", "other/made"].map(|name| scene.exists(name));
-            assert_eq!((refused.code, made), (125, [false; 4]), "{what}: {altered}\n{refused:#?}");
-            assert!(refused.stderr.starts_with("palisade: "), "{what}: {refused:#?}");
+            if (refused.code, made) != (125, [false; 4]) || !refused.stderr.starts_with("palisade: ") {
+                accepted.push((what, altered, made, refused));
+            }
         }
+        assert!(accepted.is_empty(), "{accepted:#?}");
         // As it is, it works.
         let finished = scene.bash(&handed).run();
         assert_eq!((finished.code, scene.exists("project/made")), (0, true), "{finished:#?}");

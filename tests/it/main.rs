@@ -1,8 +1,15 @@
 //! End-to-end tests of the built program.
 
 mod architecture;
+mod audit;
+mod bad_input;
+mod boundary;
+mod check;
 mod client;
+mod explain;
 mod hook;
+mod permissions;
 mod run;
 mod support;
 mod terminal;
+mod trust;

@@ -1,8 +1,12 @@
 //! The world around the program: a home, a project, a user, and what is run there.
 //!
 //! What a machine needs besides the program: what Debian installs by itself (`bash`, `perl`, and from
-//! util-linux `setsid`, `setpriv`, `unshare`, `mount`). Run as root, every test that goes through
+//! util-linux `setsid`, `setpriv`, `unshare`, `mount`, `script`). Run as root, every test that goes through
 //! [`each_user`] runs a second time as an ordinary user.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the world around the program is played here: its files, processes and servers"
+)]
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -22,6 +26,8 @@ use tempfile::TempDir;
 pub const SEARCH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// How long anything may take unless a test says otherwise; most take a tenth of a second.
 const LIMIT: Duration = Duration::from_secs(60);
+/// Characters of an output that a failure shows.
+const SHOWN_CHARACTERS: usize = 4_000;
 /// The ordinary user that root becomes. It is no user of the system.
 const ORDINARY: u32 = 64_321;
 /// Directories that the boundary replaces with private ones: what lies there proves nothing.
@@ -458,7 +464,7 @@ pub(super) fn code(status: std::process::ExitStatus) -> i32 {
 }
 
 /// What a program left.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Finished {
     /// Its exit code; 128 and the signal for one that a signal ended.
     pub code: i32,
@@ -468,6 +474,18 @@ pub struct Finished {
     pub stderr: String,
     /// Its standard output as it is.
     pub bytes: Vec<u8>,
+}
+
+impl std::fmt::Debug for Finished {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let short = |text: &str| text.chars().take(SHOWN_CHARACTERS).collect::<String>();
+        formatter
+            .debug_struct("Finished")
+            .field("code", &self.code)
+            .field("stdout", &short(&self.stdout))
+            .field("stderr", &short(&self.stderr))
+            .finish()
+    }
 }
 
 impl Finished {
@@ -532,6 +550,6 @@ pub fn managed<'s>(scene: &Scene, call: Call<'s>) -> Call<'s> {
     let etc = etc.to_str().unwrap();
     let kept = "passwd group nsswitch.conf ld.so.cache ld.so.conf alternatives hosts";
     call.after_mounts(&format!(
-        "for name in {kept}; do if [ -e /etc/$name ]; then cp -a /etc/$name {etc}/; fi; done\nmount --bind {etc} /etc"
+        "for name in {kept}; do if [ -e /etc/$name ]; then cp -RP /etc/$name {etc}/; fi; done\nmount --bind {etc} /etc"
     ))
 }

@@ -1,0 +1,142 @@
+//! `palisade explain`: the decision for a person, and nothing on record.
+
+use serde_json::{Value, json};
+
+use crate::support::{Scene, User, each_user};
+
+#[test]
+fn shows_each_part_and_the_rule_that_decided() {
+    each_user(|scene| {
+        scene
+            .settings(&json!({"permissions": {"allow": ["Bash(make *)"], "deny": ["Read(./.env)", "Bash(cat .env)"]}}));
+        let finished = scene.palisade(["explain", "make all && cat .env"]).run();
+        assert_eq!(
+            finished.told(scene),
+            (
+                3,
+                "deny: `cat .env` is denied by the deny rule `Read(./.env)` (~/.claude/settings.json:7)
+
+understood as
+  allow  make all
+         runs `make`
+         mentions <scene>/project/all
+         because `make all` is allowed by the allow rule `Bash(make *)` (~/.claude/settings.json:4)
+  deny  cat .env
+         runs `cat`
+         reads <scene>/project/.env
+         changes nothing
+         because `cat .env` is denied by the deny rule `Read(./.env)` (~/.claude/settings.json:7)
+
+decided by deny `Read(./.env)` at ~/.claude/settings.json:7
+
+also matched
+  deny `Bash(cat .env)` at ~/.claude/settings.json:8  (another rule of its list came first)
+
+mode default
+way forward narrow or remove `Read(./.env)` at ~/.claude/settings.json:7; no allow rule opens a deny
+"
+                .into(),
+                String::new()
+            )
+        );
+        assert!(!scene.exists("home/.local"), "something is on record");
+    });
+}
+
+#[test]
+fn answers_as_json() {
+    let scene = Scene::new(User::Own);
+    scene.settings(&json!({"permissions": {"allow": ["Bash(make *)"]}}));
+    let finished = scene.palisade(["explain", "--json", "make all"]).run();
+    let reason = "`make all` is allowed by the allow rule `Bash(make *)` (~/.claude/settings.json:4)";
+    let rule = json!({"text": "Bash(make *)", "list": "allow", "file": "~/.claude/settings.json", "line": 4});
+    assert_eq!(
+        (finished.code, finished.json()),
+        (
+            0,
+            json!({
+                "schema_version": 1,
+                "decision": "allow",
+                "reason": reason,
+                "rule": rule,
+                "way_forward": "`Bash(make *)` at ~/.claude/settings.json:4 allows it",
+                "mode": "default",
+                "parts": [{
+                    "text": "make all", "start": 0, "end": 8,
+                    "understood": ["runs `make`", format!("mentions {}/all", scene.text("project"))],
+                    "decision": "allow", "reason": reason, "rule": rule,
+                }],
+                "also_matched": [],
+            })
+        )
+    );
+}
+
+#[test]
+fn the_exit_code_is_the_decision() {
+    let scene = Scene::new(User::Own);
+    scene.settings(&json!({
+        "permissions": {
+            "allow": ["Bash(make *)", "WebFetch(domain:example.com)"],
+            "deny": ["Bash(curl *)", "Read(~/.ssh/**)", "mcp__db__drop"],
+        },
+    }));
+    let rows: [(&[&str], i32); 14] = [
+        (&["make"], 0),
+        (&["ls"], 0),
+        (&["touch x"], 4),
+        (&["rm -rf /"], 4),
+        (&["curl x"], 3),
+        (&["--mode", "dontAsk", "touch x"], 3),
+        (&["--mode", "acceptEdits", "touch x"], 0),
+        (&["--mode", "bypassPermissions", "curl x"], 3),
+        (&["--tool", "Read", "~/.ssh/id_ed25519"], 3),
+        (&["--tool", "Read", "x"], 0),
+        (&["--tool", "WebFetch", "https://example.com/a"], 0),
+        (&["--tool", "WebFetch", "https://example.org/a"], 4),
+        (&["--tool", "mcp__db__drop", "x"], 3),
+        (&["--settings", r#"{"permissions":{"deny":["Bash"]}}"#, "ls"], 3),
+    ];
+    for (arguments, code) in rows {
+        let finished = scene.palisade([&["explain"], arguments].concat()).run();
+        assert_eq!(finished.code, code, "{arguments:?}: {finished:#?}");
+    }
+}
+
+/// What is explained is what is decided.
+#[test]
+fn agrees_with_the_hook_and_with_check() {
+    let scene = Scene::new(User::Own);
+    scene.settings(&json!({"permissions": {"allow": ["Bash(git *)"], "ask": ["Bash(git push *)"], "deny": ["Bash(* --force *)", "Edit(./lib/**)"]}}));
+    for command in [
+        "git status",
+        "git push origin",
+        "git push --force x",
+        "cat a | tee lib/b",
+        "echo $(git push x)",
+        "for x in 1 2; do git log; done",
+        "x='",
+        "",
+        "#",
+        "rm -rf ~",
+        "éàü \u{202e} ls",
+    ] {
+        let explained = scene.palisade(["explain", "--json", "--", command]).run().json();
+        let line = json!({"tool_name": "Bash", "tool_input": {"command": command}}).to_string();
+        let checked = scene.palisade(["check"]).input(line).run().json();
+        let question = json!({
+            "hook_event_name": "PreToolUse", "cwd": scene.project(), "tool_name": "Bash", "tool_input": {"command": command},
+        });
+        let hooked = scene.hook(question.to_string()).json();
+        let both = |answer: &Value| [answer["decision"].clone(), answer["reason"].clone()];
+        assert_eq!(both(&explained), both(&checked), "{command}");
+        assert_eq!(explained["decision"], hooked["hookSpecificOutput"]["permissionDecision"], "{command}");
+    }
+}
+
+#[test]
+fn what_would_move_the_terminal_is_spelled_out() {
+    let scene = Scene::new(User::Own);
+    let finished = scene.palisade(["explain", "echo \u{1b}[2J \u{202e}x"]).run();
+    assert!(!finished.stdout.contains('\u{1b}') && !finished.stdout.contains('\u{202e}'), "{finished:#?}");
+}
