@@ -99,9 +99,10 @@ fn answer(action: &Action, mode: Option<Mode>) -> Verdict {
 fn decide(policy: &Policy, action: &Action, mode: Option<Mode>) -> Proof {
     let effects = Effects::of(action, &WORLD.home);
     let mentions = effects.parts.iter().flat_map(|part| part.mentions.iter());
-    let resolved = effects.paths().chain(mentions).map(|path| {
-        (path.clone(), Resolved { real: path.clone(), entry: Entry::File, hops: Vec::new() })
-    });
+    let resolved = effects
+        .paths()
+        .chain(mentions)
+        .map(|path| (path.clone(), Resolved { real: path.clone(), entry: Entry::File, hops: Vec::new() }));
     let facts = Facts {
         home: WORLD.home.clone(),
         project: WORLD.project.clone(),

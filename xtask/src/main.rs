@@ -18,6 +18,8 @@ mod fuzz;
 mod generate;
 mod options;
 mod place;
+#[cfg(test)]
+mod schema;
 mod test;
 mod tidy;
 

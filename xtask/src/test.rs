@@ -17,7 +17,7 @@ struct Tally {
     broken: Vec<String>,
 }
 
-pub fn test() -> Result<()> {
+pub(crate) fn test() -> Result<()> {
     let mut tally = Tally::default();
     tally.optional("format", &["fmt", "--version"], &["fmt", "--all", "--check"])?;
     tally.optional(

@@ -96,7 +96,7 @@ impl Guard<'_> {
             tool: action.tool.clone(),
             cwd: action.cwd.to_string(),
             input: kept(action),
-            action_digest: action.digest(),
+            action_digest: action.digest(&self.place.project),
             policy_digest: self.policy.digest().to_owned(),
             tool_use_id: request.call_id.map(str::to_owned),
             parts,

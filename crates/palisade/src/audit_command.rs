@@ -1,13 +1,13 @@
 //! `palisade audit`: the journal, read and verified.
 
 use anyhow::Context;
-use audit::{Body, Checkpoint, End, Entry, Filter, Journal, Logged, Repair, Reply, TrustChange};
+use audit::{Body, Checkpoint, End, Entry, Filter, Logged, Repair, Reply, TrustChange};
 use settings::Environment;
 
 use crate::cli::{AuditAction, AuditOptions, LogOptions, VerifyOptions};
 use crate::exit::Exit;
 use crate::say::{self, Paint, shown};
-use crate::setup::journal_directory;
+use crate::setup::{journal_directory, open_journal};
 
 /// Bytes of a checkpoint file.
 const CHECKPOINT_BYTES_MAX: u64 = 64 * 1024;
@@ -20,7 +20,7 @@ pub(crate) fn audit(options: &AuditOptions) -> anyhow::Result<Exit> {
         AuditAction::Log(options) => log(options, &directory, Paint::stdout(environment.is_colourless())),
         AuditAction::Verify(options) => verify(options, &directory),
         AuditAction::Checkpoint => {
-            say::data(Journal::open(&directory)?.checkpoint()?.to_string().trim_end());
+            say::data(open_journal(&directory)?.checkpoint()?.to_string().trim_end());
             Ok(Exit::Yes)
         }
     }

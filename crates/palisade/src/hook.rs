@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use audit::{End, Journal};
+use audit::End;
 use guard::{Guard, Outcome, Request, Settled, Stamp};
 use hooks::claude::{self, Answer, Call, Done, Event, Reply};
 use policy::action::Kind;
@@ -87,7 +87,7 @@ fn before(mut call: Call) -> anyhow::Result<Reply> {
     call.action.cwd = guard::canonical(&call.action.cwd)?;
     let project = project(&environment, &call.action.cwd)?;
     let setup = Setup::for_hook(environment, project)?;
-    let journal = Journal::open(&setup.journal_directory())?;
+    let journal = crate::setup::open_journal(&setup.journal_directory())?;
     let guard = Guard { policy: &setup.policy, place: &setup.place, journal: &journal };
     let outcome = guard.admit(&Request {
         action: &call.action,
@@ -155,7 +155,7 @@ fn after(done: &Done) -> anyhow::Result<()> {
     let environment = Environment::read()?;
     let directory = journal_directory(&environment);
     let Some(of) = decision_of(&directory, done)? else { return Ok(()) };
-    let journal = Journal::open(&directory)?;
+    let journal = crate::setup::open_journal(&directory)?;
     let policy = policy::Policy::default();
     let place = guard::Place {
         home: environment.home().clone(),

@@ -87,6 +87,14 @@ pub(crate) fn journal_directory(environment: &Environment) -> PathBuf {
     PathBuf::from(environment.state_home().join("palisade/journal").as_str())
 }
 
+/// Opens the journal; what is wrong with it is told with the way forward.
+pub(crate) fn open_journal(directory: &std::path::Path) -> anyhow::Result<audit::Journal> {
+    audit::Journal::open(directory).map_err(|error| {
+        let told = format!("the journal cannot be used; {}", error.hint());
+        anyhow::Error::new(error).context(told)
+    })
+}
+
 /// Returns the running program's path.
 pub(crate) fn own_program() -> anyhow::Result<AbsPath> {
     let path = std::env::current_exe().context("the path of the running program is not known")?;

@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, IsTerminal, Write};
 
 use anyhow::Context;
-use audit::{Body, Journal, Record, Trust, TrustChange};
+use audit::{Body, Record, Trust, TrustChange};
 use policy::AbsPath;
 use serde_json::json;
 use settings::{Environment, Places, trust as store};
@@ -12,7 +12,7 @@ use settings::{Environment, Places, trust as store};
 use crate::cli::{FolderOptions, PlaceOptions, SettingsOptions, TrustAction, TrustOptions};
 use crate::exit::Exit;
 use crate::say;
-use crate::setup::{Setup, journal_directory, now, now_ms};
+use crate::setup::{Setup, journal_directory, now, now_ms, open_journal};
 
 /// Shows or changes trust.
 pub(crate) fn trust(options: &TrustOptions) -> anyhow::Result<Exit> {
@@ -57,6 +57,9 @@ fn show(setup: &Setup, as_json: bool) -> Exit {
 /// Changes trust after a person at a terminal has confirmed it. What is granted is recorded first.
 fn change(setup: &Setup, change: TrustChange) -> anyhow::Result<Exit> {
     let folder = setup.loaded.trust.key.clone();
+    if change == TrustChange::Granted && setup.places.home.is_within(&folder) {
+        anyhow::bail!("`{folder}` is the home directory or holds it, and is never trusted as a whole");
+    }
     if change == TrustChange::Granted && !confirmed(setup, &folder)? {
         say::error("not granted: trust is given by a person at a terminal");
         return Ok(Exit::Denied);
@@ -79,7 +82,7 @@ pub(crate) fn withdraw_after_run(setup: &Setup) -> anyhow::Result<()> {
 }
 
 fn record(environment: &Environment, folder: &AbsPath, change: TrustChange) -> anyhow::Result<()> {
-    let journal = Journal::open(&journal_directory(environment))?;
+    let journal = open_journal(&journal_directory(environment))?;
     let receipt = journal.append(&Record {
         time_ms: now_ms(),
         session: format!("trust-{}", std::process::id()),

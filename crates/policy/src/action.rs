@@ -114,11 +114,11 @@ impl Action {
         }
     }
 
-    /// Returns a digest that names the call: equal calls in one directory have equal digests.
-    pub fn digest(&self) -> String {
+    /// Returns a digest that names the call: equal calls in one directory of one project have equal digests.
+    pub fn digest(&self, project: &AbsPath) -> String {
         let subject = self.subject();
         let mut hash = Sha256::new();
-        for piece in [self.tool.as_str(), self.cwd.as_str(), subject.as_str()] {
+        for piece in [self.tool.as_str(), project.as_str(), self.cwd.as_str(), subject.as_str()] {
             hash.update(piece.len().to_le_bytes());
             hash.update(piece);
         }

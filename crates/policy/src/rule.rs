@@ -10,7 +10,7 @@ use crate::path::PathPattern;
 use crate::proof::RuleRef;
 
 pub(crate) use matcher::{FileAccess, Matcher};
-pub use parse::TOOLS;
+pub use parse::{TOOLS, nearest};
 
 /// The lists, in the order in which they are asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,7 +4,7 @@
 //! very command, in this very directory, and the policy that is in force now is asked again.
 
 use anyhow::{Context, anyhow, bail};
-use audit::Body;
+use audit::{Body, Entry, Filter};
 use policy::action::{Command, Kind, Runner};
 use policy::{AbsPath, Action, Approval, Verdict};
 use settings::Environment;
@@ -34,6 +34,9 @@ pub(super) fn order(permit: &str, project: Option<&str>, argv: &[String]) -> any
         bail!("the permit has expired: ask again");
     }
     let Body::Decision(decision) = record.body else { bail!("record {seq} is no decision") };
+    if was_used(&directory, seq)? {
+        bail!("the permit was used: ask again");
+    }
     let approval = match decision.verdict {
         Verdict::Allow => Approval::Typed,
         // The agent's client runs what its person approved in its own prompt.
@@ -47,8 +50,22 @@ pub(super) fn order(permit: &str, project: Option<&str>, argv: &[String]) -> any
     let cwd = guard::canonical(&crate::setup::current_directory()?)?;
     let command = Command::parse(text, Runner::Boundary);
     let action = Action { tool: decision.tool, kind: Kind::Command(command), params: Vec::new(), cwd };
-    if action.digest() != decision.action_digest {
+    if action.digest(&setup.place.project) != decision.action_digest {
         bail!("record {seq} is about another command or directory");
     }
     Ok(Order { setup, action, mode: Some(decision.mode), under: Some(seq), approval, session: record.session })
+}
+
+/// Returns true when a command has started under the decision already.
+fn was_used(directory: &std::path::Path, seq: u64) -> anyhow::Result<bool> {
+    let filter = Filter { from_seq: Some(seq), kind: Some("started".to_owned()), ..Filter::default() };
+    for entry in audit::read(directory, &filter)? {
+        if let Entry::Record(logged) = entry?
+            && let Some(record) = &logged.record
+            && matches!(&record.body, Body::Started(started) if started.under == seq)
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

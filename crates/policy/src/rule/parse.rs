@@ -170,10 +170,17 @@ fn specified(name: &str, inner: &str, anchors: &Anchors<'_>) -> Result<Parsed, F
         }
         other => match parameter(other, inner, anchors.list)? {
             Some(parameter) => Ok(Parsed { matcher: parameter, surprise: unknown_tool(other) }),
-            None => Err(malformed(
-                format!("`{name}` takes no specifier like `{inner}`"),
-                Some("write the bare tool name, or `Tool(parameter:value)` in deny or ask"),
-            )),
+            None => {
+                let near = if TOOLS.contains(&other) { None } else { nearest(other, TOOLS.iter().copied()) };
+                let hint = match near {
+                    Some(near) => format!("the nearest known tool is `{near}`"),
+                    None => "write the bare tool name, or `Tool(parameter:value)` in deny or ask".to_owned(),
+                };
+                Err(Fault::Malformed {
+                    message: format!("`{name}` takes no specifier like `{inner}`"),
+                    hint: Some(hint),
+                })
+            }
         },
     }
 }
@@ -247,7 +254,7 @@ fn parameter(tool: &str, inner: &str, list: List) -> Result<Option<Matcher>, Fau
 }
 
 /// Returns the candidate with the fewest edits from `name`, if it is near enough to be meant.
-pub(crate) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_lowercase();
     candidates
         .map(|candidate| (distance(&lower, &candidate.to_lowercase()), candidate))
@@ -256,19 +263,29 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>)
         .map(|(_, candidate)| candidate)
 }
 
+/// Returns the edits between two words; two letters that changed places are one.
 fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (index, letter) in left.chars().enumerate() {
-        let mut previous = index;
-        let mut next = vec![index + 1];
+    let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
+    let mut rows = vec![(0..=right.len()).collect::<Vec<usize>>()];
+    for (index, letter) in left.iter().enumerate() {
+        let mut row = vec![index + 1];
         for (at, other) in right.iter().enumerate() {
-            let above = row.get(at + 1).copied().unwrap_or_default();
-            let beside = next.last().copied().unwrap_or_default();
-            next.push((above + 1).min(beside + 1).min(previous + usize::from(letter != *other)));
-            previous = above;
+            let cell = |up: usize, column: usize| {
+                rows.len()
+                    .checked_sub(up)
+                    .and_then(|line| rows.get(line)?.get(column).copied())
+                    .unwrap_or(usize::MAX - 1)
+            };
+            let mut edits = (cell(1, at + 1) + 1).min(row.last().copied().unwrap_or_default() + 1);
+            edits = edits.min(cell(1, at) + usize::from(letter != other));
+            let swapped =
+                index > 0 && at > 0 && left.get(index - 1) == Some(other) && right.get(at - 1) == Some(letter);
+            if swapped {
+                edits = edits.min(cell(2, at - 1) + 1);
+            }
+            row.push(edits);
         }
-        row = next;
+        rows.push(row);
     }
-    row.last().copied().unwrap_or_default()
+    rows.last().and_then(|row| row.last()).copied().unwrap_or_default()
 }

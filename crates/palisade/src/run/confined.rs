@@ -1,0 +1,224 @@
+//! The command inside the boundary, and what came of it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use audit::End;
+use guard::{Guard, Settled};
+use policy::{AbsPath, Exec, Permit};
+use sandbox::{Exit, Invocation, Report, Terminal};
+
+use super::Order;
+use crate::cli::RunOptions;
+use crate::exit::run::{NOT_FOUND, NOT_RUN, NOT_STARTED};
+use crate::say::{self, shown};
+
+/// Refusals that are told on standard error; the report has all.
+const TOLD_MAX: usize = 5;
+/// What the C library tries by itself in most programs.
+const USUAL_REFUSAL: &str = "socket unix";
+
+/// A permitted command that is about to run.
+pub(super) struct Running<'a> {
+    pub(super) guard: &'a Guard<'a>,
+    pub(super) order: &'a Order,
+    /// The number of the decision it runs under.
+    pub(super) of: u64,
+    pub(super) options: &'a RunOptions,
+}
+
+/// The report's file, opened before the command runs: a link that the command puts in its place leads
+/// nowhere.
+pub(super) struct ReportFile {
+    path: PathBuf,
+    file: File,
+}
+
+impl ReportFile {
+    /// Opens the file. One that is a symbolic link is refused: an earlier command may have put it there.
+    pub(super) fn create(path: &Path) -> anyhow::Result<Self> {
+        let follow = if path.starts_with("/dev") { 0 } else { rustix::fs::OFlags::NOFOLLOW.bits() };
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .custom_flags(i32::try_from(follow).unwrap_or_default())
+            .open(path)
+            .with_context(|| format!("the report {} cannot be written", path.display()))?;
+        Ok(Self { path: path.to_owned(), file })
+    }
+
+    fn write(mut self, report: &Report) -> anyhow::Result<()> {
+        let text = report.render_json() + "\n";
+        let path = self.path.display();
+        self.file.write_all(text.as_bytes()).with_context(|| format!("the report {path} cannot be written"))
+    }
+}
+
+impl Running<'_> {
+    /// Starts the command, waits for its end, writes down what came of it, and returns its code.
+    ///
+    /// Once it ran, what cannot be written is told, and the code stays the command's.
+    pub(super) fn confined(&self, permit: &Permit<Exec>, report_file: Option<ReportFile>) -> u8 {
+        let invocation = Invocation {
+            argv: self.options.argv.clone(),
+            environment: sandbox::environment(self.order.setup.environment.all().iter().cloned()),
+            init: "/proc/self/exe".into(),
+            protect: self.order.setup.place.own_unwritable.clone(),
+            terminal: Terminal::Own,
+        };
+        let writable = &permit.controls().writable;
+        let before = guard::protected_names(writable);
+        let result = sandbox::run(permit, &invocation);
+        told(self.created(&before, &guard::protected_names(writable)));
+        match result {
+            Ok(report) => {
+                told(self.settle(settled(&report)));
+                told(report_file.map_or(Ok(()), |file| file.write(&report)));
+                tell(&report, self.options.quiet);
+                report.exit.code()
+            }
+            Err(error) => self.not_run(&error),
+        }
+    }
+
+    fn settle(&self, settled: Settled) -> anyhow::Result<()> {
+        let receipt =
+            self.guard.settle(self.of, settled, &self.order.stamp()).context("the outcome is not recorded")?;
+        let _ = receipt;
+        Ok(())
+    }
+
+    /// Tells why the command did not run, and returns the code that says so.
+    fn not_run(&self, error: &sandbox::Error) -> u8 {
+        let end = End::Failed(error.to_string());
+        told(self.settle(Settled {
+            end,
+            enforced: Vec::new(),
+            missing: Vec::new(),
+            refused_count: 0,
+            duration_ms: None,
+        }));
+        say::error(&causes(error));
+        if let Some(fix) = error.fix() {
+            say::talk(&format!("    {fix}"));
+        }
+        match error {
+            sandbox::Error::Program { source, .. } if source.kind() == ErrorKind::NotFound => NOT_FOUND,
+            sandbox::Error::Program { .. } => NOT_STARTED,
+            sandbox::Error::Writable { .. }
+            | sandbox::Error::Start { .. }
+            | sandbox::Error::TooManyPaths { .. }
+            | sandbox::Error::NoCommand
+            | sandbox::Error::Stream { .. }
+            | sandbox::Error::Step { .. }
+            | sandbox::Error::Lost(_)
+            | sandbox::Error::Platform
+            | sandbox::Error::Bug(_) => NOT_RUN,
+        }
+    }
+
+    /// Tells which protected names the command made: they could not be held, because they were not there.
+    ///
+    /// Settings among them must not allow the next call: the folder's trust is withdrawn until a person
+    /// has looked.
+    fn created(&self, before: &[AbsPath], after: &[AbsPath]) -> anyhow::Result<()> {
+        let created: Vec<&AbsPath> = after.iter().filter(|path| !before.contains(path)).collect();
+        for path in &created {
+            say::error(&format!("the command made {path}, a protected name: look at it before anything uses it"));
+        }
+        let setup = &self.order.setup;
+        let is_settings = |path: &AbsPath| path.segments().any(|segment| matches!(segment, ".claude" | ".palisade"));
+        if setup.loaded.trust.trusted && created.iter().any(|path| is_settings(path)) {
+            crate::trust::withdraw_after_run(setup).context("trust in this folder is not withdrawn")?;
+            say::error("trust in this folder is withdrawn until you have looked: `palisade trust grant`");
+        }
+        Ok(())
+    }
+}
+
+fn told(result: anyhow::Result<()>) {
+    if let Err(error) = result {
+        say::error(&format!("{error:#}"));
+    }
+}
+
+/// Returns an error with everything behind it.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
+}
+
+/// Returns what a record keeps of a report.
+fn settled(report: &Report) -> Settled {
+    let end = match report.exit {
+        Exit::Code(code) => End::Exited(i32::from(code)),
+        Exit::Signal(signal) => End::Signalled(signal),
+    };
+    let refused: u64 = report.refused.iter().map(|refused| refused.times).sum();
+    Settled {
+        end,
+        enforced: report.enforced.iter().map(|layer| layer.name().to_owned()).collect(),
+        missing: report.missing.iter().map(|missing| format!("{}: {}", missing.what, missing.meaning)).collect(),
+        refused_count: refused + report.refused_more,
+        duration_ms: u64::try_from(report.wall.as_millis()).ok(),
+    }
+}
+
+/// Says in a few lines what the boundary did.
+fn tell(report: &Report, quiet: bool) {
+    // Most programs do without what the C library tried; when one failed it may be why.
+    let with_usual = !quiet || report.exit.code() != 0;
+    let told = grouped(report, with_usual);
+    for line in told.iter().take(TOLD_MAX) {
+        say::error(&format!("refused: {}", shown(line)));
+    }
+    let more = told.len().saturating_sub(TOLD_MAX) as u64 + report.refused_more;
+    if more > 0 {
+        say::error(&format!("refused: {more} more; `--report FILE` has them"));
+    }
+    if let Some(why) = &report.ended_by_boundary {
+        say::error(&format!("ended by the boundary: {}", shown(why)));
+    }
+    if !quiet {
+        let end = match report.exit {
+            Exit::Code(code) => format!("exit code {code}"),
+            Exit::Signal(signal) => format!("ended by signal {signal}"),
+        };
+        let missing = if report.missing.is_empty() { "" } else { "; some layers are missing, see `--report`" };
+        say::error(&format!("{end}, inside the boundary{missing}"));
+    }
+}
+
+/// Returns a line for each kind of refusal, the usual ones last.
+fn grouped(report: &Report, with_usual: bool) -> Vec<String> {
+    let mut kinds: Vec<(&str, Vec<&str>, u64)> = Vec::new();
+    for refused in report.refused.iter().filter(|refused| with_usual || refused.what != USUAL_REFUSAL) {
+        match kinds.iter_mut().find(|(what, ..)| *what == refused.what) {
+            Some((_, programs, times)) => {
+                programs.push(&refused.program);
+                *times += refused.times;
+            }
+            None => kinds.push((&refused.what, vec![&refused.program], refused.times)),
+        }
+    }
+    kinds.sort_by_key(|(what, ..)| *what == USUAL_REFUSAL);
+    kinds
+        .iter()
+        .map(|(what, programs, times)| {
+            let first = programs.first().copied().unwrap_or_default();
+            let others = programs.len().saturating_sub(1);
+            let by = if others == 0 { first.to_owned() } else { format!("{first} and {others} more") };
+            let times = if *times > 1 { format!(", {times} times") } else { String::new() };
+            format!("{what} by {by}{times}")
+        })
+        .collect()
+}
