@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
+use crate::End;
+use crate::options::Options;
+
 /// How long the background process of the script waits before it writes.
 const LATE_SECONDS: u64 = 1;
 
@@ -31,10 +34,11 @@ struct Seen {
     built: bool,
 }
 
-pub fn demo() -> Result<()> {
-    let palisade = build()?;
-    let bare = run(&Scene::new("bare")?, None)?;
-    let confined = run(&Scene::new("confined")?, Some(&palisade))?;
+pub(crate) fn run(options: Options) -> Result<End> {
+    options.end()?;
+    let palisade = crate::place::palisade(crate::place::Profile::Release)?;
+    let bare = attempt(&Scene::new("bare")?, None)?;
+    let confined = attempt(&Scene::new("confined")?, Some(&palisade))?;
     println!();
     println!("what the script tried              as it is     inside the boundary");
     let row = |what: &str, bare: bool, confined: bool| {
@@ -47,23 +51,19 @@ pub fn demo() -> Result<()> {
     row("change a git hook", bare.hook_changed, confined.hook_changed);
     row("leave a process behind", bare.left_behind, confined.left_behind);
     row("honest: build a program", bare.built, confined.built);
-    let held = !(confined.key_read || confined.wrote_outside || confined.connected || confined.hook_changed || confined.left_behind);
+    let held = !(confined.key_read
+        || confined.wrote_outside
+        || confined.connected
+        || confined.hook_changed
+        || confined.left_behind);
     ensure!(held, "the boundary did not hold");
     ensure!(confined.built, "the honest build failed inside the boundary");
-    Ok(())
-}
-
-/// Builds the program.
-fn build() -> Result<PathBuf> {
-    let status = Command::new(env!("CARGO")).args(["build", "--release", "--quiet", "-p", "palisade"]).current_dir(crate::root()).status()?;
-    ensure!(status.success(), "the program does not build");
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| crate::root().join("target"), PathBuf::from);
-    Ok(target.join("release/palisade"))
+    Ok(End::Good)
 }
 
 impl Scene {
     fn new(name: &str) -> Result<Self> {
-        let root = crate::root().join("target/demo").join(format!("{name}-{}", std::process::id()));
+        let root = crate::place::root().join("target/demo").join(format!("{name}-{}", std::process::id()));
         let scene = Self { root, listener: TcpListener::bind(("127.0.0.1", 0))? };
         scene.listener.set_nonblocking(true)?;
         fs::create_dir_all(scene.home().join(".ssh"))?;
@@ -73,7 +73,10 @@ impl Scene {
         fs::write(scene.project().join(".git/hooks/pre-commit"), "#!/bin/sh\n")?;
         fs::write(scene.project().join(".git/config"), "[core]\n")?;
         fs::write(scene.project().join("src/main.rs"), "fn main() { println!(\"built\"); }\n")?;
-        fs::write(scene.project().join("Cargo.toml"), "[package]\nname = \"honest\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n")?;
+        fs::write(
+            scene.project().join("Cargo.toml"),
+            "[package]\nname = \"honest\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n",
+        )?;
         fs::write(scene.project().join("hostile.sh"), scene.script()?)?;
         Ok(scene)
     }
@@ -107,7 +110,7 @@ impl Scene {
 }
 
 /// Runs the script and the build, and looks at what became of the host.
-fn run(scene: &Scene, palisade: Option<&Path>) -> Result<Seen> {
+fn attempt(scene: &Scene, palisade: Option<&Path>) -> Result<Seen> {
     start(scene, palisade, &["bash", "hostile.sh"])?;
     let built = start(scene, palisade, &["cargo", "build", "--quiet", "--offline"])?;
     let waited = Instant::now();

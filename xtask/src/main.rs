@@ -4,6 +4,7 @@
 //! - `generate` writes what is generated from the code, or says what is out of date.
 //! - `bench` measures how long Palisade takes to start.
 //! - `fuzz` builds and runs the fuzz targets.
+//! - `demo` shows the main job on something real.
 //! - `corpus` decides recorded commands and counts the verdicts.
 //! - `test` runs everything that must pass.
 //!
@@ -14,6 +15,7 @@
 
 mod bench;
 mod corpus;
+mod demo;
 mod fuzz;
 mod generate;
 mod options;
@@ -34,6 +36,7 @@ const USAGE: &str = "usage: cargo xtask TASK
   bench [--runs N]                      measure how long Palisade takes to start
   fuzz [--seconds N] [TARGET]           build the fuzz targets and run each for N seconds (60)
   test                                  run everything that must pass
+  demo                                  a hostile script and an honest build, outside and inside the boundary
   corpus [--dir DIR] [--every N]        decide recorded commands and count the verdicts";
 
 /// How a task ends when it could be carried out.
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         "bench" => bench::run(options),
         "fuzz" => fuzz::run(options),
         "corpus" => corpus::run(options),
+        "demo" => demo::run(options),
         "test" => options.end().and_then(|()| test::test()).map(|()| End::Good),
         _ => {
             eprintln!("{USAGE}");

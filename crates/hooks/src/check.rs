@@ -56,6 +56,12 @@ pub fn decode(line: &str, cwd: &AbsPath) -> Result<Call, Malformed> {
     })
 }
 
+/// Returns the caller's name for a line that is no call, where it can be read.
+pub fn id(line: &str) -> Option<Value> {
+    let value: Value = serde_json::from_str(line).ok()?;
+    value.get("id").cloned()
+}
+
 /// Writes a decision as a line, without the newline.
 pub fn encode(id: Option<&Value>, proof: &Proof) -> String {
     let rule = proof.rule.as_ref().map(|rule| CheckRule {

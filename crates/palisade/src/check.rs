@@ -69,7 +69,8 @@ fn answer(setup: &Setup, options: &CheckOptions, line: &str, end: Exit) -> Exit 
         Ok(call) => call,
         Err(error) => {
             let reason = anyhow::Error::from(error);
-            say::data(&hooks::check::encode_malformed(None, &format!("{reason:#}")));
+            let id = hooks::check::id(line);
+            say::data(&hooks::check::encode_malformed(id.as_ref(), &format!("{reason:#}")));
             return Exit::Finding;
         }
     };

@@ -26,6 +26,3 @@ pub(crate) const QUOTED_CHARS_MAX: usize = 60;
 
 /// Characters of a key for which the closest known one is looked up.
 pub(crate) const KEY_CHARS_MAX: usize = 64;
-
-/// Edits between a key and the known one that is offered for it.
-pub(crate) const EDITS_MAX: usize = 3;

@@ -3,7 +3,7 @@
 use crate::action::Action;
 use crate::effects::{Access, Target, Touch};
 use crate::facts::{Entry, Facts};
-use crate::path::AbsPath;
+use crate::path::{AbsPath, Glob};
 use crate::tables::protected;
 
 /// Returns every name under which a path is known: as written, each link on the way, and where it leads.
@@ -42,7 +42,27 @@ pub(super) fn protected_name(touch: &Touch, facts: &Facts) -> Option<&'static pr
     if touch.access == Access::Read {
         return None;
     }
+    if let Target::Pattern(pattern, bases) = &touch.target {
+        return protected_by_pattern(pattern).or_else(|| bases.iter().find_map(|base| protected_path(base, facts)));
+    }
     touch.target.paths().find_map(|path| protected_path(path, facts))
+}
+
+/// Returns a protected name that a shell's pattern could match.
+fn protected_by_pattern(pattern: &str) -> Option<&'static protected::Name> {
+    let segments: Vec<&str> = pattern.split('/').filter(|segment| !segment.is_empty()).collect();
+    // A pattern that begins with a wildcard matches no hidden name.
+    let could_be = |segment: &str, name: &str| {
+        let hidden = name.starts_with('.') && segment.starts_with(['*', '?', '[']);
+        !hidden && Glob::parse(segment).matches(&[name])
+    };
+    protected::NAMES.iter().find(|row| {
+        let parts: Vec<&str> = row.name.split('/').collect();
+        segments.windows(parts.len()).enumerate().any(|(start, window)| {
+            let fits = window.iter().zip(&parts).all(|(segment, name)| could_be(segment, name));
+            fits && (row.directory || start + parts.len() == segments.len())
+        })
+    })
 }
 
 /// Returns the protected name that a path is known by.

@@ -1,11 +1,11 @@
 //! What a program does with its arguments.
 
-use super::part::{Access, By, Part, Target, Touch};
+use super::part::{Access, By, Part};
 use super::shellwords::{State, Value};
 use super::walk::{Argument, is_shell_variable, touch};
-use super::{readers, wrappers};
+use super::{changers, readers, scripts, wrappers};
 use crate::path::AbsPath;
-use crate::tables::programs::{CHANGERS, Changes, EVALUATORS, INTERPRETERS, NETWORK, SHELLS, TREE_READERS};
+use crate::tables::programs::{EVALUATORS, INTERPRETERS, NETWORK, SCRIPTED, SHELLS, TREE_READERS};
 
 /// Arguments of one program that are looked at as paths.
 const MENTIONS_MAX: usize = 256;
@@ -30,18 +30,14 @@ pub(super) fn understand(
         return None;
     }
     if let Some(inner) = wrappers::behind_clear_wrapper(arguments).filter(|inner| !inner.is_empty()) {
-        if base == "xargs" || base == "time" || base == "command" {
-            let mut nested = Part::default();
-            let text = understand(state, inner, after_pipe, &mut nested);
-            take_over(part, nested);
-            // The words that `xargs` appends are not known.
-            part.reads_only &= base != "xargs";
-            part.edits_only &= base != "xargs";
-            return text;
-        }
         let mut nested = Part::default();
         let text = understand(state, inner, after_pipe, &mut nested);
         take_over(part, nested);
+        if base == "xargs" {
+            part.reads_only = false;
+            part.edits_only = false;
+            part.unknown.push("the words that xargs appends".to_owned());
+        }
         return text;
     }
     match base {
@@ -49,40 +45,52 @@ pub(super) fn understand(
         _ if EVALUATORS.contains(&base) => return evaluator(base, rest, part),
         _ if SHELLS.contains(&base) => return shell(base, rest, after_pipe, part),
         _ if INTERPRETERS.contains(&base) => interpreter(base, rest, after_pipe, part),
+        _ if SCRIPTED.contains(&base) => scripts::understand(state, base, rest, part),
         "cd" | "pushd" | "popd" => state.cwds.clear(),
         "export" | "declare" | "typeset" | "local" | "readonly" | "read" | "unset" | "printf" | "mapfile"
-        | "readarray" | "getopts" => {
-            sets_variables(state, base, rest, part);
-        }
-        "find" => {
-            if rest.iter().any(|word| word.known() == Some("-delete")) {
-                for start in
-                    rest.iter().take_while(|word| !word.known().is_some_and(|known| known.starts_with(['-', '(', '!'])))
-                {
-                    touch(state, start, Access::Delete, By::Operand, true, part);
-                }
-            }
-            part.exact_only = rest.iter().any(|word| word.known().is_none_or(runs_or_deletes));
-        }
+        | "readarray" | "getopts" => sets_variables(state, base, rest, part),
+        "find" => find(state, rest, part),
+        "watch" | "setsid" | "ionice" | "flock" => part.exact_only = true,
         _ => {}
     }
-    if matches!(base, "watch" | "setsid" | "ionice" | "flock") {
-        part.exact_only = true;
-    }
-    if changers(state, base, rest, part) {
+    if changers::understand(state, base, rest, part) {
         return None;
     }
     let inner = if wrappers::runs_another(base, arguments) { behind_runner(state, rest, part) } else { None };
     if NETWORK.contains(&base) {
         reaches(rest, part);
     }
-    if TREE_READERS.contains(&base) {
-        let trees: Vec<&Argument> =
-            rest.iter().filter(|word| word.known().is_some_and(|known| !known.starts_with('-'))).collect();
-        readers::read_all(state, &trees, true, part);
-    }
+    trees(state, base, rest, part);
     mentions(state, rest, part);
     inner
+}
+
+/// `find` that is not proved to only read.
+fn find(state: &State, rest: &[Argument], part: &mut Part) {
+    if rest.iter().any(|word| word.known() == Some("-delete")) {
+        let is_expression = |word: &&Argument| word.known().is_some_and(|known| known.starts_with(['-', '(', '!']));
+        for start in rest.iter().take_while(|word| !is_expression(word)) {
+            touch(state, start, Access::Delete, By::Operand, true, part);
+        }
+    }
+    part.exact_only = rest.iter().any(|word| word.known().is_none_or(runs_or_deletes));
+}
+
+/// Programs that read whole trees: those they name, or the current one where they name none.
+fn trees(state: &State, base: &str, rest: &[Argument], part: &mut Part) {
+    let searches_git = base == "git" && rest.iter().any(|word| word.known() == Some("grep"));
+    if !TREE_READERS.contains(&base) && !searches_git {
+        return;
+    }
+    let is_operand = |word: &&Argument| word.known().is_some_and(|known| !known.starts_with('-'));
+    let operands: Vec<&Argument> = rest.iter().filter(is_operand).collect();
+    let searches = searches_git || matches!(base, "rg" | "ag" | "ack");
+    let named =
+        if searches { operands.get(1 + usize::from(searches_git)..).unwrap_or_default() } else { operands.as_slice() };
+    readers::read_all(state, named, true, part);
+    if searches && named.is_empty() {
+        part.touches.push(readers::here(state, true));
+    }
 }
 
 fn runs_or_deletes(word: &str) -> bool {
@@ -188,76 +196,6 @@ fn sets_variables(state: &mut State, base: &str, rest: &[Argument], part: &mut P
     }
 }
 
-/// Programs that change files: their operands are written or deleted.
-fn changers(state: &State, base: &str, rest: &[Argument], part: &mut Part) -> bool {
-    let Some((_, changes, valued, edits)) = CHANGERS.iter().find(|(name, ..)| *name == base) else { return false };
-    let mut operands: Vec<&Argument> = Vec::new();
-    let mut recursive = false;
-    let mut plain = true;
-    let mut words = rest.iter();
-    let mut only_operands = false;
-    while let Some(argument) = words.next() {
-        match argument.known() {
-            Some("--") if !only_operands => only_operands = true,
-            Some(word) if !only_operands && word.starts_with('-') && word != "-" => {
-                recursive |= word == "--recursive" || (!word.starts_with("--") && word.contains(['r', 'R', 'a']));
-                // `-t DIR`, `--target-directory` and `--reference` give operands other roles.
-                let names_target = valued.contains('t') && word.contains('t') && !word.starts_with("--");
-                plain &= !(word.starts_with("--t") || word.starts_with("--ref") || names_target);
-                let last = word.chars().last().unwrap_or('-');
-                if !word.starts_with("--") && valued.contains(last) {
-                    words.next();
-                }
-            }
-            Some(_) | None => operands.push(argument),
-        }
-    }
-    let count = operands.len();
-    for (index, operand) in operands.iter().enumerate() {
-        let last = index + 1 == count;
-        let access = match changes {
-            Changes::Written => Access::Write,
-            Changes::Deleted => Access::Delete,
-            Changes::Copied if last && plain => Access::Write,
-            Changes::Copied => Access::Read,
-            Changes::Moved if last && plain => Access::Write,
-            Changes::Moved => Access::Delete,
-            Changes::AfterFirst if index == 0 => continue,
-            Changes::AfterFirst => Access::Write,
-        };
-        touch(state, operand, access, By::Operand, recursive, part);
-        if matches!(changes, Changes::Copied | Changes::Moved) && last && plain {
-            into_directory(state, &operands, operand, part);
-        }
-    }
-    if !plain {
-        part.touches.push(Touch {
-            access: Access::Write,
-            by: By::Operand,
-            target: Target::Unknown(part.text.clone()),
-            recursive,
-        });
-    }
-    part.edits_only = *edits && plain && count > 0 && operands.iter().all(|operand| operand.known().is_some());
-    true
-}
-
-/// `cp a b/`: when the last operand is a directory, the file made is `b/a`.
-fn into_directory(state: &State, operands: &[&Argument], last: &Argument, part: &mut Part) {
-    let Some(directory) = last.known() else { return };
-    for source in operands.iter().take(operands.len().saturating_sub(1)) {
-        if let Some(name) = source.known().and_then(|source| source.trim_end_matches('/').rsplit('/').next()) {
-            let paths = state.paths(&format!("{directory}/{name}"));
-            part.touches.push(Touch {
-                access: Access::Write,
-                by: By::Operand,
-                target: Target::Paths(paths),
-                recursive: false,
-            });
-        }
-    }
-}
-
 /// What stands behind a runner whose options are not analysed: whatever could be a program that
 /// changes files, or a shell, counts as one. Returns the text that it would hand to a shell.
 fn behind_runner(state: &State, rest: &[Argument], part: &mut Part) -> Option<String> {
@@ -266,7 +204,7 @@ fn behind_runner(state: &State, rest: &[Argument], part: &mut Part) -> Option<St
         let Some((first, inner)) = rest.get(start..).and_then(<[Argument]>::split_first) else { break };
         let Some(name) = first.known() else { continue };
         let mut nested = Part::default();
-        if changers(state, wrappers::base_name(name), inner, &mut nested) {
+        if changers::understand(state, wrappers::base_name(name), inner, &mut nested) {
             part.touches.extend(nested.touches);
         }
         match wrappers::base_name(name) {

@@ -20,6 +20,7 @@ pub(super) fn prove(state: &mut State, name: &str, rest: &[Argument], part: &mut
         "find" => find(state, rest, part),
         // What a repository configures runs; only the one the session started in is the person's choice.
         "git" => state.cwds.as_slice() == std::slice::from_ref(&state.start) && git(state, rest, part),
+        "sed" => super::scripts::sed_only_reads(state, rest, part),
         "date" => date(rest),
         "command" => looks_up(rest),
         _ => READERS.iter().find(|reader| reader.name == name).is_some_and(|reader| listed(state, reader, rest, part)),
@@ -131,7 +132,7 @@ fn cluster<'a>(
     Some(())
 }
 
-fn here(state: &State, recursive: bool) -> Touch {
+pub(super) fn here(state: &State, recursive: bool) -> Touch {
     Touch { access: Access::Read, by: By::Operand, target: Target::Paths(state.cwds.clone()), recursive }
 }
 

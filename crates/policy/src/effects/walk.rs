@@ -34,6 +34,11 @@ pub(super) struct Argument {
 }
 
 impl Argument {
+    /// Returns an argument that is exactly this text.
+    pub(super) fn literal(text: &str) -> Self {
+        Self { value: Value::Known(text.to_owned()), source: text.to_owned() }
+    }
+
     pub(super) fn known(&self) -> Option<&str> {
         match &self.value {
             Value::Known(text) => Some(text),

@@ -258,7 +258,7 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
     let lower = name.to_lowercase();
     candidates
         .map(|candidate| (distance(&lower, &candidate.to_lowercase()), candidate))
-        .filter(|(edits, candidate)| *edits <= 1 + candidate.len() / 4)
+        .filter(|(edits, candidate)| *edits <= (candidate.len() / 3).clamp(1, 3))
         .min_by_key(|(edits, _)| *edits)
         .map(|(_, candidate)| candidate)
 }

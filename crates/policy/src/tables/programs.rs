@@ -470,6 +470,9 @@ pub(crate) const CLEAR_WRAPPERS: &[(&str, &[&str], &[&str], usize)] = &[
 /// rule must name them.
 pub(crate) const RUNNERS: &[&str] = &[
     "bash",
+    "bwrap",
+    "firejail",
+    "proot",
     "bun",
     "bunx",
     "busybox",
@@ -546,6 +549,12 @@ pub(crate) const SHELLS: &[&str] = &["sh", "bash", "dash", "zsh", "ksh", "ash", 
 /// Interpreters that run standard input when nothing else is named.
 pub(crate) const INTERPRETERS: &[&str] =
     &["python", "python2", "python3", "perl", "ruby", "node", "php", "lua", "deno", "bun"];
+
+/// Programs whose argument is a script that can itself read, write and run.
+pub(crate) const SCRIPTED: &[&str] = &[
+    "sed", "gsed", "awk", "gawk", "mawk", "nawk", "vi", "vim", "nvim", "view", "ex", "ed", "emacs", "m4", "bc", "dc",
+    "jq", "yq",
+];
 
 /// Builtins that run a text or change what later words mean: they always ask.
 pub(crate) const EVALUATORS: &[&str] = &["eval", "source", ".", "trap", "alias", "enable", "hash", "fc"];
