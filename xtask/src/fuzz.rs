@@ -79,7 +79,12 @@ fn fuzz(name: &str, seconds: u64) -> anyhow::Result<End> {
     command.arg(format!("-max_total_time={seconds}")).arg("-print_final_stats=1");
     command.arg(format!("-artifact_prefix={}/", artifacts.display()));
     println!("fuzz: {name} for {seconds} seconds");
+    let log = base.join(format!("{name}.log"));
+    command.stderr(std::fs::File::create(&log)?);
     let status = command.status().with_context(|| format!("{name} cannot be started"))?;
+    let said = std::fs::read_to_string(&log).unwrap_or_default();
+    let done = said.lines().rfind(|line| line.starts_with("Done ") || line.contains("ERROR"));
+    println!("fuzz: {name}: {} (all of it: {})", done.unwrap_or("ended without a word"), log.display());
     let found: Vec<String> = files(&artifacts)?.into_iter().filter(|file| !before.contains(file)).collect();
     for file in &found {
         println!("fuzz: {name}: a finding: {file}");

@@ -4,6 +4,7 @@
 //! - `generate` writes what is generated from the code, or says what is out of date.
 //! - `bench` measures how long Palisade takes to start.
 //! - `fuzz` builds and runs the fuzz targets.
+//! - `dist` builds the program that is given to people.
 //! - `demo` shows the main job on something real.
 //! - `corpus` decides recorded commands and counts the verdicts.
 //! - `test` runs everything that must pass.
@@ -37,6 +38,7 @@ const USAGE: &str = "usage: cargo xtask TASK
   fuzz [--seconds N] [TARGET]           build the fuzz targets and run each for N seconds (60)
   test                                  run everything that must pass
   demo                                  a hostile script and an honest build, outside and inside the boundary
+  dist                                  build the program that is given to people, and say where it is
   corpus [--dir DIR] [--every N]        decide recorded commands and count the verdicts";
 
 /// How a task ends when it could be carried out.
@@ -59,6 +61,10 @@ fn main() -> ExitCode {
         "fuzz" => fuzz::run(options),
         "corpus" => corpus::run(options),
         "demo" => demo::run(options),
+        "dist" => options.end().and_then(|()| place::palisade(place::Profile::Release)).map(|path| {
+            println!("{}", path.display());
+            End::Good
+        }),
         "test" => options.end().and_then(|()| test::test()).map(|()| End::Good),
         _ => {
             eprintln!("{USAGE}");

@@ -31,19 +31,41 @@ pub(crate) fn target() -> PathBuf {
 
 /// Builds `palisade` and returns its path.
 pub(crate) fn palisade(profile: Profile) -> anyhow::Result<PathBuf> {
-    let mut build = cargo();
-    build.args(["build", "--quiet", "--package", "palisade"]);
-    let folder = match profile {
-        Profile::Debug => "debug",
-        Profile::Release => {
-            build.arg("--release");
-            "release"
+    match profile {
+        Profile::Debug => {
+            let mut build = cargo();
+            build.args(["build", "--quiet", "--package", "palisade"]);
+            if !build.status().context("cargo cannot be started")?.success() {
+                bail!("palisade does not build");
+            }
+            Ok(target().join("debug/palisade"))
         }
-    };
-    if !build.status().context("cargo cannot be started")?.success() {
-        bail!("palisade does not build");
+        Profile::Release => release(),
     }
-    Ok(target().join(folder).join("palisade"))
+}
+
+/// Builds the program that is given to people: one static file, which needs nothing of the system and
+/// starts twice without being linked twice. Where the C library has no static form, a dynamic one.
+fn release() -> anyhow::Result<PathBuf> {
+    let host = host()?;
+    for flags in ["-C target-feature=+crt-static", ""] {
+        let mut build = cargo();
+        build
+            .args(["build", "--quiet", "--release", "--package", "palisade", "--target", &host])
+            .env("RUSTFLAGS", flags);
+        if build.status().context("cargo cannot be started")?.success() {
+            return Ok(target().join(&host).join("release/palisade"));
+        }
+        println!("palisade does not build with RUSTFLAGS=`{flags}`");
+    }
+    bail!("palisade does not build")
+}
+
+/// Returns the name of the platform that this machine builds for.
+fn host() -> anyhow::Result<String> {
+    let version = output(Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())).arg("-vV"))?;
+    let line = version.lines().find_map(|line| line.strip_prefix("host: "));
+    line.map(str::to_owned).context("rustc does not say what it builds for")
 }
 
 /// Returns what a program that must succeed writes to standard output.

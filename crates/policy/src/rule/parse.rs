@@ -122,7 +122,7 @@ fn unknown_tool(name: &str) -> Option<Fault> {
         return None;
     }
     let near = nearest(name, TOOLS.iter().copied());
-    let hint = near.map(|near| format!("the nearest known tool is `{near}`"));
+    let hint = near.map(|near| format!("did you mean `{near}`?"));
     Some(Fault::Surprise { message: format!("no tool is known by the name `{name}`"), hint })
 }
 
@@ -173,7 +173,7 @@ fn specified(name: &str, inner: &str, anchors: &Anchors<'_>) -> Result<Parsed, F
             None => {
                 let near = if TOOLS.contains(&other) { None } else { nearest(other, TOOLS.iter().copied()) };
                 let hint = match near {
-                    Some(near) => format!("the nearest known tool is `{near}`"),
+                    Some(near) => format!("did you mean `{near}`?"),
                     None => "write the bare tool name, or `Tool(parameter:value)` in deny or ask".to_owned(),
                 };
                 Err(Fault::Malformed {
