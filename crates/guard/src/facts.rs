@@ -6,7 +6,7 @@ mod resolve;
 
 use std::collections::BTreeMap;
 
-use policy::action::{Kind, Runner};
+use policy::action::Runner;
 use policy::facts::{Facts, Person};
 use policy::{AbsPath, Action, Effects, Mode, Policy};
 
@@ -34,21 +34,8 @@ pub(crate) fn gather(
         }
     }
     let working_directories = working_directories(policy, place);
-    let boundary = match &action.kind {
-        Kind::Command(command) if command.runner == Runner::Boundary => {
-            Some(boundary::gather(policy, place, &working_directories))
-        }
-        Kind::Command(_)
-        | Kind::ForeignCommand(_)
-        | Kind::Read(_)
-        | Kind::Edit(_)
-        | Kind::Fetch { .. }
-        | Kind::Agent { .. }
-        | Kind::Skill { .. }
-        | Kind::Mcp { .. }
-        | Kind::Other
-        | Kind::Malformed(_) => None,
-    };
+    let runs_here = action.kind.command().is_some_and(|command| command.runner == Runner::Boundary);
+    let boundary = runs_here.then(|| boundary::gather(policy, place, &working_directories));
     Facts {
         home: place.home.clone(),
         project: place.project.clone(),

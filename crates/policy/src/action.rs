@@ -56,6 +56,33 @@ pub enum Kind {
     Malformed(String),
 }
 
+impl Kind {
+    /// Returns the shell command, if it is one.
+    pub fn command(&self) -> Option<&Command> {
+        if let Self::Command(command) = self { Some(command) } else { None }
+    }
+
+    /// Returns the text of a command in a language that we do not parse, if it is one.
+    pub fn foreign_command(&self) -> Option<&str> {
+        if let Self::ForeignCommand(text) = self { Some(text) } else { None }
+    }
+
+    /// Returns the URL, if one is fetched.
+    pub fn url(&self) -> Option<&str> {
+        if let Self::Fetch { url } = self { Some(url) } else { None }
+    }
+
+    /// Returns the type of the agent, if one is started.
+    pub fn agent_type(&self) -> Option<&str> {
+        if let Self::Agent { agent_type } = self { Some(agent_type) } else { None }
+    }
+
+    /// Returns the skill with its arguments, if one is used.
+    pub fn skill(&self) -> Option<&str> {
+        if let Self::Skill { skill } = self { Some(skill) } else { None }
+    }
+}
+
 /// What a file tool points at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileTarget {

@@ -19,7 +19,7 @@ mod judge;
 mod rules;
 mod scope;
 
-use crate::action::{Action, Kind, Runner};
+use crate::action::{Action, Runner};
 use crate::controls::{Controls, Network};
 use crate::effects::Effects;
 use crate::facts::{Facts, Person};
@@ -79,18 +79,7 @@ fn approval_needed(proof: &Proof) -> Approval {
 
 /// What the boundary must hold, for a command that is to run inside one.
 fn controls(action: &Action, facts: &Facts) -> Result<Option<Controls>, String> {
-    let runs_here = match &action.kind {
-        Kind::Command(command) => command.runner == Runner::Boundary,
-        Kind::ForeignCommand(_)
-        | Kind::Read(_)
-        | Kind::Edit(_)
-        | Kind::Fetch { .. }
-        | Kind::Agent { .. }
-        | Kind::Skill { .. }
-        | Kind::Mcp { .. }
-        | Kind::Other
-        | Kind::Malformed(_) => false,
-    };
+    let runs_here = action.kind.command().is_some_and(|command| command.runner == Runner::Boundary);
     if !runs_here {
         return Ok(None);
     }

@@ -29,75 +29,33 @@ impl From<bool> for Cover {
 
 /// Returns how surely a deny or ask rule covers a part.
 pub(super) fn tightens(rule: &Rule, action: &Action, part: &Part, facts: &Facts) -> Cover {
+    let kind = &action.kind;
     match &rule.matcher {
         Matcher::Tool(name) => name.covers(&action.tool).into(),
-        Matcher::Command(pattern) => match &action.kind {
-            Kind::Command(_) => command(pattern, part),
-            Kind::ForeignCommand(_)
-            | Kind::Read(_)
-            | Kind::Edit(_)
-            | Kind::Fetch { .. }
-            | Kind::Agent { .. }
-            | Kind::Skill { .. }
-            | Kind::Mcp { .. }
-            | Kind::Other
-            | Kind::Malformed(_) => Cover::No,
-        },
-        Matcher::ForeignCommand(pattern) => match &action.kind {
-            Kind::ForeignCommand(text) => {
-                let pieces = text.split(['|', ';', '&', '\n', '{', '}', '(', ')']).map(str::trim);
-                let lower = |text: &str| text.to_lowercase();
-                std::iter::once(text.trim())
-                    .chain(pieces)
-                    .any(|piece| pattern.covers(piece) || pattern.covers(&lower(piece)))
-                    .into()
-            }
-            Kind::Command(_)
-            | Kind::Read(_)
-            | Kind::Edit(_)
-            | Kind::Fetch { .. }
-            | Kind::Agent { .. }
-            | Kind::Skill { .. }
-            | Kind::Mcp { .. }
-            | Kind::Other
-            | Kind::Malformed(_) => Cover::No,
-        },
+        Matcher::Command(pattern) => kind.command().map_or(Cover::No, |_| command(pattern, part)),
+        Matcher::ForeignCommand(pattern) => kind.foreign_command().is_some_and(|text| foreign(pattern, text)).into(),
         Matcher::Path { access, pattern } => path(*access, pattern, action, part, facts),
-        Matcher::Domain(pattern) => match &action.kind {
-            Kind::Fetch { url } => Host::of_url(url).map_or(Cover::Possible, |host| pattern.covers(&host).into()),
-            Kind::Command(_)
-            | Kind::ForeignCommand(_)
-            | Kind::Read(_)
-            | Kind::Edit(_)
-            | Kind::Agent { .. }
-            | Kind::Skill { .. }
-            | Kind::Mcp { .. }
-            | Kind::Other
-            | Kind::Malformed(_) => Cover::No,
-        },
-        Matcher::Agent(name) => matches!(&action.kind, Kind::Agent { agent_type } if agent_type == name).into(),
-        Matcher::Skill { name, open } => is_skill(&action.kind, name, *open).into(),
+        Matcher::Domain(pattern) => kind
+            .url()
+            .map_or(Cover::No, |url| Host::of_url(url).map_or(Cover::Possible, |host| pattern.covers(&host).into())),
+        Matcher::Agent(name) => (kind.agent_type() == Some(name)).into(),
+        Matcher::Skill { name, open } => kind.skill().is_some_and(|skill| is_skill(skill, name, *open)).into(),
         Matcher::Parameter { tool, name, value } => (*tool == action.tool
             && action.params.iter().any(|(key, given)| key == name && star_matches(value, given)))
         .into(),
     }
 }
 
-fn is_skill(kind: &Kind, name: &str, open: bool) -> bool {
-    match kind {
-        Kind::Skill { skill } => {
-            skill == name || (open && skill.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')))
-        }
-        Kind::Command(_)
-        | Kind::ForeignCommand(_)
-        | Kind::Read(_)
-        | Kind::Edit(_)
-        | Kind::Fetch { .. }
-        | Kind::Agent { .. }
-        | Kind::Mcp { .. }
-        | Kind::Other
-        | Kind::Malformed(_) => false,
-    }
+/// A language that is not parsed: the pattern may stand in any piece of the text, in letters of any case.
+fn foreign(pattern: &CommandPattern, text: &str) -> bool {
+    let pieces = text.split(['|', ';', '&', '\n', '{', '}', '(', ')']).map(str::trim);
+    std::iter::once(text.trim())
+        .chain(pieces)
+        .any(|piece| pattern.covers(piece) || pattern.covers(&piece.to_lowercase()))
+}
+
+fn is_skill(skill: &str, name: &str, open: bool) -> bool {
+    skill == name || (open && skill.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')))
 }
 
 fn command(pattern: &CommandPattern, part: &Part) -> Cover {
@@ -181,45 +139,24 @@ fn touch_cover(touch: &Touch, pattern: &PathPattern, action: &Action, facts: &Fa
 
 /// Returns true when an allow rule covers a part under every reading.
 pub(super) fn allows(rule: &Rule, action: &Action, part: &Part, facts: &Facts) -> bool {
+    let kind = &action.kind;
     match &rule.matcher {
         Matcher::Tool(name) => name.covers(&action.tool) && !part.exact_only,
         Matcher::Command(pattern) => {
-            matches!(action.kind, Kind::Command(_))
+            kind.command().is_some()
                 && part.program != Program::Unknown
                 && (!part.exact_only || pattern.is_exact())
                 && part.allow_readings.iter().any(|reading| pattern.covers(reading))
         }
         // Its language is not analysed, so only the whole tool can be allowed.
-        Matcher::ForeignCommand(_) => false,
-        Matcher::Path { access, .. } => match action.kind {
-            Kind::Read(_) => part.touches.iter().all(|touch| allows_touch(rule, touch, action, facts)),
-            Kind::Edit(_) => {
-                *access == FileAccess::Edit && part.touches.iter().all(|touch| allows_touch(rule, touch, action, facts))
-            }
-            Kind::Command(_)
-            | Kind::ForeignCommand(_)
-            | Kind::Fetch { .. }
-            | Kind::Agent { .. }
-            | Kind::Skill { .. }
-            | Kind::Mcp { .. }
-            | Kind::Other
-            | Kind::Malformed(_) => false,
-        },
-        Matcher::Domain(pattern) => match &action.kind {
-            Kind::Fetch { url } => Host::of_url(url).is_some_and(|host| pattern.covers(&host)),
-            Kind::Command(_)
-            | Kind::ForeignCommand(_)
-            | Kind::Read(_)
-            | Kind::Edit(_)
-            | Kind::Agent { .. }
-            | Kind::Skill { .. }
-            | Kind::Mcp { .. }
-            | Kind::Other
-            | Kind::Malformed(_) => false,
-        },
-        Matcher::Agent(name) => matches!(&action.kind, Kind::Agent { agent_type } if agent_type == name),
-        Matcher::Skill { name, open } => is_skill(&action.kind, name, *open),
-        Matcher::Parameter { .. } => false,
+        Matcher::ForeignCommand(_) | Matcher::Parameter { .. } => false,
+        Matcher::Path { access, .. } => {
+            let right = matches!(kind, Kind::Read(_)) || (matches!(kind, Kind::Edit(_)) && *access == FileAccess::Edit);
+            right && part.touches.iter().all(|touch| allows_touch(rule, touch, action, facts))
+        }
+        Matcher::Domain(pattern) => kind.url().and_then(Host::of_url).is_some_and(|host| pattern.covers(&host)),
+        Matcher::Agent(name) => kind.agent_type() == Some(name),
+        Matcher::Skill { name, open } => kind.skill().is_some_and(|skill| is_skill(skill, name, *open)),
     }
 }
 

@@ -52,25 +52,7 @@ impl Glob {
 
     /// Returns true when the whole of `path` matches.
     pub fn matches(&self, path: &[&str]) -> bool {
-        // Row by row over the pattern: `reach[i]` says that the pattern so far can end before path[i].
-        let mut reach = vec![false; path.len() + 1];
-        if let Some(first) = reach.first_mut() {
-            *first = true;
-        }
-        for segment in &self.segments {
-            let mut next = vec![false; path.len() + 1];
-            for (index, slot) in next.iter_mut().enumerate() {
-                *slot = match segment {
-                    Segment::Any => reach.iter().take(index + 1).any(|reached| *reached),
-                    Segment::One(tokens) => {
-                        index > 0
-                            && reach.get(index - 1) == Some(&true)
-                            && path.get(index - 1).is_some_and(|name| matches(tokens, name))
-                    }
-                };
-            }
-            reach = next;
-        }
+        let reach = self.segments.iter().fold(start(path), |reach, segment| segment.step(&reach, path));
         reach.last() == Some(&true)
     }
 
@@ -99,34 +81,42 @@ impl Glob {
 
     /// Returns true when something below the directory `path` could match.
     pub fn could_match_below(&self, path: &[&str]) -> bool {
-        let mut reach = vec![false; path.len() + 1];
-        if let Some(first) = reach.first_mut() {
-            *first = true;
-        }
+        let mut reach = start(path);
         for segment in &self.segments {
             if reach.last() == Some(&true) {
                 return true;
             }
-            let mut next = vec![false; path.len() + 1];
-            for (index, slot) in next.iter_mut().enumerate() {
-                *slot = match segment {
-                    Segment::Any => reach.iter().take(index + 1).any(|reached| *reached),
-                    Segment::One(tokens) => {
-                        index > 0
-                            && reach.get(index - 1) == Some(&true)
-                            && path.get(index - 1).is_some_and(|name| matches(tokens, name))
-                    }
-                };
-            }
-            reach = next;
+            reach = segment.step(&reach, path);
         }
         false
     }
 }
 
+/// Before the first segment of a glob: it can only stand before the first of the path.
+fn start(path: &[&str]) -> Vec<bool> {
+    let mut reach = vec![false; path.len() + 1];
+    if let Some(first) = reach.first_mut() {
+        *first = true;
+    }
+    reach
+}
+
 impl Segment {
     fn parse(text: &str) -> Self {
         if text == "**" { Self::Any } else { Self::One(tokens(text)) }
+    }
+
+    /// Takes the segment in: `reach[i]` says that the glob so far can end before `path[i]`.
+    fn step(&self, reach: &[bool], path: &[&str]) -> Vec<bool> {
+        let ends = |index: usize| match self {
+            Self::Any => reach.iter().take(index + 1).any(|reached| *reached),
+            Self::One(tokens) => {
+                index > 0
+                    && reach.get(index - 1) == Some(&true)
+                    && path.get(index - 1).is_some_and(|name| matches(tokens, name))
+            }
+        };
+        (0..=path.len()).map(ends).collect()
     }
 
     fn literal(&self) -> Option<String> {
