@@ -19,7 +19,6 @@ fn shows_each_part_and_the_rule_that_decided() {
 understood as
   allow  make all
          runs `make`
-         mentions <scene>/project/all
          because `make all` is allowed by the allow rule `Bash(make *)` (~/.claude/settings.json:4)
   deny  cat .env
          runs `cat`
@@ -59,11 +58,11 @@ fn answers_as_json() {
                 "decision": "allow",
                 "reason": reason,
                 "rule": rule,
-                "way_forward": "`Bash(make *)` at ~/.claude/settings.json:4 allows it",
+                "way_forward": "remove `Bash(make *)` at ~/.claude/settings.json:4 to be asked, or deny it to refuse it",
                 "mode": "default",
                 "parts": [{
                     "text": "make all", "start": 0, "end": 8,
-                    "understood": ["runs `make`", format!("mentions {}/all", scene.text("project"))],
+                    "understood": ["runs `make`"],
                     "decision": "allow", "reason": reason, "rule": rule,
                 }],
                 "also_matched": [],

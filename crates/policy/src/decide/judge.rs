@@ -76,7 +76,7 @@ impl Finding {
         let hint = match rule.list {
             List::Deny => format!("narrow or remove `{}` at {place}; no allow rule opens a deny", rule.text),
             List::Ask => format!("answer the question, or narrow `{}` at {place}", rule.text),
-            List::Allow => format!("`{}` at {place} allows it", rule.text),
+            List::Allow => format!("remove `{}` at {place} to be asked, or deny it to refuse it", rule.text),
         };
         let reason = format!("{how} {} rule `{}` ({place})", rule.list.name(), rule.text);
         Self { verdict, reason, rule: Some(rule.clone()), hint: Some(hint) }
@@ -215,7 +215,10 @@ impl Judge<'_> {
         let in_scope = |touch: &Touch| touch.is_device() || scope::in_working_directories(touch, self.facts);
         let readable = |touch: &Touch| in_scope(touch) || self.rule_for_touch(touch).is_some();
         let scoped = part.touches.iter().all(in_scope);
-        let allow = |why: &str| Some(Finding::new(Verdict::Allow, format!("{} {why}", quoted(&part.text))));
+        let allow = |why: &str| {
+            let finding = Finding::new(Verdict::Allow, format!("{} {why}", quoted(&part.text)));
+            Some(finding.hint("an ask or deny rule makes it ask or refuses it"))
+        };
         match &self.action.kind {
             Kind::Command(_) if part.reads_only && part.touches.iter().all(readable) => {
                 allow("only reads, in the working directories")

@@ -180,7 +180,9 @@ impl Part {
             let below = if touch.recursive { " and everything below it" } else { "" };
             format!("{} {}{below}", touch.access.verb(), touch.target.describe())
         }));
-        lines.extend(self.mentions.iter().map(|path| format!("mentions {path}")));
+        // Every word counts as a path when rules are asked; a person is told of those that look like one.
+        let looks_like_file = |path: &&AbsPath| path.name().is_some_and(|name| name.contains('.'));
+        lines.extend(self.mentions.iter().filter(looks_like_file).map(|path| format!("mentions {path}")));
         lines.extend(self.reaches.iter().map(|host| format!("reaches {host}")));
         lines.extend(self.unknown.iter().map(|word| format!("has a word that is not known before it runs: `{word}`")));
         if self.reads_only {

@@ -249,6 +249,9 @@ fn mentions(state: &State, rest: &[Argument], part: &mut Part) {
 
 /// The pieces of a word that may be a path: the word, what follows `=`, `@` or `:`, what follows a short option.
 fn candidates(word: &str) -> Vec<&str> {
+    if word.starts_with("http://") || word.starts_with("https://") {
+        return Vec::new();
+    }
     let mut found = vec![word];
     found.extend(word.split_once('=').map(|(_, value)| value));
     found.extend(word.split_once(':').map(|(_, value)| value));
