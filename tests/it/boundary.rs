@@ -47,6 +47,34 @@ fn writes_the_project_and_a_private_temporary_directory() {
     });
 }
 
+/// `..` of the root leads to whatever is mounted over it: nothing may be.
+#[test]
+fn nothing_of_the_host_is_left_above_the_root() {
+    each_user(|scene| {
+        scene.write("home/.ssh/id_ed25519", "canary-above");
+        scene.write("project/.git/hooks/pre-commit", "#!/bin/sh\n");
+        let name = marker(scene, "above");
+        std::fs::write(format!("/tmp/{name}"), "canary-tmp").unwrap();
+        let attack = format!(
+            "for up in /.. /../.. /proc/self/root/.. /proc/1/root/.. /proc/self/cwd/../../../../../../../../../..; do \
+             cat $up/$HOME/.ssh/id_ed25519 $up/tmp/{name}; echo evil >> $up/$PWD/.git/hooks/pre-commit; \
+             ls $up/proc | grep -c '^[0-9]'; done"
+        );
+        let confined = scene.confined(&attack).run();
+        assert_eq!(scene.read("project/.git/hooks/pre-commit"), "#!/bin/sh\n", "{confined:#?}");
+        let control = scene.bash(&attack).run();
+        std::fs::remove_file(format!("/tmp/{name}")).unwrap();
+        assert!(!confined.stdout.contains("canary"), "{confined:#?}");
+        let most = confined.stdout.lines().filter_map(|line| line.parse::<u32>().ok()).max().unwrap();
+        assert!(most < 10, "processes of the host are seen: {confined:#?}");
+        assert!(control.stdout.contains("canary-above") && control.stdout.contains("canary-tmp"), "{control:#?}");
+        assert!(scene.read("project/.git/hooks/pre-commit").contains("evil"), "{control:#?}");
+
+        let mounts = scene.confined("awk '$5 == \"/\"' /proc/self/mountinfo | wc -l").run();
+        assert_eq!(mounts.stdout.trim(), "1", "more than one mount at the root");
+    });
+}
+
 #[test]
 fn may_not_read_what_rules_and_credential_stores_name() {
     each_user(|scene| {

@@ -22,3 +22,6 @@ pub(crate) const PRIVATE_SIZE: &str = "50%";
 pub(crate) const LAST_OUTPUT_MS: u64 = 2_000;
 /// Bytes of the host's list of mounts.
 pub(crate) const MOUNT_LIST_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Mounts that can lie over the new root when it is entered: the old root and the vault.
+pub(crate) const COVERS_MAX: usize = 4;

@@ -13,7 +13,7 @@ use super::failure::{At, Failure};
 use super::kernel_files;
 use super::tree::{self, Identity, NODEV, NOEXEC, NOSUID, RDONLY};
 use crate::error::Step as Stage;
-use crate::limits::PRIVATE_SIZE;
+use crate::limits::{COVERS_MAX, PRIVATE_SIZE};
 use crate::plan::{Plan, Step, Zone};
 
 /// The mounts under construction.
@@ -96,11 +96,11 @@ impl Expected {
 ///
 /// 1. keep mounts from spreading, open the host's root;
 /// 2. make the vault;
-/// 3. copy the host's mounts, read-only, and attach the copy;
+/// 3. attach a copy of the host's mounts, read-only, taken before;
 /// 4. mount the private places, the devices and a fresh `/proc`, hide kernel interfaces;
 /// 5. the plan's steps in their order;
 /// 6. hide kernel interfaces that are mounted elsewhere too, verify;
-/// 7. enter the new root, detach the old one.
+/// 7. enter the new root, detach the old one and what is over it, look that nothing is left.
 pub(super) fn build(plan: &Plan) -> Result<Held, Failure> {
     let mask = rustix::process::umask(Mode::empty());
     let propagation = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
@@ -108,8 +108,10 @@ pub(super) fn build(plan: &Plan) -> Result<Held, Failure> {
     let host = rustix::fs::open("/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
     let host = host.at(Stage::HostRoot)?;
     let elsewhere = kernel_files::elsewhere()?;
+    // Before anything of ours is mounted over the host's root, or the copy would hold it too.
+    let copy = tree::copy(host.as_fd()).at(Stage::CopyRoot)?;
     let vault = make_vault(&host)?;
-    let root = copy_root(&host, &vault)?;
+    let root = attach_root(copy, &vault)?;
     let mut mounts = Mounts { host, vault, root, expected: Vec::new(), not_present: Vec::new() };
     mounts.private(plan)?;
     kernel_files::build(&mounts)?;
@@ -140,8 +142,7 @@ fn make_vault(host: &OwnedFd) -> Result<OwnedFd, Failure> {
     Ok(vault)
 }
 
-fn copy_root(host: &OwnedFd, vault: &OwnedFd) -> Result<OwnedFd, Failure> {
-    let root = tree::copy(host.as_fd()).at(Stage::CopyRoot)?;
+fn attach_root(root: OwnedFd, vault: &OwnedFd) -> Result<OwnedFd, Failure> {
     tree::restrict_all(root.as_fd(), RDONLY | NOSUID | NODEV).at(Stage::ReadOnlyRoot)?;
     let place = tree::resolve(vault.as_fd(), "root").at(Stage::AttachRoot)?;
     tree::attach(root.as_fd(), place.as_fd()).at(Stage::AttachRoot)?;
@@ -293,11 +294,26 @@ impl Mounts {
         let Self { host: _host, vault: _vault, root, expected, not_present } = self;
         rustix::process::fchdir(&root).at(Stage::Pivot)?;
         rustix::process::pivot_root(".", ".").at(Stage::Pivot)?;
-        // The old root is now mounted over the new one, and `.` is the topmost.
-        rustix::mount::unmount(".", UnmountFlags::DETACH).at(Stage::DetachOld)?;
+        uncover(&root)?;
         rustix::process::chdir("/").at(Stage::DetachOld)?;
         Ok(Held { root, expected, not_present })
     }
+}
+
+/// Takes away everything that is mounted over the new root: the host's root, and the vault over that.
+///
+/// `/..` leads to the topmost of them, so whatever stayed would be all of the host's files, as they are
+/// there. It ends when `/..` is the root itself, and fails when it does not come to that.
+fn uncover(root: &OwnedFd) -> Result<(), Failure> {
+    let own = tree::mount_id(root.as_fd()).at(Stage::DetachOld)?;
+    for _ in 0..COVERS_MAX {
+        let above = open_inside("/..").at(Stage::DetachOld)?;
+        if tree::mount_id(above.as_fd()).at(Stage::DetachOld)? == own {
+            return Ok(());
+        }
+        rustix::mount::unmount(".", UnmountFlags::DETACH).at(Stage::DetachOld)?;
+    }
+    Err(Errno::STALE).at_path(Stage::DetachOld, "/..")
 }
 
 fn vault_name(zone: Zone) -> &'static str {

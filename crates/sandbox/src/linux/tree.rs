@@ -62,6 +62,16 @@ pub(super) fn identity(fd: BorrowedFd<'_>) -> Result<Identity> {
     })
 }
 
+/// Returns which mount a descriptor was opened on.
+pub(super) fn mount_id(fd: BorrowedFd<'_>) -> Result<u64> {
+    let stat = rustix::fs::statx(fd, c"", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID)?;
+    if StatxFlags::from_bits_retain(stat.stx_mask).contains(StatxFlags::MNT_ID) {
+        Ok(stat.stx_mnt_id)
+    } else {
+        Err(Errno::NOSYS)
+    }
+}
+
 /// Returns true when nothing can be written through the mount that a descriptor was opened on.
 pub(super) fn is_read_only(fd: BorrowedFd<'_>) -> Result<bool> {
     Ok(rustix::fs::fstatvfs(fd)?.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))

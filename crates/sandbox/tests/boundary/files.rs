@@ -76,9 +76,14 @@ fn outside(world: &World) {
 fn hidden(world: &World) {
     for name in ["project/.env", "outside/secret"] {
         let path = world.path(name);
+        // Above the root is what is mounted over it.
+        let above = format!("/..{path}");
         let tries: &[&[&str]] = &[
             &["read", &path],
+            &["read", &above],
+            &["write", &above, "x"],
             &["read-via-root", &path],
+            &["read-via-root", &above],
             &["write", &path, "x"],
             &["chmod", &path],
             &["truncate", &path],
@@ -104,8 +109,11 @@ fn hidden(world: &World) {
 fn closed(world: &World) {
     let hook = world.path("project/.git/hooks/sample");
     let config = world.path("project/.git/config");
+    let above = format!("/..{config}");
     let tries: &[&[&str]] = &[
         &["write", &hook, "evil"],
+        &["write", &above, "evil"],
+        &["unlink", &above],
         &["write", &world.path("project/.git/hooks/pre-commit"), "evil"],
         &["write-via-root", &config, "evil"],
         &["write", &config, "evil"],
