@@ -66,6 +66,7 @@ fn answers_as_json() {
                     "decision": "allow", "reason": reason, "rule": rule,
                 }],
                 "also_matched": [],
+                "diagnostics": [],
             })
         )
     );

@@ -49,11 +49,18 @@ files, from the lowest to the highest
         );
         let row = |text: &str, list: &str, scope: &str, file: &str, line: u32| json!({"text": text, "list": list, "scope": scope, "file": file, "line": line});
         let project = scene.text("project/.claude/settings.json");
+        let mut answer = scene.palisade(["permissions", "--json", "--mode", "plan"]).run().json();
+        let files = answer["files"].take();
+        assert_eq!(files[0]["path"], json!(scene.text("home/.claude/settings.json")));
+        assert_eq!(files.as_array().map(Vec::len), Some(10));
         assert_eq!(
-            scene.palisade(["permissions", "--json", "--mode", "plan"]).run().json(),
+            answer,
             json!({
                 "schema_version": 1,
                 "mode": "plan",
+                "mode_origin": "--mode",
+                "folder": scene.text("project"),
+                "files": null,
                 "trusted": false,
                 "rules": [
                     row("Bash(curl *)", "deny", "project", &project, 1),

@@ -83,10 +83,21 @@ fn tells_its_own_outcome_apart() {
         assert!(report["cannot_show"].take().is_array() && report["missing"].take().is_array(), "{report}");
         // What the shell around it sets by itself.
         assert!(report["environment_dropped"].take().is_array(), "{report}");
+        assert_eq!(report["held"]["writable"].take(), json!([scene.text("project")]));
+        assert!(report["held"]["unreadable"].take().is_array(), "{report}");
+        assert!(report["held"]["unwritable"].take().is_array(), "{report}");
         assert_eq!(
             report,
             json!({
                 "schema_version": 1,
+                "ran": true,
+                "decision": {
+                    "verdict": "ask",
+                    "reason": "no rule decides `sh -c 'exit 7'`, and mode `default` asks",
+                    "rule": null,
+                    "mode": "default",
+                },
+                "held": {"writable": null, "unreadable": null, "unwritable": null},
                 "exit": {"code": 7, "signal": null},
                 "wall_ms": null,
                 "enforced": [

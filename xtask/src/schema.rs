@@ -38,6 +38,7 @@ fn differs(root: &Value, schema: &Value, value: &Value) -> Option<String> {
             (!fits).then(|| format!("{value} does not fit {wanted}"))
         }
         "required" => {
+            value.as_object()?;
             let missing = wanted.as_array().unwrap().iter().find(|name| value.get(name.as_str().unwrap()).is_none());
             missing.map(|name| format!("{value} has no {name}"))
         }

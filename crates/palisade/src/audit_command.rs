@@ -19,7 +19,19 @@ pub(crate) fn audit(options: &AuditOptions) -> anyhow::Result<Exit> {
     match &options.action {
         AuditAction::Log(options) => log(options, &directory, Paint::stdout(environment.is_colourless())),
         AuditAction::Verify(options) => verify(options, &directory),
-        AuditAction::Checkpoint => {
+        AuditAction::Checkpoint(options) if options.json => {
+            let checkpoint = open_journal(&directory)?.checkpoint()?;
+            let fields = serde_json::json!({
+                "schema_version": 1,
+                "origin": checkpoint.origin(),
+                "size": checkpoint.size(),
+                "root": checkpoint.root(),
+                "text": checkpoint.to_string(),
+            });
+            say::data(&fields.to_string());
+            Ok(Exit::Yes)
+        }
+        AuditAction::Checkpoint(_) => {
             say::data(open_journal(&directory)?.checkpoint()?.to_string().trim_end());
             Ok(Exit::Yes)
         }

@@ -20,7 +20,7 @@ pub(crate) fn check(options: &CheckOptions) -> anyhow::Result<Exit> {
         say::diagnostic(diagnostic);
     }
     let mut input = io::stdin().lock();
-    let mut end = Exit::Yes;
+    let mut end = if setup.policy.failures().is_empty() { Exit::Yes } else { Exit::Settings };
     let mut line = Vec::new();
     loop {
         line.clear();

@@ -129,6 +129,7 @@ pub(crate) struct ExplainOptions {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  palisade permissions\n  palisade permissions --settings strict.json --json")]
 pub(crate) struct PermissionsOptions {
     #[command(flatten)]
     pub(crate) settings: SettingsOptions,
@@ -139,7 +140,7 @@ pub(crate) struct PermissionsOptions {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Register it for PreToolUse and PostToolUse with `\"onFailure\": \"block\"`: see docs/guides/claude-code.md"
+    after_help = "Register it for PreToolUse, with `\"onFailure\": \"block\"`, and for PostToolUse and PostToolUseFailure:\n  {\"type\": \"command\", \"command\": \"/usr/local/bin/palisade hook claude\", \"onFailure\": \"block\"}"
 )]
 pub(crate) struct HookOptions {
     /// The agent whose hook this is.
@@ -154,6 +155,7 @@ pub(crate) enum Agent {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  palisade trust\n  palisade trust grant ~/src/project")]
 pub(crate) struct TrustOptions {
     #[command(subcommand)]
     pub(crate) action: Option<TrustAction>,
@@ -192,10 +194,19 @@ pub(crate) enum AuditAction {
     /// Say whether any record was changed, lost, moved or cut off.
     Verify(VerifyOptions),
     /// Print a checkpoint to keep where nobody who can write the journal can write.
-    Checkpoint,
+    Checkpoint(CheckpointOptions),
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  palisade audit checkpoint > /mnt/elsewhere/palisade.checkpoint")]
+pub(crate) struct CheckpointOptions {
+    /// Answer as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  palisade audit log -n 20\n  palisade audit log --verdict deny --json")]
 pub(crate) struct LogOptions {
     /// Show at most so many records, the newest.
     #[arg(short = 'n', long, value_name = "N")]
@@ -203,8 +214,8 @@ pub(crate) struct LogOptions {
     /// Show only decisions with this verdict.
     #[arg(long, value_enum)]
     pub(crate) verdict: Option<VerdictName>,
-    /// Show only records of this kind, such as `decision`.
-    #[arg(long)]
+    /// Show only records of this kind.
+    #[arg(long, value_parser = ["decision", "answer", "started", "outcome", "trust", "settings", "repair"])]
     pub(crate) kind: Option<String>,
     /// Show only records of this session.
     #[arg(long)]
@@ -215,6 +226,7 @@ pub(crate) struct LogOptions {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  palisade audit verify --checkpoint /mnt/elsewhere/palisade.checkpoint")]
 pub(crate) struct VerifyOptions {
     /// A checkpoint that was kept elsewhere.
     #[arg(long, value_name = "FILE")]

@@ -16,14 +16,17 @@ pub(crate) fn explain(options: &ExplainOptions) -> anyhow::Result<Exit> {
     let action = hooks::tool::action(&options.tool, &input, &setup.place.project);
     let proof = guard::consider(&setup.policy, &setup.place, &action, options.settings.mode);
     if options.json {
-        say::data(&as_json(&proof).to_string());
+        let mut answer = as_json(&proof);
+        let diagnostics = setup.diagnostics.iter().map(crate::permissions::diagnostic_json).collect();
+        answer.as_object_mut().map(|fields| fields.insert("diagnostics".to_owned(), Value::Array(diagnostics)));
+        say::data(&answer.to_string());
     } else {
         for diagnostic in &setup.diagnostics {
             say::diagnostic(diagnostic);
         }
         print(&proof, Paint::stdout(setup.environment.is_colourless()));
     }
-    Ok(proof.verdict.into())
+    Ok(if setup.policy.failures().is_empty() { proof.verdict.into() } else { Exit::Settings })
 }
 
 /// Returns the input that a tool's subject stands for.

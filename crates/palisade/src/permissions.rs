@@ -29,12 +29,7 @@ fn print(setup: &Setup, options: &PermissionsOptions) {
     let paint = Paint::stdout(setup.environment.is_colourless());
     let policy = &setup.policy;
     let mode = policy.mode_for(options.settings.mode);
-    let mode_place = match (options.settings.mode, policy.default_mode()) {
-        (Some(_), _) => "--mode".to_owned(),
-        (None, Some(mode)) => format!("{}:{}", mode.origin.file, mode.origin.line),
-        (None, None) => "built in".to_owned(),
-    };
-    say::data(&format!("{} {}  {}", paint.heading("mode"), mode.name(), paint.faint(&mode_place)));
+    say::data(&format!("{} {}  {}", paint.heading("mode"), mode.name(), paint.faint(&mode_origin(setup, options))));
     let trust = if setup.loaded.trust.trusted { "trusted" } else { "not trusted: its allow rules do not count" };
     say::data(&format!("{} {}  {trust}", paint.heading("folder"), setup.loaded.trust.key));
     say::data("");
@@ -57,16 +52,37 @@ fn print(setup: &Setup, options: &PermissionsOptions) {
     say::data("");
     say::data(&paint.heading("files, from the lowest to the highest"));
     for source in &setup.loaded.sources {
-        let state = match source.state {
-            SourceState::Absent => "absent",
-            SourceState::Read(_) => "read",
-            SourceState::Unreadable => "unreadable: every call is refused",
-        };
-        say::data(&format!("  {:8} {}  {}", source.scope.name(), source.file, paint.faint(state)));
+        say::data(&format!("  {:8} {}  {}", source.scope.name(), source.file, paint.faint(state(&source.state))));
     }
     for diagnostic in &setup.diagnostics {
         say::diagnostic(diagnostic);
     }
+}
+
+/// Returns where the mode comes from.
+fn mode_origin(setup: &Setup, options: &PermissionsOptions) -> String {
+    match (options.settings.mode, setup.policy.default_mode()) {
+        (Some(_), _) => "--mode".to_owned(),
+        (None, Some(mode)) => format!("{}:{}", mode.origin.file, mode.origin.line),
+        (None, None) => "built in".to_owned(),
+    }
+}
+
+fn state(state: &SourceState) -> &'static str {
+    match state {
+        SourceState::Absent => "absent",
+        SourceState::Read(_) => "read",
+        SourceState::Unreadable => "unreadable: every call is refused",
+    }
+}
+
+fn source_json(source: &settings::Source) -> Value {
+    json!({
+        "scope": source.scope.name(),
+        "file": source.file,
+        "path": source.path.as_ref().map(policy::AbsPath::as_str),
+        "state": state(&source.state),
+    })
 }
 
 fn print_rule(rule: &RuleRef, width: usize, paint: Paint) {
@@ -85,7 +101,7 @@ fn rule_json(rule: &RuleRef) -> Value {
     })
 }
 
-fn diagnostic_json(diagnostic: &Diagnostic) -> Value {
+pub(crate) fn diagnostic_json(diagnostic: &Diagnostic) -> Value {
     json!({
         "severity": match diagnostic.severity { Severity::Warning => "warning", Severity::Error => "error" },
         "file": diagnostic.origin.file,
@@ -103,7 +119,10 @@ fn as_json(setup: &Setup, options: &PermissionsOptions) -> Value {
     json!({
         "schema_version": 1,
         "mode": policy.mode_for(options.settings.mode).name(),
+        "mode_origin": mode_origin(setup, options),
+        "folder": setup.loaded.trust.key.as_str(),
         "trusted": setup.loaded.trust.trusted,
+        "files": setup.loaded.sources.iter().map(source_json).collect::<Vec<_>>(),
         "rules": policy.rules().iter().map(|rule| rule_json(rule.reference())).collect::<Vec<_>>(),
         "inactive": inactive,
         "diagnostics": setup.diagnostics.iter().map(diagnostic_json).collect::<Vec<_>>(),

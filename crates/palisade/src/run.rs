@@ -22,7 +22,13 @@ use status::Status;
 
 /// Runs a command and ends with its code.
 pub(crate) fn run(options: &RunOptions) -> ExitCode {
-    let status = Status::new(options.status_fd);
+    let status = match Status::new(options.status_fd) {
+        Ok(status) => status,
+        Err(error) => {
+            say::error(&format!("nothing ran: {error:#}"));
+            return ExitCode::from(NOT_RUN);
+        }
+    };
     match carry_out(options, &status) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
@@ -74,14 +80,20 @@ fn carry_out(options: &RunOptions, status: &Status) -> anyhow::Result<u8> {
         Err(refusal) => {
             refused(refusal.proof());
             status.refused(&refusal.proof().reason);
+            if let Some(file) = report {
+                file.write(&confined::not_run_json(refusal.proof(), &refusal.proof().reason))?;
+            }
             return Ok(NOT_RUN);
         }
     };
     status.permitted();
     let of = order.under.unwrap_or(receipt.seq);
-    let ended = Running { guard: &guard, order: &order, of, options }.confined(&permit, report);
-    status.ended(ended);
-    Ok(ended)
+    let (code, failure) = Running { guard: &guard, order: &order, of, options }.confined(&permit, report);
+    match failure {
+        Some(why) => status.failed(&why),
+        None => status.ended(code),
+    }
+    Ok(code)
 }
 
 /// Returns the command's words.

@@ -4,9 +4,16 @@ use std::io::{self, IsTerminal, Write};
 
 use policy::layer::{Diagnostic, Severity};
 
-/// Prints a line of data. A reader that went away ends nothing: there is nobody to tell.
+/// Prints a line of data. A reader that went away ends nothing: there is nobody to tell. Data that cannot
+/// be written for another reason must not end in a good code.
 pub(crate) fn data(line: &str) {
-    let _ = writeln!(io::stdout().lock(), "{line}");
+    let written = writeln!(io::stdout().lock(), "{line}");
+    if let Err(failure) = written
+        && failure.kind() != io::ErrorKind::BrokenPipe
+    {
+        error(&format!("standard output cannot be written: {failure}"));
+        std::process::exit(crate::exit::Exit::World as i32);
+    }
 }
 
 /// Prints a line of talk.

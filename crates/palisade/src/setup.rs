@@ -5,8 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, anyhow};
 use guard::Place;
-use policy::layer::Diagnostic;
-use policy::{AbsPath, Policy};
+use policy::layer::{Diagnostic, Severity};
+use policy::{AbsPath, Mode, Policy};
 use settings::{Discovery, Environment, Loaded, Places};
 
 use crate::cli::{PlaceOptions, SettingsOptions};
@@ -52,20 +52,21 @@ impl Setup {
             places.managed_claude = None;
             places.managed_palisade = None;
         }
-        Self::load(environment, places)
+        Self::load(environment, places, options.mode)
     }
 
     /// Reads everything for a hook's call: the session's start directory is the project.
     pub(crate) fn for_hook(environment: Environment, project: AbsPath) -> anyhow::Result<Self> {
         let git_root = guard::git_root(&project);
         let places = Places::usual(&environment, project, git_root);
-        Self::load(environment, places)
+        Self::load(environment, places, None)
     }
 
-    fn load(environment: Environment, places: Places) -> anyhow::Result<Self> {
+    fn load(environment: Environment, places: Places, mode: Option<Mode>) -> anyhow::Result<Self> {
         let loaded = settings::load(&places);
         let (policy, found) = Policy::compile(&loaded.layers, &places.home);
-        let diagnostics = loaded.diagnostics.iter().cloned().chain(found).collect();
+        let mut diagnostics: Vec<Diagnostic> = loaded.diagnostics.iter().cloned().chain(found).collect();
+        diagnostics.extend(bypass_refused(&policy, mode));
         let state = environment.state_home().join("palisade");
         let place = Place {
             home: places.home.clone(),
@@ -80,6 +81,18 @@ impl Setup {
     pub(crate) fn journal_directory(&self) -> PathBuf {
         journal_directory(&self.environment)
     }
+}
+
+/// Tells that bypassing was asked for and is switched off.
+fn bypass_refused(policy: &Policy, mode: Option<Mode>) -> Option<Diagnostic> {
+    let origin = policy.bypass_disabled().filter(|_| mode == Some(Mode::BypassPermissions))?;
+    Some(Diagnostic {
+        severity: Severity::Warning,
+        origin: origin.clone(),
+        column: 0,
+        message: "mode `bypassPermissions` is switched off; mode `default` decides".to_owned(),
+        hint: None,
+    })
 }
 
 /// Returns the journal's directory.

@@ -23,8 +23,8 @@ pub(crate) fn trust(options: &TrustOptions) -> anyhow::Result<Exit> {
     let setup = Setup::at(&SettingsOptions::default(), &place)?;
     match action {
         TrustAction::Show(_) => Ok(show(&setup, options.json)),
-        TrustAction::Grant(_) => change(&setup, TrustChange::Granted),
-        TrustAction::Withdraw(_) => change(&setup, TrustChange::Withdrawn),
+        TrustAction::Grant(_) => change(&setup, TrustChange::Granted, options.json),
+        TrustAction::Withdraw(_) => change(&setup, TrustChange::Withdrawn, options.json),
     }
 }
 
@@ -55,10 +55,11 @@ fn show(setup: &Setup, as_json: bool) -> Exit {
 }
 
 /// Changes trust after a person at a terminal has confirmed it. What is granted is recorded first.
-fn change(setup: &Setup, change: TrustChange) -> anyhow::Result<Exit> {
+fn change(setup: &Setup, change: TrustChange, as_json: bool) -> anyhow::Result<Exit> {
     let folder = setup.loaded.trust.key.clone();
     if change == TrustChange::Granted && setup.places.home.is_within(&folder) {
-        anyhow::bail!("`{folder}` is the home directory or holds it, and is never trusted as a whole");
+        say::error(&format!("`{folder}` is the home directory or holds it, and is never trusted as a whole"));
+        return Ok(Exit::Denied);
     }
     if change == TrustChange::Granted && !confirmed(setup, &folder)? {
         say::error("not granted: trust is given by a person at a terminal");
@@ -70,7 +71,11 @@ fn change(setup: &Setup, change: TrustChange) -> anyhow::Result<Exit> {
         TrustChange::Granted => "granted",
         TrustChange::Withdrawn => "withdrawn",
     };
-    say::data(&format!("trust in {folder} is {word}"));
+    if as_json {
+        say::data(&json!({"schema_version": 1, "folder": folder.as_str(), "trust": word}).to_string());
+    } else {
+        say::data(&format!("trust in {folder} is {word}"));
+    }
     Ok(Exit::Yes)
 }
 

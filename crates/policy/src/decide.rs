@@ -50,6 +50,8 @@ pub fn decide(policy: &Policy, action: &Action, effects: &Effects, facts: &Facts
         (Verdict::Allow | Verdict::Ask, Err(why)) => {
             proof.verdict = Verdict::Deny;
             proof.reason = why;
+            proof.rule = None;
+            proof.hint = None;
             Decision::Deny(Refusal::new(proof))
         }
         (Verdict::Ask, Ok(controls)) => {

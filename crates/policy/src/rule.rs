@@ -121,6 +121,11 @@ impl Policy {
         &self.digest
     }
 
+    /// Returns where bypassing is switched off, if it is.
+    pub fn bypass_disabled(&self) -> Option<&Origin> {
+        self.bypass_disabled.as_ref()
+    }
+
     /// Returns the mode a call is decided under: the session's own if it names one, else the default
     /// mode of the settings. Where bypassing is switched off it is read as the default mode.
     pub fn mode_for(&self, requested: Option<Mode>) -> Mode {

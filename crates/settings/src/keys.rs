@@ -27,6 +27,8 @@ pub(crate) enum Field {
     Schema,
     /// Documented, and not read by Palisade.
     Unread,
+    /// Documented as a protection, and not enforced by Palisade yet: whoever wrote it is told.
+    Unenforced,
 }
 
 /// A field that ends up in a layer.
@@ -43,13 +45,14 @@ pub(crate) enum Used {
     DenyRead,
     AllowWrite,
     DenyWrite,
+    CredentialFiles,
 }
 
 impl Used {
     /// Returns true for a list in which an unreadable entry could hide a protection.
     pub(crate) fn is_tightening_list(self) -> bool {
         match self {
-            Self::Ask | Self::Deny | Self::DenyRead | Self::DenyWrite => true,
+            Self::Ask | Self::Deny | Self::DenyRead | Self::DenyWrite | Self::CredentialFiles => true,
             Self::Allow
             | Self::AdditionalDirectories
             | Self::DefaultMode
@@ -77,9 +80,9 @@ const PERMISSIONS: &[(&str, Field)] = &[
     ("defaultMode", Field::Used(Used::DefaultMode)),
     ("disableBypassPermissionsMode", Field::Used(Used::BypassSwitch)),
     ("disableAutoMode", Field::Unread),
-    ("blockReadsOutsideWorkingDirectories", Field::Unread),
-    ("blockWritesOutsideWorkingDirectories", Field::Unread),
-    ("denyInsteadOfPrompting", Field::Unread),
+    ("blockReadsOutsideWorkingDirectories", Field::Unenforced),
+    ("blockWritesOutsideWorkingDirectories", Field::Unenforced),
+    ("denyInsteadOfPrompting", Field::Unenforced),
 ];
 
 const SANDBOX: &[(&str, Field)] = &[
@@ -128,7 +131,7 @@ const NETWORK: &[(&str, Field)] = &[
 ];
 
 const CREDENTIALS: &[(&str, Field)] = &[
-    ("files", Field::Unread),
+    ("files", Field::Used(Used::CredentialFiles)),
     ("envVars", Field::Unread),
     ("allowPlaintextInject", Field::Unread),
     ("awsPairs", Field::Unread),

@@ -122,7 +122,12 @@ impl Reader<'_> {
                     self.wrong_type(severity, section, property, "an object");
                 }
             },
-            (Field::Unread, Owner::Palisade) => self.unread_key(section, property),
+            (Field::Unenforced, Owner::Claude) => {
+                let message = format!("{} is not enforced by Palisade", path(section, property));
+                let hint = "write deny rules for what it should hold, or mode `dontAsk`";
+                self.say(Severity::Warning, property.name.start(), message, Some(hint));
+            }
+            (Field::Unread | Field::Unenforced, Owner::Palisade) => self.unread_key(section, property),
         }
     }
 
@@ -156,6 +161,7 @@ impl Reader<'_> {
                 let paths = self.strings(section, used, property);
                 self.layer.sandbox.deny_write.extend(paths);
             }
+            Used::CredentialFiles => self.credential_files(section, property),
             Used::DefaultMode => self.default_mode(section, property),
             Used::BypassSwitch => self.bypass_switch(section, property),
             Used::ManagedRulesOnly => {
@@ -168,6 +174,29 @@ impl Reader<'_> {
                     let origin = self.origin(property.value.start());
                     self.layer.sandbox.enabled = Some(Sourced { value, origin });
                 }
+            }
+        }
+    }
+
+    /// `sandbox.credentials.files`: a file of either mode is hidden; nothing is put in its place yet.
+    fn credential_files(&mut self, section: Section, property: &ObjectProp<'_>) {
+        let Value::Array(list) = &property.value else {
+            self.wrong_type(Severity::Error, section, property, "a list of objects");
+            return;
+        };
+        for (index, element) in list.elements.iter().enumerate() {
+            let named = match element {
+                Value::Object(object) => object.properties.iter().find(|field| field.name.as_str() == "path"),
+                _ => None,
+            };
+            if let Some(Value::StringLit(string)) = named.map(|field| &field.value) {
+                let value = string.value.clone().into_owned();
+                let origin = self.origin(string.range.start);
+                self.layer.sandbox.deny_read.push(Sourced { value, origin });
+            } else {
+                let key = crate::layer::path(section, property);
+                let message = format!("entry {} of {key} has no `path`", index + 1);
+                self.say(Severity::Error, element.start(), message, Some("write an object with a `path` and a `mode`"));
             }
         }
     }

@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use audit::End;
 use guard::{Guard, Settled};
-use policy::{AbsPath, Exec, Permit};
+use policy::facts::Held;
+use policy::{AbsPath, Exec, Permit, Proof};
 use sandbox::{Exit, Invocation, Report, Terminal};
+use serde_json::{Value, json};
 
 use super::Order;
 use crate::cli::RunOptions;
@@ -51,18 +53,20 @@ impl ReportFile {
         Ok(Self { path: path.to_owned(), file })
     }
 
-    fn write(mut self, report: &Report) -> anyhow::Result<()> {
-        let text = report.render_json() + "\n";
+    /// Writes the report.
+    pub(super) fn write(mut self, report: &Value) -> anyhow::Result<()> {
+        let text = format!("{report:#}\n");
         let path = self.path.display();
         self.file.write_all(text.as_bytes()).with_context(|| format!("the report {path} cannot be written"))
     }
 }
 
 impl Running<'_> {
-    /// Starts the command, waits for its end, writes down what came of it, and returns its code.
+    /// Starts the command, waits for its end, writes down what came of it, and returns its code, and why
+    /// it did not run if it did not.
     ///
     /// Once it ran, what cannot be written is told, and the code stays the command's.
-    pub(super) fn confined(&self, permit: &Permit<Exec>, report_file: Option<ReportFile>) -> u8 {
+    pub(super) fn confined(&self, permit: &Permit<Exec>, report_file: Option<ReportFile>) -> (u8, Option<String>) {
         let invocation = Invocation {
             argv: self.options.argv.clone(),
             environment: sandbox::environment(self.order.setup.environment.all().iter().cloned()),
@@ -77,11 +81,15 @@ impl Running<'_> {
         match result {
             Ok(report) => {
                 told(self.settle(settled(&report)));
-                told(report_file.map_or(Ok(()), |file| file.write(&report)));
+                told(report_file.map_or(Ok(()), |file| file.write(&ran_json(permit, &report))));
                 tell(&report, self.options.quiet);
-                report.exit.code()
+                (report.exit.code(), None)
             }
-            Err(error) => self.not_run(&error),
+            Err(error) => {
+                let why = causes(&error);
+                told(report_file.map_or(Ok(()), |file| file.write(&not_run_json(permit.proof(), &why))));
+                (self.not_run(&error), Some(why))
+            }
         }
     }
 
@@ -138,6 +146,40 @@ impl Running<'_> {
         }
         Ok(())
     }
+}
+
+/// Returns the report of a command that ran: what the boundary says, and what it was told to hold.
+fn ran_json(permit: &Permit<Exec>, report: &Report) -> Value {
+    let held = |held: &[Held]| -> Vec<Value> {
+        held.iter()
+            .map(|held| json!({"path": held.path.as_str(), "why": held.why, "file": held.origin.file, "line": held.origin.line}))
+            .collect()
+    };
+    let controls = permit.controls();
+    let writable: Vec<&str> = controls.writable.iter().map(AbsPath::as_str).collect();
+    // The boundary renders its own part, so its form has one owner.
+    let mut value: Value = serde_json::from_str(&report.render_json()).unwrap_or_default();
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("ran".to_owned(), true.into());
+        fields.insert("decision".to_owned(), decision_json(permit.proof()));
+        fields.insert(
+            "held".to_owned(),
+            json!({"writable": writable, "unreadable": held(&controls.unreadable), "unwritable": held(&controls.unwritable)}),
+        );
+    }
+    value
+}
+
+/// Returns the report of a command that did not run.
+pub(super) fn not_run_json(proof: &Proof, why: &str) -> Value {
+    json!({"schema_version": 1, "ran": false, "reason": why, "decision": decision_json(proof)})
+}
+
+fn decision_json(proof: &Proof) -> Value {
+    let rule = proof.rule.as_ref().map(
+        |rule| json!({"text": rule.text, "list": rule.list.name(), "file": rule.origin.file, "line": rule.origin.line}),
+    );
+    json!({"verdict": proof.verdict.name(), "reason": proof.reason, "rule": rule, "mode": proof.mode.name()})
 }
 
 fn told(result: anyhow::Result<()>) {

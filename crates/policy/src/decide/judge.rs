@@ -375,7 +375,10 @@ impl Judge<'_> {
             });
         };
         for failure in &self.policy.failures {
-            let place = format!("{}:{}", failure.origin.file, failure.origin.line);
+            let place = match failure.origin.line {
+                0 => failure.origin.file.clone(),
+                line => format!("{}:{line}", failure.origin.file),
+            };
             let finding =
                 Finding::new(Verdict::Deny, format!("the settings cannot be relied on: {place}: {}", failure.message));
             push(Finding { hint: Some(failure.hint.clone().unwrap_or_else(|| format!("mend {place}"))), ..finding });

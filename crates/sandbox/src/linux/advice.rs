@@ -42,6 +42,7 @@ pub(super) fn fix(step: Step, errno: i32, host: &Host) -> Option<String> {
         }
         Step::Pivot if errno == libc::EINVAL => Some(ROOT_IS_INITRAMFS.to_owned()),
         Step::UserNamespace if errno == libc::ENOSPC => Some(NONE_ALLOWED.to_owned()),
+        Step::Namespaces if errno == libc::ENOSPC => Some(KINDS_ALLOWED.to_owned()),
         _ if errno == libc::ENOSYS && step >= Step::UserNamespace => Some(too_old(&host.release)),
         _ if is_refused && (Step::UserNamespace..=Step::Pivot).contains(&step) => refused(host),
         _ => None,
@@ -50,6 +51,9 @@ pub(super) fn fix(step: Step, errno: i32, host: &Host) -> Option<String> {
 
 const ALREADY_INSIDE: &str = "run the command as it is: this is the inside of a boundary already";
 const NONE_ALLOWED: &str = "sudo sysctl -w user.max_user_namespaces=15000";
+const KINDS_ALLOWED: &str = "sudo sysctl -w user.max_mnt_namespaces=15000 user.max_pid_namespaces=15000 \
+                             user.max_net_namespaces=15000 user.max_ipc_namespaces=15000 \
+                             user.max_uts_namespaces=15000 user.max_cgroup_namespaces=15000";
 const CLONE_FORBIDDEN: &str = "sudo sysctl -w kernel.unprivileged_userns_clone=1";
 const CONTAINER: &str = "docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined \
                          --security-opt systempaths=unconfined ...";
