@@ -82,7 +82,7 @@ fn glob(input: &Input) -> Kind {
                 .collect();
             let prefix = literal.join("/");
             let path = if pattern.is_some_and(|pattern| pattern.starts_with('/')) {
-                format!("/{prefix}")
+                format!("/{}", prefix.trim_start_matches('/'))
             } else {
                 format!("{base}/{prefix}")
             };

@@ -15,6 +15,7 @@
 //!
 //! At the end `dontAsk` turns a question into a refusal, and so does the absence of a person.
 
+mod advice;
 mod judge;
 mod rules;
 mod scope;

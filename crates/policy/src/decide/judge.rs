@@ -1,7 +1,7 @@
 //! The verdict on one part.
 
 use super::rules::{self, Cover};
-use super::{part_proof, scope};
+use super::{advice, part_proof, scope};
 use crate::action::{Action, Kind};
 use crate::effects::{Access, By, Effects, Part, Program, Target, Touch};
 use crate::facts::Facts;
@@ -43,7 +43,9 @@ pub(super) struct Judged {
     pub(super) verdict: Verdict,
     pub(super) reason: String,
     pub(super) rule: Option<RuleRef>,
-    hint: Option<String>,
+    pub(super) hint: Option<String>,
+    /// Allow rules that would turn it, where rules are all that is missing.
+    pub(super) rules: Vec<String>,
     shadowed: Vec<(RuleRef, String)>,
 }
 
@@ -60,11 +62,13 @@ struct Finding {
     reason: String,
     rule: Option<RuleRef>,
     hint: Option<String>,
+    /// Allow rules that would turn a question nobody's rule asks.
+    rules: Vec<String>,
 }
 
 impl Finding {
     fn new(verdict: Verdict, reason: impl Into<String>) -> Self {
-        Self { verdict, reason: reason.into(), rule: None, hint: None }
+        Self { verdict, reason: reason.into(), rule: None, hint: None, rules: Vec::new() }
     }
 
     fn hint(self, hint: impl Into<String>) -> Self {
@@ -79,7 +83,7 @@ impl Finding {
             List::Allow => format!("remove `{}` at {place} to be asked, or deny it to refuse it", rule.text),
         };
         let reason = format!("{how} {} rule `{}` ({place})", rule.list.name(), rule.text);
-        Self { verdict, reason, rule: Some(rule.clone()), hint: Some(hint) }
+        Self { verdict, reason, rule: Some(rule.clone()), hint: Some(hint), rules: Vec::new() }
     }
 }
 
@@ -110,6 +114,7 @@ impl Judge<'_> {
             reason: finding.reason,
             rule: finding.rule,
             hint: finding.hint,
+            rules: finding.rules,
             shadowed,
         }
     }
@@ -217,7 +222,13 @@ impl Judge<'_> {
         let scoped = part.touches.iter().all(in_scope);
         let allow = |why: &str| {
             let finding = Finding::new(Verdict::Allow, format!("{} {why}", quoted(&part.text)));
-            Some(finding.hint("an ask or deny rule makes it ask or refuses it"))
+            let rule = advice::rules(self, part).ok().and_then(|rules| rules.into_iter().next());
+            Some(match rule {
+                Some(rule) => {
+                    finding.hint(format!("add `{rule}` to `permissions.ask` to be asked, or to `deny` to refuse it"))
+                }
+                None => finding,
+            })
         };
         match &self.action.kind {
             Kind::Command(_) if part.reads_only && part.touches.iter().all(readable) => {
@@ -271,11 +282,11 @@ impl Judge<'_> {
                 touch.access.verb(),
                 touch.target.describe()
             );
-            let way = match touch.access {
-                Access::Read => "allow the path with a `Read(...)` rule, or the exact command",
-                Access::Write | Access::Delete => "allow the path with an `Edit(...)` rule, or the exact command",
-            };
-            return Some(Finding::new(Verdict::Ask, why).hint(way));
+            let name = if touch.access == Access::Read { "Read" } else { "Edit" };
+            return Some(match advice::path_rule(name, touch) {
+                Some(rule) => Finding { rules: vec![rule], ..Finding::new(Verdict::Ask, why) },
+                None => Finding::new(Verdict::Ask, why).hint("name the paths instead of a pattern"),
+            });
         }
         // A rule for the command does not cover what its redirections write.
         let open = part.touches.iter().find(|touch| {
@@ -287,7 +298,10 @@ impl Judge<'_> {
                 quoted(&part.text),
                 touch.target.describe()
             );
-            return Some(Finding::new(Verdict::Ask, why).hint("allow the file with an `Edit(...)` rule"));
+            return Some(match advice::path_rule("Edit", touch) {
+                Some(rule) => Finding { rules: vec![rule], ..Finding::new(Verdict::Ask, why) },
+                None => Finding::new(Verdict::Ask, why).hint("name the file that it writes"),
+            });
         }
         Some(Finding::by(Verdict::Allow, &rule.reference, &format!("{} is allowed by the", quoted(&part.text))))
     }
@@ -313,7 +327,7 @@ impl Judge<'_> {
         })
     }
 
-    fn may_write(&self, touch: &Touch) -> bool {
+    pub(super) fn may_write(&self, touch: &Touch) -> bool {
         self.rule_for_touch(touch).is_some()
             || (self.mode == Mode::AcceptEdits && scope::in_working_directories(touch, self.facts))
     }
@@ -321,41 +335,9 @@ impl Judge<'_> {
     fn unmatched(&self, part: &Part) -> Finding {
         let why = format!("no rule decides {}, and mode `{}` asks", quoted(&part.text), self.mode.name());
         let finding = Finding::new(Verdict::Ask, why);
-        match &self.action.kind {
-            Kind::Command(_) => {
-                match part.allow_readings.last().filter(|text| text.len() < limits::QUOTED_CHARACTERS_MAX) {
-                    Some(text) => {
-                        let written = part
-                            .touches
-                            .iter()
-                            .find(|touch| touch.by == By::Redirect && !touch.only_reads() && !self.may_write(touch));
-                        let edit = written.map(|touch| match &touch.target {
-                            Target::Paths(paths) => {
-                                paths.first().map(|path| format!(" and `Edit(/{path})`")).unwrap_or_default()
-                            }
-                            Target::Pattern(..) | Target::Unknown(_) => " and name the file that it writes".to_owned(),
-                        });
-                        let edit = edit.unwrap_or_default();
-                        finding.hint(format!("to allow it, add `Bash({text})`{edit} to `permissions.allow`"))
-                    }
-                    None => finding,
-                }
-            }
-            Kind::Read(target) => {
-                finding.hint(format!("to allow it, add `Read({})` to `permissions.allow`", absolute(&target.path)))
-            }
-            Kind::Edit(target) => {
-                finding.hint(format!("to allow it, add `Edit({})` to `permissions.allow`", absolute(&target.path)))
-            }
-            Kind::Fetch { url } => match crate::host::Host::of_url(url) {
-                Some(host) => finding
-                    .hint(format!("to allow it, add `WebFetch(domain:{})` to `permissions.allow`", host.as_str())),
-                None => finding.hint("the URL has no host that is certain; write it plainly"),
-            },
-            Kind::ForeignCommand(_) | Kind::Agent { .. } | Kind::Skill { .. } | Kind::Mcp { .. } | Kind::Other => {
-                finding.hint(format!("to allow it, add `{}` to `permissions.allow`", self.action.tool))
-            }
-            Kind::Malformed(_) => finding,
+        match advice::rules(self, part) {
+            Ok(rules) => Finding { rules, ..finding },
+            Err(hint) => finding.hint(hint),
         }
     }
 
@@ -371,6 +353,7 @@ impl Judge<'_> {
                 reason: finding.reason,
                 rule: finding.rule,
                 hint: finding.hint,
+                rules: finding.rules,
                 shadowed: Vec::new(),
             });
         };
@@ -433,7 +416,7 @@ impl Judge<'_> {
             verdict: judged.verdict,
             reason: judged.reason.clone(),
             rule: judged.rule.clone(),
-            hint: judged.hint.clone(),
+            hint: advice::way_forward(judged, parts),
             parts: listed.iter().map(part_proof).collect(),
             shadowed,
             mode: self.mode,
@@ -462,9 +445,4 @@ impl Judge<'_> {
             })
             .collect()
     }
-}
-
-/// Returns a path as an absolute rule writes it.
-fn absolute(path: &str) -> String {
-    if path.starts_with('/') { format!("/{path}") } else { path.to_owned() }
 }

@@ -34,7 +34,11 @@ pub(super) fn tightens(rule: &Rule, action: &Action, part: &Part, facts: &Facts)
         Matcher::Tool(name) => name.covers(&action.tool).into(),
         Matcher::Command(pattern) => kind.command().map_or(Cover::No, |_| command(pattern, part)),
         Matcher::ForeignCommand(pattern) => kind.foreign_command().is_some_and(|text| foreign(pattern, text)).into(),
-        Matcher::Path { access, pattern } => path(*access, pattern, action, part, facts),
+        Matcher::Path { access, pattern } => {
+            // Palisade's own files are the only ones that the client does not read.
+            let known_to_client = !rule.reference.origin.file.contains("palisade");
+            PathRule { access: *access, pattern, known_to_client, action, facts }.part(part)
+        }
         Matcher::Domain(pattern) => kind
             .url()
             .map_or(Cover::No, |url| Host::of_url(url).map_or(Cover::Possible, |host| pattern.covers(&host).into())),
@@ -86,54 +90,66 @@ fn concerns(access: FileAccess, touch: Access) -> bool {
     }
 }
 
-fn path(access: FileAccess, pattern: &PathPattern, action: &Action, part: &Part, facts: &Facts) -> Cover {
-    let covers =
-        |path: &AbsPath| scope::names(path, facts).iter().any(|name| pattern.covers(name, &facts.project, &action.cwd));
-    let touched = part
-        .touches
-        .iter()
-        .filter(|touch| concerns(access, touch.access))
-        .map(|touch| touch_cover(touch, pattern, action, facts));
-    let mentioned = part.mentions.iter().map(|path| Cover::from(covers(path)));
-    let strongest = touched.chain(mentioned).max().unwrap_or(Cover::No);
-    let unknown = !part.unknown.is_empty() && !part.reads_only;
-    if strongest == Cover::No && (unknown || part.program == Program::Unknown) { Cover::Possible } else { strongest }
+/// A path rule that tightens, asked about one call.
+struct PathRule<'a> {
+    access: FileAccess,
+    pattern: &'a PathPattern,
+    /// The client reads the rule's file too, and leaves what it denies out of what its tools find.
+    known_to_client: bool,
+    action: &'a Action,
+    facts: &'a Facts,
 }
 
-fn touch_cover(touch: &Touch, pattern: &PathPattern, action: &Action, facts: &Facts) -> Cover {
-    let below = |path: &AbsPath| {
-        scope::names(path, facts).iter().any(|name| pattern.could_cover_below(name, &facts.project, &action.cwd))
-    };
-    match &touch.target {
-        Target::Paths(paths) => {
-            let certain = paths
-                .iter()
-                .flat_map(|path| scope::names(path, facts))
-                .any(|name| pattern.covers(&name, &facts.project, &action.cwd));
-            let holds = touch.recursive && touch.by != By::Tool && paths.iter().any(&below);
-            let in_other_case = || {
-                paths
-                    .iter()
-                    .flat_map(|path| scope::names(path, facts))
-                    .any(|name| pattern.covers_in_any_case(&name, &facts.project, &action.cwd))
-            };
-            let holds_one = || holds && paths.iter().any(|path| scope::is_directory(path, facts));
-            if certain {
-                Cover::Certain
-            } else if in_other_case() || holds_one() {
-                Cover::Possible
-            } else {
-                Cover::No
-            }
+impl PathRule<'_> {
+    fn part(&self, part: &Part) -> Cover {
+        let touched =
+            part.touches.iter().filter(|touch| concerns(self.access, touch.access)).map(|touch| self.touch(touch));
+        let mentioned = part.mentions.iter().map(|path| Cover::from(self.covers(path)));
+        let strongest = touched.chain(mentioned).max().unwrap_or(Cover::No);
+        let unknown = !part.unknown.is_empty() && !part.reads_only;
+        if strongest == Cover::No && (unknown || part.program == Program::Unknown) {
+            Cover::Possible
+        } else {
+            strongest
         }
-        Target::Pattern(_, bases) => {
-            if bases.is_empty() || bases.iter().any(below) {
-                Cover::Possible
-            } else {
-                Cover::No
+    }
+
+    fn touch(&self, touch: &Touch) -> Cover {
+        match &touch.target {
+            Target::Paths(paths) => {
+                let filtered = touch.by == By::Tool && self.known_to_client;
+                let holds_one = touch.recursive
+                    && !filtered
+                    && paths.iter().any(|path| self.could_lie_below(path) && scope::is_directory(path, self.facts));
+                if paths.iter().any(|path| self.covers(path)) {
+                    Cover::Certain
+                } else if holds_one || paths.iter().any(|path| self.covers_in_any_case(path)) {
+                    Cover::Possible
+                } else {
+                    Cover::No
+                }
             }
+            Target::Pattern(_, bases) => {
+                let could = bases.is_empty() || bases.iter().any(|base| self.could_lie_below(base));
+                if could { Cover::Possible } else { Cover::No }
+            }
+            Target::Unknown(_) => Cover::Possible,
         }
-        Target::Unknown(_) => Cover::Possible,
+    }
+
+    fn covers(&self, path: &AbsPath) -> bool {
+        let (project, cwd) = (&self.facts.project, &self.action.cwd);
+        scope::names(path, self.facts).iter().any(|name| self.pattern.covers(name, project, cwd))
+    }
+
+    fn covers_in_any_case(&self, path: &AbsPath) -> bool {
+        let (project, cwd) = (&self.facts.project, &self.action.cwd);
+        scope::names(path, self.facts).iter().any(|name| self.pattern.covers_in_any_case(name, project, cwd))
+    }
+
+    fn could_lie_below(&self, path: &AbsPath) -> bool {
+        let (project, cwd) = (&self.facts.project, &self.action.cwd);
+        scope::names(path, self.facts).iter().any(|name| self.pattern.could_cover_below(name, project, cwd))
     }
 }
 

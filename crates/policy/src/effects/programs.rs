@@ -203,6 +203,13 @@ fn behind_runner(state: &State, rest: &[Argument], part: &mut Part) -> Option<St
     for start in 0..rest.len() {
         let Some((first, inner)) = rest.get(start..).and_then(<[Argument]>::split_first) else { break };
         let Some(name) = first.known() else { continue };
+        // A word with spaces may be a command of its own: `script -c "palisade trust grant"`.
+        let words: Vec<Argument> = name.split_whitespace().map(Argument::literal).collect();
+        for (at, word) in words.iter().enumerate() {
+            if words.len() > 1 && word.known().is_some_and(|word| wrappers::base_name(word) == "palisade") {
+                own_program(words.get(at + 1..).unwrap_or_default(), part);
+            }
+        }
         let mut nested = Part::default();
         if changers::understand(state, wrappers::base_name(name), inner, &mut nested) {
             part.touches.extend(nested.touches);

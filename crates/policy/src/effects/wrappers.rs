@@ -33,6 +33,8 @@ fn deny_readings(arguments: &[Argument], part: &mut Part) {
         let Some(rest) = arguments.get(start..) else { return };
         let Some(first) = rest.first() else { return };
         push_texts(rest, &mut part.readings);
+        // `git -c alias.x='!command'`: what follows the mark is a command.
+        part.readings.extend(name_of(first).split_once("=!").map(|(_, command)| command.trim().to_owned()));
         if let Some(plain) = without_git_options(rest) {
             push_texts(&plain, &mut part.readings);
         }
@@ -50,7 +52,7 @@ pub(super) fn runs_another(name: &str, arguments: &[Argument]) -> bool {
     match name {
         "command" => !words.next().flatten().is_some_and(|word| word.starts_with('-') && word.contains(['v', 'V'])),
         "git" => words.any(|word| word.is_some_and(runs_by_git)),
-        _ => RUNNERS.contains(&name) || is_clear(name),
+        _ => RUNNERS.contains(&name) || is_clear(name) || name.starts_with("ld-linux"),
     }
 }
 
@@ -81,6 +83,10 @@ fn runs_by_git(word: &str) -> bool {
 
 fn is_clear(name: &str) -> bool {
     CLEAR_WRAPPERS.iter().any(|(wrapper, ..)| *wrapper == name)
+}
+
+fn name_of(argument: &Argument) -> &str {
+    argument.known().unwrap_or_default()
 }
 
 /// Adds the texts of an argument list: as written, with quotes resolved, and by the bare name of the program.

@@ -140,3 +140,41 @@ proptest! {
         let _ = verdict(&world(&[("deny", "Bash(rm *)")], Mode::Default), &format!("Bash: {text}"));
     }
 }
+
+/// What the way forward of a question names, when it names rules, turns the verdict.
+#[test]
+fn the_way_forward_leads_there() {
+    let calls = [
+        "Bash: make",
+        "Bash: npm i && make",
+        "Bash: sh -c 'make a; make b'",
+        "Bash: cat a > /tmp/x; make",
+        "Bash: make > out.log 2>&1",
+        "Bash: ls /opt/*",
+        "Bash: cat /etc/hosts",
+        "Bash: git push 'a b'",
+        "Bash: touch x | tee y",
+        "Bash: FOO=1 make",
+        "Bash: timeout 5 make",
+        "Bash: sudo make install",
+        "Read: /opt/[a]b*",
+        "Read: ../x",
+        "Edit: src/a.rs",
+        "Edit: /etc/hosts",
+        "WebFetch: https://example.com/x",
+        "WebSearch: x",
+        "Skill: commit",
+        "mcp__a__b:",
+    ];
+    for call in calls {
+        let mut world = World::default();
+        let proof = world.decide(&action(call));
+        assert_eq!(proof.verdict, Verdict::Ask, "{call}");
+        let Some(hint) = proof.hint.filter(|hint| hint.starts_with("to allow it, add ")) else { continue };
+        let named = hint.strip_suffix(" to `permissions.allow`").unwrap().strip_prefix("to allow it, add `").unwrap();
+        let rules: Vec<String> =
+            named.strip_suffix('`').unwrap().split("` and `").map(|rule| format!("allow {rule}")).collect();
+        world.layer(Scope::User, true, &rules.join("\n"));
+        assert_eq!(world.decide(&action(call)).verdict, Verdict::Allow, "{call}: {hint}");
+    }
+}
