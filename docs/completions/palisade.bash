@@ -178,7 +178,7 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__audit__subcmd__checkpoint)
-            opts="-h -V --help --version"
+            opts="-h -V --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -281,7 +281,7 @@ _palisade() {
                     return 0
                     ;;
                 --kind)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "decision answer started outcome trust settings repair" -- "${cur}"))
                     return 0
                     ;;
                 --session)

@@ -99,7 +99,13 @@ complete -c palisade -n "__fish_palisade_using_subcommand audit; and __fish_seen
 complete -c palisade -n "__fish_palisade_using_subcommand audit; and __fish_seen_subcommand_from log" -l verdict -d 'Show only decisions with this verdict' -r -f -a "allow\t''
 ask\t''
 deny\t''"
-complete -c palisade -n "__fish_palisade_using_subcommand audit; and __fish_seen_subcommand_from log" -l kind -d 'Show only records of this kind, such as `decision`' -r
+complete -c palisade -n "__fish_palisade_using_subcommand audit; and __fish_seen_subcommand_from log" -l kind -d 'Show only records of this kind' -r -f -a "decision\t''
+answer\t''
+started\t''
+outcome\t''
+trust\t''
+settings\t''
+repair\t''"
 complete -c palisade -n "__fish_palisade_using_subcommand audit; and __fish_seen_subcommand_from log" -l session -d 'Show only records of this session' -r
 complete -c palisade -n "__fish_palisade_using_subcommand audit; and __fish_seen_subcommand_from log" -l json -d 'Print the records as they stand, one JSON line each'
 complete -c palisade -n "__fish_palisade_using_subcommand audit; and __fish_seen_subcommand_from log" -s h -l help -d 'Print help'
@@ -108,6 +114,7 @@ complete -c palisade -n "__fish_palisade_using_subcommand audit; and __fish_seen
 complete -c palisade -n "__fish_palisade_using_subcommand audit; and __fish_seen_subcommand_from verify" -l json -d 'Answer as JSON'
 complete -c palisade -n "__fish_palisade_using_subcommand audit; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
 complete -c palisade -n "__fish_palisade_using_subcommand audit; and __fish_seen_subcommand_from verify" -s V -l version -d 'Print version'
+complete -c palisade -n "__fish_palisade_using_subcommand audit; and __fish_seen_subcommand_from checkpoint" -l json -d 'Answer as JSON'
 complete -c palisade -n "__fish_palisade_using_subcommand audit; and __fish_seen_subcommand_from checkpoint" -s h -l help -d 'Print help'
 complete -c palisade -n "__fish_palisade_using_subcommand audit; and __fish_seen_subcommand_from checkpoint" -s V -l version -d 'Print version'
 complete -c palisade -n "__fish_palisade_using_subcommand audit; and __fish_seen_subcommand_from help" -f -a "log" -d 'Show the journal, newest last'

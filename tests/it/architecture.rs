@@ -40,18 +40,53 @@ fn body(text: &str, function: &str) -> String {
 #[test]
 fn the_path_of_a_call_is_the_documented_one() {
     let stations = stations();
-    assert!(stations.len() >= 7, "the table of ARCHITECTURE.md has {} stations", stations.len());
+    assert!(stations.len() >= 5, "the table of ARCHITECTURE.md has {} stations", stations.len());
     for Station { file, function, calls } in stations {
         let text = fs::read_to_string(testkit::root().join(&file)).unwrap();
         let body = body(&text, &function);
-        let mut rest = body.as_str();
-        for call in &calls {
-            let at = rest
-                .find(call.as_str())
-                .unwrap_or_else(|| panic!("{file}: `{function}` does not call `{call}` in the documented order"));
-            rest = &rest[at + call.len()..];
+        let found: Vec<String> = crossings(&body, &calls);
+        assert_eq!(found, calls, "{file}: `{function}` has other stations than ARCHITECTURE.md says");
+    }
+}
+
+/// Modules and values of the path: a call through one of them is a station.
+const WAYS: [&str; 13] = [
+    "claude::",
+    "guard::",
+    "guard.",
+    "policy::",
+    "policy.",
+    "facts::",
+    "audit::",
+    "settings::",
+    "sandbox::",
+    "setup::",
+    "self.",
+    "judge.",
+    "Setup::",
+];
+
+/// Returns the calls in a function's body that are stations: those through [`WAYS`], and those that the
+/// table names. A refusal that is only worded is none.
+fn crossings(body: &str, documented: &[String]) -> Vec<String> {
+    let mut found = Vec::new();
+    for line in body.lines().skip(1).filter(|line| !line.trim_start().starts_with("//")) {
+        for (at, _) in line.match_indices('(') {
+            let before = &line[..at];
+            let start = before
+                .rfind(|letter: char| !(letter.is_alphanumeric() || "_:.".contains(letter)))
+                .map_or(0, |place| place + 1);
+            let name = &before[start..];
+            let name = name.strip_prefix("crate::").unwrap_or(name);
+            let call = format!("{name}(");
+            let worded = call.starts_with("claude::refuse") || call.starts_with("claude::silent");
+            let crosses = WAYS.iter().any(|way| call.starts_with(way)) && !worded;
+            if (crosses || documented.contains(&call)) && found.last() != Some(&call) {
+                found.push(call);
+            }
         }
     }
+    found
 }
 
 #[test]
