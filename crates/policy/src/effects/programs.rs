@@ -50,6 +50,7 @@ pub(super) fn understand(
         "export" | "declare" | "typeset" | "local" | "readonly" | "read" | "unset" | "printf" | "mapfile"
         | "readarray" | "getopts" => sets_variables(state, base, rest, part),
         "find" => find(state, rest, part),
+        "git" => git(rest, part),
         "watch" | "setsid" | "ionice" | "flock" => part.exact_only = true,
         _ => {}
     }
@@ -63,6 +64,67 @@ pub(super) fn understand(
     trees(state, base, rest, part);
     mentions(state, rest, part);
     inner
+}
+
+/// `git` that is not proved to only read: options that name programs or lead elsewhere want an exact
+/// rule, and commands that change its configuration ask.
+fn git(rest: &[Argument], part: &mut Part) {
+    let before = std::iter::once(None).chain(rest.iter().map(Argument::known));
+    part.exact_only = rest.iter().zip(before).any(|(word, before)| {
+        // A message is no option, whatever it says.
+        !matches!(before, Some("-m" | "--message")) && word.known().is_none_or(leads_elsewhere)
+    });
+    let words: Vec<&str> = rest.iter().filter_map(Argument::known).collect();
+    let commands = words.iter().skip_while(|word| word.starts_with('-')).copied().collect::<Vec<&str>>();
+    let configures = match commands.as_slice() {
+        ["config", options @ ..] => {
+            !options.iter().any(|option| option.starts_with("--get") || matches!(*option, "-l" | "--list"))
+        }
+        ["remote", second, ..] => matches!(*second, "add" | "set-url" | "rename" | "remove" | "rm"),
+        ["daemon" | "maintenance" | "credential-store" | "sparse-checkout" | "filter-branch" | "instaweb", ..] => true,
+        [_, ..] | [] => false,
+    };
+    if configures {
+        part.suspicious.get_or_insert("it changes git's configuration, or starts a service".to_owned());
+    }
+}
+
+/// Returns true for an option of git's that names a program, another repository or a file to write, in
+/// any of the shorter spellings that git takes.
+fn leads_elsewhere(word: &str) -> bool {
+    const OPTIONS: &[&str] = &[
+        "--upload-pack",
+        "--receive-pack",
+        "--exec",
+        "--exec-path",
+        "--config-env",
+        "--config",
+        "--git-dir",
+        "--work-tree",
+        "--no-index",
+        "--output",
+        "--output-directory",
+        "--separate-git-dir",
+        "--ext-diff",
+        "--textconv",
+        "--open-files-in-pager",
+        "--template",
+        "--file",
+        "--prefix",
+        "--export-marks",
+        "--import-marks",
+        "--global",
+        "--system",
+    ];
+    let name = word.split('=').next().unwrap_or(word);
+    let long = name.len() > 3 && OPTIONS.iter().any(|option| option.starts_with(name));
+    let short = !word.starts_with("--")
+        && (word.starts_with("-c")
+            || word.starts_with("-C")
+            || word.starts_with("-x")
+            || word.starts_with("-O")
+            || word.starts_with("-u"));
+    long || short || word.starts_with("ext::") || word.contains("!")
 }
 
 /// `find` that is not proved to only read.

@@ -21,6 +21,7 @@ pub(super) fn prove(state: &mut State, name: &str, rest: &[Argument], part: &mut
         // What a repository configures runs; only the one the session started in is the person's choice.
         "git" => state.cwds.as_slice() == std::slice::from_ref(&state.start) && git(state, rest, part),
         "sed" => super::scripts::sed_only_reads(state, rest, part),
+        "test" | "[" => compares(rest),
         "date" => date(rest),
         "command" => looks_up(rest),
         _ => READERS.iter().find(|reader| reader.name == name).is_some_and(|reader| listed(state, reader, rest, part)),
@@ -35,7 +36,8 @@ fn listed(state: &mut State, reader: &Reader, rest: &[Argument], part: &mut Part
     match reader.operands {
         Operands::Text => sorted.operands.iter().all(|operand| operand.value != Value::Unknown),
         Operands::Files => {
-            let whole = sorted.recursive || matches!(reader.name, "du");
+            // `diff` compares the files of directories.
+            let whole = sorted.recursive || matches!(reader.name, "du" | "diff");
             read_all(state, &sorted.operands, whole, part);
             if sorted.operands.is_empty() && matches!(reader.name, "ls" | "du") {
                 part.touches.push(here(state, whole));
@@ -189,6 +191,13 @@ fn find(state: &State, rest: &[Argument], part: &mut Part) -> bool {
         }
     }
     true
+}
+
+/// `test` without the operators that read a name as code: `-v` and `-R` evaluate the subscript of one.
+fn compares(rest: &[Argument]) -> bool {
+    rest.iter().all(|word| {
+        word.known().is_some_and(|known| !matches!(known, "-v" | "-R") && (known == "]" || !known.contains('[')))
+    })
 }
 
 /// `date` shows the time in a format; an operand without `+` would set it.

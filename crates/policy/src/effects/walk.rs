@@ -129,6 +129,15 @@ impl Walk<'_> {
         }
         if let Some(variable) = &compound.variable {
             self.state.variables.insert(variable.clone(), None);
+            if is_shell_variable(variable) {
+                self.effects.mark(format!("its loop sets `{variable}`, which changes what other words mean or run"));
+            }
+        }
+        if matches!(compound.kind, CompoundKind::Arithmetic | CompoundKind::For | CompoundKind::Test) {
+            for word in &compound.words {
+                let text = self.text.get(word.span.start..word.span.end).unwrap_or_default().to_owned();
+                self.arithmetic(&text);
+            }
         }
         match compound.kind {
             CompoundKind::Subshell | CompoundKind::Coproc => self.apart(|walk| walk.bodies(compound)),
@@ -205,6 +214,9 @@ impl Walk<'_> {
     fn simple(&mut self, simple: &Simple, after_pipe: bool) {
         for word in simple.words.iter().chain(simple.assignments.iter().flat_map(|assignment| &assignment.value)) {
             self.substitutions(word);
+        }
+        for subscript in simple.assignments.iter().filter_map(|assignment| assignment.subscript.as_ref()) {
+            self.arithmetic(subscript);
         }
         let mut part = self.part(simple.span);
         self.redirects(&simple.redirects, &mut part);
@@ -323,9 +335,34 @@ impl Walk<'_> {
         Argument { value: self.state.value(word), source }
     }
 
+    /// Arithmetic evaluates the value of a variable as arithmetic again, and a subscript in that runs
+    /// substitutions: a variable of this text whose value is not a number makes it unknown.
+    fn arithmetic(&mut self, text: &str) {
+        let names = text.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
+        let is_number =
+            |value: &Option<String>| value.as_ref().is_some_and(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let unknown = names.filter_map(|name| self.state.variables.get(name)).any(|value| !is_number(value));
+        if unknown {
+            self.effects.mark("it calculates with a value that is not known to be a number".to_owned());
+        }
+    }
+
     /// Walks every script inside a word.
     fn substitutions(&mut self, word: &Word) {
         for piece in &word.parts {
+            match piece {
+                Piece::Arithmetic(arithmetic) => self.arithmetic(&arithmetic.text),
+                // `${name[subscript]}` and `${name:offset}`.
+                Piece::Variable(variable) if variable.operation.starts_with(['[', ':']) => {
+                    self.arithmetic(&variable.operation);
+                }
+                Piece::Variable(_)
+                | Piece::Literal(_)
+                | Piece::Glob(_)
+                | Piece::Tilde(_)
+                | Piece::Substitution(_)
+                | Piece::Process(_) => {}
+            }
             let scripts: &[Script] = match piece {
                 Piece::Substitution(script) | Piece::Process(script) => std::slice::from_ref(script),
                 Piece::Variable(variable) => &variable.nested,
@@ -400,6 +437,17 @@ fn target(state: &State, argument: &Argument) -> Target {
 /// Returns true for a variable by which a shell or loader is told what to run.
 pub(super) fn is_shell_variable(name: &str) -> bool {
     const NAMES: &[&str] = &[
+        "SECONDS",
+        "RANDOM",
+        "SRANDOM",
+        "OPTIND",
+        "LINENO",
+        "HISTCMD",
+        "EPOCHSECONDS",
+        "EPOCHREALTIME",
+        "DIRSTACK",
+        "PWD",
+        "OLDPWD",
         "PATH",
         "IFS",
         "BASH_ENV",
@@ -438,6 +486,6 @@ pub(super) fn is_shell_variable(name: &str) -> bool {
         "GREP_OPTIONS",
     ];
     const PREFIXES: &[&str] =
-        &["LD_", "DYLD_", "GIT_", "PYTHON", "NPM_CONFIG_", "npm_config_", "BASH_FUNC_", "CARGO_", "GOFLAGS"];
+        &["LD_", "DYLD_", "GIT_", "PYTHON", "NPM_CONFIG_", "npm_config_", "BASH_", "CARGO_", "GOFLAGS"];
     NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }

@@ -163,7 +163,7 @@ pub(crate) const READERS: &[Reader] = &[
     reader(
         "grep",
         "abcEFGhHiIlLnoPqrRsTUvVwxyzZ0123456789",
-        "ABCdDem",
+        "ABCem",
         &[
             "--after-context",
             "--before-context",
@@ -203,14 +203,14 @@ pub(crate) const READERS: &[Reader] = &[
     reader(
         "egrep",
         "abcEFGhHiIlLnoqrRsTUvwxyzZ",
-        "ABCdDem",
+        "ABCem",
         &["--include", "--exclude", "--color"],
         Operands::PatternThenFiles,
     ),
     reader(
         "fgrep",
         "abcEFGhHiIlLnoqrRsTUvwxyzZ",
-        "ABCdDem",
+        "ABCem",
         &["--include", "--exclude", "--color"],
         Operands::PatternThenFiles,
     ),
@@ -254,7 +254,7 @@ pub(crate) const READERS: &[Reader] = &[
     reader("nproc", "", "", &["--all"], Operands::Text),
     reader("which", "as", "", &["--all"], Operands::Text),
     reader("type", "afptP", "", &[], Operands::Text),
-    reader("cd", "LPe@", "", &[], Operands::Directory),
+    reader("cd", "L", "", &[], Operands::Directory),
     reader("test", "", "", &[], Operands::Text),
     reader("[", "", "", &[], Operands::Text),
     reader("palisade check", "", "", &[], Operands::Text),
