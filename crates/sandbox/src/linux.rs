@@ -9,6 +9,7 @@ mod boundary;
 mod control;
 mod failure;
 mod init;
+mod inputs;
 mod kernel_files;
 mod landlock;
 mod mount;

@@ -1,6 +1,8 @@
 //! What a boundary must hold: existing paths that rules and tables name.
 
 use std::collections::BTreeMap;
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::MetadataExt;
 
 use policy::facts::{BoundaryFacts, Entry, Held};
 use policy::layer::{Origin, Scope};
@@ -35,6 +37,15 @@ struct Found {
     unreadable: BTreeMap<AbsPath, Held>,
     unwritable: BTreeMap<AbsPath, Held>,
     entries: usize,
+}
+
+/// Where a directory is listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Listing {
+    /// Where the command can change nothing.
+    Outside,
+    /// Where it can.
+    Writable,
 }
 
 struct Survey<'a> {
@@ -97,8 +108,14 @@ impl Survey<'_> {
             self.hide(path, "Palisade's journal", &built_in("palisade"))?;
         }
         for path in &self.place.own_unwritable {
+            let lies_open = self.found.writable.iter().any(|directory| path.is_within(directory));
+            if lies_open && matches!(existing(path), Ok(None)) {
+                return Err(format!(
+                    "{path} is Palisade's own and is not there, in a directory that must be writable: make it first"
+                ));
+            }
             if let Ok(Some((real, entry))) = existing(path) {
-                self.hold(real, entry, "Palisade's own file", &built_in("palisade"));
+                self.hold(real, entry, "Palisade's own file", &built_in("palisade"))?;
             }
         }
         Ok(())
@@ -119,7 +136,7 @@ impl Survey<'_> {
         for held in &self.policy.sandbox().deny_write {
             for (root, whole) in held.pattern.roots(&place.project, &place.project) {
                 if whole && let Some((real, entry)) = existing(&root).map_err(|error| error.to_string())? {
-                    self.hold(real, entry, &held.why, &held.origin);
+                    self.hold(real, entry, &held.why, &held.origin)?;
                 }
             }
         }
@@ -144,11 +161,23 @@ impl Survey<'_> {
     }
 
     /// Holds an existing path against writing, if it lies where writing is possible.
-    fn hold(&mut self, real: AbsPath, entry: Entry, why: &str, origin: &Origin) {
+    fn hold(&mut self, real: AbsPath, entry: Entry, why: &str, origin: &Origin) -> Result<(), String> {
+        if let Some(directory) = self.found.writable.iter().find(|directory| directory.is_within(&real)) {
+            return Err(format!(
+                "{why} ({}) forbids writing {real}, which holds {directory}, which must be writable",
+                origin.file
+            ));
+        }
         if self.found.writable.iter().any(|directory| real.is_within(directory)) {
+            if entry == Entry::File && has_other_names(&real) {
+                return Err(format!(
+                    "{real} must not be written ({why}) and has another name, a hard link, which no boundary can hold: remove the other name"
+                ));
+            }
             let held = Held { path: real.clone(), entry, why: why.to_owned(), origin: origin.clone() };
             self.found.unwritable.entry(real).or_insert(held);
         }
+        Ok(())
     }
 
     /// Looks below a directory outside the writable ones for what a Read deny covers.
@@ -156,7 +185,7 @@ impl Survey<'_> {
         let project = &self.place.project;
         let mut pending = vec![root.clone()];
         while let Some(directory) = pending.pop() {
-            for (path, kind) in self.children(&directory, &held.why)? {
+            for (path, kind) in self.children(&directory, &held.why, Listing::Outside)? {
                 let is_kernel = ["/proc", "/sys", "/dev"].contains(&path.as_str());
                 if is_kernel || self.found.writable.contains(&path) {
                     continue;
@@ -177,7 +206,7 @@ impl Survey<'_> {
         let policy = self.policy;
         let mut pending = vec![root.clone()];
         while let Some(directory) = pending.pop() {
-            for (path, kind) in self.children(&directory, "the writable directories")? {
+            for (path, kind) in self.children(&directory, "the writable directories", Listing::Writable)? {
                 for held in &policy.sandbox().deny_read {
                     if held.pattern.covers(&path, &project, &project) {
                         self.hide(&path, &held.why, &held.origin)?;
@@ -191,8 +220,41 @@ impl Survey<'_> {
                 if let Some(row) = protected_here(&path) {
                     self.hold_entry(&path, kind, row.why, &built_in("built-in protected names"))?;
                 }
+                self.git(&path, kind)?;
                 if kind.is_dir() && !self.found.unreadable.contains_key(&path) {
                     pending.push(path);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What git reads from other places than the names in the table: a `.git` that is a file or a link, the
+    /// configuration of submodules and worktrees, and what a configuration includes.
+    fn git(&mut self, path: &AbsPath, kind: std::fs::FileType) -> Result<(), String> {
+        let table = built_in("built-in protected names");
+        let name = path.name().unwrap_or_default();
+        let holds_names = HOLDERS.iter().any(|holder| name.eq_ignore_ascii_case(holder));
+        if holds_names && kind.is_symlink() {
+            return Err(format!(
+                "{path} is a symbolic link and would hold protected names, which no boundary can keep: put the \
+                 directory itself there"
+            ));
+        }
+        if name == ".git" && kind.is_file() {
+            return self.hold_entry(path, kind, "says where git finds its configuration and hooks", &table);
+        }
+        let within = |holder: &[&str]| path.segments().any(|segment| holder.contains(&segment));
+        if !within(&[".git"]) || within(&["refs", "logs", "objects"]) {
+            return Ok(());
+        }
+        if matches!(name, "config" | "config.worktree" | "hooks" | "commondir" | "gitdir") {
+            self.hold_entry(path, kind, "git's configuration and hooks run programs", &table)?;
+        }
+        if name == "config" && kind.is_file() {
+            for named in configured(path)? {
+                if let Ok(Some((real, entry))) = existing(&named) {
+                    self.hold(real, entry, "git's configuration names it", &table)?;
                 }
             }
         }
@@ -212,13 +274,29 @@ impl Survey<'_> {
             ));
         }
         let entry = if kind.is_dir() { Entry::Directory } else { Entry::File };
-        self.hold(path.clone(), entry, why, origin);
-        Ok(())
+        self.hold(path.clone(), entry, why, origin)
     }
 
-    /// Returns the entries of a directory; one that may not be listed has none that can be reached.
-    fn children(&mut self, directory: &AbsPath, whose: &str) -> Result<Vec<(AbsPath, std::fs::FileType)>, String> {
-        let Ok(listing) = std::fs::read_dir(directory.as_str()) else { return Ok(Vec::new()) };
+    /// Returns the entries of a directory. One that may not be listed has none that can be reached, unless
+    /// the command could open it first because it is the user's own.
+    fn children(
+        &mut self,
+        directory: &AbsPath,
+        whose: &str,
+        place: Listing,
+    ) -> Result<Vec<(AbsPath, std::fs::FileType)>, String> {
+        let listing = match std::fs::read_dir(directory.as_str()) {
+            Ok(listing) => listing,
+            Err(error) => match (place, error.kind()) {
+                (_, ErrorKind::NotFound | ErrorKind::NotADirectory) | (Listing::Outside, _) => return Ok(Vec::new()),
+                (Listing::Writable, ErrorKind::PermissionDenied) if !is_own(directory) => return Ok(Vec::new()),
+                (Listing::Writable, _) => {
+                    return Err(format!(
+                        "{directory} must be looked at for what is protected in it, and cannot be: {error}"
+                    ));
+                }
+            },
+        };
         let mut children = Vec::new();
         for entry in listing {
             let entry = entry.map_err(|error| format!("{directory} cannot be listed: {error}"))?;
@@ -239,6 +317,45 @@ impl Survey<'_> {
         }
         Ok(children)
     }
+}
+
+/// Directories that hold protected names.
+const HOLDERS: &[&str] =
+    &[".git", ".claude", ".palisade", ".codex", ".gemini", ".cursor", ".vscode", ".idea", ".husky", ".cargo"];
+/// Bytes of a git configuration that are looked at.
+const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Returns the hooks directory and the included files that a git configuration names.
+#[expect(clippy::disallowed_methods, reason = "what it names must be held as the configuration itself is")]
+fn configured(config: &AbsPath) -> Result<Vec<AbsPath>, String> {
+    let mut text = Vec::new();
+    let read = std::fs::File::open(config.as_str()).and_then(|file| file.take(CONFIG_BYTES_MAX).read_to_end(&mut text));
+    read.map_err(|error| format!("{config} cannot be looked at: {error}"))?;
+    let directory = config.join("..");
+    let tree = directory.join("..");
+    let lines = String::from_utf8_lossy(&text).into_owned();
+    let named = lines.lines().filter_map(|line| {
+        let (key, value) = line.split_once('=')?;
+        let value = value.trim().trim_matches('"');
+        match key.trim().to_ascii_lowercase().as_str() {
+            "hookspath" => Some(tree.join(value)),
+            "path" => Some(directory.join(value)),
+            _ => None,
+        }
+    });
+    Ok(named.collect())
+}
+
+/// Returns true when a directory belongs to the user, who could give himself the right to list it.
+#[expect(clippy::disallowed_methods, reason = "this is `guard::facts`")]
+fn is_own(path: &AbsPath) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    std::fs::metadata(path.as_str()).map_or(true, |found| found.uid() == own)
+}
+
+/// Returns true when a file has further names.
+fn has_other_names(path: &AbsPath) -> bool {
+    std::fs::symlink_metadata(path.as_str()).is_ok_and(|found| found.nlink() > 1)
 }
 
 /// Returns the row of the protected names that holds exactly this path.

@@ -11,7 +11,7 @@ use super::failure::{At, Failure};
 use super::landlock::{self, Rules};
 use super::mount::{self, Held};
 use super::pty::{self, Terminal};
-use super::{boundary, namespaces, privileges, target};
+use super::{boundary, inputs, namespaces, privileges, target};
 use crate::error::Step;
 use crate::sys;
 use crate::sys::process::Fork;
@@ -52,7 +52,7 @@ struct Watched {
 /// Builds the boundary, in this order:
 ///
 /// 1. die with the boundary process;
-/// 2. loopback, mounts;
+/// 2. loopback, mounts, and the files given for reading opened inside them;
 /// 3. a session keyring of its own;
 /// 4. the terminal, if there is to be one, which the launcher sets up;
 /// 5. drop every privilege;
@@ -61,7 +61,9 @@ fn build(channel: &Channel, order: &Order) -> Result<Ready, Failure> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).at(Step::Init)?;
     rustix::thread::set_name(c"palisade: init").at(Step::Init)?;
     namespaces::loopback()?;
+    let inputs = inputs::find(&order.plan)?;
     let held = mount::build(&order.plan)?;
+    inputs::bring_inside(&inputs)?;
     for path in held.not_present() {
         channel.send(&Message::NotPresent { path: path.clone() }, None).at(Step::Control)?;
     }

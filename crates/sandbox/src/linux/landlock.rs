@@ -147,7 +147,9 @@ fn streams(mut ruleset: RulesetCreated, version: ABI) -> Result<RulesetCreated, 
         let stat = rustix::fs::fstat(fd).at(Step::LandlockRules)?;
         let mode = rustix::fs::fcntl_getfl(fd).at(Step::LandlockRules)? & OFlags::RWMODE;
         let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-        if is_file && stat.st_nlink > 0 && mode != OFlags::RDONLY {
+        // One that only appends would gain by a new opening: it could write elsewhere and truncate.
+        let appends = rustix::fs::fcntl_getfl(fd).at(Step::LandlockRules)?.contains(OFlags::APPEND);
+        if is_file && !appends && stat.st_nlink > 0 && mode != OFlags::RDONLY {
             ruleset = ruleset.add_rule(PathBeneath::new(fd, access)).map_err(failed)?;
         }
     }

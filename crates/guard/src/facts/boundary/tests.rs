@@ -26,6 +26,7 @@ impl Scene {
             own_unreadable: vec![root.join("home/state")],
         };
         fs::create_dir_all(place.project.as_str()).unwrap();
+        fs::write(place.project.join("palisade").as_str(), "the program").unwrap();
         Self { _keep: keep, place }
     }
 
@@ -131,4 +132,74 @@ fn hiding_the_project_itself_is_refused() {
     let scene = Scene::new();
     let why = scene.facts(&["Read(~/project/**)"]).incomplete.unwrap();
     assert!(why.contains("which holds a directory that must be writable"), "{why}");
+}
+
+#[test]
+fn what_git_reads_from_elsewhere_is_held() {
+    let scene = Scene::new();
+    for path in [
+        ".git/config",
+        ".git/modules/sub/config",
+        ".git/modules/sub/hooks/post-checkout",
+        ".git/worktrees/wt/commondir",
+        ".git/refs/heads/config",
+        ".githooks/pre-commit",
+        "extra.inc",
+    ] {
+        scene.write(path);
+    }
+    scene.write("sub/.git");
+    fs::write(
+        scene.place.project.join(".git/config").as_str(),
+        "[core]\n\thooksPath = .githooks\n[include]\npath=../extra.inc\n",
+    )
+    .unwrap();
+    let facts = scene.facts(&[]);
+    assert_eq!(facts.incomplete, None);
+    assert_eq!(
+        scene.held(&facts.unwritable),
+        [
+            "project/.git/config",
+            "project/.git/modules/sub/config",
+            "project/.git/modules/sub/hooks",
+            "project/.git/worktrees/wt/commondir",
+            "project/.githooks",
+            "project/extra.inc",
+            "project/palisade",
+            "project/sub/.git",
+        ]
+    );
+}
+
+#[test]
+fn a_directory_of_protected_names_that_is_a_link_cannot_be_held() {
+    let scene = Scene::new();
+    scene.write("cfg/settings.json");
+    symlink("cfg", scene.place.project.join(".claude").as_str()).unwrap();
+    let why = scene.facts(&[]).incomplete.unwrap();
+    assert!(why.contains(".claude is a symbolic link"), "{why}");
+}
+
+#[test]
+fn a_protected_file_with_another_name_cannot_be_held() {
+    let scene = Scene::new();
+    scene.write(".mcp.json");
+    fs::hard_link(scene.place.project.join(".mcp.json").as_str(), scene.place.project.join("other").as_str()).unwrap();
+    let why = scene.facts(&[]).incomplete.unwrap();
+    assert!(why.contains("has another name"), "{why}");
+}
+
+#[test]
+fn a_directory_of_ones_own_that_cannot_be_listed_is_not_passed_over() {
+    use std::os::unix::fs::PermissionsExt;
+    let scene = Scene::new();
+    scene.write("closed/.git/config");
+    let closed = scene.place.project.join("closed");
+    fs::set_permissions(closed.as_str(), fs::Permissions::from_mode(0o300)).unwrap();
+    let facts = scene.facts(&[]);
+    fs::set_permissions(closed.as_str(), fs::Permissions::from_mode(0o700)).unwrap();
+    // Root lists it all the same, and then holds what is in it.
+    let is_root = rustix::process::geteuid().is_root();
+    assert_eq!(facts.incomplete.is_none(), is_root, "{:?}", facts.incomplete);
+    assert_eq!(scene.held(&facts.unwritable).contains(&"project/closed/.git/config".to_owned()), is_root);
 }
