@@ -449,3 +449,45 @@ fn a_descriptor_of_the_caller_does_not_lead_inside() {
         assert!(control.stdout.contains("canary-descriptor"), "{control:#?}");
     });
 }
+
+/// A descriptor from outside keeps the mount that it was opened on: opened again through `/proc`, it must
+/// not write what is held, or more than appending.
+#[test]
+fn streams_are_no_way_around_what_is_held() {
+    each_user(|scene| {
+        scene.write("project/.git/config", "[core]\n");
+        scene.write("project/input.txt", "one\n");
+        scene.write("outside/log", "kept\n");
+        let call = |redirection: &str, script: &str| {
+            scene.bash(&format!("{} run --quiet -- sh -c '{script}' {redirection}", scene.program())).run()
+        };
+        call("< .git/config", "echo evil >> /proc/self/fd/0");
+        call("2< .git/config", "echo evil >> /proc/self/fd/2");
+        assert_eq!(scene.read("project/.git/config"), "[core]\n");
+        call(">> ../outside/log", "echo appended; : > /proc/self/fd/1");
+        assert_eq!(scene.read("outside/log"), "kept\nappended\n");
+        let honest = call("< input.txt", "cat; echo more > /dev/stderr");
+        assert_eq!(honest.stdout, "one\n", "{honest:#?}");
+        let control = scene.bash("sh -c 'echo evil >> /proc/self/fd/0' < .git/config").run();
+        assert_eq!(control.code, 0, "{control:#?}");
+        assert!(scene.read("project/.git/config").contains("evil"), "{control:#?}");
+    });
+}
+
+/// What git would run on the host afterwards is held where it stands today.
+#[test]
+fn what_git_reads_from_elsewhere_is_held() {
+    each_user(|scene| {
+        for path in [".git/config", ".git/modules/sub/config", ".git/worktrees/wt/commondir", "sub/.git"] {
+            scene.write(&format!("project/{path}"), "kept\n");
+        }
+        let attack = "for file in .git/modules/sub/config .git/worktrees/wt/commondir sub/.git; do \
+                      echo evil > $file; rm -f $file; mv $file moved; done";
+        let confined = scene.confined(attack).run();
+        for path in [".git/modules/sub/config", ".git/worktrees/wt/commondir", "sub/.git"] {
+            assert_eq!(scene.read(&format!("project/{path}")), "kept\n", "{path}: {confined:#?}");
+        }
+        scene.bash(attack).run();
+        assert!(!scene.exists("project/sub/.git"), "the attack does not work without the boundary");
+    });
+}

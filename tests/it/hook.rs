@@ -409,7 +409,7 @@ fn records_what_came_of_a_call() {
 #[test]
 fn other_events_pass_in_silence() {
     let scene = Scene::new(User::Own);
-    for event in ["SessionStart", "UserPromptSubmit", "Stop", "SomethingNew"] {
+    for event in ["SessionStart", "UserPromptSubmit", "Stop"] {
         let finished = scene.hook(json!({"hook_event_name": event, "session_id": "s"}).to_string());
         assert_eq!(finished.told(&scene), (0, String::new(), String::new()), "{event}");
     }
@@ -574,4 +574,35 @@ fn many_at_once_leave_one_sound_journal() {
         let verified = scene.palisade(["audit", "verify"]).run();
         assert!(verified.code == 0 && verified.stdout.starts_with("sound: 24 records, "), "{verified:#?}");
     });
+}
+
+/// Silence would let the call pass: an answer that nobody can read is a refusal.
+#[test]
+fn an_answer_that_cannot_be_given_refuses() {
+    let scene = Scene::new(User::Own);
+    let event = json!({
+        "session_id": "s", "cwd": scene.text("project"), "hook_event_name": "PreToolUse", "permission_mode": "default",
+        "tool_name": "Bash", "tool_input": {"command": "ls"}, "tool_use_id": "t",
+    });
+    scene.write("event.json", event.to_string());
+    let rows = [("", 0), (">&-", 2), ("> /dev/null", 2), ("> /dev/full", 2)];
+    for (redirection, code) in rows {
+        let hook = format!("{} hook claude < {} {redirection}", scene.program(), scene.text("event.json"));
+        assert_eq!(scene.bash(&hook).run().code, code, "{redirection}");
+    }
+    // A limit on file sizes keeps the journal from being written.
+    let limited =
+        scene.bash(&format!("ulimit -f 0; {} hook claude < {}", scene.program(), scene.text("event.json"))).run();
+    assert!(limited.code == 2 || limited.stdout.contains("\"deny\""), "{limited:#?}");
+}
+
+/// An event under a name that is not known could be a decision's.
+#[test]
+fn an_unknown_event_refuses() {
+    let scene = Scene::new(User::Own);
+    for (name, code) in [("SessionStart", 0), ("pretooluse", 2), ("PreToolUse ", 2), ("", 2)] {
+        scene.write("event.json", json!({"hook_event_name": name}).to_string());
+        let hook = format!("{} hook claude < {}", scene.program(), scene.text("event.json"));
+        assert_eq!(scene.bash(&hook).run().code, code, "{name}");
+    }
 }

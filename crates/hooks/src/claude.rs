@@ -13,6 +13,40 @@ pub use crate::limits::HOOK_BYTES_MAX as INPUT_BYTES_MAX;
 /// Claude Code treats this exit code as a refusal and shows standard error to the model.
 pub const EXIT_REFUSED: u8 = 2;
 
+/// Events on which no decision hangs here.
+const SILENT_EVENTS: &[&str] = &[
+    "SessionStart",
+    "Setup",
+    "UserPromptSubmit",
+    "UserPromptExpansion",
+    "PermissionRequest",
+    "PermissionDenied",
+    "PostToolBatch",
+    "Notification",
+    "MessageDisplay",
+    "SubagentStart",
+    "SubagentStop",
+    "TaskCreated",
+    "TaskCompleted",
+    "TeammateIdle",
+    "Stop",
+    "StopFailure",
+    "InstructionsLoaded",
+    "ConfigChange",
+    "CwdChanged",
+    "DirectoryAdded",
+    "FileChanged",
+    "WorktreeCreate",
+    "WorktreeRemove",
+    "PreCompact",
+    "PostCompact",
+    "Elicitation",
+    "ElicitationResult",
+    "SessionEnd",
+    "PreModelSwitch",
+    "PostModelSwitch",
+];
+
 /// What the client tells or asks.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
@@ -69,6 +103,9 @@ pub enum Malformed {
     /// A field that the decision needs is missing.
     #[error("the hook input has no `{0}`")]
     Missing(&'static str),
+    /// The event is not one that Claude Code documents.
+    #[error("`{0}` is no event of Claude Code 2.1")]
+    Event(String),
     /// The directory is not absolute.
     #[error("the hook input's `cwd` is no absolute path")]
     Cwd,
@@ -84,7 +121,9 @@ pub fn decode(bytes: &[u8]) -> Result<Event, Malformed> {
     match event.hook_event_name.as_str() {
         "PreToolUse" => before(event).map(Event::Before),
         "PostToolUse" | "PostToolUseFailure" => after(event).map(Event::After),
-        _ => Ok(Event::Other(event.hook_event_name)),
+        name if SILENT_EVENTS.contains(&name) => Ok(Event::Other(event.hook_event_name)),
+        // A name that is not known could be a decision's under another spelling.
+        _ => Err(Malformed::Event(event.hook_event_name)),
     }
 }
 

@@ -49,12 +49,27 @@ pub(crate) fn hook(agent: Agent) -> ExitCode {
             }
         },
     };
+    let reply = if answer_is_lost() {
+        claude::refuse("refused: standard output is closed, so no answer could be read")
+    } else {
+        reply
+    };
     let written = io::stdout().lock().write_all(&reply.stdout).and_then(|()| io::stdout().lock().flush());
     let _ = io::stderr().lock().write_all(reply.stderr.as_bytes());
     match written {
         Ok(()) => ExitCode::from(reply.code),
         Err(_) => ExitCode::from(claude::EXIT_REFUSED),
     }
+}
+
+/// Returns true when standard output leads to `/dev/null`, which also stands in for a closed one: silence
+/// would let the call pass.
+fn answer_is_lost() -> bool {
+    const NULL: (u32, u32) = (1, 3);
+    rustix::fs::fstat(io::stdout()).map_or(true, |found| {
+        let is_device = rustix::fs::FileType::from_raw_mode(found.st_mode).is_char_device();
+        is_device && (rustix::fs::major(found.st_rdev), rustix::fs::minor(found.st_rdev)) == NULL
+    })
 }
 
 /// Reads the event and answers it. Every failure is an answer.

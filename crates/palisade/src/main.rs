@@ -27,6 +27,7 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|role| role == sandbox::ROLE) {
         sandbox::boundary_main();
     }
+    sandbox::hold_back_size_signal();
     match Cli::parse().command {
         Command::Run(options) => run::run(&options),
         Command::Check(options) => exit::of(check::check(&options)),

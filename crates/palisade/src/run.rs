@@ -86,6 +86,9 @@ fn carry_out(options: &RunOptions, status: &Status) -> anyhow::Result<u8> {
             return Ok(NOT_RUN);
         }
     };
+    if let Some(under) = order.under {
+        redeem::ensure_first(&order.setup.environment, under, receipt.seq)?;
+    }
     status.permitted();
     let of = order.under.unwrap_or(receipt.seq);
     let (code, failure) = Running { guard: &guard, order: &order, of, options }.confined(&permit, report);

@@ -52,6 +52,16 @@ pub fn run(permit: &policy::Permit<policy::Exec>, invocation: &Invocation) -> Re
     return Err(Error::Platform);
 }
 
+/// Makes a write beyond a limit on file sizes fail instead of ending this process: call it first, so that a
+/// record that cannot be written is a refusal and not silence. Commands inside start without it.
+pub fn hold_back_size_signal() {
+    #[cfg(target_os = "linux")]
+    {
+        // Without it the process would only end as it does today.
+        let _ = sys::signal::mask(sys::signal::How::Block, &sys::signal::Set::of(&[libc::SIGXFSZ]));
+    }
+}
+
 /// Is the boundary process: builds the boundary, starts the command in it, and ends with it.
 ///
 /// Call it before anything else when the first argument is [`ROLE`]; the process must have one thread.

@@ -10,6 +10,7 @@ use audit::End;
 use guard::{Guard, Settled};
 use policy::facts::Held;
 use policy::{AbsPath, Exec, Permit, Proof};
+use rustix::fs::OFlags;
 use sandbox::{Exit, Invocation, Report, Terminal};
 use serde_json::{Value, json};
 
@@ -42,14 +43,18 @@ pub(super) struct ReportFile {
 impl ReportFile {
     /// Opens the file. One that is a symbolic link is refused: an earlier command may have put it there.
     pub(super) fn create(path: &Path) -> anyhow::Result<Self> {
-        let follow = if path.starts_with("/dev") { 0 } else { rustix::fs::OFlags::NOFOLLOW.bits() };
+        let shown = path.display();
+        let is_stream = ["/dev/stdout", "/dev/stderr"].iter().any(|stream| path == Path::new(stream));
+        let flags = if is_stream { OFlags::NONBLOCK } else { OFlags::NONBLOCK | OFlags::NOFOLLOW };
         let file = OpenOptions::new()
             .write(true)
             .create(true)
-            .truncate(true)
-            .custom_flags(i32::try_from(follow).unwrap_or_default())
+            .truncate(!is_stream)
+            .custom_flags(i32::try_from(flags.bits()).unwrap_or_default())
             .open(path)
-            .with_context(|| format!("the report {} cannot be written", path.display()))?;
+            .with_context(|| format!("the report {shown} cannot be written"))?;
+        let kind = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode);
+        anyhow::ensure!(is_stream || kind.is_file(), "the report {shown} is no regular file");
         Ok(Self { path: path.to_owned(), file })
     }
 

@@ -34,7 +34,7 @@ pub(super) fn order(permit: &str, project: Option<&str>, argv: &[String]) -> any
         bail!("the permit has expired: ask again");
     }
     let Body::Decision(decision) = record.body else { bail!("record {seq} is no decision") };
-    if was_used(&directory, seq)? {
+    if first_start(&directory, seq)?.is_some() {
         bail!("the permit was used: ask again");
     }
     let approval = match decision.verdict {
@@ -56,16 +56,25 @@ pub(super) fn order(permit: &str, project: Option<&str>, argv: &[String]) -> any
     Ok(Order { setup, action, mode: Some(decision.mode), under: Some(seq), approval, session: record.session })
 }
 
-/// Returns true when a command has started under the decision already.
-fn was_used(directory: &std::path::Path, seq: u64) -> anyhow::Result<bool> {
+/// Refuses when another command started under the decision before the one whose start is record `own`: of
+/// several that try at once, the journal says which was first.
+pub(super) fn ensure_first(environment: &Environment, seq: u64, own: u64) -> anyhow::Result<()> {
+    match first_start(&journal_directory(environment), seq)? {
+        Some(first) if first == own => Ok(()),
+        Some(_) | None => bail!("the permit was used: ask again"),
+    }
+}
+
+/// Returns the record of the first start under a decision.
+fn first_start(directory: &std::path::Path, seq: u64) -> anyhow::Result<Option<u64>> {
     let filter = Filter { from_seq: Some(seq), kind: Some("started".to_owned()), ..Filter::default() };
     for entry in audit::read(directory, &filter)? {
         if let Entry::Record(logged) = entry?
             && let Some(record) = &logged.record
             && matches!(&record.body, Body::Started(started) if started.under == seq)
         {
-            return Ok(true);
+            return Ok(Some(logged.seq));
         }
     }
-    Ok(false)
+    Ok(None)
 }
