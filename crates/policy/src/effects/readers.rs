@@ -72,6 +72,8 @@ fn sort<'a>(reader: &Reader, rest: &'a [Argument]) -> Option<Sorted<'a>> {
     while let Some(argument) = words.next() {
         let word = match &argument.value {
             Value::Known(word) => word.as_str(),
+            // What `--include=*.rs` matches is that same option with another value.
+            Value::Pattern(pattern) if is_listed_option(reader, pattern) => continue,
             // A match could be a file whose name is an option.
             Value::Pattern(pattern) if pattern.starts_with('-') => return None,
             Value::Pattern(pattern)
@@ -106,6 +108,12 @@ fn sort<'a>(reader: &Reader, rest: &'a [Argument]) -> Option<Sorted<'a>> {
         }
     }
     Some(sorted)
+}
+
+/// Returns true for a pattern that can only match a listed long option with its value attached.
+fn is_listed_option(reader: &Reader, pattern: &str) -> bool {
+    let name = pattern.split('=').next().unwrap_or_default();
+    pattern.contains('=') && name != "--regexp" && reader.long.contains(&name)
 }
 
 /// Reads a word of clustered short options.
