@@ -58,10 +58,13 @@ impl Program {
             Some(file) => Stdio::from(File::open(file)?),
             None => Stdio::null(),
         };
-        self.command.stdin(input).stdout(Stdio::null()).stderr(Stdio::null());
+        // Each gets the reading end of a pipe kept open: the hook refuses where its answer would be lost.
+        let (answer, output) = std::io::pipe()?;
+        self.command.stdin(input).stdout(output).stderr(Stdio::null());
         let begin = Instant::now();
         let status = self.command.status().with_context(|| format!("`{}` cannot be started", self.name))?;
         let ms = begin.elapsed().as_secs_f64() * 1_000.0;
+        drop(answer);
         if !status.success() {
             bail!("`{}` failed: {status}", self.name);
         }
