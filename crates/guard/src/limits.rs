@@ -8,3 +8,5 @@ pub(crate) const PATHS_MAX: usize = 4_096;
 pub(crate) const WALK_ENTRIES_MAX: usize = 1_000_000;
 /// Characters of a part's text that a record keeps.
 pub(crate) const PART_CHARACTERS_MAX: usize = 200;
+/// Bytes of a git configuration that are looked at.
+pub(crate) const GIT_CONFIG_BYTES_MAX: u64 = 1024 * 1024;

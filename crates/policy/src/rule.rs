@@ -136,7 +136,7 @@ impl Policy {
         }
     }
 
-    /// Returns the Read or Edit rules of the deny list that name paths.
+    /// Returns true when any deny or ask rule is in force.
     pub(crate) fn has_tightening_rules(&self) -> bool {
         self.rules.iter().any(|rule| rule.reference.list != List::Allow)
     }

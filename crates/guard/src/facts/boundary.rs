@@ -322,14 +322,13 @@ impl Survey<'_> {
 /// Directories that hold protected names.
 const HOLDERS: &[&str] =
     &[".git", ".claude", ".palisade", ".codex", ".gemini", ".cursor", ".vscode", ".idea", ".husky", ".cargo"];
-/// Bytes of a git configuration that are looked at.
-const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Returns the hooks directory and the included files that a git configuration names.
 #[expect(clippy::disallowed_methods, reason = "what it names must be held as the configuration itself is")]
 fn configured(config: &AbsPath) -> Result<Vec<AbsPath>, String> {
     let mut text = Vec::new();
-    let read = std::fs::File::open(config.as_str()).and_then(|file| file.take(CONFIG_BYTES_MAX).read_to_end(&mut text));
+    let read = std::fs::File::open(config.as_str())
+        .and_then(|file| file.take(limits::GIT_CONFIG_BYTES_MAX).read_to_end(&mut text));
     read.map_err(|error| format!("{config} cannot be looked at: {error}"))?;
     let directory = config.join("..");
     let tree = directory.join("..");
