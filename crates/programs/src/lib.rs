@@ -1,0 +1,40 @@
+//! What the words of a command line mean to the program that gets them.
+//!
+//! Each program has a table: which options it takes, with which values, what its operands are, and
+//! what it does beyond them. The tables are the packs in `packs/programs`, written to be read beside
+//! the manual; `docs/internals/packs.md` describes their form. An option or operand that no table
+//! lists is unknown, and this crate says so.
+//!
+//! Pure: no file, no environment, no clock. It says what words mean and never whether that may happen.
+//!
+//! Read [`table`] first, then [`read()`].
+
+mod parse;
+mod read;
+pub mod table;
+
+pub use parse::{Block, Fault, blocks};
+pub use read::{Argument, Call, Word, read};
+pub use table::{Does, Role};
+
+/// Every table, one after the other.
+static TABLES: &str = include_str!(concat!(env!("OUT_DIR"), "/tables.txt"));
+
+/// Where each program's name and table stand in [`TABLES`], sorted by name.
+static INDEX: &[(u32, u32, u32, u32)] = &include!(concat!(env!("OUT_DIR"), "/index.rs"));
+
+/// Returns the text of a program's table by the name it is started by.
+pub fn find(name: &str) -> Option<&'static str> {
+    let at = INDEX.binary_search_by(|entry| span(entry.0, entry.1).cmp(name)).ok()?;
+    INDEX.get(at).map(|entry| span(entry.2, entry.3))
+}
+
+/// Returns the name of every program with a table.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    INDEX.iter().map(|entry| span(entry.0, entry.1))
+}
+
+fn span(start: u32, length: u32) -> &'static str {
+    let start = start as usize;
+    TABLES.get(start..start + length as usize).unwrap_or_default()
+}

@@ -1,0 +1,203 @@
+//! Reads an argument list as the program reads it.
+
+mod operands;
+mod options;
+
+use std::ops::Range;
+
+use crate::parse;
+use crate::table::{Command, Does, Effect, Role, Table};
+
+/// A word of an argument list, as far as it is certain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word<'a> {
+    /// Exactly this word.
+    Known(&'a str),
+    /// The words that this shell pattern matches: one or more.
+    Pattern(&'a str),
+    /// Exactly one word, which begins like this.
+    Begins(&'a str),
+    /// Not known; several words or none are possible.
+    Unknown,
+}
+
+impl<'a> Word<'a> {
+    /// Returns the word, when it is certain.
+    pub fn known(self) -> Option<&'a str> {
+        if let Self::Known(text) = self { Some(text) } else { None }
+    }
+
+    /// Returns true when it may be another number of words than one.
+    pub fn may_be_several(self) -> bool {
+        match self {
+            Self::Pattern(_) | Self::Unknown => true,
+            Self::Known(_) | Self::Begins(_) => false,
+        }
+    }
+}
+
+/// What one word is to the program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Argument<'a> {
+    /// Its role.
+    pub role: Role,
+    /// The value: the word, or what is attached to an option in it.
+    pub word: Word<'a>,
+    /// Which word of the argument list it is or stands in.
+    pub index: usize,
+    /// The option that it is the value of, if it is one.
+    pub option: Option<&'a str>,
+}
+
+/// An argument list as the program reads it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Call<'t, 'a> {
+    /// The words of the sub-command, such as `remote add`.
+    pub sub: Vec<&'a str>,
+    /// The words with what they are, in order.
+    pub arguments: Vec<Argument<'a>>,
+    /// The words that are commands of their own.
+    pub commands: Vec<Range<usize>>,
+    /// What it does beyond its words.
+    pub does: Vec<Does>,
+    /// Paths that it uses because no operand is given.
+    pub alone: Vec<(Role, &'t str)>,
+    /// Why it is not known to be understood.
+    pub unknown: Vec<String>,
+    /// Why it asks whatever is allowed.
+    pub asks: Vec<&'t str>,
+    /// Directories are walked.
+    pub recursive: bool,
+    /// A rule with a wildcard does not allow it.
+    pub exact: bool,
+    /// `acceptEdits` covers it.
+    pub edits: bool,
+    /// It changes nothing about the command that it runs.
+    pub clear: bool,
+    /// What standard input is to it, when it reads it.
+    pub input: Option<Role>,
+}
+
+/// Reads the words after a program's name.
+pub fn read<'t, 'a>(body: &'t str, words: &[Word<'a>]) -> Call<'t, 'a>
+where
+    't: 'a,
+{
+    let mut call = Call::default();
+    let Ok(table) = parse::table(body) else {
+        call.unknown.push("its table cannot be read".to_owned());
+        return call;
+    };
+    let mut reader = Reader { table: &table, words, at: 0, operands: Vec::new(), places: None };
+    reader.whole(&mut call);
+    call
+}
+
+/// A reading in progress.
+struct Reader<'r, 't, 'a> {
+    table: &'r Table<'t>,
+    words: &'r [Word<'a>],
+    at: usize,
+    /// Operands with their place in the list.
+    operands: Vec<(usize, Word<'a>)>,
+    /// The roles of the operands, where an option changed them.
+    places: Option<Vec<crate::table::Place>>,
+}
+
+impl<'t, 'a> Reader<'_, 't, 'a>
+where
+    't: 'a,
+{
+    fn whole(&mut self, call: &mut Call<'t, 'a>) {
+        let table = self.table;
+        if table.commands.is_empty() {
+            self.command(&table.root, &[], call);
+            return;
+        }
+        self.effects(&table.root.effects, call);
+        // Options before the sub-command; the first operand names it.
+        self.options(&table.root, &[], true, call);
+        let Some((body, length)) = self.sub_command(call) else { return };
+        self.at += length;
+        let Ok(command) = parse::command(body) else {
+            call.unknown.push("its table cannot be read".to_owned());
+            return;
+        };
+        let globals: &[_] = if table.globals_anywhere { &table.root.options } else { &[] };
+        self.command(&command, globals, call);
+    }
+
+    /// Finds the sub-command at the present word: its text, and how many words name it.
+    fn sub_command(&self, call: &mut Call<'t, 'a>) -> Option<(&'t str, usize)> {
+        let rest = self.words.get(self.at..).unwrap_or_default();
+        let named = |path: &str| {
+            let words: Vec<&str> = path.split(' ').collect();
+            let fits = words.iter().enumerate().all(|(at, word)| {
+                rest.get(at).and_then(|given| given.known()).is_some_and(|given| given == *word)
+            });
+            fits.then_some(words.len())
+        };
+        let mut best: Option<(&'t str, usize)> = None;
+        for (names, body) in &self.table.commands {
+            for length in names.iter().filter_map(|name| named(name)) {
+                if best.is_none_or(|(_, known)| length > known) {
+                    best = Some((body, length));
+                }
+            }
+        }
+        if let Some((body, length)) = best {
+            call.sub = rest.iter().take(length).filter_map(|word| word.known()).collect();
+            return Some((body, length));
+        }
+        let other = if rest.is_empty() { "-" } else { "*" };
+        let found = self.table.commands.iter().find(|(names, _)| names.contains(&other));
+        match (found, rest.first()) {
+            (Some((_, body)), _) => Some((body, 0)),
+            (None, Some(Word::Known(name))) => {
+                call.unknown.push(format!("its command `{name}` is not listed"));
+                None
+            }
+            (None, Some(Word::Pattern(_) | Word::Begins(_) | Word::Unknown)) => {
+                call.unknown.push("its command is not known before it runs".to_owned());
+                None
+            }
+            (None, None) => {
+                call.unknown.push("it is given no command".to_owned());
+                None
+            }
+        }
+    }
+
+    fn command(&mut self, command: &Command<'t>, globals: &[crate::table::Opt<'t>], call: &mut Call<'t, 'a>) {
+        call.edits = command.edits;
+        call.clear = command.clear;
+        self.effects(&command.effects, call);
+        let places = command.operands.clone();
+        self.places.get_or_insert(places);
+        if self.table.style == crate::table::Style::Keys {
+            self.keys(command, call);
+        } else {
+            self.options(command, globals, false, call);
+        }
+        if self.operands.is_empty() {
+            call.input = command.input;
+        } else {
+            call.alone.clear();
+        }
+        self.operands(call);
+    }
+
+    fn effects(&mut self, effects: &[Effect<'t>], call: &mut Call<'t, 'a>) {
+        for effect in effects {
+            match effect {
+                Effect::Operands(places) => self.places = Some(places.clone()),
+                Effect::Recursive => call.recursive = true,
+                Effect::Does(does) => call.does.push(*does),
+                Effect::Exact => call.exact = true,
+                Effect::Asks(why) => call.asks.push(why),
+                Effect::Unknown => call.unknown.push("what it then does is not known".to_owned()),
+                Effect::Alone(role, path) => call.alone.push((*role, path)),
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Operands: which of them is what.
+
+use super::{Argument, Call, Reader, Word};
+use crate::table::{Place, Role, Times};
+
+/// Returns the role of the operand at a position, counted from the front.
+pub(super) fn role_from_front(places: &[Place], position: usize) -> Option<Role> {
+    let mut left = position;
+    for place in places {
+        match place.times {
+            Times::Many => return Some(place.role),
+            Times::Once | Times::Maybe if left == 0 => return Some(place.role),
+            Times::Once | Times::Maybe => left -= 1,
+        }
+    }
+    None
+}
+
+impl<'t, 'a> Reader<'_, 't, 'a>
+where
+    't: 'a,
+{
+    /// Gives each operand its role.
+    pub(super) fn operands(&mut self, call: &mut Call<'t, 'a>) {
+        let mut places = self.places.take().unwrap_or_default();
+        let mut operands = std::mem::take(&mut self.operands);
+        // `env A=1 B=2 command`: assignments end where a word is none.
+        if places.first().is_some_and(|place| place.role == Role::Assignment) {
+            places.remove(0);
+            let is_assignment = |word: &Word<'_>| word.known().is_some_and(|text| text.contains('='));
+            let count = operands.iter().take_while(|(_, word)| is_assignment(word)).count();
+            let rest = operands.split_off(count);
+            let assigned = operands.into_iter();
+            call.arguments
+                .extend(assigned.map(|(index, word)| Argument { role: Role::Assignment, word, index, option: None }));
+            operands = rest;
+        }
+        let count = operands.len();
+        let tail = match places.iter().position(|place| place.times == Times::Many) {
+            Some(many) => places.len() - many - 1,
+            None => 0,
+        };
+        let head = places.len() - tail;
+        let several = operands.iter().position(|(_, word)| word.may_be_several());
+        // How many words the tail is counted over is known as long as none of them may be several.
+        let in_tail = |position: usize| {
+            let from_end = count - position;
+            (from_end <= tail)
+                .then(|| places.get(places.len() - from_end).map(|place| place.role))
+                .flatten()
+                .filter(|_| operands.iter().skip(position).all(|(_, word)| !word.may_be_several()))
+        };
+        for (position, (index, word)) in operands.iter().enumerate() {
+            let uncertain = several.is_some_and(|first| position >= first);
+            let roles: Vec<Role> = match in_tail(position) {
+                Some(role) => vec![role],
+                None if uncertain => possible(&places, several.unwrap_or(position), head, tail, count),
+                None => role_from_front(places.get(..head).unwrap_or_default(), position).into_iter().collect(),
+            };
+            if roles.is_empty() {
+                call.unknown.push(match word {
+                    Word::Known(text) => format!("what its word `{text}` means is not listed"),
+                    Word::Pattern(_) | Word::Begins(_) | Word::Unknown => {
+                        "what one of its words means is not listed".to_owned()
+                    }
+                });
+                call.arguments.push(Argument { role: Role::Unknown, word: *word, index: *index, option: None });
+            }
+            if roles.first() == Some(&Role::Command) {
+                let end = operands.last().map_or(*index, |(last, _)| last + 1);
+                call.commands.push(*index..end);
+                return;
+            }
+            for role in roles {
+                call.arguments.push(Argument { role, word: *word, index: *index, option: None });
+            }
+        }
+        let wanted = places.iter().filter(|place| place.times == Times::Once).count();
+        if count < wanted && call.alone.is_empty() {
+            call.unknown.push("it has fewer words than it wants".to_owned());
+        }
+    }
+}
+
+/// The roles that an operand may have behind a word that may be several.
+fn possible(places: &[Place], first: usize, head: usize, tail: usize, count: usize) -> Vec<Role> {
+    let from = first.min(head.saturating_sub(1));
+    let last = if tail > 0 && count > tail { head } else { places.len() };
+    let mut roles = Vec::new();
+    for place in places.get(from..last.max(from)).unwrap_or_default() {
+        if !roles.contains(&place.role) {
+            roles.push(place.role);
+        }
+    }
+    roles
+}

@@ -1,0 +1,283 @@
+//! Options: clusters, attached values, abbreviations.
+
+use super::{Argument, Call, Reader, Word};
+use crate::table::{Command, Opt, Role, Style, Takes};
+
+/// Where an option's value stands.
+enum Value<'a> {
+    /// Attached to it.
+    Attached(&'a str),
+    /// In the words that follow, if it takes one.
+    Follows,
+}
+
+impl<'t, 'a> Reader<'_, 't, 'a>
+where
+    't: 'a,
+{
+    /// Reads options and gathers operands; with `only_options` it stops at the first operand.
+    pub(super) fn options(
+        &mut self,
+        command: &Command<'t>,
+        globals: &[Opt<'t>],
+        only_options: bool,
+        call: &mut Call<'t, 'a>,
+    ) {
+        let style = self.table.style;
+        let lists = [command.options.as_slice(), globals];
+        let mut ended = false;
+        if self.table.bundled && !only_options {
+            self.bundle(&lists, call);
+        }
+        while let Some(word) = self.words.get(self.at).copied() {
+            let Some(text) = self.option_text(word, ended || style == Style::Words, command, call) else {
+                if only_options {
+                    return;
+                }
+                self.operands.push((self.at, word));
+                self.at += 1;
+                ended |= style.ends_at_operand();
+                continue;
+            };
+            self.at += 1;
+            if text == "--" {
+                ended = true;
+                if only_options {
+                    return;
+                }
+                continue;
+            }
+            self.option(text, matches!(word, Word::Known(_)), &lists, command, call);
+        }
+    }
+
+    /// Returns the text of a word that is an option; `None` for an operand.
+    fn option_text(
+        &self,
+        word: Word<'a>,
+        ended: bool,
+        command: &Command<'t>,
+        call: &mut Call<'t, 'a>,
+    ) -> Option<&'a str> {
+        if ended {
+            return None;
+        }
+        let plus = || command.options.iter().any(|option| option.spellings.iter().any(|name| name.starts_with('+')));
+        let bare = |text: &str| command.options.iter().any(|option| option.spellings.contains(&text));
+        match word {
+            Word::Known(text) if text.starts_with('-') && text.len() > 1 => Some(text),
+            Word::Known(text) if (text.starts_with('+') && text.len() > 1 && plus()) || bare(text) => Some(text),
+            Word::Known(_) => None,
+            Word::Begins(text) | Word::Pattern(text) if text.starts_with('-') => {
+                // What follows the `=` of a long option, or the letter of a short one, is its value.
+                if text.contains('=') || text.len() > 2 { Some(text) } else { self.may_be_option(command, call) }
+            }
+            Word::Begins("") | Word::Unknown => self.may_be_option(command, call),
+            Word::Pattern(text) if text.starts_with(['*', '?', '[']) => self.may_be_option(command, call),
+            Word::Begins(_) | Word::Pattern(_) => None,
+        }
+    }
+
+    fn may_be_option(&self, command: &Command<'t>, call: &mut Call<'t, 'a>) -> Option<&'a str> {
+        if !self.only_reads(command) {
+            call.unknown.push("one of its words may be an option".to_owned());
+        }
+        None
+    }
+
+    /// Returns true when no option of the command does more than read.
+    fn only_reads(&self, command: &Command<'t>) -> bool {
+        command.options_only_read
+            || (command.complete && command.options.iter().all(|option| option.takes.only_reads() && option.is_harmless()))
+    }
+
+    /// Reads one word that is an option.
+    fn option(
+        &mut self,
+        text: &'a str,
+        certain: bool,
+        lists: &[&[Opt<'t>]; 2],
+        command: &Command<'t>,
+        call: &mut Call<'t, 'a>,
+    ) {
+        let (name, value) = match text.split_once('=') {
+            Some((name, value)) => (name, Value::Attached(value)),
+            None => (text, Value::Follows),
+        };
+        let exact = |wanted: &str| lists.iter().flat_map(|list| list.iter()).find(|option| option.is_spelled(wanted));
+        // The whole word first: an option may be spelled with `=` or another mark in it.
+        if let Some(option) = exact(text) {
+            self.take(option, text, Value::Follows, certain, call);
+            return;
+        }
+        let is_long = text.starts_with("--");
+        let single = matches!(self.table.style, Style::Single | Style::SingleFirst);
+        if is_long || single {
+            if let Some(option) = exact(name).or_else(|| single.then(|| exact(name.strip_prefix('-')?)).flatten()) {
+                self.take(option, name, value, certain, call);
+                return;
+            }
+        }
+        if is_long && matches!(self.table.style, Style::Gnu | Style::GnuFirst) {
+            self.abbreviated(name, value, certain, (lists, command.complete), call);
+            return;
+        }
+        if !is_long && !single && text.starts_with('-') {
+            self.cluster(text, certain, lists, call);
+            return;
+        }
+        if let Some(option) = lists.iter().flat_map(|list| list.iter()).find(|option| option.continues(text)) {
+            self.take(option, text, Value::Follows, certain, call);
+            return;
+        }
+        call.unknown.push(format!("its option `{name}` is not listed"));
+    }
+
+    /// A long option in fewer letters: certain only where every option is listed and one alone fits.
+    fn abbreviated(
+        &mut self,
+        name: &'a str,
+        value: Value<'a>,
+        certain: bool,
+        (lists, complete): (&[&[Opt<'t>]; 2], bool),
+        call: &mut Call<'t, 'a>,
+    ) {
+        let fits = |option: &&Opt<'t>| option.spellings.iter().any(|known| known.starts_with(name)) && name.len() > 2;
+        let mut candidates = lists.iter().flat_map(|list| list.iter()).filter(fits);
+        let first = candidates.next();
+        if first.is_none() || candidates.next().is_some() || !complete {
+            call.unknown.push(format!("its option `{name}` is not listed"));
+        }
+        if let Some(option) = first {
+            self.take(option, name, value, certain, call);
+        }
+    }
+
+    /// A word of one-letter options; the rest of the word is the value of the first that takes one.
+    fn cluster(&mut self, text: &'a str, certain: bool, lists: &[&[Opt<'t>]; 2], call: &mut Call<'t, 'a>) {
+        let all = || lists.iter().flat_map(|list| list.iter());
+        if let Some(option) = all().find(|option| option.is_number(text) || option.continues(text)) {
+            self.take(option, text, Value::Follows, certain, call);
+            return;
+        }
+        let mut letters = text.char_indices().skip(1);
+        while let Some((at, letter)) = letters.next() {
+            let Some(option) = all().find(|option| option.is_letter(letter)) else {
+                call.unknown.push(format!("its option `-{letter}` is not listed"));
+                return;
+            };
+            let rest = text.get(at + letter.len_utf8()..).unwrap_or_default();
+            let takes_rest = match &option.takes {
+                Takes::Nothing => false,
+                Takes::Optional(_) | Takes::Values(_) => !rest.is_empty() || !certain,
+            };
+            let name = text.get(at..at + letter.len_utf8()).unwrap_or(text);
+            if takes_rest {
+                self.take(option, name, Value::Attached(rest), certain, call);
+                return;
+            }
+            self.take(option, name, Value::Follows, true, call);
+            if matches!(option.takes, Takes::Values(_)) {
+                return;
+            }
+        }
+        if !certain {
+            call.unknown.push("one of its words may hold another option".to_owned());
+        }
+    }
+
+    /// Takes an option with its values.
+    fn take(&mut self, option: &Opt<'t>, name: &'a str, value: Value<'a>, certain: bool, call: &mut Call<'t, 'a>) {
+        self.effects(&option.effects, call);
+        let index = self.at.saturating_sub(1);
+        let attached = |text: &'a str| if certain { Word::Known(text) } else { Word::Begins(text) };
+        match (&option.takes, value) {
+            (Takes::Nothing, Value::Attached(_)) => {
+                call.unknown.push(format!("its option `{name}` is given a value"));
+            }
+            (Takes::Nothing | Takes::Optional(_), Value::Follows) => {
+                if !certain {
+                    call.unknown.push("one of its words may be another option".to_owned());
+                }
+            }
+            (Takes::Optional(role), Value::Attached(text)) => {
+                call.arguments.push(Argument { role: *role, word: attached(text), index, option: Some(name) });
+            }
+            (Takes::Values(roles), Value::Attached(text)) => {
+                let mut roles = roles.iter();
+                if let Some(role) = roles.next() {
+                    call.arguments.push(Argument { role: *role, word: attached(text), index, option: Some(name) });
+                }
+                for role in roles {
+                    self.following(*role, name, call);
+                }
+            }
+            (Takes::Values(roles), Value::Follows) => {
+                for role in roles {
+                    self.following(*role, name, call);
+                }
+            }
+        }
+    }
+
+    /// Takes the next word as a value.
+    fn following(&mut self, role: Role, option: &'a str, call: &mut Call<'t, 'a>) {
+        if role == Role::CommandUntil {
+            let start = self.at;
+            while let Some(word) = self.words.get(self.at) {
+                self.at += 1;
+                if matches!(word, Word::Known(";" | "+")) {
+                    break;
+                }
+            }
+            call.commands.push(start..self.at.saturating_sub(1).max(start));
+            return;
+        }
+        let Some(word) = self.words.get(self.at).copied() else {
+            call.unknown.push(format!("its option `{option}` lacks its value"));
+            return;
+        };
+        if word.may_be_several() {
+            call.unknown.push(format!("the value of its option `{option}` may be several words"));
+        }
+        call.arguments.push(Argument { role, word, index: self.at, option: Some(option) });
+        self.at += 1;
+    }
+
+    /// The first word without a dash, read as one-letter options whose values follow in order.
+    fn bundle(&mut self, lists: &[&[Opt<'t>]; 2], call: &mut Call<'t, 'a>) {
+        let Some(Word::Known(text)) = self.words.get(self.at).copied() else { return };
+        if text.starts_with('-') {
+            return;
+        }
+        self.at += 1;
+        for (at, letter) in text.char_indices() {
+            let found = lists.iter().flat_map(|list| list.iter()).find(|option| option.is_letter(letter));
+            let name = text.get(at..at + letter.len_utf8()).unwrap_or(text);
+            match found {
+                Some(option) => self.take(option, name, Value::Follows, true, call),
+                None => call.unknown.push(format!("its option `{letter}` is not listed")),
+            }
+        }
+    }
+
+    /// `key=value` words.
+    pub(super) fn keys(&mut self, command: &Command<'t>, call: &mut Call<'t, 'a>) {
+        while let Some(word) = self.words.get(self.at).copied() {
+            self.at += 1;
+            let (text, certain) = match word {
+                Word::Known(text) => (text, true),
+                Word::Begins(text) | Word::Pattern(text) => (text, false),
+                Word::Unknown => ("", false),
+            };
+            let (name, value) = match text.split_once('=') {
+                Some((name, value)) => (name, Value::Attached(value)),
+                None => (text, Value::Follows),
+            };
+            match command.options.iter().find(|option| option.spellings.contains(&name)) {
+                Some(option) => self.take(option, name, value, certain, call),
+                None => call.unknown.push(format!("its word `{text}` is not listed")),
+            }
+        }
+    }
+}
