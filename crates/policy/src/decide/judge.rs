@@ -47,6 +47,8 @@ pub(super) struct Judged {
     /// Allow rules that would turn it, where rules are all that is missing.
     pub(super) rules: Vec<String>,
     shadowed: Vec<(RuleRef, String)>,
+    /// True when the rule that allowed it allows what it starts, too.
+    allows_inner: bool,
 }
 
 impl Judged {
@@ -102,11 +104,14 @@ fn quoted(text: &str) -> String {
 }
 
 impl Judge<'_> {
-    /// Judges one part.
-    pub(super) fn part(&self, part: &Part) -> Judged {
-        let finding = self.finding(part);
+    /// Judges one part, which `runner` may start.
+    pub(super) fn part(&self, part: &Part, runner: Option<&Judged>) -> Judged {
+        let finding = self.finding(part, runner);
         let shadowed = self.shadowed(part, finding.rule.as_ref());
+        let by_allow_rule = finding.verdict == Verdict::Allow
+            && finding.rule.as_ref().is_some_and(|rule| rule.list == List::Allow);
         Judged {
+            allows_inner: by_allow_rule && (!part.clear || self.is_exact(finding.rule.as_ref())),
             text: part.text.clone(),
             span: part.span,
             understood: part.understood(),
@@ -120,7 +125,7 @@ impl Judge<'_> {
     }
 
     /// The steps, in order; see the module above.
-    fn finding(&self, part: &Part) -> Finding {
+    fn finding(&self, part: &Part, runner: Option<&Judged>) -> Finding {
         self.forbidden(part)
             .or_else(|| self.denied(part))
             .or_else(|| self.planned(part))
@@ -129,6 +134,7 @@ impl Judge<'_> {
             .or_else(|| self.bypassed())
             .or_else(|| self.protected(part))
             .or_else(|| self.built_in(part))
+            .or_else(|| self.allowed_with(part, runner))
             .or_else(|| self.allowed(part))
             .unwrap_or_else(|| self.unmatched(part))
     }
@@ -257,6 +263,20 @@ impl Judge<'_> {
         }
     }
 
+    /// What a program starts is allowed with it, where a rule allows the program with all its words.
+    fn allowed_with(&self, part: &Part, runner: Option<&Judged>) -> Option<Finding> {
+        let rule = runner.filter(|runner| runner.allows_inner)?.rule.as_ref()?;
+        Some(Finding::by(Verdict::Allow, rule, &format!("{} is started by what is allowed by the", quoted(&part.text))))
+    }
+
+    /// Returns true for a rule that is one command text and no pattern.
+    fn is_exact(&self, rule: Option<&RuleRef>) -> bool {
+        self.allow_rules().any(|known| {
+            Some(&known.reference) == rule
+                && matches!(&known.matcher, Matcher::Command(pattern) if pattern.is_exact())
+        })
+    }
+
     fn allow_rules(&self) -> impl Iterator<Item = &Rule> {
         self.policy.rules.iter().filter(|rule| rule.reference.list == List::Allow)
     }
@@ -355,6 +375,7 @@ impl Judge<'_> {
                 hint: finding.hint,
                 rules: finding.rules,
                 shadowed: Vec::new(),
+                allows_inner: false,
             });
         };
         for failure in &self.policy.failures {
