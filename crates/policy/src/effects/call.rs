@@ -101,6 +101,10 @@ impl Reading<'_, '_> {
             }
             Role::Code => {
                 self.touch(word, Access::Read, false);
+                self.part.executes.extend(word.known().into_iter().flat_map(|text| self.state.paths(text)));
+                if word.source.starts_with("<(") {
+                    self.part.suspicious.get_or_insert(format!("`{}` runs whatever a command prints", self.base));
+                }
                 self.part.does.push(programs::Does::Builds);
             }
             Role::Shell => self.shell_text(word),
@@ -114,6 +118,9 @@ impl Reading<'_, '_> {
             }
             Role::Source => {
                 self.part.does.push(programs::Does::Builds);
+                if languages::decodes_and_runs(word.known().unwrap_or(&word.source)) {
+                    self.part.suspicious.get_or_insert("it decodes a text and runs it".to_owned());
+                }
                 self.source(word);
             }
             Role::Assignment => self.assignment(word),
