@@ -1,6 +1,7 @@
 //! Gathers what a decision must know of the world: exactly what the call names, and what the boundary
 //! must hold.
 
+mod below;
 mod boundary;
 mod resolve;
 
@@ -40,6 +41,7 @@ pub(crate) fn gather(
         home: place.home.clone(),
         project: place.project.clone(),
         working_directories,
+        found_below: below::search(policy, place, action, effects),
         resolved,
         person,
         mode,

@@ -10,3 +10,7 @@ pub(crate) const WALK_ENTRIES_MAX: usize = 1_000_000;
 pub(crate) const PART_CHARACTERS_MAX: usize = 200;
 /// Bytes of a git configuration that are looked at.
 pub(crate) const GIT_CONFIG_BYTES_MAX: u64 = 1024 * 1024;
+/// Entries of directories that are looked at for files that a rule covers.
+pub(crate) const BELOW_ENTRIES_MAX: usize = 20_000;
+/// Files found below one directory after which nothing more is looked for.
+pub(crate) const BELOW_FOUND_MAX: usize = 256;

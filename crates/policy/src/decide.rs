@@ -34,7 +34,12 @@ use crate::rule::Policy;
 pub fn decide(policy: &Policy, action: &Action, effects: &Effects, facts: &Facts) -> Decision {
     let mode = policy.mode_for(facts.mode);
     let judge = judge::Judge { policy, action, facts, mode };
-    let parts: Vec<judge::Judged> = effects.parts.iter().map(|part| judge.part(part)).collect();
+    let mut parts: Vec<judge::Judged> = Vec::with_capacity(effects.parts.len());
+    for part in &effects.parts {
+        // What starts a part stands before it.
+        let judged = judge.part(part, part.runner.and_then(|runner| parts.get(runner)));
+        parts.push(judged);
+    }
     let whole = judge.whole(effects, &parts);
     // Of equals the first is told: what a reader meets first.
     let strictest = whole.iter().chain(&parts).rev().max_by_key(|judged| judged.rank());

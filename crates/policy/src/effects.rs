@@ -3,12 +3,11 @@
 //! A command is walked as the shell would run it, with the directory and the variables that are
 //! certain at each point. What is not certain is marked, and a mark can only make a verdict stricter.
 
-mod changers;
+mod call;
+mod languages;
 mod part;
-mod programs;
-mod readers;
-mod scripts;
 mod shellwords;
+mod special;
 mod walk;
 mod wrappers;
 

@@ -16,6 +16,9 @@ pub struct Facts {
     /// For each path that the action names: what it resolves to. A path that is missing here could
     /// not be looked at, and counts as unknown.
     pub resolved: BTreeMap<AbsPath, Resolved>,
+    /// For each directory that the action reads as a whole: files below it that a path rule which
+    /// tightens covers, as far as they were looked for.
+    pub found_below: BTreeMap<AbsPath, Vec<AbsPath>>,
     /// Whether a person can answer a question.
     pub person: Person,
     /// The mode that the session is in, if it says so; otherwise the settings decide.

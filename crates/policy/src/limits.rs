@@ -8,3 +8,5 @@ pub(crate) const NESTED_COMMANDS_MAX: usize = 8;
 pub(crate) const PARTS_MAX: usize = 1_000;
 /// Characters of a part's text that a reason quotes.
 pub(crate) const QUOTED_CHARACTERS_MAX: usize = 120;
+/// Words of a loop that are walked one by one.
+pub(crate) const LOOP_WORDS_MAX: usize = 16;

@@ -61,7 +61,7 @@ pub fn blocks(text: &str) -> Result<Vec<Block<'_>>, Fault> {
 }
 
 /// Reads a table as far as its first sub-command, and finds the texts of these.
-pub fn table(body: &str) -> Result<Table<'_>, Fault> {
+pub(crate) fn table(body: &str) -> Result<Table<'_>, Fault> {
     let end = if body.starts_with("sub ") { 0 } else { body.find("\nsub ").map_or(body.len(), |at| at + 1) };
     let (head, mut rest) = body.split_at_checked(end).unwrap_or((body, ""));
     let mut table =
@@ -98,7 +98,7 @@ pub fn table(body: &str) -> Result<Table<'_>, Fault> {
 }
 
 /// Reads the lines of a sub-command.
-pub fn command(body: &str) -> Result<Command<'_>, Fault> {
+pub(crate) fn command(body: &str) -> Result<Command<'_>, Fault> {
     let mut command = Command::default();
     for (number, line) in body.lines().enumerate() {
         read_line(&mut command, line).map_err(|message| Fault { line: number, message })?;

@@ -47,6 +47,8 @@ pub(super) struct Judged {
     /// Allow rules that would turn it, where rules are all that is missing.
     pub(super) rules: Vec<String>,
     shadowed: Vec<(RuleRef, String)>,
+    /// True when the rule that allowed it allows what it starts, too.
+    allows_inner: bool,
 }
 
 impl Judged {
@@ -91,6 +93,20 @@ fn place(rule: &RuleRef) -> String {
     if rule.origin.line == 0 { rule.origin.file.clone() } else { format!("{}:{}", rule.origin.file, rule.origin.line) }
 }
 
+/// Returns true for a rule about commands that is a pattern.
+fn is_wide(rule: &Rule) -> bool {
+    match &rule.matcher {
+        Matcher::Command(pattern) => !pattern.is_exact(),
+        Matcher::Tool(_)
+        | Matcher::ForeignCommand(_)
+        | Matcher::Path { .. }
+        | Matcher::Domain(_)
+        | Matcher::Agent(_)
+        | Matcher::Skill { .. }
+        | Matcher::Parameter { .. } => false,
+    }
+}
+
 /// Returns a text as a reason quotes it.
 fn quoted(text: &str) -> String {
     let mut short: String = text.chars().take(limits::QUOTED_CHARACTERS_MAX).collect();
@@ -102,11 +118,14 @@ fn quoted(text: &str) -> String {
 }
 
 impl Judge<'_> {
-    /// Judges one part.
-    pub(super) fn part(&self, part: &Part) -> Judged {
-        let finding = self.finding(part);
+    /// Judges one part, which `runner` may start.
+    pub(super) fn part(&self, part: &Part, runner: Option<&Judged>) -> Judged {
+        let finding = self.finding(part, runner);
         let shadowed = self.shadowed(part, finding.rule.as_ref());
+        let by_allow_rule = finding.verdict == Verdict::Allow
+            && finding.rule.as_ref().is_some_and(|rule| rule.list == List::Allow);
         Judged {
+            allows_inner: by_allow_rule && (!part.clear || self.is_exact(finding.rule.as_ref())),
             text: part.text.clone(),
             span: part.span,
             understood: part.understood(),
@@ -120,7 +139,7 @@ impl Judge<'_> {
     }
 
     /// The steps, in order; see the module above.
-    fn finding(&self, part: &Part) -> Finding {
+    fn finding(&self, part: &Part, runner: Option<&Judged>) -> Finding {
         self.forbidden(part)
             .or_else(|| self.denied(part))
             .or_else(|| self.planned(part))
@@ -129,6 +148,7 @@ impl Judge<'_> {
             .or_else(|| self.bypassed())
             .or_else(|| self.protected(part))
             .or_else(|| self.built_in(part))
+            .or_else(|| self.allowed_with(part, runner))
             .or_else(|| self.allowed(part))
             .unwrap_or_else(|| self.unmatched(part))
     }
@@ -234,11 +254,11 @@ impl Judge<'_> {
             Kind::Command(_) if part.reads_only && part.touches.iter().all(readable) => {
                 allow("only reads, in the working directories")
             }
-            Kind::Command(_) if part.edits_only && scoped && self.mode == Mode::AcceptEdits => {
+            Kind::Command(_) if part.edits_only && scoped && self.mode == Mode::AcceptEdits && !self.runs_later(part) => {
                 allow("changes files in the working directories, which mode `acceptEdits` accepts")
             }
             Kind::Read(_) if scoped => allow("lies in the working directories"),
-            Kind::Edit(_) if scoped && self.mode == Mode::AcceptEdits => {
+            Kind::Edit(_) if scoped && self.mode == Mode::AcceptEdits && !self.runs_later(part) => {
                 allow("lies in the working directories, and mode `acceptEdits` accepts edits")
             }
             Kind::Agent { .. } => allow("is started without asking; what it does is judged call by call"),
@@ -255,6 +275,39 @@ impl Judge<'_> {
             | Kind::Other
             | Kind::Malformed(_) => None,
         }
+    }
+
+    /// Returns true when the part changes something that is run later.
+    fn runs_later(&self, part: &Part) -> bool {
+        part.touches.iter().any(|touch| scope::executed_name(touch, self.facts).is_some())
+    }
+
+    /// A rule for a program does not cover writing what is run later: that is a rule about the file.
+    fn changes_executed(&self, part: &Part) -> Option<Finding> {
+        let uncovered = |touch: &&Touch| touch.by != By::Tool && self.rule_for_touch(touch).is_none();
+        let touches = part.touches.iter().filter(uncovered);
+        let (touch, name, row) = touches
+            .filter_map(|touch| scope::executed_name(touch, self.facts).map(|(name, row)| (touch, name, row)))
+            .next()?;
+        let why = format!("{} changes {name}, which is run later: {}", quoted(&part.text), row.why);
+        Some(match advice::path_rule("Edit", touch) {
+            Some(rule) => Finding { rules: vec![rule], ..Finding::new(Verdict::Ask, why) },
+            None => Finding::new(Verdict::Ask, why).hint("name the file that it writes"),
+        })
+    }
+
+    /// What a program starts is allowed with it, where a rule allows the program with all its words.
+    fn allowed_with(&self, part: &Part, runner: Option<&Judged>) -> Option<Finding> {
+        let rule = runner.filter(|runner| runner.allows_inner)?.rule.as_ref()?;
+        Some(Finding::by(Verdict::Allow, rule, &format!("{} is started by what is allowed by the", quoted(&part.text))))
+    }
+
+    /// Returns true for a rule that is one command text and no pattern.
+    fn is_exact(&self, rule: Option<&RuleRef>) -> bool {
+        self.allow_rules().any(|known| {
+            Some(&known.reference) == rule
+                && matches!(&known.matcher, Matcher::Command(pattern) if pattern.is_exact())
+        })
     }
 
     fn allow_rules(&self) -> impl Iterator<Item = &Rule> {
@@ -275,6 +328,11 @@ impl Judge<'_> {
             ));
         }
         let rule = self.allow_rules().find(|rule| rules::allows(rule, self.action, part, self.facts))?;
+        if is_wide(rule)
+            && let Some(finding) = self.changes_executed(part)
+        {
+            return Some(finding);
+        }
         if let Some(touch) = self.beyond(rule, part) {
             let why = format!(
                 "{} {} {}, outside the working directories, which a rule with `*` does not cover",
@@ -309,17 +367,7 @@ impl Judge<'_> {
     /// Returns what a command touches outside the working directories though its rule names no path:
     /// `Bash(touch *)` was written with the project in mind.
     fn beyond<'p>(&self, rule: &Rule, part: &'p Part) -> Option<&'p Touch> {
-        let has_wildcard = match &rule.matcher {
-            Matcher::Command(pattern) => !pattern.is_exact(),
-            Matcher::Tool(_)
-            | Matcher::ForeignCommand(_)
-            | Matcher::Path { .. }
-            | Matcher::Domain(_)
-            | Matcher::Agent(_)
-            | Matcher::Skill { .. }
-            | Matcher::Parameter { .. } => false,
-        };
-        part.touches.iter().filter(|_| has_wildcard).find(|touch| {
+        part.touches.iter().filter(|_| is_wide(rule)).find(|touch| {
             touch.by == By::Operand
                 && !matches!(touch.target, Target::Unknown(_))
                 && !scope::in_working_directories(touch, self.facts)
@@ -355,6 +403,7 @@ impl Judge<'_> {
                 hint: finding.hint,
                 rules: finding.rules,
                 shadowed: Vec::new(),
+                allows_inner: false,
             });
         };
         for failure in &self.policy.failures {

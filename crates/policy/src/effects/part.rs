@@ -23,11 +23,22 @@ pub struct Part {
     pub touches: Vec<Touch>,
     /// Arguments that may be paths, of a program of which we do not know what it does with them.
     pub mentions: Vec<AbsPath>,
+    /// Files that it runs.
+    pub executes: Vec<AbsPath>,
     /// URLs and hosts it reaches.
     pub reaches: Vec<String>,
     /// Words whose value is not known, as written.
     pub unknown: Vec<String>,
-    /// True when it is proved that it changes nothing and runs nothing else.
+    /// What it does beyond its words.
+    pub does: Vec<programs::Does>,
+    /// Why its program's table does not say what it does; empty when it does.
+    pub unlisted: Vec<String>,
+    /// The part that starts this one, counted from 0, where one does: an allow rule for it covers this.
+    pub runner: Option<usize>,
+    /// True for a wrapper that changes nothing about what it runs: a rule with a wildcard that covers the
+    /// wrapper does not cover what it runs.
+    pub clear: bool,
+    /// True when it is proved that it changes nothing itself; what it starts is a part of its own.
     pub reads_only: bool,
     /// True when it is a plain change of files that `acceptEdits` covers.
     pub edits_only: bool,
@@ -184,6 +195,8 @@ impl Part {
         let looks_like_file = |path: &&AbsPath| path.name().is_some_and(|name| name.contains('.'));
         lines.extend(self.mentions.iter().filter(looks_like_file).map(|path| format!("mentions {path}")));
         lines.extend(self.reaches.iter().map(|host| format!("reaches {host}")));
+        lines.extend(self.does.iter().map(|does| does.words().to_owned()));
+        lines.extend(self.unlisted.iter().cloned());
         lines.extend(self.unknown.iter().map(|word| format!("has a word that is not known before it runs: `{word}`")));
         if self.reads_only {
             lines.push("changes nothing".to_owned());

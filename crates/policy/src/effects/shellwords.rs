@@ -1,9 +1,9 @@
 //! The value of a word, as far as it is certain.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::path::AbsPath;
-use shell::tree::{Part as Piece, Word};
+use shell::tree::{Command, Part as Piece, Script, Variable, Word};
 
 /// What is certain at a point of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,8 +14,10 @@ pub(super) struct State {
     pub(super) cwds: Vec<AbsPath>,
     /// The directories that are possible when the last `cd` failed.
     pub(super) if_failed: Vec<AbsPath>,
-    /// Variables: their value, or that it is not known.
-    pub(super) variables: BTreeMap<String, Option<String>>,
+    /// Variables: their value.
+    pub(super) variables: BTreeMap<String, Value>,
+    /// Functions that the script defines: their bodies are judged where they stand.
+    pub(super) functions: BTreeSet<String>,
     pub(super) home: AbsPath,
 }
 
@@ -24,8 +26,10 @@ pub(super) struct State {
 pub(super) enum Value {
     /// Exactly this one word.
     Known(String),
-    /// The words that this pattern matches.
+    /// The words that this pattern matches, or one of them.
     Pattern(String),
+    /// Exactly one word, which begins like this.
+    Begins(String),
     /// Not known; possibly several words or none.
     Unknown,
 }
@@ -37,20 +41,25 @@ impl State {
             cwds: vec![cwd.clone()],
             if_failed: Vec::new(),
             variables: BTreeMap::new(),
+            functions: BTreeSet::new(),
             home: home.clone(),
         }
     }
 
-    /// Returns the value of a variable, if it is certain.
-    pub(super) fn variable(&self, name: &str) -> Option<String> {
+    /// Returns the value of a variable, as one word.
+    pub(super) fn variable(&self, name: &str) -> Value {
         match self.variables.get(name) {
             Some(value) => value.clone(),
-            None if name == "HOME" => Some(self.home.to_string()),
-            None if name == "PWD" => match self.cwds.as_slice() {
-                [one] => Some(one.to_string()),
-                [] | [_, ..] => None,
-            },
-            None => None,
+            None if name == "HOME" => Value::Known(self.home.to_string()),
+            None if name == "PWD" => self.directory(),
+            None => Value::Unknown,
+        }
+    }
+
+    fn directory(&self) -> Value {
+        match self.cwds.as_slice() {
+            [one] => Value::Known(one.to_string()),
+            [] | [_, ..] => Value::Unknown,
         }
     }
 
@@ -62,32 +71,109 @@ impl State {
         self.cwds.iter().map(|cwd| cwd.join(text)).collect()
     }
 
-    /// Returns the value of a word.
-    pub(super) fn value(&self, word: &Word) -> Value {
+    /// Returns the value of a word, which is written as `source`.
+    pub(super) fn value(&self, word: &Word, source: &str) -> Value {
+        let one_word = is_one_word(word, source);
         let mut text = String::new();
-        let mut pattern = false;
+        let mut kind = Value::Known(String::new());
         for piece in &word.parts {
-            match piece {
-                Piece::Literal(literal) => text.push_str(literal),
-                Piece::Glob(glob) => {
-                    text.push_str(glob);
-                    pattern = true;
+            let value = match piece {
+                Piece::Literal(literal) => Value::Known(literal.clone()),
+                Piece::Glob(glob) => Value::Pattern(glob.clone()),
+                Piece::Tilde(user) if user.is_empty() => Value::Known(self.home.to_string()),
+                Piece::Variable(variable) => self.expansion(variable),
+                Piece::Substitution(script) if one_word => self.substitution(script),
+                Piece::Arithmetic(_) if one_word => Value::Begins(String::new()),
+                Piece::Tilde(_) | Piece::Substitution(_) | Piece::Process(_) | Piece::Arithmetic(_) => Value::Unknown,
+            };
+            match (value, &kind) {
+                (Value::Unknown, _) => return Value::Unknown,
+                // Beyond a part of which only the beginning is known, nothing more is.
+                (_, Value::Begins(_)) => {}
+                (Value::Known(piece), _) => text.push_str(&piece),
+                (Value::Pattern(piece), _) => {
+                    text.push_str(&piece);
+                    kind = Value::Pattern(String::new());
                 }
-                Piece::Tilde(user) if user.is_empty() => text.push_str(self.home.as_str()),
-                Piece::Variable(variable) if variable.operation.is_empty() => match self.variable(&variable.name) {
-                    // Without quotes a value is split and globbed.
-                    Some(value) if variable.quoted || value.chars().all(|letter| !" \t\n*?[".contains(letter)) => {
-                        text.push_str(&value);
-                    }
-                    Some(_) | None => return Value::Unknown,
-                },
-                Piece::Tilde(_)
-                | Piece::Variable(_)
-                | Piece::Substitution(_)
-                | Piece::Process(_)
-                | Piece::Arithmetic(_) => return Value::Unknown,
+                (Value::Begins(piece), Value::Known(_)) => {
+                    text.push_str(&piece);
+                    kind = Value::Begins(String::new());
+                }
+                (Value::Begins(_), Value::Pattern(_) | Value::Unknown) => return Value::Unknown,
             }
         }
-        if pattern { Value::Pattern(text) } else { Value::Known(text) }
+        match kind {
+            Value::Known(_) => Value::Known(text),
+            Value::Pattern(_) => Value::Pattern(text),
+            Value::Begins(_) => Value::Begins(text),
+            Value::Unknown => Value::Unknown,
+        }
     }
+
+    /// `$name` and `${name...}`.
+    fn expansion(&self, variable: &Variable) -> Value {
+        let is_many = matches!(variable.name.as_str(), "@" | "*") || variable.operation.starts_with(['[', '@']);
+        let value = if variable.operation.is_empty() { self.variable(&variable.name) } else { Value::Unknown };
+        match value {
+            Value::Known(text) if variable.quoted || !text.is_empty() && is_plain(&text) => Value::Known(text),
+            Value::Pattern(text) if variable.quoted => Value::Pattern(text),
+            Value::Begins(text) if variable.quoted => Value::Begins(text),
+            Value::Unknown if variable.quoted && !is_many => Value::Begins(String::new()),
+            // Without quotes a value is split and globbed.
+            Value::Known(_) | Value::Pattern(_) | Value::Begins(_) | Value::Unknown => Value::Unknown,
+        }
+    }
+
+    /// `$(pwd)` is the directory; what any other command prints is not known.
+    fn substitution(&self, script: &Script) -> Value {
+        let is_pwd = match script.items.as_slice() {
+            [item] => match &item.command {
+                Command::Simple(simple) => {
+                    let words: Vec<_> = simple.words.iter().map(Word::literal).collect();
+                    words == [Some("pwd".to_owned())]
+                        && simple.redirects.is_empty()
+                        && simple.assignments.is_empty()
+                        && !self.functions.contains("pwd")
+                }
+                Command::Pipeline(_) | Command::Compound(_) | Command::Function(_) => false,
+            },
+            [] | [_, ..] => false,
+        };
+        match self.directory() {
+            Value::Known(directory) if is_pwd => Value::Known(directory),
+            Value::Known(_) | Value::Pattern(_) | Value::Begins(_) | Value::Unknown => Value::Begins(String::new()),
+        }
+    }
+}
+
+/// Returns true for text that splitting and globbing leave alone.
+fn is_plain(text: &str) -> bool {
+    text.chars().all(|letter| !" \t\n*?[".contains(letter))
+}
+
+/// Returns true when a word with at most one substitution holds it inside double quotes, so that what it
+/// prints stays one word.
+fn is_one_word(word: &Word, source: &str) -> bool {
+    let inserts = |piece: &&Piece| matches!(piece, Piece::Substitution(_) | Piece::Arithmetic(_));
+    let operates = |piece: &Piece| matches!(piece, Piece::Variable(variable) if !variable.operation.is_empty());
+    if word.parts.iter().filter(inserts).count() > 1 || word.parts.iter().any(operates) {
+        return false;
+    }
+    let mut quoted = false;
+    let mut letters = source.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => {
+                letters.next();
+            }
+            '\'' if !quoted => {
+                letters.by_ref().find(|inner| *inner == '\'');
+            }
+            '"' => quoted = !quoted,
+            '`' => return quoted,
+            '$' if matches!(letters.peek(), Some('(' | '[')) => return quoted,
+            _ => {}
+        }
+    }
+    false
 }

@@ -1,10 +1,11 @@
 //! Walks a script as the shell would run it.
 
 use super::part::{Access, By, Part, Program, Target, Touch};
-use super::programs;
+use super::call::{self, Inner};
 use super::shellwords::{State, Value};
-use super::{Effects, wrappers};
+use super::{Effects, special, wrappers};
 use crate::limits;
+use crate::tables::programs::{EVALUATORS, INTERPRETERS, NETWORK, SHELLS};
 use crate::path::{AbsPath, climbs_out_of_a_name};
 use shell::tree::{
     Assignment, Command, Compound, CompoundKind, DoubtKind, Follows, Item, Part as Piece, Redirect, RedirectOp, Script,
@@ -15,6 +16,7 @@ use shell::tree::{
 pub(super) fn script(text: &str, script: &Script, cwd: &AbsPath, home: &AbsPath) -> Effects {
     let mut walk = Walk { text, effects: Effects::default(), state: State::new(cwd, home), depth: 0 };
     walk.whole(script);
+    walk.runs_what_it_writes();
     walk.effects
 }
 
@@ -25,6 +27,15 @@ pub(super) struct Walk<'a> {
     pub(super) state: State,
     pub(super) depth: usize,
 }
+
+/// Where a command's standard input comes from.
+struct Input<'a> {
+    after_pipe: bool,
+    redirects: &'a [Redirect],
+}
+
+/// Directories of which no project is.
+const SYSTEM: &[&str] = &["/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/"];
 
 /// One argument of a simple command: its value and how it is written.
 #[derive(Debug, Clone)]
@@ -42,7 +53,16 @@ impl Argument {
     pub(super) fn known(&self) -> Option<&str> {
         match &self.value {
             Value::Known(text) => Some(text),
-            Value::Pattern(_) | Value::Unknown => None,
+            Value::Pattern(_) | Value::Begins(_) | Value::Unknown => None,
+        }
+    }
+
+    pub(super) fn word(&self) -> programs::Word<'_> {
+        match &self.value {
+            Value::Known(text) => programs::Word::Known(text),
+            Value::Pattern(text) => programs::Word::Pattern(text),
+            Value::Begins(text) => programs::Word::Begins(text),
+            Value::Unknown => programs::Word::Unknown,
         }
     }
 }
@@ -61,6 +81,21 @@ impl Walk<'_> {
             self.effects.mark(why.to_owned());
         }
         self.list(&script.items);
+    }
+
+    /// A file that one part writes and a later one runs.
+    fn runs_what_it_writes(&mut self) {
+        let mut written: Vec<AbsPath> = Vec::new();
+        for part in &mut self.effects.parts {
+            if let Some(path) = part.executes.iter().find(|path| written.contains(path)) {
+                part.suspicious.get_or_insert(format!("it runs {path}, which this command writes"));
+            }
+            let changes_mode = matches!(&part.program, Program::Named(name) if wrappers::base_name(name) == "chmod");
+            if !changes_mode {
+                let touches = part.touches.iter().filter(|touch| touch.access == Access::Write);
+                written.extend(touches.flat_map(|touch| touch.target.paths().cloned()));
+            }
+        }
     }
 
     fn list(&mut self, items: &[Item]) {
@@ -111,11 +146,17 @@ impl Walk<'_> {
             Command::Compound(compound) => self.compound(compound),
             // Defining runs nothing, but a later call would run this: it is judged where it stands,
             // with every variable unknown.
-            Command::Function(function) => self.apart(|walk| {
-                walk.state.cwds.clear();
-                walk.state.variables.insert("HOME".to_owned(), None);
-                walk.command(&function.body);
-            }),
+            Command::Function(function) => {
+                self.state.functions.insert(function.name.clone());
+                self.apart(|walk| {
+                    walk.state.cwds.clear();
+                    for value in walk.state.variables.values_mut() {
+                        *value = Value::Unknown;
+                    }
+                    walk.state.variables.insert("HOME".to_owned(), Value::Unknown);
+                    walk.command(&function.body);
+                });
+            }
         }
     }
 
@@ -128,7 +169,7 @@ impl Walk<'_> {
             self.substitutions(word);
         }
         if let Some(variable) = &compound.variable {
-            self.state.variables.insert(variable.clone(), None);
+            self.state.variables.insert(variable.clone(), Value::Unknown);
             if is_shell_variable(variable) {
                 self.effects.mark(format!("its loop sets `{variable}`, which changes what other words mean or run"));
             }
@@ -156,7 +197,9 @@ impl Walk<'_> {
                 ) {
                     self.forget_what(compound);
                 }
-                self.bodies(compound);
+                if !self.each_word(compound) {
+                    self.bodies(compound);
+                }
                 self.join(&before);
             }
             CompoundKind::Test | CompoundKind::Arithmetic => {}
@@ -168,6 +211,34 @@ impl Walk<'_> {
         for body in &compound.bodies {
             self.list(body);
         }
+    }
+
+    /// A loop over a few words that are known, or over one pattern, is walked with each.
+    fn each_word(&mut self, compound: &Compound) -> bool {
+        let Some(variable) = compound.variable.clone().filter(|name| !is_shell_variable(name)) else { return false };
+        if compound.kind != CompoundKind::For || compound.words.is_empty() || compound.words.len() > limits::LOOP_WORDS_MAX
+        {
+            return false;
+        }
+        let values: Vec<Value> = compound.words.iter().map(|word| self.argument(word).value).collect();
+        let is_one = |value: &Value| matches!(value, Value::Known(_) | Value::Pattern(_));
+        if !values.iter().all(is_one) {
+            return false;
+        }
+        let parts = self.effects.parts.len();
+        for value in values {
+            self.state.variables.insert(variable.clone(), value);
+            self.bodies(compound);
+        }
+        // The same part twice says nothing new.
+        let made = self.effects.parts.split_off(parts);
+        for part in made {
+            if part.runner.is_some() || !self.effects.parts.iter().skip(parts).any(|known| *known == part) {
+                self.effects.parts.push(part);
+            }
+        }
+        self.state.variables.insert(variable, Value::Unknown);
+        true
     }
 
     /// Forgets what the bodies of a loop change, before they are walked.
@@ -190,9 +261,10 @@ impl Walk<'_> {
         let names: Vec<String> = self.state.variables.keys().chain(other.variables.keys()).cloned().collect();
         for name in names {
             if self.state.variables.get(&name) != other.variables.get(&name) {
-                self.state.variables.insert(name, None);
+                self.state.variables.insert(name, Value::Unknown);
             }
         }
+        self.state.functions.extend(other.functions.iter().cloned());
     }
 
     fn redirects_of_group(&mut self, compound: &Compound) {
@@ -228,23 +300,166 @@ impl Walk<'_> {
             }
             return;
         }
-        wrappers::readings(&arguments, &simple.assignments, &mut part);
         self.environment(&simple.assignments, &mut part);
-        part.unknown
-            .extend(arguments.iter().filter(|argument| argument.value == Value::Unknown).map(|a| a.source.clone()));
+        wrappers::readings(&arguments, &simple.assignments, &mut part);
+        let input = Input { after_pipe, redirects: &simple.redirects };
+        self.words(&arguments, part, &input);
+    }
+
+    /// Judges an argument list, and what it starts.
+    fn words(&mut self, arguments: &[Argument], mut part: Part, input: &Input<'_>) {
+        let named = |argument: &&Argument| matches!(argument.value, Value::Unknown | Value::Begins(_));
+        part.unknown.extend(arguments.iter().filter(named).map(|argument| argument.source.clone()));
         part.program = match arguments.first().and_then(Argument::known) {
             Some(name) => Program::Named(name.to_owned()),
             None => Program::Unknown,
         };
-        let inner = programs::understand(&mut self.state, &arguments, after_pipe, &mut part);
+        let inner = self.understand(arguments, input, &mut part);
         // A redirection that writes is a change, whatever the program is.
         part.reads_only &= part.touches.iter().all(Touch::only_reads);
+        let runner = self.effects.parts.len();
         self.effects.parts.push(part);
-        if let Some(text) = inner {
-            self.nested_text(&text);
+        for inner in inner {
+            self.inner(inner, runner);
         }
-        if programs::reads_commands(&arguments) {
-            self.standard_input(&simple.redirects);
+    }
+
+    /// Walks a command that a part starts.
+    fn inner(&mut self, inner: Inner, runner: usize) {
+        if self.depth >= limits::NESTED_COMMANDS_MAX {
+            self.effects.mark("it nests commands too deeply to be analysed".to_owned());
+            return;
+        }
+        let kept = self.state.clone();
+        self.depth += 1;
+        match inner {
+            Inner::Text(text) => self.nested_text(&text, Some(runner)),
+            Inner::Words(arguments) => {
+                let text = arguments.iter().map(|argument| argument.source.as_str()).collect::<Vec<_>>().join(" ");
+                let mut part = Part { runner: Some(runner), ..Part::named(&text) };
+                wrappers::readings(&arguments, &[], &mut part);
+                self.words(&arguments, part, &Input { after_pipe: false, redirects: &[] });
+            }
+        }
+        self.depth -= 1;
+        self.state = kept;
+    }
+
+    /// Reads what a command does by itself; returns what it starts.
+    fn understand(&mut self, arguments: &[Argument], input: &Input<'_>, part: &mut Part) -> Vec<Inner> {
+        let Some((first, rest)) = arguments.split_first() else { return Vec::new() };
+        let Some(name) = first.known() else { return Vec::new() };
+        if self.state.functions.contains(name) {
+            // Its body is a part of its own, judged with nothing known.
+            part.reads_only = true;
+            self.state.cwds.clear();
+            for value in self.state.variables.values_mut() {
+                *value = Value::Unknown;
+            }
+            return Vec::new();
+        }
+        let base = wrappers::base_name(name);
+        match base {
+            "palisade" => {
+                special::own_program(rest, part);
+                return Vec::new();
+            }
+            _ if EVALUATORS.contains(&base) => return self.evaluator(base, rest, part),
+            "cd" | "pushd" => {
+                part.reads_only = special::change_directory(&mut self.state, rest, part) && base == "cd";
+                return Vec::new();
+            }
+            "popd" => {
+                self.state.cwds.clear();
+                return Vec::new();
+            }
+            "set" if special::sets_strictness(rest) => {
+                part.reads_only = true;
+                return Vec::new();
+            }
+            "export" | "declare" | "typeset" | "local" | "readonly" => {
+                part.reads_only = special::sets_variables(&mut self.state, base, rest, part);
+                return Vec::new();
+            }
+            "unset" | "mapfile" | "readarray" | "getopts" => {
+                special::sets_variables(&mut self.state, base, rest, part);
+            }
+            _ => {}
+        }
+        // A program in a directory of the project is not the one the tables mean.
+        if name.contains('/') {
+            part.executes.extend(self.state.paths(name));
+        }
+        let is_system = !name.contains('/') || SYSTEM.iter().any(|folder| name.strip_prefix(folder) == Some(base));
+        let Some(table) = programs::find(base).filter(|_| is_system) else { return self.unlisted(base, arguments, part) };
+        let inner = call::understand(&mut self.state, base, rest, table, part);
+        match base {
+            "test" | "[" => part.reads_only &= special::compares(rest),
+            "git" => self.git(rest, part),
+            _ => {}
+        }
+        if !part.unlisted.is_empty() {
+            special::mentions(&self.state, rest, part);
+        }
+        if inner.is_empty() {
+            self.reads_commands(base, rest, input, part);
+        }
+        if !part.unlisted.is_empty() && inner.is_empty() && wrappers::runs_another(base, arguments) {
+            return special::behind_runner(&mut self.state, rest, part).map(Inner::Text).into_iter().collect();
+        }
+        inner
+    }
+
+    /// A program without a table: its words may be paths, hosts and commands.
+    fn unlisted(&mut self, base: &str, arguments: &[Argument], part: &mut Part) -> Vec<Inner> {
+        let rest = arguments.get(1..).unwrap_or_default();
+        part.unlisted.push(format!("what `{base}` does is not listed"));
+        if NETWORK.contains(&base) {
+            special::reaches(rest, part);
+        }
+        special::mentions(&self.state, rest, part);
+        if wrappers::runs_another(base, arguments) {
+            return special::behind_runner(&mut self.state, rest, part).map(Inner::Text).into_iter().collect();
+        }
+        Vec::new()
+    }
+
+    /// `eval`, `source` and their kin.
+    fn evaluator(&mut self, base: &str, rest: &[Argument], part: &mut Part) -> Vec<Inner> {
+        part.suspicious.get_or_insert(format!("`{base}` runs text or changes what later words mean"));
+        special::mentions(&self.state, rest, part);
+        let words: Option<Vec<&str>> = rest.iter().map(Argument::known).collect();
+        match words {
+            Some(words) if base == "eval" => vec![Inner::Text(words.join(" "))],
+            Some(_) | None => Vec::new(),
+        }
+    }
+
+    /// `git` reads the configuration of the repository that it works in, which can name programs: only the
+    /// one that the session started in is the person's choice.
+    fn git(&self, rest: &[Argument], part: &mut Part) {
+        part.reads_only &= self.state.cwds.as_slice() == std::slice::from_ref(&self.state.start)
+            && !rest.iter().any(|word| matches!(word.known(), Some("-C")));
+        wrappers::git(rest, part);
+    }
+
+    /// A shell or interpreter that is given nothing to run reads its standard input.
+    fn reads_commands(&mut self, base: &str, rest: &[Argument], input: &Input<'_>, part: &mut Part) {
+        let runs_input = SHELLS.contains(&base) || INTERPRETERS.contains(&base);
+        let bare = rest.iter().all(|word| word.known().is_some_and(|known| known.starts_with(['-', '+'])));
+        if !runs_input || !bare {
+            return;
+        }
+        part.reads_only = false;
+        let texts = input.redirects.iter().filter(|redirect| {
+            matches!(redirect.op, RedirectOp::HereDocument | RedirectOp::HereString)
+        });
+        let has_text = texts.count() > 0;
+        if input.after_pipe && !has_text {
+            part.suspicious.get_or_insert(format!("`{base}` runs whatever the pipe brings"));
+        }
+        if SHELLS.contains(&base) {
+            self.standard_input(input.redirects);
         }
     }
 
@@ -252,9 +467,9 @@ impl Walk<'_> {
     fn standard_input(&mut self, redirects: &[Redirect]) {
         for redirect in redirects {
             match redirect.op {
-                RedirectOp::HereDocument | RedirectOp::HereString => match self.state.value(&redirect.target) {
-                    Value::Known(text) => self.nested_text(&text),
-                    Value::Pattern(_) | Value::Unknown => {
+                RedirectOp::HereDocument | RedirectOp::HereString => match self.argument(&redirect.target).value {
+                    Value::Known(text) => self.nested_text(&text, None),
+                    Value::Pattern(_) | Value::Begins(_) | Value::Unknown => {
                         self.effects.mark("a shell reads commands that are not known before they run".to_owned());
                     }
                 },
@@ -272,7 +487,7 @@ impl Walk<'_> {
     }
 
     /// Walks a text that a part hands to a shell.
-    fn nested_text(&mut self, text: &str) {
+    fn nested_text(&mut self, text: &str, runner: Option<usize>) {
         if self.depth >= limits::NESTED_COMMANDS_MAX {
             self.effects.mark("it nests commands too deeply to be analysed".to_owned());
             return;
@@ -280,8 +495,10 @@ impl Walk<'_> {
         let script = shell::parse(text);
         let mut inner = Walk { text, effects: Effects::default(), state: self.state.clone(), depth: self.depth + 1 };
         inner.whole(&script);
+        let offset = self.effects.parts.len();
         for mut part in inner.effects.parts {
             part.span = None;
+            part.runner = part.runner.map(|index| index + offset).or(runner);
             self.effects.parts.push(part);
         }
         if let Some(why) = inner.effects.opaque {
@@ -294,11 +511,14 @@ impl Walk<'_> {
         part.reads_only = part.touches.iter().all(Touch::only_reads);
         for assignment in &simple.assignments {
             let value = match assignment.value.as_slice() {
-                [word] if !assignment.append && assignment.subscript.is_none() => match self.state.value(word) {
-                    Value::Known(text) => Some(text),
-                    Value::Pattern(_) | Value::Unknown => None,
+                [word] if !assignment.append && assignment.subscript.is_none() => match self.argument(word).value {
+                    Value::Known(text) => Value::Known(text),
+                    // Neither globbed nor split in an assignment: its pattern is text until it is used.
+                    Value::Begins(text) => Value::Begins(text),
+                    Value::Pattern(_) | Value::Unknown => Value::Begins(String::new()),
                 },
-                [] | [_, ..] => None,
+                [] if !assignment.append && assignment.subscript.is_none() => Value::Known(String::new()),
+                [] | [_, ..] => Value::Unknown,
             };
             if crate::tables::programs::HARMLESS_VARIABLES.contains(&assignment.name.as_str())
                 || assignment.name.chars().any(|letter| letter.is_ascii_lowercase())
@@ -332,15 +552,16 @@ impl Walk<'_> {
 
     fn argument(&self, word: &Word) -> Argument {
         let source = self.text.get(word.span.start..word.span.end).unwrap_or_default().to_owned();
-        Argument { value: self.state.value(word), source }
+        Argument { value: self.state.value(word, &source), source }
     }
 
     /// Arithmetic evaluates the value of a variable as arithmetic again, and a subscript in that runs
     /// substitutions: a variable of this text whose value is not a number makes it unknown.
     fn arithmetic(&mut self, text: &str) {
         let names = text.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
-        let is_number =
-            |value: &Option<String>| value.as_ref().is_some_and(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let is_number = |value: &Value| {
+            matches!(value, Value::Known(text) if text.bytes().all(|byte| byte.is_ascii_digit()))
+        };
         let unknown = names.filter_map(|name| self.state.variables.get(name)).any(|value| !is_number(value));
         if unknown {
             self.effects.mark("it calculates with a value that is not known to be a number".to_owned());
@@ -430,7 +651,7 @@ fn target(state: &State, argument: &Argument) -> Target {
                 if directory.is_empty() { state.cwds.clone() } else { state.paths(directory) },
             )
         }
-        Value::Unknown => Target::Unknown(argument.source.clone()),
+        Value::Begins(_) | Value::Unknown => Target::Unknown(argument.source.clone()),
     }
 }
 

@@ -111,46 +111,74 @@ fn push_texts(arguments: &[Argument], texts: &mut Vec<String>) {
 }
 
 fn allow_readings(arguments: &[Argument], part: &mut Part) {
-    let mut rest = arguments;
-    loop {
-        let written: Vec<String> = rest.iter().map(|argument| argument.source.clone()).collect();
-        part.allow_readings.push(written.join(" "));
-        // A variable's value is no reading: what it holds is the writer's to say anew.
-        if rest.iter().all(|argument| argument.known().is_some() && !argument.source.contains('$')) {
-            let quoted: Vec<String> = rest.iter().filter_map(Argument::known).map(shell::quote).collect();
-            part.allow_readings.push(quoted.join(" "));
-        }
-        match behind_clear_wrapper(rest) {
-            Some(inner) if !inner.is_empty() => rest = inner,
-            Some(_) | None => return,
-        }
+    let written: Vec<String> = arguments.iter().map(|argument| argument.source.clone()).collect();
+    part.allow_readings.push(written.join(" "));
+    // A variable's value is no reading: what it holds is the writer's to say anew.
+    if arguments.iter().all(|argument| argument.known().is_some() && !argument.source.contains('$')) {
+        let quoted: Vec<String> = arguments.iter().filter_map(Argument::known).map(shell::quote).collect();
+        part.allow_readings.push(quoted.join(" "));
     }
 }
 
-/// Returns what a clear wrapper runs, if it is one and its options are all known.
-pub(super) fn behind_clear_wrapper(arguments: &[Argument]) -> Option<&[Argument]> {
-    let (first, mut rest) = arguments.split_first()?;
-    let name = first.known()?;
-    let (_, flags, valued, operands) = CLEAR_WRAPPERS.iter().find(|(wrapper, ..)| *wrapper == name)?;
-    while let Some(option) = rest.first().and_then(Argument::known).filter(|word| word.starts_with('-')) {
-        let tail = rest.get(1..)?;
-        if option == "--" {
-            rest = tail;
-            break;
-        } else if flags.contains(&option) {
-            rest = tail;
-        } else if valued.contains(&option) {
-            rest = tail.get(1..)?;
-        } else if valued.iter().any(|known| {
-            known.starts_with("--") && option.strip_prefix(known).is_some_and(|after| after.starts_with('='))
-                || !known.starts_with("--") && option.starts_with(known)
-        }) {
-            rest = tail;
-        } else {
-            return None;
+/// `git` with options that name programs or lead elsewhere wants an exact rule, and commands that change
+/// its configuration ask.
+pub(super) fn git(rest: &[Argument], part: &mut Part) {
+    let before = std::iter::once(None).chain(rest.iter().map(Argument::known));
+    part.exact_only |= rest.iter().zip(before).any(|(word, before)| {
+        // A message is no option, whatever it says.
+        !matches!(before, Some("-m" | "--message")) && word.known().is_none_or(leads_elsewhere)
+    });
+    let words: Vec<&str> = rest.iter().filter_map(Argument::known).collect();
+    let commands = words.iter().skip_while(|word| word.starts_with('-')).copied().collect::<Vec<&str>>();
+    let configures = match commands.as_slice() {
+        ["config", options @ ..] => {
+            !options.iter().any(|option| option.starts_with("--get") || matches!(*option, "-l" | "--list"))
         }
+        ["remote", second, ..] => matches!(*second, "add" | "set-url" | "rename" | "remove" | "rm"),
+        ["daemon" | "maintenance" | "credential-store" | "sparse-checkout" | "filter-branch" | "instaweb", ..] => true,
+        [_, ..] | [] => false,
+    };
+    if configures {
+        part.suspicious.get_or_insert("it changes git's configuration, or starts a service".to_owned());
     }
-    rest.get(*operands..)
+}
+
+/// Returns true for an option of git's that names a program, another repository or a file to write, in
+/// any of the shorter spellings that git takes.
+fn leads_elsewhere(word: &str) -> bool {
+    const OPTIONS: &[&str] = &[
+        "--upload-pack",
+        "--receive-pack",
+        "--exec",
+        "--exec-path",
+        "--config-env",
+        "--config",
+        "--git-dir",
+        "--work-tree",
+        "--no-index",
+        "--output",
+        "--output-directory",
+        "--separate-git-dir",
+        "--ext-diff",
+        "--textconv",
+        "--open-files-in-pager",
+        "--template",
+        "--file",
+        "--prefix",
+        "--export-marks",
+        "--import-marks",
+        "--global",
+        "--system",
+    ];
+    let name = word.split('=').next().unwrap_or(word);
+    let long = name.len() > 3 && OPTIONS.iter().any(|option| option.starts_with(name));
+    let short = !word.starts_with("--")
+        && (word.starts_with("-c")
+            || word.starts_with("-C")
+            || word.starts_with("-x")
+            || word.starts_with("-O")
+            || word.starts_with("-u"));
+    long || short || word.starts_with("ext::") || word.contains("!")
 }
 
 /// Returns the last segment of a program's path.

@@ -1,7 +1,7 @@
 //! The literate cases of `spec/` that say what is decided.
 //!
 //! A case has `rules` blocks (`rules`, `rules project`, `rules untrusted`, `rules managed`), perhaps a
-//! `world` block (`link A -> B`, `directory D`, `mode M`), and a `verdicts` block: a line for each
+//! `world` block (`link A -> B`, `directory D`, `file F`, `mode M`), and a `verdicts` block: a line for each
 //! call, its verdict first, and after `<-` the rule that decided.
 
 use policy::layer::Scope;
@@ -25,6 +25,7 @@ fn world(case: &Case) -> World {
                             let (link, target) = rest.split_once(" -> ").unwrap();
                             world.links.insert(abs(PROJECT).join(link), abs(PROJECT).join(target));
                         }
+                        ("file", path) => world.files.push(abs(PROJECT).join(path)),
                         ("directory", path) => world.directories.push(abs(PROJECT).join(path)),
                         ("mode", name) => world.mode = Some(Mode::parse(name).unwrap().0),
                         other => panic!("{other:?}"),

@@ -20,6 +20,8 @@ pub(crate) struct World {
     pub(crate) layers: Vec<Layer>,
     pub(crate) links: BTreeMap<AbsPath, AbsPath>,
     pub(crate) directories: Vec<AbsPath>,
+    /// Files that lie below directories that a call may read as a whole.
+    pub(crate) files: Vec<AbsPath>,
     pub(crate) mode: Option<Mode>,
 }
 
@@ -70,6 +72,10 @@ impl World {
         let effects = Effects::of(action, &abs(HOME));
         let mentions = effects.parts.iter().flat_map(|part| part.mentions.iter());
         let resolved = effects.paths().chain(mentions).map(|path| (path.clone(), self.resolve(path))).collect();
+        let found_below = effects
+            .paths()
+            .map(|path| (path.clone(), self.files.iter().filter(|file| file.is_within(path)).cloned().collect()))
+            .collect();
         let mut working_directories = vec![abs(PROJECT)];
         working_directories
             .extend(policy.additional_directories().iter().map(|written| abs(PROJECT).join(&written.value)));
@@ -78,6 +84,7 @@ impl World {
             project: abs(PROJECT),
             working_directories,
             resolved,
+            found_below,
             person: Person::Present,
             mode: self.mode,
             boundary: None,

@@ -1,0 +1,292 @@
+//! What a program does with its arguments, by its table.
+
+use programs::{Call, Role, Word};
+
+use super::part::{Access, By, Part, Target, Touch};
+use super::shellwords::{State, Value};
+use super::walk::{Argument, is_shell_variable, touch};
+use super::{languages, special};
+
+/// A command inside a command.
+#[derive(Debug, Clone)]
+pub(super) enum Inner {
+    /// An argument list.
+    Words(Vec<Argument>),
+    /// A text for a shell.
+    Text(String),
+}
+
+/// Reads what a listed program does; what it starts is returned.
+pub(super) fn understand(
+    state: &mut State,
+    base: &str,
+    rest: &[Argument],
+    table: &'static str,
+    part: &mut Part,
+) -> Vec<Inner> {
+    let words: Vec<Word<'_>> = rest.iter().map(Argument::word).collect();
+    let call = programs::read(table, &words);
+    let mut reading = Reading { state, base, rest, call: &call, part, inner: Vec::new(), proven: true };
+    reading.whole();
+    let Reading { inner, proven, part, .. } = reading;
+    let plain = call.unknown.is_empty() && call.asks.is_empty();
+    part.exact_only |= call.exact;
+    part.clear = call.clear;
+    if let Some(why) = call.asks.first() {
+        part.suspicious.get_or_insert(format!("`{base}` {why}"));
+    }
+    part.does.extend(call.does.iter().copied());
+    part.unlisted.extend(call.unknown.iter().map(|why| format!("`{base}`: {why}")));
+    part.reads_only = proven && plain && call.does.is_empty() && part.touches.iter().all(Touch::only_reads);
+    let known_files = part.touches.iter().all(|touch| matches!(touch.target, Target::Paths(_)));
+    part.edits_only = call.edits && plain && call.does.is_empty() && known_files && !part.touches.is_empty();
+    inner
+}
+
+/// A reading in progress.
+struct Reading<'r, 'w> {
+    state: &'r mut State,
+    base: &'r str,
+    rest: &'r [Argument],
+    call: &'r Call<'static, 'w>,
+    part: &'r mut Part,
+    inner: Vec<Inner>,
+    /// False when something else than reading may happen that neither a touch nor `does` says.
+    proven: bool,
+}
+
+impl Reading<'_, '_> {
+    fn whole(&mut self) {
+        // Where an option says in which directory it works, both that and this one count.
+        let outside = self.state.cwds.clone();
+        for argument in &self.call.arguments {
+            self.argument(argument);
+        }
+        self.copies();
+        for (role, path) in &self.call.alone {
+            self.role(*role, &Argument::literal(path));
+        }
+        for range in &self.call.commands {
+            self.command(self.rest.get(range.clone()).unwrap_or_default());
+        }
+        self.state.cwds = outside;
+    }
+
+    fn argument(&mut self, argument: &programs::Argument<'_>) {
+        let source = self.rest.get(argument.index).map_or_else(String::new, |word| word.source.clone());
+        let value = match argument.word {
+            Word::Known(text) => Value::Known(text.to_owned()),
+            Word::Pattern(text) => Value::Pattern(text.to_owned()),
+            Word::Begins(text) => Value::Begins(text.to_owned()),
+            Word::Unknown => Value::Unknown,
+        };
+        self.role(argument.role, &Argument { value, source });
+    }
+
+    fn role(&mut self, role: Role, word: &Argument) {
+        let recursive = self.call.recursive;
+        match role {
+            Role::Text => {}
+            Role::Read => self.touch(word, Access::Read, recursive),
+            Role::Tree => self.touch(word, Access::Read, true),
+            Role::Write => self.touch(word, Access::Write, recursive),
+            Role::WriteTree => self.touch(word, Access::Write, true),
+            Role::Into => self.touch(word, Access::Write, false),
+            Role::Delete | Role::Move => self.touch(word, Access::Delete, recursive || role == Role::Move),
+            Role::Directory => self.directory(word),
+            Role::List => {
+                self.touch(word, Access::Read, false);
+                let target = Target::Unknown(format!("what {} names", word.source));
+                self.part.touches.push(Touch { access: Access::Read, by: By::Operand, target, recursive: true });
+            }
+            Role::Code => {
+                self.touch(word, Access::Read, false);
+                self.part.executes.extend(word.known().into_iter().flat_map(|text| self.state.paths(text)));
+                if word.source.starts_with("<(") {
+                    self.part.suspicious.get_or_insert(format!("`{}` runs whatever a command prints", self.base));
+                }
+                self.part.does.push(programs::Does::Builds);
+            }
+            Role::Shell => self.shell_text(word),
+            Role::Host | Role::Url => self.host(word),
+            Role::RemoteRead | Role::RemoteWrite => self.remote(role, word),
+            Role::Sed | Role::Awk | Role::Jq => {
+                self.proven &= languages::only_selects(role, word.known());
+                if !self.proven {
+                    self.source(word);
+                }
+            }
+            Role::Source => {
+                self.part.does.push(programs::Does::Builds);
+                if languages::decodes_and_runs(word.known().unwrap_or(&word.source)) {
+                    self.part.suspicious.get_or_insert("it decodes a text and runs it".to_owned());
+                }
+                self.source(word);
+            }
+            Role::Assignment => self.assignment(word),
+            Role::Variable => self.variable(word),
+            // Its words are taken from the ranges of commands.
+            Role::Command | Role::CommandUntil => {}
+            Role::Unknown => self.proven = false,
+        }
+    }
+
+    fn touch(&mut self, word: &Argument, access: Access, recursive: bool) {
+        if word.known() == Some("-") {
+            return;
+        }
+        if let Some(("REV", path)) = self.revision_path(word) {
+            touch(self.state, &Argument::literal(&path), access, By::Operand, recursive, self.part);
+            return;
+        }
+        touch(self.state, word, access, By::Operand, recursive, self.part);
+    }
+
+    /// `git show REV:path` reads the path as it was.
+    fn revision_path(&self, word: &Argument) -> Option<(&'static str, String)> {
+        let (_, path) = word.known().filter(|_| self.base == "git")?.split_once(':')?;
+        Some(("REV", path.to_owned()))
+    }
+
+    fn directory(&mut self, word: &Argument) {
+        // A program that works elsewhere may find a configuration there.
+        self.touch(word, Access::Read, false);
+        match word.known() {
+            Some(text) => {
+                let paths = self.state.paths(text);
+                self.state.cwds.extend(paths);
+                self.state.cwds.dedup();
+            }
+            None => {
+                self.state.cwds.clear();
+                self.proven = false;
+            }
+        }
+    }
+
+    fn shell_text(&mut self, word: &Argument) {
+        match word.known() {
+            Some(text) => self.inner.push(Inner::Text(text.to_owned())),
+            None => {
+                self.proven = false;
+                self.part
+                    .suspicious
+                    .get_or_insert(format!("`{}` is given a text to run that is not known before it runs", self.base));
+            }
+        }
+    }
+
+    /// Every piece of a text in another language that may be a path counts as mentioned.
+    fn source(&mut self, word: &Argument) {
+        let text = word.known().unwrap_or(&word.source);
+        let is_part = |letter: char| letter.is_alphanumeric() || "._/~-+@%".contains(letter);
+        for piece in text.split(|letter| !is_part(letter)).filter(|piece| !piece.is_empty()) {
+            special::mention(self.state, piece, self.part);
+        }
+    }
+
+    fn host(&mut self, word: &Argument) {
+        self.proven = false;
+        match word.known() {
+            Some(text) => {
+                if let Some(path) = text.strip_prefix("file://") {
+                    self.touch(&Argument::literal(path), Access::Read, false);
+                }
+                self.part.reaches.push(text.to_owned());
+            }
+            None => self.part.reaches.push(word.source.clone()),
+        }
+    }
+
+    fn remote(&mut self, role: Role, word: &Argument) {
+        let is_remote = |text: &str| {
+            text.contains("://")
+                || text.split_once(':').is_some_and(|(host, _)| !host.is_empty() && !host.contains('/'))
+        };
+        match word.known() {
+            Some(text) if is_remote(text) => self.host(word),
+            Some(_) | None => {
+                let access = if role == Role::RemoteRead { Access::Read } else { Access::Write };
+                self.touch(word, access, true);
+            }
+        }
+    }
+
+    /// `NAME=value` for what runs.
+    fn assignment(&mut self, word: &Argument) {
+        let name = word.known().and_then(|text| text.split_once('=')).map(|(name, _)| name);
+        if name.is_none_or(is_shell_variable) {
+            self.proven = false;
+            let name = name.unwrap_or(&word.source);
+            self.part
+                .suspicious
+                .get_or_insert(format!("it sets `{name}` for the command, which can change what it runs"));
+        }
+    }
+
+    /// The name of a variable that is set: a subscript in it would be evaluated.
+    fn variable(&mut self, word: &Argument) {
+        let is_name = |text: &&str| !text.is_empty() && text.chars().all(|letter| letter == '_' || letter.is_alphanumeric());
+        match word.known().filter(is_name) {
+            Some(name) => {
+                self.state.variables.insert(name.to_owned(), Value::Unknown);
+                if is_shell_variable(name) {
+                    self.proven = false;
+                    self.part
+                        .suspicious
+                        .get_or_insert(format!("it sets `{name}`, which changes what later words mean or run"));
+                }
+            }
+            None => {
+                self.proven = false;
+                self.part.suspicious.get_or_insert("the name of the variable that it sets is evaluated".to_owned());
+            }
+        }
+    }
+
+    /// `cp a b/`: when the last operand is a directory, the file made is `b/a`.
+    fn copies(&mut self) {
+        let sources: Vec<Argument> = self.words_of(&[Role::Read, Role::Tree, Role::Move, Role::Text]);
+        for directory in self.words_of(&[Role::Into]) {
+            let Some(directory) = directory.known() else { continue };
+            for source in &sources {
+                if let Some(name) = source.known().and_then(|source| source.trim_end_matches('/').rsplit('/').next()) {
+                    let made = Argument::literal(&format!("{directory}/{name}"));
+                    touch(self.state, &made, Access::Write, By::Operand, self.call.recursive, self.part);
+                }
+            }
+        }
+    }
+
+    fn words_of(&self, roles: &[Role]) -> Vec<Argument> {
+        let is_one = |argument: &&programs::Argument<'_>| {
+            roles.contains(&argument.role) && (argument.option.is_none() || argument.role == Role::Into)
+        };
+        self.call
+            .arguments
+            .iter()
+            .filter(is_one)
+            .map(|argument| match argument.word {
+                Word::Known(text) => Argument::literal(text),
+                Word::Pattern(_) | Word::Begins(_) | Word::Unknown => {
+                    Argument { value: Value::Unknown, source: String::new() }
+                }
+            })
+            .collect()
+    }
+
+    /// A command of its own in the argument list.
+    fn command(&mut self, words: &[Argument]) {
+        let mut words = words.to_vec();
+        match self.base {
+            "xargs" | "parallel" => special::append_input(self.call, &mut words),
+            "find" | "fd" | "fdfind" => special::fill_in_found(self.call, self.state, &mut words),
+            _ => {}
+        }
+        if words.is_empty() {
+            self.proven = false;
+            return;
+        }
+        self.inner.push(Inner::Words(words));
+    }
+}

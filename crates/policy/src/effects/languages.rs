@@ -1,0 +1,163 @@
+//! Programs whose argument is a script that can itself read, write and run.
+//!
+//! Only scripts that do no more than select, replace and show are understood.
+
+use programs::Role;
+
+/// Returns true for a script that neither reads, writes nor runs anything by itself.
+pub(super) fn only_selects(role: Role, text: Option<&str>) -> bool {
+    text.is_some_and(|text| match role {
+        Role::Sed => sed(text),
+        Role::Awk => awk(text),
+        Role::Jq => jq(text),
+        Role::Text
+        | Role::Read
+        | Role::Tree
+        | Role::Write
+        | Role::WriteTree
+        | Role::Delete
+        | Role::Move
+        | Role::Into
+        | Role::Directory
+        | Role::List
+        | Role::Code
+        | Role::Shell
+        | Role::Command
+        | Role::CommandUntil
+        | Role::Host
+        | Role::Url
+        | Role::RemoteRead
+        | Role::RemoteWrite
+        | Role::Source
+        | Role::Assignment
+        | Role::Variable
+        | Role::Unknown => false,
+    })
+}
+
+/// Returns true for a text that decodes another and runs it.
+pub(super) fn decodes_and_runs(text: &str) -> bool {
+    const DECODES: &[&str] = &[
+        "b64decode",
+        "base64",
+        "fromhex",
+        "unhexlify",
+        "atob(",
+        "FromBase64String",
+        "decode_base64",
+        "unpack(",
+        "pack(",
+        "rot13",
+        "codecs.decode",
+        "String.fromCharCode",
+        "zlib",
+    ];
+    const RUNS: &[&str] = &["exec", "eval", "system", "spawn", "popen", "Function(", "subprocess", "compile(", "marshal"];
+    DECODES.iter().any(|sign| text.contains(sign)) && RUNS.iter().any(|sign| text.contains(sign))
+}
+
+/// `awk` writes and pipes only in `print` and `printf`, reads only by `getline`, runs by `system`.
+///
+/// Strings and patterns are not told from code: a sign counts wherever it stands.
+fn awk(text: &str) -> bool {
+    const SIGNS: &[&str] = &["system", "getline", "ARGV", "ENVIRON", "PROCINFO", "SYMTAB", "FUNCTAB"];
+    let calls_indirectly =
+        text.char_indices().any(|(at, letter)| {
+            letter == '@' && text.get(at + 1..).is_some_and(|rest| rest.starts_with(|next: char| next.is_alphabetic() || next.is_whitespace()))
+        });
+    let prints = text.find("print").and_then(|at| text.get(at..)).unwrap_or_default();
+    !SIGNS.iter().any(|sign| text.contains(sign))
+        && !calls_indirectly
+        && !prints.contains('>')
+        && !prints.replace("||", "").contains('|')
+}
+
+/// `jq` and `yq` read the environment, and modules, by name.
+fn jq(text: &str) -> bool {
+    const SIGNS: &[&str] = &["env", "ENV", "import", "include", "load", "system", "exec", "eval", "input_filename"];
+    !SIGNS.iter().any(|sign| text.contains(sign))
+}
+
+/// Returns true for a script made only of addresses, `p d q = l n N g G h H x D P` and `s///` without
+/// the flags that write or run.
+fn sed(script: &str) -> bool {
+    let mut rest = script;
+    loop {
+        rest = rest.trim_start_matches([' ', '\t', ';', '\n']);
+        if rest.is_empty() {
+            return true;
+        }
+        match command(rest) {
+            Some(after) => rest = after,
+            None => return false,
+        }
+    }
+}
+
+/// Reads one command with its addresses; what follows it, or `None` when it is none of the harmless.
+fn command(text: &str) -> Option<&str> {
+    let mut rest = address(text)?;
+    if let Some(second) = rest.strip_prefix(',') {
+        rest = address(second.trim_start())?;
+    }
+    rest = rest.trim_start_matches([' ', '!']);
+    let letter = rest.chars().next()?;
+    let after = rest.get(letter.len_utf8()..)?;
+    match letter {
+        'p' | 'd' | 'q' | '=' | 'l' | 'n' | 'N' | 'g' | 'G' | 'h' | 'H' | 'x' | 'D' | 'P' => {
+            let next = after.trim_start_matches([' ', '\t']);
+            (next.is_empty() || next.starts_with([';', '\n'])).then_some(after)
+        }
+        's' | 'y' => {
+            let delimiter = after.chars().next().filter(|mark| mark.is_ascii_punctuation() && *mark != '\\')?;
+            let body = after.get(delimiter.len_utf8()..)?;
+            let body = delimited(body, delimiter)?;
+            let flags = delimited(body, delimiter)?;
+            let end = flags
+                .find(|flag: char| !(flag.is_ascii_digit() || matches!(flag, 'g' | 'p' | 'i' | 'I')))
+                .unwrap_or(flags.len());
+            let next = flags.get(end..)?.trim_start_matches([' ', '\t']);
+            (next.is_empty() || next.starts_with([';', '\n'])).then_some(next)
+        }
+        _ => None,
+    }
+}
+
+/// Skips an address, if there is one.
+fn address(text: &str) -> Option<&str> {
+    let text = text.trim_start_matches([' ', '\t']);
+    match text.chars().next() {
+        Some('$') => text.get(1..),
+        Some('/') => delimited(text.get(1..)?, '/').map(|rest| rest.strip_prefix('I').unwrap_or(rest)),
+        Some(digit) if digit.is_ascii_digit() => {
+            Some(text.trim_start_matches(|letter: char| letter.is_ascii_digit() || letter == '~'))
+        }
+        Some(_) | None => Some(text),
+    }
+}
+
+/// Returns what follows the next delimiter that is not escaped. Brackets are not looked into: a delimiter
+/// in one ends the text too early, which can only be refused.
+fn delimited(text: &str, delimiter: char) -> Option<&str> {
+    let mut escaped = false;
+    for (at, letter) in text.char_indices() {
+        if letter == '\n' {
+            return None;
+        }
+        if escaped {
+            escaped = false;
+        } else if letter == '\\' {
+            escaped = true;
+        } else if letter == '[' && delimiter != '[' {
+            // What a bracket holds may be read otherwise: only scripts without a delimiter in one are understood.
+            let inner = text.get(at + 1..)?;
+            let close = inner.char_indices().skip(1).find(|(_, mark)| *mark == ']').map(|(place, _)| place)?;
+            if inner.get(..close)?.contains(delimiter) {
+                return None;
+            }
+        } else if letter == delimiter {
+            return text.get(at + letter.len_utf8()..);
+        }
+    }
+    None
+}

@@ -1,0 +1,256 @@
+//! What no table can say: the shell's own directory and variables, Palisade itself, and programs that
+//! nothing is known of.
+
+use programs::{Call, Word};
+
+use super::part::{Access, By, Part, Target, Touch};
+use super::shellwords::{State, Value};
+use super::walk::{Argument, is_shell_variable, touch};
+use super::wrappers;
+use crate::path::AbsPath;
+use crate::tables::programs::SHELLS;
+
+/// Arguments of one program that are looked at as paths.
+const MENTIONS_MAX: usize = 256;
+
+/// `cd`: the directories that are possible afterwards. Returns true when they are known.
+pub(super) fn change_directory(state: &mut State, rest: &[Argument], part: &mut Part) -> bool {
+    let operands: Vec<&Argument> = rest.iter().filter(|word| !matches!(word.known(), Some("-L" | "--"))).collect();
+    let before = state.cwds.clone();
+    let after = match operands.as_slice() {
+        [] => vec![state.home.clone()],
+        [one] => match one.known() {
+            Some(directory) if !directory.starts_with('-') => state.paths(directory),
+            Some(_) | None => Vec::new(),
+        },
+        [_, _, ..] => Vec::new(),
+    };
+    let known = !after.is_empty();
+    if known {
+        let target = Target::Paths(after.clone());
+        part.touches.push(Touch { access: Access::Read, by: By::Operand, target, recursive: false });
+        state.if_failed = before;
+    }
+    state.cwds = after;
+    known
+}
+
+/// `test` without the operators that read a name as code: `-v` and `-R` evaluate the subscript of one.
+pub(super) fn compares(rest: &[Argument]) -> bool {
+    const BINARY: &[&str] = &["=", "==", "!=", "<", ">", "-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-nt", "-ot", "-ef"];
+    rest.iter().enumerate().all(|(at, word)| match &word.value {
+        Value::Known(known) => !matches!(known.as_str(), "-v" | "-R") && (known == "]" || !known.contains('[')),
+        // A word that is not known could itself be such an operator, where an operator may stand.
+        Value::Begins(_) => {
+            let is = |at: Option<usize>, test: &dyn Fn(&str) -> bool| {
+                at.and_then(|at| rest.get(at)).and_then(Argument::known).is_some_and(test)
+            };
+            let binary = |word: &str| BINARY.contains(&word);
+            is(at.checked_sub(1), &|word| binary(word) || (word.len() == 2 && word.starts_with('-')))
+                || is(Some(at + 1), &binary)
+        }
+        Value::Pattern(_) | Value::Unknown => false,
+    })
+}
+
+/// `set` with options that only say how the shell reports and stops.
+pub(super) fn sets_strictness(rest: &[Argument]) -> bool {
+    rest.iter().all(|word| {
+        word.known().is_some_and(|known| match known.strip_prefix(['-', '+']) {
+            Some(letters) => !letters.is_empty() && letters.chars().all(|letter| "euxvo".contains(letter)),
+            None => matches!(known, "pipefail" | "errexit" | "nounset" | "xtrace" | "verbose"),
+        })
+    })
+}
+
+/// `export NAME=value` and its kin: what the variables hold afterwards. Returns true when nothing else is
+/// changed.
+pub(super) fn sets_variables(state: &mut State, base: &str, rest: &[Argument], part: &mut Part) -> bool {
+    let mut plain = matches!(base, "export" | "declare" | "typeset" | "local" | "readonly");
+    for word in rest {
+        let (text, value) = match &word.value {
+            Value::Known(text) => match text.split_once('=') {
+                Some((name, value)) => (name.to_owned(), Value::Known(value.to_owned())),
+                None => (text.clone(), Value::Unknown),
+            },
+            Value::Begins(text) | Value::Pattern(text) => {
+                (text.split('=').next().unwrap_or_default().to_owned(), Value::Unknown)
+            }
+            Value::Unknown => (String::new(), Value::Unknown),
+        };
+        if matches!(text.as_str(), "-x" | "-r" | "-g" | "--") {
+            continue;
+        }
+        let name = text.split(['[', '+']).next().unwrap_or_default();
+        // Options give other meanings, a subscript is evaluated, and a name that is not known may be any.
+        plain &= name == text && !name.is_empty() && name.chars().all(|letter| letter == '_' || letter.is_alphanumeric());
+        state.variables.insert(name.to_owned(), value);
+        if is_shell_variable(name) {
+            plain = false;
+            part.suspicious.get_or_insert(format!("it sets `{name}`, which changes what later words mean or run"));
+        }
+    }
+    plain && !rest.is_empty()
+}
+
+/// Palisade itself, typed by an agent, never helps it.
+pub(super) fn own_program(rest: &[Argument], part: &mut Part) {
+    let words: Vec<Option<&str>> = rest.iter().map(Argument::known).collect();
+    match words.first() {
+        Some(Some("trust")) if words.iter().any(|word| !matches!(word, Some("trust" | "show" | "--json"))) => {
+            part.forbidden = Some("trust is given and withdrawn by a person at a terminal".to_owned());
+        }
+        Some(Some("run")) => {
+            let options = words.iter().skip(1).take_while(|word| **word != Some("--"));
+            if options.clone().any(|word| word.is_none_or(|word| word.starts_with('-'))) {
+                part.forbidden = Some("options of `palisade run` are a person's to give".to_owned());
+            }
+        }
+        Some(Some("check")) => part.reads_only = true,
+        Some(Some("explain" | "permissions" | "audit" | "trust" | "lint" | "test")) => {}
+        Some(Some(_) | None) | None => {
+            part.suspicious = Some("it runs Palisade itself".to_owned());
+        }
+    }
+}
+
+/// `xargs` appends words of its input, or puts one in the place of `{}`.
+pub(super) fn append_input(call: &Call<'_, '_>, words: &mut Vec<Argument>) {
+    let replaced = call.arguments.iter().find(|argument| matches!(argument.option, Some("I" | "i" | "--replace")));
+    let mark = match replaced.map(|argument| argument.word) {
+        Some(Word::Known(mark)) if !mark.is_empty() => Some(mark),
+        Some(_) => Some("{}"),
+        None => None,
+    };
+    match mark {
+        Some(mark) => {
+            for word in words.iter_mut() {
+                if let Some(at) = word.known().and_then(|text| text.find(mark)) {
+                    let begin = word.known().and_then(|text| text.get(..at)).unwrap_or_default().to_owned();
+                    word.value = Value::Begins(begin);
+                }
+            }
+        }
+        None => words.push(Argument { value: Value::Unknown, source: "the words that xargs appends".to_owned() }),
+    }
+}
+
+/// `find` puts the name of what it finds in the place of `{}`: a path below where it starts.
+pub(super) fn fill_in_found(call: &Call<'_, '_>, state: &State, words: &mut [Argument]) {
+    let starts: Vec<&programs::Argument<'_>> =
+        call.arguments.iter().filter(|argument| argument.option.is_none()).collect();
+    let below = match starts.as_slice() {
+        [] => Some("./**".to_owned()),
+        [one] => one.word.known().filter(|text| !text.starts_with('-')).map(|text| format!("{}/**", text.trim_end_matches('/'))),
+        [_, _, ..] => None,
+    };
+    let elsewhere = call.arguments.iter().any(|argument| argument.option.is_some_and(|name| name.ends_with("dir")));
+    for word in words {
+        let Some(text) = word.known() else { continue };
+        let Some(at) = text.find("{}") else { continue };
+        word.value = match &below {
+            Some(below) if text == "{}" && !elsewhere && !state.cwds.is_empty() => Value::Pattern(below.clone()),
+            Some(_) | None => Value::Begins(text.get(..at).unwrap_or_default().to_owned()),
+        };
+    }
+}
+
+/// What stands behind a runner whose options are not analysed: whatever could be a program that
+/// changes files, or a shell, counts as one. Returns the text that it would hand to a shell.
+pub(super) fn behind_runner(state: &mut State, rest: &[Argument], part: &mut Part) -> Option<String> {
+    let mut text = None;
+    for start in 0..rest.len() {
+        let Some((first, inner)) = rest.get(start..).and_then(<[Argument]>::split_first) else { break };
+        let Some(name) = first.known() else { continue };
+        // A word with spaces may be a command of its own: `script -c "palisade trust grant"`.
+        let words: Vec<Argument> = name.split_whitespace().map(Argument::literal).collect();
+        for (at, word) in words.iter().enumerate() {
+            if words.len() > 1 && word.known().is_some_and(|word| wrappers::base_name(word) == "palisade") {
+                own_program(words.get(at + 1..).unwrap_or_default(), part);
+            }
+        }
+        let base = wrappers::base_name(name);
+        match base {
+            "palisade" => own_program(inner, part),
+            _ if SHELLS.contains(&base) => text = text.or_else(|| shell_text(inner)),
+            _ => {}
+        }
+        if let Some(table) = programs::find(base).filter(|_| CHANGERS.contains(&base)) {
+            let mut nested = Part::default();
+            super::call::understand(state, base, inner, table, &mut nested);
+            part.touches.extend(nested.touches);
+        }
+    }
+    text
+}
+
+/// Programs that change the files named behind a runner.
+const CHANGERS: &[&str] = &[
+    "chgrp", "chmod", "chown", "cp", "dd", "install", "ln", "mkdir", "mv", "rm", "rmdir", "sed", "shred", "tee", "touch",
+    "truncate", "unlink",
+];
+
+/// Returns the text of `sh -c text`.
+fn shell_text(rest: &[Argument]) -> Option<String> {
+    let mut words = rest.iter();
+    while let Some(word) = words.next() {
+        let option = word.known()?;
+        if option.starts_with('-') && !option.starts_with("--") && option.contains('c') {
+            return words.next().and_then(Argument::known).map(str::to_owned);
+        }
+        if !option.starts_with(['-', '+']) {
+            return None;
+        }
+    }
+    None
+}
+
+/// Arguments that may be paths, of a program that is not listed.
+pub(super) fn mentions(state: &State, rest: &[Argument], part: &mut Part) {
+    for word in rest {
+        match &word.value {
+            Value::Known(text) | Value::Begins(text) => {
+                for candidate in candidates(text) {
+                    mention(state, candidate, part);
+                }
+            }
+            Value::Pattern(_) => touch(state, word, Access::Read, By::Operand, true, part),
+            Value::Unknown => {}
+        }
+    }
+}
+
+/// Adds a text that may be a path.
+pub(super) fn mention(state: &State, text: &str, part: &mut Part) {
+    let paths: Vec<AbsPath> = state.paths(text);
+    if part.mentions.len() + paths.len() <= MENTIONS_MAX {
+        part.mentions.extend(paths);
+    }
+}
+
+/// The pieces of a word that may be a path: the word, what follows `=`, `@` or `:`, what follows a short option.
+fn candidates(word: &str) -> Vec<&str> {
+    if word.starts_with("http://") || word.starts_with("https://") {
+        return Vec::new();
+    }
+    let mut found = vec![word];
+    found.extend(word.split_once('=').map(|(_, value)| value));
+    found.extend(word.split_once(':').map(|(_, value)| value));
+    found.extend(word.split_once('@').map(|(_, value)| value));
+    if word.starts_with('-') && !word.starts_with("--") {
+        found.extend(word.get(2..));
+    }
+    found.retain(|candidate| !candidate.is_empty() && !candidate.starts_with('-') && candidate.len() < 4096);
+    found
+}
+
+/// Hosts in the arguments of a program that opens connections.
+pub(super) fn reaches(rest: &[Argument], part: &mut Part) {
+    for word in rest.iter().filter_map(Argument::known) {
+        let looks_like_host =
+            word.contains("://") || (!word.starts_with(['-', '/', '.']) && word.contains('.') && !word.contains(' '));
+        if looks_like_host {
+            part.reaches.push(word.to_owned());
+        }
+    }
+}
