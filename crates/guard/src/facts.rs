@@ -3,6 +3,7 @@
 
 mod below;
 mod boundary;
+mod removal;
 mod resolve;
 
 use std::collections::BTreeMap;
@@ -41,6 +42,7 @@ pub(crate) fn gather(
         home: place.home.clone(),
         project: place.project.clone(),
         working_directories,
+        removals: removal::count(place, effects),
         found_below: below::search(policy, place, action, effects),
         resolved,
         person,

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use policy::effects::{Access, Target};
+use policy::facts::{Below, Entry};
 use policy::path::PathPattern;
 use policy::{AbsPath, Action, Effects, Policy};
 
+use super::resolve;
 use crate::limits;
 use crate::place::Place;
 
@@ -18,7 +20,7 @@ pub(super) fn search(
     place: &Place,
     action: &Action,
     effects: &Effects,
-) -> BTreeMap<AbsPath, Vec<AbsPath>> {
+) -> BTreeMap<AbsPath, Below> {
     let patterns: Vec<&PathPattern> = policy.tightened_paths().collect();
     let mut found = BTreeMap::new();
     if patterns.is_empty() {
@@ -47,30 +49,51 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Walks a directory, links not followed, as far as something covered could lie there.
-    fn below(&self, top: &AbsPath, left: &mut usize) -> Vec<AbsPath> {
-        let mut found = Vec::new();
+    /// Walks a directory as far as something covered could lie there. Links are not followed, but where
+    /// one leads counts.
+    fn below(&self, top: &AbsPath, left: &mut usize) -> Below {
+        let mut below = Below { files: Vec::new(), complete: true };
         let mut open = vec![top.clone()];
         while let Some(directory) = open.pop() {
             let could = |pattern: &&&PathPattern| pattern.could_cover_below(&directory, self.project, self.cwd);
             if self.patterns.iter().filter(could).count() == 0 {
                 continue;
             }
-            let Ok(entries) = std::fs::read_dir(directory.as_str()) else { continue };
+            let Ok(entries) = std::fs::read_dir(directory.as_str()) else {
+                // What is no directory has nothing below it.
+                below.complete &= std::fs::metadata(directory.as_str()).is_ok_and(|found| !found.is_dir());
+                continue;
+            };
             for entry in entries.flatten() {
-                *left = match left.checked_sub(1) {
-                    Some(left) if found.len() < limits::BELOW_FOUND_MAX => left,
-                    Some(_) | None => return found,
-                };
-                let Some(path) = entry.file_name().to_str().map(|name| directory.join(name)) else { continue };
-                if self.patterns.iter().any(|pattern| pattern.covers(&path, self.project, self.cwd)) {
-                    found.push(path.clone());
+                match left.checked_sub(1) {
+                    Some(rest) if below.files.len() < limits::BELOW_FOUND_MAX => *left = rest,
+                    Some(_) | None => return Below { complete: false, ..below },
                 }
-                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                    open.push(path);
+                match entry.file_name().to_str() {
+                    Some(name) => self.entry(&entry, directory.join(name), &mut open, &mut below),
+                    None => below.complete = false,
                 }
             }
         }
-        found
+        below
+    }
+
+    fn entry(&self, entry: &std::fs::DirEntry, path: AbsPath, open: &mut Vec<AbsPath>, below: &mut Below) {
+        let covered = |path: &AbsPath| self.patterns.iter().any(|pattern| pattern.covers(path, self.project, self.cwd));
+        match entry.file_type() {
+            Ok(kind) if kind.is_symlink() => match resolve::resolve(&path) {
+                // A directory elsewhere is not looked into.
+                Ok(found) if found.entry == Entry::Directory => below.complete = false,
+                Ok(found) if covered(&found.real) => below.files.push(found.real),
+                Ok(_) => {}
+                Err(_) => below.complete = false,
+            },
+            Ok(kind) if kind.is_dir() => open.push(path.clone()),
+            Ok(_) => {}
+            Err(_) => below.complete = false,
+        }
+        if covered(&path) {
+            below.files.push(path);
+        }
     }
 }

@@ -56,6 +56,14 @@ impl Judged {
     pub(super) fn rank(&self) -> (Verdict, bool) {
         (self.verdict, self.rule.is_some())
     }
+
+    /// Adds what a person should know before answering.
+    pub(super) fn tell(&mut self, words: &str) {
+        self.understood.push(words.to_owned());
+        if self.verdict == Verdict::Ask {
+            self.reason = format!("{}; {words}", self.reason);
+        }
+    }
 }
 
 /// A verdict in the making.

@@ -118,12 +118,16 @@ impl PathRule<'_> {
         match &touch.target {
             Target::Paths(paths) => {
                 let filtered = touch.by == By::Tool && self.known_to_client;
-                let holds_one = touch.recursive
-                    && !filtered
-                    && paths.iter().any(|path| self.could_lie_below(path) && scope::is_directory(path, self.facts));
-                let really_holds = touch.recursive
-                    && !filtered
-                    && paths.iter().filter_map(|path| self.facts.found_below.get(path)).flatten().any(|path| self.covers(path));
+                let below = |path: &AbsPath| self.facts.found_below.get(path);
+                let whole = touch.recursive && !filtered;
+                let really_holds = whole
+                    && paths.iter().filter_map(below).flat_map(|below| &below.files).any(|path| self.covers(path));
+                let holds_one = whole
+                    && paths.iter().any(|path| {
+                        !below(path).is_some_and(|below| below.complete)
+                            && self.could_lie_below(path)
+                            && scope::is_directory(path, self.facts)
+                    });
                 if really_holds || paths.iter().any(|path| self.covers(path)) {
                     Cover::Certain
                 } else if holds_one || paths.iter().any(|path| self.covers_in_any_case(path)) {

@@ -391,7 +391,10 @@ impl Walk<'_> {
             part.executes.extend(self.state.paths(name));
         }
         let is_system = !name.contains('/') || SYSTEM.iter().any(|folder| name.strip_prefix(folder) == Some(base));
-        let Some(table) = programs::find(base).filter(|_| is_system) else { return self.unlisted(base, arguments, part) };
+        let Some(table) = programs::find(base).filter(|_| is_system) else {
+            self.reads_commands(base, rest, input, part);
+            return self.unlisted(base, arguments, part);
+        };
         let inner = call::understand(&mut self.state, base, rest, table, part);
         match base {
             "test" | "[" => part.reads_only &= special::compares(rest),

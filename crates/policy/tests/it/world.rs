@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use policy::action::{Command, FileTarget, Kind, Runner};
-use policy::facts::{Entry, Facts, Person, Resolved};
+use policy::facts::{Below, Entry, Facts, Person, Resolved};
 use policy::layer::{Layer, Origin, Scope, Sourced};
 use policy::{AbsPath, Action, Effects, Mode, Policy, Proof};
 
@@ -22,6 +22,8 @@ pub(crate) struct World {
     pub(crate) directories: Vec<AbsPath>,
     /// Files that lie below directories that a call may read as a whole.
     pub(crate) files: Vec<AbsPath>,
+    /// True when these are all that a rule covers.
+    pub(crate) searched: bool,
     pub(crate) mode: Option<Mode>,
 }
 
@@ -74,7 +76,10 @@ impl World {
         let resolved = effects.paths().chain(mentions).map(|path| (path.clone(), self.resolve(path))).collect();
         let found_below = effects
             .paths()
-            .map(|path| (path.clone(), self.files.iter().filter(|file| file.is_within(path)).cloned().collect()))
+            .map(|path| {
+                let files = self.files.iter().filter(|file| file.is_within(path)).cloned().collect();
+                (path.clone(), Below { files, complete: self.searched })
+            })
             .collect();
         let mut working_directories = vec![abs(PROJECT)];
         working_directories
@@ -85,6 +90,7 @@ impl World {
             working_directories,
             resolved,
             found_below,
+            removals: Vec::new(),
             person: Person::Present,
             mode: self.mode,
             boundary: None,
