@@ -110,6 +110,8 @@ fn decide(policy: &Policy, action: &Action, mode: Option<Mode>) -> Proof {
         resolved: resolved.collect(),
         person: Person::Present,
         mode,
+        found_below: std::collections::BTreeMap::new(),
+        removals: Vec::new(),
         boundary: None,
     };
     policy::decide(policy, action, &effects, &facts).proof().clone()

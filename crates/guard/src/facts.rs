@@ -1,7 +1,9 @@
 //! Gathers what a decision must know of the world: exactly what the call names, and what the boundary
 //! must hold.
 
+mod below;
 mod boundary;
+mod removal;
 mod resolve;
 
 use std::collections::BTreeMap;
@@ -40,6 +42,8 @@ pub(crate) fn gather(
         home: place.home.clone(),
         project: place.project.clone(),
         working_directories,
+        removals: removal::count(place, effects),
+        found_below: below::search(policy, place, action, effects),
         resolved,
         person,
         mode,

@@ -10,3 +10,11 @@ pub(crate) const WALK_ENTRIES_MAX: usize = 1_000_000;
 pub(crate) const PART_CHARACTERS_MAX: usize = 200;
 /// Bytes of a git configuration that are looked at.
 pub(crate) const GIT_CONFIG_BYTES_MAX: u64 = 1024 * 1024;
+/// Entries of directories that are looked at for files that a rule covers.
+pub(crate) const BELOW_ENTRIES_MAX: usize = 20_000;
+/// Files found below one directory after which nothing more is looked for.
+pub(crate) const BELOW_FOUND_MAX: usize = 256;
+/// Files and directories that are counted to say what a command would remove.
+pub(crate) const REMOVED_ENTRIES_MAX: usize = 20_000;
+/// Bytes of a git index that is read.
+pub(crate) const INDEX_BYTES_MAX: u64 = 64 * 1024 * 1024;

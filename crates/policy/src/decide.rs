@@ -35,9 +35,12 @@ pub fn decide(policy: &Policy, action: &Action, effects: &Effects, facts: &Facts
     let mode = policy.mode_for(facts.mode);
     let judge = judge::Judge { policy, action, facts, mode };
     let mut parts: Vec<judge::Judged> = Vec::with_capacity(effects.parts.len());
-    for part in &effects.parts {
+    for (index, part) in effects.parts.iter().enumerate() {
         // What starts a part stands before it.
-        let judged = judge.part(part, part.runner.and_then(|runner| parts.get(runner)));
+        let mut judged = judge.part(part, part.runner.and_then(|runner| parts.get(runner)));
+        if let Some(removal) = facts.removals.iter().find(|removal| removal.part == index) {
+            judged.tell(&removal.words());
+        }
         parts.push(judged);
     }
     let whole = judge.whole(effects, &parts);

@@ -16,12 +16,26 @@ pub struct Facts {
     /// For each path that the action names: what it resolves to. A path that is missing here could
     /// not be looked at, and counts as unknown.
     pub resolved: BTreeMap<AbsPath, Resolved>,
+    /// For each directory that the action means as a whole: what lies below it that a path rule which
+    /// tightens covers.
+    pub found_below: BTreeMap<AbsPath, Below>,
+    /// What the parts that remove something would remove now.
+    pub removals: Vec<Removal>,
     /// Whether a person can answer a question.
     pub person: Person,
     /// The mode that the session is in, if it says so; otherwise the settings decide.
     pub mode: Option<crate::mode::Mode>,
     /// What the boundary needs, when the command is to run inside one.
     pub boundary: Option<BoundaryFacts>,
+}
+
+/// What lies below a directory that a path rule which tightens covers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Below {
+    /// What was found.
+    pub files: Vec<AbsPath>,
+    /// True when everything below was looked at: there is nothing else.
+    pub complete: bool,
 }
 
 /// What a path resolves to.
@@ -80,4 +94,61 @@ pub struct Held {
     pub why: String,
     /// Where that is written.
     pub origin: crate::layer::Origin,
+}
+
+/// What a part of a call would remove now.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Removal {
+    /// The part, counted from 0.
+    pub part: usize,
+    /// Files, and anything else that is no directory.
+    pub files: usize,
+    /// Directories.
+    pub directories: usize,
+    /// Bytes of the files.
+    pub bytes: u64,
+    /// Files that git tracks; `None` where that is not known.
+    pub tracked: Option<usize>,
+    /// True when there is more than was counted.
+    pub more: bool,
+}
+
+impl Removal {
+    /// Returns the sentence for a person.
+    pub fn words(&self) -> String {
+        if self.files + self.directories == 0 {
+            return "nothing that it would remove is there now".to_owned();
+        }
+        let plural = |count: usize, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
+        let least = if self.more { "at least " } else { "" };
+        let mut words = format!("it would remove {least}{}", plural(self.files, "file", "files"));
+        if self.directories > 0 {
+            words.push_str(&format!(" and {}", plural(self.directories, "directory", "directories")));
+        }
+        words.push_str(&format!(", {}", size(self.bytes)));
+        match self.tracked {
+            Some(tracked) if self.files > 0 => {
+                let lost = self.files.saturating_sub(tracked);
+                words.push_str(&format!("; git tracks {tracked} of the files, and {lost} it could not bring back"));
+            }
+            Some(_) => {}
+            None => words.push_str("; whether git tracks any of it is not known"),
+        }
+        words
+    }
+}
+
+/// Returns a number of bytes in the unit that fits.
+fn size(bytes: u64) -> String {
+    const UNITS: &[&str] = &["kB", "MB", "GB", "TB"];
+    let mut rest = bytes;
+    let mut unit = "bytes";
+    for next in UNITS {
+        if rest < 10_000 {
+            break;
+        }
+        rest /= 1_000;
+        unit = next;
+    }
+    format!("{rest} {unit}")
 }

@@ -136,6 +136,20 @@ impl Policy {
         }
     }
 
+    /// Returns the path patterns of the rules that tighten.
+    pub fn tightened_paths(&self) -> impl Iterator<Item = &PathPattern> {
+        self.rules.iter().filter(|rule| rule.reference.list != List::Allow).filter_map(|rule| match &rule.matcher {
+            Matcher::Path { pattern, .. } => Some(pattern),
+            Matcher::Tool(_)
+            | Matcher::Command(_)
+            | Matcher::ForeignCommand(_)
+            | Matcher::Domain(_)
+            | Matcher::Agent(_)
+            | Matcher::Skill { .. }
+            | Matcher::Parameter { .. } => None,
+        })
+    }
+
     /// Returns true when any deny or ask rule is in force.
     pub(crate) fn has_tightening_rules(&self) -> bool {
         self.rules.iter().any(|rule| rule.reference.list != List::Allow)

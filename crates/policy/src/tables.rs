@@ -1,5 +1,6 @@
 //! Built-in data: no code but look-ups. Each row says why it is there.
 
 pub mod credentials;
+pub mod executed;
 pub(crate) mod programs;
 pub mod protected;

@@ -56,6 +56,14 @@ impl Judged {
     pub(super) fn rank(&self) -> (Verdict, bool) {
         (self.verdict, self.rule.is_some())
     }
+
+    /// Adds what a person should know before answering.
+    pub(super) fn tell(&mut self, words: &str) {
+        self.understood.push(words.to_owned());
+        if self.verdict == Verdict::Ask {
+            self.reason = format!("{}; {words}", self.reason);
+        }
+    }
 }
 
 /// A verdict in the making.
@@ -91,6 +99,20 @@ impl Finding {
 
 fn place(rule: &RuleRef) -> String {
     if rule.origin.line == 0 { rule.origin.file.clone() } else { format!("{}:{}", rule.origin.file, rule.origin.line) }
+}
+
+/// Returns true for a rule about commands that is a pattern.
+fn is_wide(rule: &Rule) -> bool {
+    match &rule.matcher {
+        Matcher::Command(pattern) => !pattern.is_exact(),
+        Matcher::Tool(_)
+        | Matcher::ForeignCommand(_)
+        | Matcher::Path { .. }
+        | Matcher::Domain(_)
+        | Matcher::Agent(_)
+        | Matcher::Skill { .. }
+        | Matcher::Parameter { .. } => false,
+    }
 }
 
 /// Returns a text as a reason quotes it.
@@ -240,11 +262,11 @@ impl Judge<'_> {
             Kind::Command(_) if part.reads_only && part.touches.iter().all(readable) => {
                 allow("only reads, in the working directories")
             }
-            Kind::Command(_) if part.edits_only && scoped && self.mode == Mode::AcceptEdits => {
+            Kind::Command(_) if part.edits_only && scoped && self.mode == Mode::AcceptEdits && !self.runs_later(part) => {
                 allow("changes files in the working directories, which mode `acceptEdits` accepts")
             }
             Kind::Read(_) if scoped => allow("lies in the working directories"),
-            Kind::Edit(_) if scoped && self.mode == Mode::AcceptEdits => {
+            Kind::Edit(_) if scoped && self.mode == Mode::AcceptEdits && !self.runs_later(part) => {
                 allow("lies in the working directories, and mode `acceptEdits` accepts edits")
             }
             Kind::Agent { .. } => allow("is started without asking; what it does is judged call by call"),
@@ -261,6 +283,25 @@ impl Judge<'_> {
             | Kind::Other
             | Kind::Malformed(_) => None,
         }
+    }
+
+    /// Returns true when the part changes something that is run later.
+    fn runs_later(&self, part: &Part) -> bool {
+        part.touches.iter().any(|touch| scope::executed_name(touch, self.facts).is_some())
+    }
+
+    /// A rule for a program does not cover writing what is run later: that is a rule about the file.
+    fn changes_executed(&self, part: &Part) -> Option<Finding> {
+        let uncovered = |touch: &&Touch| touch.by != By::Tool && self.rule_for_touch(touch).is_none();
+        let touches = part.touches.iter().filter(uncovered);
+        let (touch, name, row) = touches
+            .filter_map(|touch| scope::executed_name(touch, self.facts).map(|(name, row)| (touch, name, row)))
+            .next()?;
+        let why = format!("{} changes {name}, which is run later: {}", quoted(&part.text), row.why);
+        Some(match advice::path_rule("Edit", touch) {
+            Some(rule) => Finding { rules: vec![rule], ..Finding::new(Verdict::Ask, why) },
+            None => Finding::new(Verdict::Ask, why).hint("name the file that it writes"),
+        })
     }
 
     /// What a program starts is allowed with it, where a rule allows the program with all its words.
@@ -295,6 +336,11 @@ impl Judge<'_> {
             ));
         }
         let rule = self.allow_rules().find(|rule| rules::allows(rule, self.action, part, self.facts))?;
+        if is_wide(rule)
+            && let Some(finding) = self.changes_executed(part)
+        {
+            return Some(finding);
+        }
         if let Some(touch) = self.beyond(rule, part) {
             let why = format!(
                 "{} {} {}, outside the working directories, which a rule with `*` does not cover",
@@ -329,17 +375,7 @@ impl Judge<'_> {
     /// Returns what a command touches outside the working directories though its rule names no path:
     /// `Bash(touch *)` was written with the project in mind.
     fn beyond<'p>(&self, rule: &Rule, part: &'p Part) -> Option<&'p Touch> {
-        let has_wildcard = match &rule.matcher {
-            Matcher::Command(pattern) => !pattern.is_exact(),
-            Matcher::Tool(_)
-            | Matcher::ForeignCommand(_)
-            | Matcher::Path { .. }
-            | Matcher::Domain(_)
-            | Matcher::Agent(_)
-            | Matcher::Skill { .. }
-            | Matcher::Parameter { .. } => false,
-        };
-        part.touches.iter().filter(|_| has_wildcard).find(|touch| {
+        part.touches.iter().filter(|_| is_wide(rule)).find(|touch| {
             touch.by == By::Operand
                 && !matches!(touch.target, Target::Unknown(_))
                 && !scope::in_working_directories(touch, self.facts)

@@ -7,7 +7,7 @@ use crate::command::{CommandPattern, star_matches};
 use crate::effects::{Access, By, Part, Program, Target, Touch};
 use crate::facts::Facts;
 use crate::host::Host;
-use crate::path::{AbsPath, PathPattern};
+use crate::path::{AbsPath, Glob, PathPattern};
 use crate::rule::{FileAccess, Matcher, Rule};
 
 /// How surely a tightening rule covers a part.
@@ -118,10 +118,17 @@ impl PathRule<'_> {
         match &touch.target {
             Target::Paths(paths) => {
                 let filtered = touch.by == By::Tool && self.known_to_client;
-                let holds_one = touch.recursive
-                    && !filtered
-                    && paths.iter().any(|path| self.could_lie_below(path) && scope::is_directory(path, self.facts));
-                if paths.iter().any(|path| self.covers(path)) {
+                let below = |path: &AbsPath| self.facts.found_below.get(path);
+                let whole = touch.recursive && !filtered;
+                let really_holds = whole
+                    && paths.iter().filter_map(below).flat_map(|below| &below.files).any(|path| self.covers(path));
+                let holds_one = whole
+                    && paths.iter().any(|path| {
+                        !below(path).is_some_and(|below| below.complete)
+                            && self.could_lie_below(path)
+                            && scope::is_directory(path, self.facts)
+                    });
+                if really_holds || paths.iter().any(|path| self.covers(path)) {
                     Cover::Certain
                 } else if holds_one || paths.iter().any(|path| self.covers_in_any_case(path)) {
                     Cover::Possible
@@ -129,9 +136,16 @@ impl PathRule<'_> {
                     Cover::No
                 }
             }
-            Target::Pattern(_, bases) => {
-                let could = bases.is_empty() || bases.iter().any(|base| self.could_lie_below(base));
-                if could { Cover::Possible } else { Cover::No }
+            Target::Pattern(pattern, bases) => {
+                // What may be among the matches is denied: nobody could say which of them are not.
+                let rest = pattern.get(super::scope::stem(pattern)..).unwrap_or(pattern);
+                let readable = !rest.contains(['\\', '(']) && !rest.split('/').any(|segment| segment == "..");
+                let glob = Glob::parse(rest);
+                if readable && bases.iter().any(|base| self.could_name(base, &glob)) {
+                    return Cover::Certain;
+                }
+                let below = bases.is_empty() || bases.iter().any(|base| self.could_lie_below(base));
+                if below && (!readable || touch.recursive || bases.is_empty()) { Cover::Possible } else { Cover::No }
             }
             Target::Unknown(_) => Cover::Possible,
         }
@@ -145,6 +159,11 @@ impl PathRule<'_> {
     fn covers_in_any_case(&self, path: &AbsPath) -> bool {
         let (project, cwd) = (&self.facts.project, &self.action.cwd);
         scope::names(path, self.facts).iter().any(|name| self.pattern.covers_in_any_case(name, project, cwd))
+    }
+
+    fn could_name(&self, base: &AbsPath, glob: &Glob) -> bool {
+        let (project, cwd) = (&self.facts.project, &self.action.cwd);
+        scope::names(base, self.facts).iter().any(|name| self.pattern.could_meet(name, glob, project, cwd))
     }
 
     fn could_lie_below(&self, path: &AbsPath) -> bool {

@@ -4,7 +4,7 @@ use crate::action::Action;
 use crate::effects::{Access, Target, Touch};
 use crate::facts::{Entry, Facts};
 use crate::path::{AbsPath, Glob};
-use crate::tables::protected;
+use crate::tables::{executed, protected};
 
 /// Returns every name under which a path is known: as written, each link on the way, and where it leads.
 pub(super) fn names(path: &AbsPath, facts: &Facts) -> Vec<AbsPath> {
@@ -73,6 +73,18 @@ pub(super) fn protected_path(path: &AbsPath, facts: &Facts) -> Option<&'static p
     })
 }
 
+/// Returns the name of something that is run later, and that a touch changes.
+pub(super) fn executed_name(touch: &Touch, facts: &Facts) -> Option<(AbsPath, &'static executed::Executed)> {
+    if touch.access == Access::Read {
+        return None;
+    }
+    let Target::Paths(paths) = &touch.target else { return None };
+    paths.iter().flat_map(|path| names(path, facts)).find_map(|name| {
+        let segments: Vec<&str> = name.segments().collect();
+        executed::find(&segments).map(|row| (name.clone(), row))
+    })
+}
+
 /// Returns why a removal is critical, if it is.
 pub(super) fn critical_removal(touch: &Touch, action: &Action, facts: &Facts) -> Option<String> {
     if touch.access != Access::Delete {
@@ -95,11 +107,32 @@ pub(super) fn critical_removal(touch: &Touch, action: &Action, facts: &Facts) ->
                 .map(|base| format!("it removes everything in {base}"))
         }
         Target::Unknown(word) => {
+            if let Some(path) = before_unknown(word, action, facts) {
+                return Some(format!("it removes {path} where what follows in `{word}` is empty"));
+            }
             let directory = word.trim_matches('"');
             let sweeping = directory.ends_with('*') || directory.ends_with('/') || word.ends_with('*');
             sweeping.then(|| format!("it removes what lies under `{word}`, which may be empty"))
         }
     }
+}
+
+/// Returns where in a shell's pattern the segment with its first wildcard begins.
+pub(super) fn stem(pattern: &str) -> usize {
+    let first = pattern.find(['*', '?', '[']).unwrap_or(pattern.len());
+    pattern.get(..first).and_then(|text| text.rfind('/')).map_or(0, |at| at + 1)
+}
+
+/// Returns the critical path that a word names when the variable or substitution in it is empty.
+fn before_unknown(word: &str, action: &Action, facts: &Facts) -> Option<AbsPath> {
+    let plain = word.replace('"', "");
+    let at = plain.find(['$', '`'])?;
+    let known = plain.get(..at).filter(|known| !known.is_empty())?;
+    let path = match known.strip_prefix('~') {
+        Some(rest) => facts.home.join(rest.trim_start_matches('/')),
+        None => action.cwd.join(known),
+    };
+    (known.ends_with('/') && is_critical(&path, action, facts)).then_some(path)
 }
 
 fn is_work(path: &AbsPath, action: &Action, facts: &Facts) -> bool {

@@ -6,6 +6,7 @@ use super::part::{Access, By, Part, Target, Touch};
 use super::shellwords::{State, Value};
 use super::walk::{Argument, is_shell_variable, touch};
 use super::{languages, special};
+use crate::tables::programs::EDITORS;
 
 /// A command inside a command.
 #[derive(Debug, Clone)]
@@ -37,9 +38,10 @@ pub(super) fn understand(
     }
     part.does.extend(call.does.iter().copied());
     part.unlisted.extend(call.unknown.iter().map(|why| format!("`{base}`: {why}")));
-    part.reads_only = proven && plain && call.does.is_empty() && part.touches.iter().all(Touch::only_reads);
+    let plain = plain && part.does.is_empty() && part.unlisted.is_empty();
+    part.reads_only = proven && plain && part.touches.iter().all(Touch::only_reads);
     let known_files = part.touches.iter().all(|touch| matches!(touch.target, Target::Paths(_)));
-    part.edits_only = call.edits && plain && call.does.is_empty() && known_files && !part.touches.is_empty();
+    part.edits_only = call.edits && proven && plain && known_files && !part.touches.is_empty();
     inner
 }
 
@@ -91,7 +93,10 @@ impl Reading<'_, '_> {
             Role::Tree => self.touch(word, Access::Read, true),
             Role::Write => self.touch(word, Access::Write, recursive),
             Role::WriteTree => self.touch(word, Access::Write, true),
-            Role::Into => self.touch(word, Access::Write, false),
+            Role::Into => {
+                let moves = self.call.arguments.iter().any(|argument| argument.role == Role::Move);
+                self.touch(word, Access::Write, recursive || moves);
+            }
             Role::Delete | Role::Move => self.touch(word, Access::Delete, recursive || role == Role::Move),
             Role::Directory => self.directory(word),
             Role::List => {
@@ -101,27 +106,45 @@ impl Reading<'_, '_> {
             }
             Role::Code => {
                 self.touch(word, Access::Read, false);
+                self.part.executes.extend(word.known().into_iter().flat_map(|text| self.state.paths(text)));
+                if word.source.starts_with("<(") {
+                    self.part.suspicious.get_or_insert(format!("`{}` runs whatever a command prints", self.base));
+                }
                 self.part.does.push(programs::Does::Builds);
             }
             Role::Shell => self.shell_text(word),
             Role::Host | Role::Url => self.host(word),
             Role::RemoteRead | Role::RemoteWrite => self.remote(role, word),
             Role::Sed | Role::Awk | Role::Jq => {
-                self.proven &= languages::only_selects(role, word.known());
-                if !self.proven {
+                if !languages::only_selects(role, word.known()) {
+                    self.proven = false;
                     self.source(word);
+                    self.suspect("its script may read, write or run something");
                 }
             }
             Role::Source => {
                 self.part.does.push(programs::Does::Builds);
+                if EDITORS.contains(&self.base) {
+                    self.suspect("the commands it is given may read, write or run something");
+                }
+                if languages::decodes_and_runs(word.known().unwrap_or(&word.source)) {
+                    self.part.suspicious.get_or_insert("it decodes a text and runs it".to_owned());
+                }
                 self.source(word);
             }
             Role::Assignment => self.assignment(word),
             Role::Variable => self.variable(word),
             // Its words are taken from the ranges of commands.
             Role::Command | Role::CommandUntil => {}
-            Role::Unknown => self.proven = false,
+            Role::Unknown => {
+                self.proven = false;
+                self.part.unlisted.push(format!("`{}`: what its word `{}` means is not listed", self.base, word.source));
+            }
         }
+    }
+
+    fn suspect(&mut self, why: &str) {
+        self.part.suspicious.get_or_insert(format!("`{}`: {why}", self.base));
     }
 
     fn touch(&mut self, word: &Argument, access: Access, recursive: bool) {

@@ -10,8 +10,50 @@ pub(super) fn only_selects(role: Role, text: Option<&str>) -> bool {
         Role::Sed => sed(text),
         Role::Awk => awk(text),
         Role::Jq => jq(text),
-        _ => false,
+        Role::Text
+        | Role::Read
+        | Role::Tree
+        | Role::Write
+        | Role::WriteTree
+        | Role::Delete
+        | Role::Move
+        | Role::Into
+        | Role::Directory
+        | Role::List
+        | Role::Code
+        | Role::Shell
+        | Role::Command
+        | Role::CommandUntil
+        | Role::Host
+        | Role::Url
+        | Role::RemoteRead
+        | Role::RemoteWrite
+        | Role::Source
+        | Role::Assignment
+        | Role::Variable
+        | Role::Unknown => false,
     })
+}
+
+/// Returns true for a text that decodes another and runs it.
+pub(super) fn decodes_and_runs(text: &str) -> bool {
+    const DECODES: &[&str] = &[
+        "b64decode",
+        "base64",
+        "fromhex",
+        "unhexlify",
+        "atob(",
+        "FromBase64String",
+        "decode_base64",
+        "unpack(",
+        "pack(",
+        "rot13",
+        "codecs.decode",
+        "String.fromCharCode",
+        "zlib",
+    ];
+    const RUNS: &[&str] = &["exec", "eval", "system", "spawn", "popen", "Function(", "subprocess", "compile(", "marshal"];
+    DECODES.iter().any(|sign| text.contains(sign)) && RUNS.iter().any(|sign| text.contains(sign))
 }
 
 /// `awk` writes and pipes only in `print` and `printf`, reads only by `getline`, runs by `system`.

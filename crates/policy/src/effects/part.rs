@@ -23,6 +23,8 @@ pub struct Part {
     pub touches: Vec<Touch>,
     /// Arguments that may be paths, of a program of which we do not know what it does with them.
     pub mentions: Vec<AbsPath>,
+    /// Files that it runs.
+    pub executes: Vec<AbsPath>,
     /// URLs and hosts it reaches.
     pub reaches: Vec<String>,
     /// Words whose value is not known, as written.

@@ -16,6 +16,7 @@ use shell::tree::{
 pub(super) fn script(text: &str, script: &Script, cwd: &AbsPath, home: &AbsPath) -> Effects {
     let mut walk = Walk { text, effects: Effects::default(), state: State::new(cwd, home), depth: 0 };
     walk.whole(script);
+    walk.runs_what_it_writes();
     walk.effects
 }
 
@@ -80,6 +81,21 @@ impl Walk<'_> {
             self.effects.mark(why.to_owned());
         }
         self.list(&script.items);
+    }
+
+    /// A file that one part writes and a later one runs.
+    fn runs_what_it_writes(&mut self) {
+        let mut written: Vec<AbsPath> = Vec::new();
+        for part in &mut self.effects.parts {
+            if let Some(path) = part.executes.iter().find(|path| written.contains(path)) {
+                part.suspicious.get_or_insert(format!("it runs {path}, which this command writes"));
+            }
+            let changes_mode = matches!(&part.program, Program::Named(name) if wrappers::base_name(name) == "chmod");
+            if !changes_mode {
+                let touches = part.touches.iter().filter(|touch| touch.access == Access::Write);
+                written.extend(touches.flat_map(|touch| touch.target.paths().cloned()));
+            }
+        }
     }
 
     fn list(&mut self, items: &[Item]) {
@@ -371,8 +387,14 @@ impl Walk<'_> {
             _ => {}
         }
         // A program in a directory of the project is not the one the tables mean.
+        if name.contains('/') {
+            part.executes.extend(self.state.paths(name));
+        }
         let is_system = !name.contains('/') || SYSTEM.iter().any(|folder| name.strip_prefix(folder) == Some(base));
-        let Some(table) = programs::find(base).filter(|_| is_system) else { return self.unlisted(base, arguments, part) };
+        let Some(table) = programs::find(base).filter(|_| is_system) else {
+            self.reads_commands(base, rest, input, part);
+            return self.unlisted(base, arguments, part);
+        };
         let inner = call::understand(&mut self.state, base, rest, table, part);
         match base {
             "test" | "[" => part.reads_only &= special::compares(rest),

@@ -1,5 +1,7 @@
 //! Globs in the language of gitignore(5): `*`, `?`, `[...]`, `\x` within a segment, `**` across them.
 
+mod meet;
+
 /// A glob over the segments of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Glob {
@@ -30,6 +32,12 @@ impl Glob {
     pub fn parse(text: &str) -> Self {
         let segments = text.split('/').filter(|segment| !segment.is_empty());
         Self { segments: segments.map(Segment::parse).collect() }
+    }
+
+    /// Returns the glob below a directory.
+    pub fn below(&self, directory: &super::AbsPath) -> Self {
+        let literal = |name: &str| Segment::One(name.chars().map(Token::Char).collect());
+        Self { segments: directory.segments().map(literal).chain(self.segments.iter().cloned()).collect() }
     }
 
     /// Returns the number of segments.

@@ -168,6 +168,12 @@ impl PathPattern {
             })
     }
 
+    /// Returns true when it covers a path that `shell` could name, a shell's pattern below `directory`.
+    pub fn could_meet(&self, directory: &AbsPath, shell: &Glob, project: &AbsPath, cwd: &AbsPath) -> bool {
+        let shell = shell.below(directory);
+        self.bases(project, cwd).iter().any(|base| self.glob.below(base).meets(&shell))
+    }
+
     /// Returns the directories below which everything it covers lies, and whether each is itself the
     /// one path meant.
     pub fn roots(&self, project: &AbsPath, cwd: &AbsPath) -> Vec<(AbsPath, bool)> {

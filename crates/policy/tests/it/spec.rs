@@ -1,7 +1,7 @@
 //! The literate cases of `spec/` that say what is decided.
 //!
 //! A case has `rules` blocks (`rules`, `rules project`, `rules untrusted`, `rules managed`), perhaps a
-//! `world` block (`link A -> B`, `directory D`, `mode M`), and a `verdicts` block: a line for each
+//! `world` block (`link A -> B`, `directory D`, `file F`, `searched`, `mode M`), and a `verdicts` block: a line for each
 //! call, its verdict first, and after `<-` the rule that decided.
 
 use policy::layer::Scope;
@@ -20,11 +20,13 @@ fn world(case: &Case) -> World {
             "rules managed" => world.layer(Scope::Managed, true, text),
             "world" => {
                 for line in text.lines() {
-                    match line.split_once(' ').unwrap() {
+                    match line.split_once(' ').unwrap_or((line, "")) {
+                        ("searched", "") => world.searched = true,
                         ("link", rest) => {
                             let (link, target) = rest.split_once(" -> ").unwrap();
                             world.links.insert(abs(PROJECT).join(link), abs(PROJECT).join(target));
                         }
+                        ("file", path) => world.files.push(abs(PROJECT).join(path)),
                         ("directory", path) => world.directories.push(abs(PROJECT).join(path)),
                         ("mode", name) => world.mode = Some(Mode::parse(name).unwrap().0),
                         other => panic!("{other:?}"),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use policy::action::{Command, FileTarget, Kind, Runner};
-use policy::facts::{Entry, Facts, Person, Resolved};
+use policy::facts::{Below, Entry, Facts, Person, Resolved};
 use policy::layer::{Layer, Origin, Scope, Sourced};
 use policy::{AbsPath, Action, Effects, Mode, Policy, Proof};
 
@@ -20,6 +20,10 @@ pub(crate) struct World {
     pub(crate) layers: Vec<Layer>,
     pub(crate) links: BTreeMap<AbsPath, AbsPath>,
     pub(crate) directories: Vec<AbsPath>,
+    /// Files that lie below directories that a call may read as a whole.
+    pub(crate) files: Vec<AbsPath>,
+    /// True when these are all that a rule covers.
+    pub(crate) searched: bool,
     pub(crate) mode: Option<Mode>,
 }
 
@@ -70,6 +74,13 @@ impl World {
         let effects = Effects::of(action, &abs(HOME));
         let mentions = effects.parts.iter().flat_map(|part| part.mentions.iter());
         let resolved = effects.paths().chain(mentions).map(|path| (path.clone(), self.resolve(path))).collect();
+        let found_below = effects
+            .paths()
+            .map(|path| {
+                let files = self.files.iter().filter(|file| file.is_within(path)).cloned().collect();
+                (path.clone(), Below { files, complete: self.searched })
+            })
+            .collect();
         let mut working_directories = vec![abs(PROJECT)];
         working_directories
             .extend(policy.additional_directories().iter().map(|written| abs(PROJECT).join(&written.value)));
@@ -78,6 +89,8 @@ impl World {
             project: abs(PROJECT),
             working_directories,
             resolved,
+            found_below,
+            removals: Vec::new(),
             person: Person::Present,
             mode: self.mode,
             boundary: None,

@@ -42,20 +42,23 @@ where
         };
         let head = places.len() - tail;
         let several = operands.iter().position(|(_, word)| word.may_be_several());
-        // How many words the tail is counted over is known as long as none of them may be several.
-        let in_tail = |position: usize| {
-            let from_end = count - position;
-            (from_end <= tail)
-                .then(|| places.get(places.len() - from_end).map(|place| place.role))
-                .flatten()
-                .filter(|_| operands.iter().skip(position).all(|(_, word)| !word.may_be_several()))
-        };
         for (position, (index, word)) in operands.iter().enumerate() {
-            let uncertain = several.is_some_and(|first| position >= first);
-            let roles: Vec<Role> = match in_tail(position) {
-                Some(role) => vec![role],
-                None if uncertain => possible(&places, several.unwrap_or(position), head, tail, count),
-                None => role_from_front(places.get(..head).unwrap_or_default(), position).into_iter().collect(),
+            let after = operands.get(position + 1..).unwrap_or_default();
+            let from_end = count - position;
+            let is_plain = !word.may_be_several() && after.iter().all(|(_, word)| !word.may_be_several());
+            let roles: Vec<Role> = if from_end <= tail && is_plain {
+                places.get(places.len() - from_end).map(|place| place.role).into_iter().collect()
+            } else {
+                let mut roles = match several.filter(|first| position >= *first) {
+                    Some(first) => distinct(places.get(first.min(head.saturating_sub(1))..head).unwrap_or_default()),
+                    None => role_from_front(places.get(..head).unwrap_or_default(), position).into_iter().collect(),
+                };
+                // Words that may be none at all let this one be among the last.
+                let surely_after = after.iter().filter(|(_, word)| *word != Word::Unknown).count();
+                if surely_after < tail && !is_plain {
+                    roles.extend(distinct(places.get(head..).unwrap_or_default()));
+                }
+                roles
             };
             if roles.is_empty() {
                 call.unknown.push(match word {
@@ -82,12 +85,10 @@ where
     }
 }
 
-/// The roles that an operand may have behind a word that may be several.
-fn possible(places: &[Place], first: usize, head: usize, tail: usize, count: usize) -> Vec<Role> {
-    let from = first.min(head.saturating_sub(1));
-    let last = if tail > 0 && count > tail { head } else { places.len() };
+/// Returns the roles of places, each once.
+fn distinct(places: &[Place]) -> Vec<Role> {
     let mut roles = Vec::new();
-    for place in places.get(from..last.max(from)).unwrap_or_default() {
+    for place in places {
         if !roles.contains(&place.role) {
             roles.push(place.role);
         }
