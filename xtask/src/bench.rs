@@ -87,11 +87,7 @@ impl Program {
 
 /// Measures and prints.
 pub(crate) fn run(mut options: Options) -> anyhow::Result<End> {
-    match options.word().as_deref() {
-        None => start(options),
-        Some("decide") => decide::run(options),
-        Some(other) => bail!("`{other}` is nothing that is measured"),
-    }
+    if options.flag("decide") { decide::run(options) } else { start(options) }
 }
 
 /// Measures how long the program takes from its start to its end.

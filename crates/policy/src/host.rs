@@ -67,6 +67,18 @@ impl HostPattern {
         Some(Self::Labels(name.split('.').map(str::to_owned).collect()))
     }
 
+    /// Returns the last labels that every host it covers has; empty where any host may do.
+    pub(crate) fn tail(&self) -> String {
+        match self {
+            Self::Any => String::new(),
+            Self::Below(domain) => domain.clone(),
+            Self::Labels(labels) => {
+                let start = labels.iter().rposition(|label| label.contains('*')).map_or(0, |at| at + 1);
+                labels.get(start..).unwrap_or_default().join(".")
+            }
+        }
+    }
+
     /// Returns true when the pattern covers the host.
     pub(crate) fn covers(&self, host: &Host) -> bool {
         match self {

@@ -25,6 +25,30 @@ enum Token {
     Class(bool, Vec<(char, char)>),
 }
 
+/// What some segment of a path must be or have for a glob to match it, in letters of any case: all of
+/// these are in lower case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// It is this.
+    Name(String),
+    /// It ends with a dot and this, in which there is no dot.
+    Extension(String),
+    /// It holds this.
+    Within(String),
+}
+
+impl Hold {
+    /// Returns the hold that a segment of this name is.
+    pub(crate) fn name(name: &str) -> Self {
+        Self::Name(name.chars().map(fold).collect())
+    }
+}
+
+/// Returns a letter in lower case, where that is one letter; otherwise the first of them.
+pub(crate) fn fold(letter: char) -> char {
+    if letter.is_ascii() { letter.to_ascii_lowercase() } else { letter.to_lowercase().next().unwrap_or(letter) }
+}
+
 impl Glob {
     /// Reads a glob; `/` separates segments, empty ones are dropped.
     pub fn parse(text: &str) -> Self {
@@ -50,6 +74,15 @@ impl Glob {
         (prefix, whole)
     }
 
+    /// Returns what some segment of a path must be or have for the glob to match it or a directory that
+    /// holds it; each of them is needed.
+    pub(crate) fn holds(&self) -> impl Iterator<Item = Hold> {
+        self.segments.iter().flat_map(|segment| match segment {
+            Segment::Any => Vec::new(),
+            Segment::One(tokens) => holds(tokens),
+        })
+    }
+
     /// Returns true when the whole of `path` matches.
     pub fn matches(&self, path: &[&str]) -> bool {
         let reach = self.segments.iter().fold(start(path), |reach, segment| segment.step(&reach, path));
@@ -63,13 +96,12 @@ impl Glob {
 
     /// Returns the glob in lower case.
     pub fn folded(&self) -> Self {
-        let fold = |letter: &char| letter.to_lowercase().next().unwrap_or(*letter);
         let token = |token: &Token| match token {
-            Token::Char(letter) => Token::Char(fold(letter)),
+            Token::Char(letter) => Token::Char(fold(*letter)),
             Token::One => Token::One,
             Token::Run => Token::Run,
             Token::Class(negated, ranges) => {
-                Token::Class(*negated, ranges.iter().map(|(low, high)| (fold(low), fold(high))).collect())
+                Token::Class(*negated, ranges.iter().map(|(low, high)| (fold(*low), fold(*high))).collect())
             }
         };
         let segment = |segment: &Segment| match segment {
@@ -130,6 +162,26 @@ impl Segment {
                 })
                 .collect(),
         }
+    }
+}
+
+/// Returns what a name must be or have for the tokens to match it.
+fn holds(tokens: &[Token]) -> Vec<Hold> {
+    let mut runs = vec![String::new()];
+    for token in tokens {
+        match token {
+            Token::Char(letter) => {
+                if let Some(run) = runs.last_mut() {
+                    run.push(fold(*letter));
+                }
+            }
+            Token::One | Token::Run | Token::Class(..) => runs.push(String::new()),
+        }
+    }
+    let extension = runs.last().and_then(|tail| tail.rsplit_once('.')).map(|(_, extension)| extension.to_owned());
+    match runs.as_slice() {
+        [_] => runs.into_iter().map(Hold::Name).collect(),
+        _ => runs.into_iter().map(Hold::Within).chain(extension.map(Hold::Extension)).collect(),
     }
 }
 

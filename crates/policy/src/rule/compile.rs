@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::parse::{Anchors, Fault, parse};
-use super::{FileAccess, HeldPath, List, Matcher, Policy, Rule, Sandbox};
+use super::{FileAccess, HeldPath, Index, List, Matcher, Policy, Rule, Sandbox};
 use crate::layer::{Diagnostic, Layer, Origin, Scope, Severity, Sourced};
 use crate::mode::Mode;
 use crate::path::{AbsPath, PathPattern};
@@ -34,6 +34,7 @@ impl Policy {
         };
         policy.rules.sort_by_key(|rule| rule.reference.list);
         policy.hold_paths_of_rules();
+        policy.index = Some(Index::new(&policy.rules));
         policy.digest = policy.fingerprint();
         (policy, diagnostics)
     }
@@ -56,8 +57,17 @@ impl Policy {
     }
 
     fn fingerprint(&self) -> String {
-        let Self { rules, inactive: _, failures, mode, bypass_disabled, additional_directories, sandbox, digest: _ } =
-            self;
+        let Self {
+            rules,
+            inactive: _,
+            failures,
+            mode,
+            bypass_disabled,
+            additional_directories,
+            sandbox,
+            digest: _,
+            index: _,
+        } = self;
         let mut hash = Sha256::new();
         for rule in rules {
             hash.update(format!("{:?}\n", rule.reference));

@@ -43,21 +43,30 @@ impl NamePattern {
         Self(text.to_owned())
     }
 
+    /// Returns the pattern as written.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Returns true when the pattern covers a call of `tool`.
     ///
     /// `Read` covers every tool that reads files and `Edit` every tool that writes them, as their
     /// path rules do.
     pub(crate) fn covers(&self, tool: &str) -> bool {
         let own = self.0.as_str();
-        let group = match tool {
-            "Grep" | "Glob" | "LS" | "LSP" | "NotebookRead" => own == "Read",
-            "Write" | "MultiEdit" | "NotebookEdit" => own == "Edit",
-            "Monitor" => own == "Bash",
-            _ => false,
-        };
         let server = own.starts_with("mcp__")
             && !own.get(5..).is_some_and(|rest| rest.contains("__"))
             && tool.strip_prefix(own).is_some_and(|rest| rest.starts_with("__"));
-        group || server || star_matches(own, tool)
+        group(tool) == Some(own) || server || star_matches(own, tool)
+    }
+}
+
+/// Returns the tool whose whole-tool rules cover this one too.
+pub(crate) fn group(tool: &str) -> Option<&'static str> {
+    match tool {
+        "Grep" | "Glob" | "LS" | "LSP" | "NotebookRead" => Some("Read"),
+        "Write" | "MultiEdit" | "NotebookEdit" => Some("Edit"),
+        "Monitor" => Some("Bash"),
+        _ => None,
     }
 }
