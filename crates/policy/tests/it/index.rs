@@ -141,7 +141,9 @@ fn call() -> impl Strategy<Value = String> {
 type Rules = Vec<(&'static str, String, bool)>;
 
 fn rules() -> impl Strategy<Value = Rules> {
-    vec((select(&["deny", "ask", "allow"][..]), rule(), any::<bool>()), 0..40)
+    let one = || (select(&["deny", "ask", "allow"][..]), rule(), any::<bool>());
+    // Among many rules the first that matches hides what the others do.
+    prop_oneof![3 => vec(one(), 0..4), 1 => vec(one(), 0..40)]
 }
 
 fn compiled(rules: &Rules) -> Policy {
@@ -233,5 +235,40 @@ proptest! {
         let mut rules = before;
         rules.push(("deny", format!("{tool}({text})"), false));
         same(&rules, &format!("{tool}: {text}"), PROJECT, Mode::Default)?;
+    }
+}
+
+/// A rule that is found by what only just concerns it: each line a deny, and a call that it decides.
+#[test]
+fn what_may_concern_is_found() {
+    let cases = [
+        ("Bash(git push --force)", "Bash: git $X"),
+        ("Bash(git push *)", "Bash: git $X"),
+        ("Bash(* --force)", "Bash: git $X"),
+        ("Bash(a\\*b c*)", "Bash: 'a*b' $X"),
+        ("Bash(git *)", "Bash: $X push"),
+        ("Bash(*f*)", "Bash: git push -f"),
+        ("Read(σας)", "Read: ΣΑΣ"),
+        ("Read(secret)", "Read: src/SECRET/a"),
+        ("Read(*.PEM)", "Read: src/my.pem"),
+        ("Read(*secret*)", "Read: a/my-SECRETS/b"),
+        ("Read(//home/u/**)", "Bash: cat *.x"),
+        ("Read(//home/u/proj/src/deep/x.y)", "Bash: grep -r x src"),
+        ("Read(../other/*.x)", "Bash: grep -r x .."),
+        ("Read(./src/deep/x.y)", "Bash: grep -r x src"),
+        ("Read(./src/deep/x.y)", "Bash: grep -r x ."),
+        ("Read(./src/deep/x.y)", "Bash: grep -r x /home"),
+        ("Edit(../other/x.y)", "Bash: rm -r ../other"),
+        ("Read(~/secret/**)", "Bash: cat link/a.b"),
+        ("WebFetch(domain:example.com)", "WebFetch: https://u@example.com/"),
+        ("WebFetch(domain:a*.example.com)", "WebFetch: https://ab.example.com/"),
+        ("Edit", "Write: a.rs"),
+        ("mcp__git", "mcp__git__get: x"),
+        ("*__get", "mcp__git__get: x"),
+        ("PowerShell(remove-item *)", "PowerShell: ls; Remove-Item x"),
+    ];
+    for (rule, line) in cases {
+        let proof = same(&vec![("deny", rule.to_owned(), false)], line, PROJECT, Mode::Default).unwrap();
+        assert!(proof.rule.is_some(), "{rule}, {line}: {}", proof.reason);
     }
 }
