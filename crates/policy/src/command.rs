@@ -4,7 +4,7 @@
 ///
 /// A trailing ` *` or `:*` is a word boundary: it matches the command alone or followed by a space
 /// and anything.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct CommandPattern {
     stem: String,
     open: bool,

@@ -41,7 +41,7 @@ impl Host {
 }
 
 /// A host pattern: a name, `*.name` for every name below it, `*` for all, or `*` within a label.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum HostPattern {
     Any,
     Below(String),

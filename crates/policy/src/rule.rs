@@ -40,7 +40,7 @@ impl List {
 }
 
 /// One rule.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub struct Rule {
     pub(crate) matcher: Matcher,
     pub(crate) reference: RuleRef,
@@ -75,7 +75,7 @@ pub struct Policy {
 }
 
 /// What the settings say about the boundary.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Sandbox {
     /// `sandbox.enabled`, the highest layer that may say it.
     pub enabled: Option<Sourced<bool>>,
@@ -88,7 +88,7 @@ pub struct Sandbox {
 }
 
 /// A path or pattern that the boundary must hold, and where that is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HeldPath {
     /// What it covers.
     pub pattern: PathPattern,

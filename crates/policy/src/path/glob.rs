@@ -1,7 +1,9 @@
 //! Globs in the language of gitignore(5): `*`, `?`, `[...]`, `\x` within a segment, `**` across them.
 
+use std::hash::{Hash, Hasher};
+
 /// A glob over the segments of a path.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Glob {
     segments: Vec<Segment>,
 }
@@ -124,6 +126,18 @@ impl Glob {
     }
 }
 
+/// The tokens of a segment as one text: a digest of many globs takes no long.
+impl Hash for Segment {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let mut text = String::new();
+        match self {
+            Self::Any => text.push_str("\0**"),
+            Self::One(tokens) => tokens.iter().for_each(|token| token.write(&mut text)),
+        }
+        text.hash(state);
+    }
+}
+
 /// Before the first segment of a glob: it can only stand before the first of the path.
 fn start(path: &[&str]) -> Vec<bool> {
     let mut reach = vec![false; path.len() + 1];
@@ -181,7 +195,7 @@ fn holds(tokens: &[Token]) -> Vec<Hold> {
     let extension = runs.last().and_then(|tail| tail.rsplit_once('.')).map(|(_, extension)| extension.to_owned());
     match runs.as_slice() {
         [_] => runs.into_iter().map(Hold::Name).collect(),
-        _ => runs.into_iter().map(Hold::Within).chain(extension.map(Hold::Extension)).collect(),
+        _ => extension.map(Hold::Extension).into_iter().chain(runs.into_iter().map(Hold::Within)).collect(),
     }
 }
 
@@ -268,6 +282,21 @@ fn matches(tokens: &[Token], name: &str) -> bool {
 }
 
 impl Token {
+    /// Writes the token so that no two of them are written alike.
+    fn write(&self, text: &mut String) {
+        match self {
+            Self::Char('\0') => text.push_str("\0\0"),
+            Self::Char(letter) => text.push(*letter),
+            Self::One => text.push_str("\0?"),
+            Self::Run => text.push_str("\0*"),
+            Self::Class(negated, ranges) => {
+                text.push_str(if *negated { "\0!" } else { "\0[" });
+                ranges.iter().for_each(|(low, high)| text.extend(['\0', '-', *low, *high]));
+                text.push_str("\0]");
+            }
+        }
+    }
+
     fn takes(&self, letter: char) -> bool {
         match self {
             Self::Char(own) => *own == letter,

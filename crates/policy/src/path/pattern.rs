@@ -10,13 +10,13 @@ use crate::rule::List;
 /// `//x` hangs at the root, `~/x` at the home directory, `/x` at the directory of its settings file,
 /// and `x` at the current directory; a name without a slash is found at any depth below it. What
 /// matches a directory matches everything in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PathPattern {
     base: Base,
     glob: Glob,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Base {
     Fixed(AbsPath),
     /// The project and, for a rule that tightens, the directory of the call as well.

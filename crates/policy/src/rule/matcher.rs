@@ -5,7 +5,7 @@ use crate::host::HostPattern;
 use crate::path::PathPattern;
 
 /// The two kinds of path rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum FileAccess {
     /// `Read(...)`.
     Read,
@@ -14,7 +14,7 @@ pub(crate) enum FileAccess {
 }
 
 /// What a rule matches.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Matcher {
     /// A whole tool, by name or name pattern.
     Tool(NamePattern),
@@ -35,7 +35,7 @@ pub(crate) enum Matcher {
 }
 
 /// A tool name, `mcp__server` for all its tools, or a name with `*`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct NamePattern(String);
 
 impl NamePattern {
