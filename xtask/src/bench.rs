@@ -4,6 +4,11 @@
 //! falls on all of them alike. A figure is a median with its quartiles; a ratio is the median over the
 //! rounds of one program's time by the other's in the same round.
 
+mod calls;
+mod decide;
+mod peer;
+mod rules;
+
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -19,6 +24,14 @@ use crate::{End, place};
 const RUNS: usize = 200;
 /// Rounds that are not counted: caches fill.
 const WARM_UP: usize = 5;
+
+const HOOK: &str = "palisade hook claude";
+const RUN: &str = "palisade run --quiet -- true";
+const TRUE: &str = "/bin/true";
+const NODE: &str = "node -e 0";
+const BWRAP: &str = "bwrap";
+/// What stands beside what.
+const PAIRS: [(&str, &str); 3] = [(HOOK, TRUE), (HOOK, NODE), (RUN, BWRAP)];
 
 /// A settings file as people have it.
 const ALLOW: [&str; 11] = [
@@ -74,23 +87,34 @@ impl Program {
 
 /// Measures and prints.
 pub(crate) fn run(mut options: Options) -> anyhow::Result<End> {
+    if options.flag("decide") { decide::run(options) } else { start(options) }
+}
+
+/// Measures how long the program takes from its start to its end.
+fn start(mut options: Options) -> anyhow::Result<End> {
     let runs = options.value("--runs")?.unwrap_or(RUNS);
     options.end()?;
     let program = palisade(Profile::Release)?;
     let scratch = Scratch::new("bench")?;
     let input = home(scratch.path())?;
-    let bwrap = is_there("bwrap");
     let hook = own(&program, scratch.path(), &["hook", "claude"]);
     let confined = own(&program, scratch.path(), &["run", "--quiet", "--", "true"]);
     let mut programs = vec![
-        Program { input: Some(input), ..Program::new("palisade hook claude", hook) },
-        Program::new("/bin/true", Command::new("/bin/true")),
-        Program::new("palisade run --quiet -- true", confined),
+        Program { input: Some(input), ..Program::new(HOOK, hook) },
+        Program::new(TRUE, Command::new(TRUE)),
+        Program::new(RUN, confined),
     ];
-    if bwrap {
+    if is_there("node") {
+        let mut command = Command::new("node");
+        command.args(["-e", "0"]);
+        programs.push(Program::new(NODE, command));
+    } else {
+        eprintln!("xtask bench: NODE IS NOT INSTALLED: the hook is not compared with one that is written for it");
+    }
+    if is_there("bwrap") {
         let mut command = Command::new("bwrap");
         command.args("--ro-bind / / --dev /dev --proc /proc --unshare-all true".split(' '));
-        programs.push(Program::new("bwrap", command));
+        programs.push(Program::new(BWRAP, command));
     } else {
         eprintln!("xtask bench: BWRAP IS NOT INSTALLED: there is nothing to compare `palisade run` with");
     }
@@ -149,16 +173,16 @@ fn print(programs: &[Program], runs: usize) -> anyhow::Result<()> {
     println!("{}, {processors} processors, {runs} rounds; milliseconds, median (quartiles)\n", kernel.trim());
     println!("| what | time | compared with | its time | ratio |");
     println!("|---|---|---|---|---|");
-    for pair in programs.chunks(2) {
-        match pair {
-            [ours, theirs] => {
-                let ratios: Vec<f64> =
-                    ours.times_ms.iter().zip(&theirs.times_ms).map(|(ours, theirs)| ours / theirs).collect();
-                let (time, other, ratio) = (figure(&ours.times_ms), figure(&theirs.times_ms), figure(&ratios));
-                println!("| `{}` | {time} | `{}` | {other} | {ratio} |", ours.name, theirs.name);
+    let times = |name: &str| programs.iter().find(|program| program.name == name).map(|program| &program.times_ms);
+    for (ours, theirs) in PAIRS {
+        match (times(ours), times(theirs)) {
+            (Some(own), Some(other)) => {
+                let ratios: Vec<f64> = own.iter().zip(other).map(|(own, other)| own / other).collect();
+                let (time, its_time, ratio) = (figure(own), figure(other), figure(&ratios));
+                println!("| `{ours}` | {time} | `{theirs}` | {its_time} | {ratio} |");
             }
-            [ours] => println!("| `{}` | {} | - | - | - |", ours.name, figure(&ours.times_ms)),
-            _ => {}
+            (Some(own), None) => println!("| `{ours}` | {} | `{theirs}` | absent | - |", figure(own)),
+            (None, _) => {}
         }
     }
     Ok(())

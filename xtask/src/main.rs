@@ -2,7 +2,7 @@
 //!
 //! - `tidy` reads the repository and says what is against the house style.
 //! - `generate` writes what is generated from the code, or says what is out of date.
-//! - `bench` measures how long Palisade takes to start.
+//! - `bench` measures how long Palisade takes to start, and `bench decide` how long it takes to decide.
 //! - `fuzz` builds and runs the fuzz targets.
 //! - `dist` builds the program that is given to people.
 //! - `demo` shows the main job on something real.
@@ -35,6 +35,7 @@ const USAGE: &str = "usage: cargo xtask TASK
   tidy                                  say what is against the house style; exit 1 when something is
   generate [--check]                    write what is generated from the code, or compare it
   bench [--runs N]                      measure how long Palisade takes to start
+  bench decide [--rounds N] [--json]    measure how long decisions take at 10, 300 and 10,000 rules
   fuzz [--seconds N] [TARGET]           build the fuzz targets and run each for N seconds (60)
   test                                  run everything that must pass
   demo                                  a hostile script and an honest build, outside and inside the boundary

@@ -16,6 +16,7 @@
 //! At the end `dontAsk` turns a question into a refusal, and so does the absence of a person.
 
 mod advice;
+mod candidates;
 mod judge;
 mod rules;
 mod scope;

@@ -41,7 +41,7 @@ impl Host {
 }
 
 /// A host pattern: a name, `*.name` for every name below it, `*` for all, or `*` within a label.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum HostPattern {
     Any,
     Below(String),
@@ -65,6 +65,18 @@ impl HostPattern {
             return Some(Self::Below(rest.to_owned()));
         }
         Some(Self::Labels(name.split('.').map(str::to_owned).collect()))
+    }
+
+    /// Returns the last labels that every host it covers has; empty where any host may do.
+    pub(crate) fn tail(&self) -> String {
+        match self {
+            Self::Any => String::new(),
+            Self::Below(domain) => domain.clone(),
+            Self::Labels(labels) => {
+                let start = labels.iter().rposition(|label| label.contains('*')).map_or(0, |at| at + 1);
+                labels.get(start..).unwrap_or_default().join(".")
+            }
+        }
     }
 
     /// Returns true when the pattern covers the host.

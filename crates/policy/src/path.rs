@@ -6,6 +6,8 @@ mod pattern;
 use std::fmt;
 
 pub use glob::Glob;
+pub(crate) use glob::{Hold, fold};
+pub(crate) use pattern::Root;
 pub use pattern::{PathPattern, PatternError};
 
 /// An absolute path without `.`, `..`, empty segments or a trailing slash, by its text alone:

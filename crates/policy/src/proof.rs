@@ -27,7 +27,7 @@ impl Verdict {
 }
 
 /// A rule as a proof names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RuleRef {
     /// The rule as written.
     pub text: String,

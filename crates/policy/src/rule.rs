@@ -1,6 +1,7 @@
 //! Rules: their text, what they match, and the policy they are compiled into.
 
 mod compile;
+mod index;
 mod matcher;
 mod parse;
 
@@ -9,6 +10,7 @@ use crate::mode::Mode;
 use crate::path::PathPattern;
 use crate::proof::RuleRef;
 
+pub(crate) use index::{Id, Index, Readers};
 pub(crate) use matcher::{FileAccess, Matcher};
 pub use parse::{TOOLS, nearest};
 
@@ -24,6 +26,9 @@ pub enum List {
 }
 
 impl List {
+    /// All of them, in this order.
+    pub(crate) const ALL: [Self; 3] = [Self::Deny, Self::Ask, Self::Allow];
+
     /// Returns the list's name.
     pub fn name(self) -> &'static str {
         match self {
@@ -35,13 +40,19 @@ impl List {
 }
 
 /// One rule.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub struct Rule {
     pub(crate) matcher: Matcher,
     pub(crate) reference: RuleRef,
 }
 
 impl Rule {
+    /// Returns true when the client reads the rule's file too, and leaves what it denies out of what its
+    /// tools find. Palisade's own files are the only ones that it does not read.
+    pub(crate) fn is_known_to_client(&self) -> bool {
+        !self.reference.origin.file.contains("palisade")
+    }
+
     /// Returns its text, list and place.
     pub fn reference(&self) -> &RuleRef {
         &self.reference
@@ -59,10 +70,12 @@ pub struct Policy {
     pub(crate) additional_directories: Vec<Sourced<String>>,
     pub(crate) sandbox: Sandbox,
     pub(crate) digest: String,
+    /// The rules by what they are about; `None` asks every rule about every call.
+    pub(crate) index: Option<Index>,
 }
 
 /// What the settings say about the boundary.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Sandbox {
     /// `sandbox.enabled`, the highest layer that may say it.
     pub enabled: Option<Sourced<bool>>,
@@ -75,7 +88,7 @@ pub struct Sandbox {
 }
 
 /// A path or pattern that the boundary must hold, and where that is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HeldPath {
     /// What it covers.
     pub pattern: PathPattern,
@@ -150,8 +163,27 @@ impl Policy {
         })
     }
 
+    /// Returns the same policy with every rule asked about every call: what the index is held against.
+    pub fn without_index(&self) -> Self {
+        Self { index: None, ..self.clone() }
+    }
+
     /// Returns true when any deny or ask rule is in force.
     pub(crate) fn has_tightening_rules(&self) -> bool {
-        self.rules.iter().any(|rule| rule.reference.list != List::Allow)
+        // They stand before the allow rules.
+        self.rules.first().is_some_and(|rule| rule.reference.list != List::Allow)
+    }
+
+    /// Returns the places of a list's rules.
+    pub(crate) fn ids(&self, list: List) -> std::ops::Range<Id> {
+        let place = |at: usize| Id::try_from(at).unwrap_or(Id::MAX);
+        let start = self.rules.partition_point(|rule| rule.reference.list < list);
+        let end = self.rules.partition_point(|rule| rule.reference.list <= list);
+        place(start)..place(end)
+    }
+
+    /// Returns the rule of a place.
+    pub(crate) fn rule(&self, id: Id) -> Option<&Rule> {
+        self.rules.get(usize::try_from(id).ok()?)
     }
 }

@@ -1,5 +1,6 @@
 //! The verdict on one part.
 
+use super::candidates::Candidates;
 use super::rules::{self, Cover};
 use super::{advice, part_proof, scope};
 use crate::action::{Action, Kind};
@@ -130,8 +131,9 @@ fn quoted(text: &str) -> String {
 impl Judge<'_> {
     /// Judges one part, which `runner` may start.
     pub(super) fn part(&self, part: &Part, runner: Option<&Judged>) -> Judged {
-        let finding = self.finding(part, runner);
-        let shadowed = self.shadowed(part, finding.rule.as_ref());
+        let candidates = Candidates::of(self.policy, self.action, part, self.facts);
+        let finding = self.finding(part, &candidates, runner);
+        let shadowed = self.shadowed(part, &candidates, finding.rule.as_ref());
         let by_allow_rule = finding.verdict == Verdict::Allow
             && finding.rule.as_ref().is_some_and(|rule| rule.list == List::Allow);
         Judged {
@@ -150,18 +152,18 @@ impl Judge<'_> {
     }
 
     /// The steps, in order; see the module above.
-    fn finding(&self, part: &Part, runner: Option<&Judged>) -> Finding {
+    fn finding(&self, part: &Part, candidates: &Candidates<'_>, runner: Option<&Judged>) -> Finding {
         self.forbidden(part)
-            .or_else(|| self.denied(part))
+            .or_else(|| self.denied(part, candidates))
             .or_else(|| self.planned(part))
-            .or_else(|| self.asked(part))
-            .or_else(|| self.sticky(part))
+            .or_else(|| self.asked(part, candidates))
+            .or_else(|| self.sticky(part, candidates))
             .or_else(|| self.bypassed())
             .or_else(|| self.protected(part))
             .or_else(|| self.built_in(part))
             .or_else(|| self.allowed_with(part, runner))
             .or_else(|| self.wants_exact(part, runner))
-            .or_else(|| self.allowed(part))
+            .or_else(|| self.allowed(part, candidates))
             .unwrap_or_else(|| self.unmatched(part))
     }
 
@@ -169,27 +171,26 @@ impl Judge<'_> {
         part.forbidden.as_ref().map(|why| Finding::new(Verdict::Deny, format!("{}: {why}", quoted(&part.text))))
     }
 
-    fn covered(&self, part: &Part, list: List, least: Cover) -> Option<&RuleRef> {
-        self.policy
-            .rules
-            .iter()
-            .filter(|rule| rule.reference.list == list)
-            .find(|rule| rules::tightens(rule, self.action, part, self.facts) >= least)
+    /// Returns the first rule of a list that covers the part certainly.
+    fn covered<'c>(&self, part: &Part, candidates: &Candidates<'c>, list: List) -> Option<&'c RuleRef> {
+        candidates
+            .certain_of(list)
+            .find(|rule| rules::tightens(rule, self.action, part, self.facts) == Cover::Certain)
             .map(|rule| &rule.reference)
     }
 
-    fn denied(&self, part: &Part) -> Option<Finding> {
-        let rule = self.covered(part, List::Deny, Cover::Certain)?;
+    fn denied(&self, part: &Part, candidates: &Candidates<'_>) -> Option<Finding> {
+        let rule = self.covered(part, candidates, List::Deny)?;
         Some(Finding::by(Verdict::Deny, rule, &format!("{} is denied by the", quoted(&part.text))))
     }
 
-    fn asked(&self, part: &Part) -> Option<Finding> {
-        let rule = self.covered(part, List::Ask, Cover::Certain)?;
+    fn asked(&self, part: &Part, candidates: &Candidates<'_>) -> Option<Finding> {
+        let rule = self.covered(part, candidates, List::Ask)?;
         Some(Finding::by(Verdict::Ask, rule, &format!("{} asks by the", quoted(&part.text))))
     }
 
     /// What asks whatever is allowed.
-    fn sticky(&self, part: &Part) -> Option<Finding> {
+    fn sticky(&self, part: &Part, candidates: &Candidates<'_>) -> Option<Finding> {
         let quoted = quoted(&part.text);
         let critical = part.touches.iter().find_map(|touch| scope::critical_removal(touch, self.action, self.facts));
         if let Some(why) = critical {
@@ -199,7 +200,8 @@ impl Judge<'_> {
             );
         }
         for list in [List::Deny, List::Ask] {
-            if let Some(rule) = self.covered(part, list, Cover::Possible) {
+            let possible = |rule: &Rule| rules::tightens(rule, self.action, part, self.facts) >= Cover::Possible;
+            if let Some(rule) = candidates.first_possible(list, possible).map(|rule| &rule.reference) {
                 let how = format!("{quoted} is not known well enough to say that it escapes the");
                 return Some(Finding {
                     verdict: Verdict::Ask,
@@ -334,19 +336,21 @@ impl Judge<'_> {
     }
 
     fn rule_for_touch(&self, touch: &Touch) -> Option<&RuleRef> {
-        self.allow_rules()
+        Candidates::of_touch(self.policy, touch)
+            .certain_of(List::Allow)
             .find(|rule| rules::allows_touch(rule, touch, self.action, self.facts))
             .map(|rule| &rule.reference)
     }
 
-    fn allowed(&self, part: &Part) -> Option<Finding> {
+    fn allowed(&self, part: &Part, candidates: &Candidates<'_>) -> Option<Finding> {
         if self.mode == Mode::Plan && !part.reads_only && matches!(self.action.kind, Kind::Command(_)) {
             return Some(Finding::new(
                 Verdict::Ask,
                 format!("{} may change something, and mode `plan` only reads", quoted(&part.text)),
             ));
         }
-        let rule = self.allow_rules().find(|rule| rules::allows(rule, self.action, part, self.facts))?;
+        let rule =
+            candidates.certain_of(List::Allow).find(|rule| rules::allows(rule, self.action, part, self.facts))?;
         if is_wide(rule)
             && let Some(finding) = self.changes_executed(part)
         {
@@ -493,14 +497,13 @@ impl Judge<'_> {
     }
 
     /// Returns the rules that cover a part and did not decide it.
-    fn shadowed(&self, part: &Part, winner: Option<&RuleRef>) -> Vec<(RuleRef, String)> {
+    fn shadowed(&self, part: &Part, candidates: &Candidates<'_>, winner: Option<&RuleRef>) -> Vec<(RuleRef, String)> {
         let covers = |rule: &&Rule| match rule.reference.list {
             List::Deny | List::Ask => rules::tightens(rule, self.action, part, self.facts) == Cover::Certain,
             List::Allow => rules::allows(rule, self.action, part, self.facts),
         };
-        self.policy
-            .rules
-            .iter()
+        candidates
+            .certain()
             .filter(covers)
             .map(|rule| rule.reference.clone())
             .filter(|reference| Some(reference) != winner)

@@ -1,6 +1,8 @@
 //! Whether a rule covers a part: for a rule that tightens if any reading does, for an allow rule only
 //! if every one does.
 
+use std::borrow::Cow;
+
 use super::scope;
 use crate::action::{Action, Kind};
 use crate::command::{CommandPattern, star_matches};
@@ -35,8 +37,7 @@ pub(super) fn tightens(rule: &Rule, action: &Action, part: &Part, facts: &Facts)
         Matcher::Command(pattern) => kind.command().map_or(Cover::No, |_| command(pattern, part)),
         Matcher::ForeignCommand(pattern) => kind.foreign_command().is_some_and(|text| foreign(pattern, text)).into(),
         Matcher::Path { access, pattern } => {
-            // Palisade's own files are the only ones that the client does not read.
-            let known_to_client = !rule.reference.origin.file.contains("palisade");
+            let known_to_client = rule.is_known_to_client();
             PathRule { access: *access, pattern, known_to_client, action, facts }.part(part)
         }
         Matcher::Domain(pattern) => kind
@@ -52,10 +53,15 @@ pub(super) fn tightens(rule: &Rule, action: &Action, part: &Part, facts: &Facts)
 
 /// A language that is not parsed: the pattern may stand in any piece of the text, in letters of any case.
 fn foreign(pattern: &CommandPattern, text: &str) -> bool {
+    foreign_pieces(text).any(|piece| pattern.covers(&piece))
+}
+
+/// Returns what a pattern about a language that is not parsed is held against.
+pub(super) fn foreign_pieces(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     let pieces = text.split(['|', ';', '&', '\n', '{', '}', '(', ')']).map(str::trim);
     std::iter::once(text.trim())
         .chain(pieces)
-        .any(|piece| pattern.covers(piece) || pattern.covers(&piece.to_lowercase()))
+        .flat_map(|piece| [Cow::Borrowed(piece), Cow::Owned(piece.to_lowercase())])
 }
 
 fn is_skill(skill: &str, name: &str, open: bool) -> bool {
@@ -70,16 +76,23 @@ fn command(pattern: &CommandPattern, part: &Part) -> Cover {
         Program::None => Cover::No,
         Program::Unknown => Cover::Possible,
         Program::Named(_) => {
-            let could = part.unknown.iter().any(|word| {
-                part.readings.iter().any(|reading| {
-                    reading
-                        .find(word.as_str())
-                        .is_some_and(|at| pattern.could_continue(reading.get(..at).unwrap_or_default()))
-                })
-            });
+            let could = known_beginnings(part).any(|known| pattern.could_continue(known));
             if could { Cover::Possible } else { Cover::No }
         }
     }
+}
+
+/// Returns what is known of each reading before each word that is not.
+pub(super) fn known_beginnings(part: &Part) -> impl Iterator<Item = &str> {
+    let before = |reading: &'_ String, word: &String| reading.find(word.as_str());
+    part.unknown
+        .iter()
+        .flat_map(move |word| part.readings.iter().filter_map(move |reading| reading.get(..before(reading, word)?)))
+}
+
+/// Returns true when the part may touch any path at all.
+pub(super) fn has_unknown_paths(part: &Part) -> bool {
+    (!part.unknown.is_empty() && !part.reads_only) || part.program == Program::Unknown
 }
 
 fn concerns(access: FileAccess, touch: Access) -> bool {
@@ -106,12 +119,7 @@ impl PathRule<'_> {
             part.touches.iter().filter(|touch| concerns(self.access, touch.access)).map(|touch| self.touch(touch));
         let mentioned = part.mentions.iter().map(|path| Cover::from(self.covers(path)));
         let strongest = touched.chain(mentioned).max().unwrap_or(Cover::No);
-        let unknown = !part.unknown.is_empty() && !part.reads_only;
-        if strongest == Cover::No && (unknown || part.program == Program::Unknown) {
-            Cover::Possible
-        } else {
-            strongest
-        }
+        if strongest == Cover::No && has_unknown_paths(part) { Cover::Possible } else { strongest }
     }
 
     fn touch(&self, touch: &Touch) -> Cover {
@@ -153,22 +161,22 @@ impl PathRule<'_> {
 
     fn covers(&self, path: &AbsPath) -> bool {
         let (project, cwd) = (&self.facts.project, &self.action.cwd);
-        scope::names(path, self.facts).iter().any(|name| self.pattern.covers(name, project, cwd))
+        scope::names(path, self.facts).any(|name| self.pattern.covers(name, project, cwd))
     }
 
     fn covers_in_any_case(&self, path: &AbsPath) -> bool {
         let (project, cwd) = (&self.facts.project, &self.action.cwd);
-        scope::names(path, self.facts).iter().any(|name| self.pattern.covers_in_any_case(name, project, cwd))
+        scope::names(path, self.facts).any(|name| self.pattern.covers_in_any_case(name, project, cwd))
     }
 
     fn could_name(&self, base: &AbsPath, glob: &Glob) -> bool {
         let (project, cwd) = (&self.facts.project, &self.action.cwd);
-        scope::names(base, self.facts).iter().any(|name| self.pattern.could_meet(name, glob, project, cwd))
+        scope::names(base, self.facts).any(|name| self.pattern.could_meet(name, glob, project, cwd))
     }
 
     fn could_lie_below(&self, path: &AbsPath) -> bool {
         let (project, cwd) = (&self.facts.project, &self.action.cwd);
-        scope::names(path, self.facts).iter().any(|name| self.pattern.could_cover_below(name, project, cwd))
+        scope::names(path, self.facts).any(|name| self.pattern.could_cover_below(name, project, cwd))
     }
 }
 
@@ -212,9 +220,7 @@ pub(super) fn allows_touch(rule: &Rule, touch: &Touch, action: &Action, facts: &
                 !paths.is_empty()
                     && paths.iter().all(|path| {
                         known(path)
-                            && scope::names(path, facts)
-                                .iter()
-                                .all(|name| pattern.covers(name, &facts.project, &action.cwd))
+                            && scope::names(path, facts).all(|name| pattern.covers(name, &facts.project, &action.cwd))
                     })
             }
             Target::Pattern(..) | Target::Unknown(_) => false,

@@ -7,14 +7,11 @@ use crate::path::{AbsPath, Glob};
 use crate::tables::{executed, protected};
 
 /// Returns every name under which a path is known: as written, each link on the way, and where it leads.
-pub(super) fn names(path: &AbsPath, facts: &Facts) -> Vec<AbsPath> {
-    let mut names = vec![path.clone()];
-    if let Some(resolved) = facts.resolved.get(path) {
-        names.extend(resolved.hops.iter().cloned());
-        names.push(resolved.real.clone());
-    }
-    names.dedup();
-    names
+pub(super) fn names<'a>(path: &'a AbsPath, facts: &'a Facts) -> impl Iterator<Item = &'a AbsPath> {
+    let resolved = facts.resolved.get(path);
+    let further = resolved.into_iter().flat_map(|resolved| resolved.hops.iter().chain([&resolved.real]));
+    // A path that leads through no link is its own real path.
+    std::iter::once(path).chain(further.filter(move |name| *name != path))
 }
 
 /// Returns true when everything that the touch could mean lies, links followed, in a working directory.
@@ -67,7 +64,7 @@ fn protected_by_pattern(pattern: &str) -> Option<&'static protected::Name> {
 
 /// Returns the protected name that a path is known by.
 pub(super) fn protected_path(path: &AbsPath, facts: &Facts) -> Option<&'static protected::Name> {
-    names(path, facts).iter().find_map(|name| {
+    names(path, facts).find_map(|name| {
         let segments: Vec<&str> = name.segments().collect();
         protected::row(&segments)
     })

@@ -1,9 +1,11 @@
 //! Globs in the language of gitignore(5): `*`, `?`, `[...]`, `\x` within a segment, `**` across them.
 
+use std::hash::{Hash, Hasher};
+
 mod meet;
 
 /// A glob over the segments of a path.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Glob {
     segments: Vec<Segment>,
 }
@@ -25,6 +27,30 @@ enum Token {
     Run,
     /// `[...]`: negated, and ranges.
     Class(bool, Vec<(char, char)>),
+}
+
+/// What some segment of a path must be or have for a glob to match it, in letters of any case: all of
+/// these are in lower case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// It is this.
+    Name(String),
+    /// It ends with a dot and this, in which there is no dot.
+    Extension(String),
+    /// It holds this.
+    Within(String),
+}
+
+impl Hold {
+    /// Returns the hold that a segment of this name is.
+    pub(crate) fn name(name: &str) -> Self {
+        Self::Name(name.chars().map(fold).collect())
+    }
+}
+
+/// Returns a letter in lower case, where that is one letter; otherwise the first of them.
+pub(crate) fn fold(letter: char) -> char {
+    if letter.is_ascii() { letter.to_ascii_lowercase() } else { letter.to_lowercase().next().unwrap_or(letter) }
 }
 
 impl Glob {
@@ -58,6 +84,15 @@ impl Glob {
         (prefix, whole)
     }
 
+    /// Returns what some segment of a path must be or have for the glob to match it or a directory that
+    /// holds it; each of them is needed.
+    pub(crate) fn holds(&self) -> impl Iterator<Item = Hold> {
+        self.segments.iter().flat_map(|segment| match segment {
+            Segment::Any => Vec::new(),
+            Segment::One(tokens) => holds(tokens),
+        })
+    }
+
     /// Returns true when the whole of `path` matches.
     pub fn matches(&self, path: &[&str]) -> bool {
         let reach = self.segments.iter().fold(start(path), |reach, segment| segment.step(&reach, path));
@@ -71,13 +106,12 @@ impl Glob {
 
     /// Returns the glob in lower case.
     pub fn folded(&self) -> Self {
-        let fold = |letter: &char| letter.to_lowercase().next().unwrap_or(*letter);
         let token = |token: &Token| match token {
-            Token::Char(letter) => Token::Char(fold(letter)),
+            Token::Char(letter) => Token::Char(fold(*letter)),
             Token::One => Token::One,
             Token::Run => Token::Run,
             Token::Class(negated, ranges) => {
-                Token::Class(*negated, ranges.iter().map(|(low, high)| (fold(low), fold(high))).collect())
+                Token::Class(*negated, ranges.iter().map(|(low, high)| (fold(*low), fold(*high))).collect())
             }
         };
         let segment = |segment: &Segment| match segment {
@@ -97,6 +131,18 @@ impl Glob {
             reach = segment.step(&reach, path);
         }
         false
+    }
+}
+
+/// The tokens of a segment as one text: a digest of many globs takes no long.
+impl Hash for Segment {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let mut text = String::new();
+        match self {
+            Self::Any => text.push_str("\0**"),
+            Self::One(tokens) => tokens.iter().for_each(|token| token.write(&mut text)),
+        }
+        text.hash(state);
     }
 }
 
@@ -138,6 +184,26 @@ impl Segment {
                 })
                 .collect(),
         }
+    }
+}
+
+/// Returns what a name must be or have for the tokens to match it.
+fn holds(tokens: &[Token]) -> Vec<Hold> {
+    let mut runs = vec![String::new()];
+    for token in tokens {
+        match token {
+            Token::Char(letter) => {
+                if let Some(run) = runs.last_mut() {
+                    run.push(fold(*letter));
+                }
+            }
+            Token::One | Token::Run | Token::Class(..) => runs.push(String::new()),
+        }
+    }
+    let extension = runs.last().and_then(|tail| tail.rsplit_once('.')).map(|(_, extension)| extension.to_owned());
+    match runs.as_slice() {
+        [_] => runs.into_iter().map(Hold::Name).collect(),
+        _ => extension.map(Hold::Extension).into_iter().chain(runs.into_iter().map(Hold::Within)).collect(),
     }
 }
 
@@ -224,6 +290,21 @@ fn matches(tokens: &[Token], name: &str) -> bool {
 }
 
 impl Token {
+    /// Writes the token so that no two of them are written alike.
+    fn write(&self, text: &mut String) {
+        match self {
+            Self::Char('\0') => text.push_str("\0\0"),
+            Self::Char(letter) => text.push(*letter),
+            Self::One => text.push_str("\0?"),
+            Self::Run => text.push_str("\0*"),
+            Self::Class(negated, ranges) => {
+                text.push_str(if *negated { "\0!" } else { "\0[" });
+                ranges.iter().for_each(|(low, high)| text.extend(['\0', '-', *low, *high]));
+                text.push_str("\0]");
+            }
+        }
+    }
+
     fn takes(&self, letter: char) -> bool {
         match self {
             Self::Char(own) => *own == letter,

@@ -1,6 +1,8 @@
 //! The path patterns of Read and Edit rules: gitignore(5) under one of four anchors.
 
-use super::{AbsPath, Glob};
+use std::borrow::Cow;
+
+use super::{AbsPath, Glob, Hold};
 use crate::rule::List;
 
 /// A path pattern with its anchor.
@@ -8,13 +10,13 @@ use crate::rule::List;
 /// `//x` hangs at the root, `~/x` at the home directory, `/x` at the directory of its settings file,
 /// and `x` at the current directory; a name without a slash is found at any depth below it. What
 /// matches a directory matches everything in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PathPattern {
     base: Base,
     glob: Glob,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Base {
     Fixed(AbsPath),
     /// The project and, for a rule that tightens, the directory of the call as well.
@@ -22,6 +24,17 @@ enum Base {
         tightens: bool,
         up: usize,
     },
+}
+
+/// Where a path pattern hangs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Root<'a> {
+    /// At this directory.
+    Fixed(&'a AbsPath),
+    /// At the project, and for a rule that tightens at the directory of the call as well.
+    Current,
+    /// Above these.
+    Above,
 }
 
 /// Why a path pattern cannot be read.
@@ -118,23 +131,46 @@ impl PathPattern {
 
     /// Returns the directories that the pattern hangs at, for a call in `cwd` of `project`.
     pub fn bases(&self, project: &AbsPath, cwd: &AbsPath) -> Vec<AbsPath> {
-        match &self.base {
-            Base::Fixed(base) => vec![base.clone()],
-            Base::Current { tightens, up } => {
-                let climb = |start: &AbsPath| (0..*up).fold(start.clone(), |path, _| path.join(".."));
-                let mut bases = vec![climb(project)];
-                if *tightens && cwd != project {
-                    bases.push(climb(cwd));
-                }
-                bases
+        self.each_base(project, cwd).map(Cow::into_owned).collect()
+    }
+
+    fn each_base<'a>(&'a self, project: &'a AbsPath, cwd: &'a AbsPath) -> impl Iterator<Item = Cow<'a, AbsPath>> {
+        let (first, second, up) = match &self.base {
+            Base::Fixed(base) => (base, None, 0),
+            Base::Current { tightens, up } => (project, (*tightens && cwd != project).then_some(cwd), *up),
+        };
+        std::iter::once(first).chain(second).map(move |start| {
+            if up == 0 {
+                Cow::Borrowed(start)
+            } else {
+                Cow::Owned((0..up).fold(start.clone(), |path, _| path.join("..")))
             }
-        }
+        })
+    }
+
+    /// Returns where it hangs, and the segments below that which are certain.
+    pub(crate) fn root(&self) -> (Root<'_>, Vec<String>) {
+        let root = match &self.base {
+            Base::Fixed(base) => Root::Fixed(base),
+            Base::Current { tightens: _, up: 0 } => Root::Current,
+            Base::Current { tightens: _, up: _ } => Root::Above,
+        };
+        (root, self.glob.literal_prefix().0)
+    }
+
+    /// Returns what some segment of a path must be or have for the pattern to cover it; each is needed.
+    pub(crate) fn holds(&self) -> Vec<Hold> {
+        let base = match &self.base {
+            Base::Fixed(base) => Some(base),
+            Base::Current { tightens: _, up: _ } => None,
+        };
+        base.into_iter().flat_map(AbsPath::segments).map(Hold::name).chain(self.glob.holds()).collect()
     }
 
     /// Returns true when the pattern covers `path`.
     pub fn covers(&self, path: &AbsPath, project: &AbsPath, cwd: &AbsPath) -> bool {
-        self.bases(project, cwd).iter().any(|base| {
-            path.below(base).is_some_and(|rest| {
+        self.each_base(project, cwd).any(|base| {
+            path.below(&base).is_some_and(|rest| {
                 let segments: Vec<&str> = rest.split('/').filter(|segment| !segment.is_empty()).collect();
                 self.glob.matches_or_holds(&segments)
             })
@@ -145,8 +181,8 @@ impl PathPattern {
     /// some file systems have it.
     pub fn covers_in_any_case(&self, path: &AbsPath, project: &AbsPath, cwd: &AbsPath) -> bool {
         let glob = self.glob.folded();
-        self.bases(project, cwd).iter().any(|base| {
-            path.below(base).is_some_and(|rest| {
+        self.each_base(project, cwd).any(|base| {
+            path.below(&base).is_some_and(|rest| {
                 let lower = rest.to_lowercase();
                 let segments: Vec<&str> = lower.split('/').filter(|segment| !segment.is_empty()).collect();
                 glob.matches_or_holds(&segments)
@@ -157,11 +193,11 @@ impl PathPattern {
     /// Returns true when the pattern covers `directory` or could cover something below it.
     pub fn could_cover_below(&self, directory: &AbsPath, project: &AbsPath, cwd: &AbsPath) -> bool {
         self.covers(directory, project, cwd)
-            || self.bases(project, cwd).iter().any(|base| {
+            || self.each_base(project, cwd).any(|base| {
                 if base.is_within(directory) {
                     return true;
                 }
-                directory.below(base).is_some_and(|rest| {
+                directory.below(&base).is_some_and(|rest| {
                     let segments: Vec<&str> = rest.split('/').filter(|segment| !segment.is_empty()).collect();
                     self.glob.could_match_below(&segments)
                 })

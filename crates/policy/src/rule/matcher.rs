@@ -5,7 +5,7 @@ use crate::host::HostPattern;
 use crate::path::PathPattern;
 
 /// The two kinds of path rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum FileAccess {
     /// `Read(...)`.
     Read,
@@ -14,7 +14,7 @@ pub(crate) enum FileAccess {
 }
 
 /// What a rule matches.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Matcher {
     /// A whole tool, by name or name pattern.
     Tool(NamePattern),
@@ -35,12 +35,17 @@ pub(crate) enum Matcher {
 }
 
 /// A tool name, `mcp__server` for all its tools, or a name with `*`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct NamePattern(String);
 
 impl NamePattern {
     pub(crate) fn new(text: &str) -> Self {
         Self(text.to_owned())
+    }
+
+    /// Returns the pattern as written.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
     }
 
     /// Returns true when the pattern covers a call of `tool`.
@@ -49,15 +54,19 @@ impl NamePattern {
     /// path rules do.
     pub(crate) fn covers(&self, tool: &str) -> bool {
         let own = self.0.as_str();
-        let group = match tool {
-            "Grep" | "Glob" | "LS" | "LSP" | "NotebookRead" => own == "Read",
-            "Write" | "MultiEdit" | "NotebookEdit" => own == "Edit",
-            "Monitor" => own == "Bash",
-            _ => false,
-        };
         let server = own.starts_with("mcp__")
             && !own.get(5..).is_some_and(|rest| rest.contains("__"))
             && tool.strip_prefix(own).is_some_and(|rest| rest.starts_with("__"));
-        group || server || star_matches(own, tool)
+        group(tool) == Some(own) || server || star_matches(own, tool)
+    }
+}
+
+/// Returns the tool whose whole-tool rules cover this one too.
+pub(crate) fn group(tool: &str) -> Option<&'static str> {
+    match tool {
+        "Grep" | "Glob" | "LS" | "LSP" | "NotebookRead" => Some("Read"),
+        "Write" | "MultiEdit" | "NotebookEdit" => Some("Edit"),
+        "Monitor" => Some("Bash"),
+        _ => None,
     }
 }

@@ -1,0 +1,163 @@
+//! Which rules may concern a call, without asking each of them.
+//!
+//! The index only narrows: what it finds is asked in full, in the order of the rules, so that verdict and
+//! proof are those of asking every rule. It must find each rule that covers; it may find more.
+
+mod grams;
+mod hosts;
+mod paths;
+mod table;
+mod texts;
+
+use super::{Matcher, Rule};
+use crate::host::Host;
+use crate::path::AbsPath;
+use crate::rule::FileAccess;
+use hosts::Hosts;
+use paths::Paths;
+pub(crate) use paths::Readers;
+use texts::Texts;
+
+/// A rule's place among the rules in force.
+pub(crate) type Id = u32;
+
+/// The rules by what they are about.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Index {
+    tools: Texts,
+    commands: Texts,
+    foreign_commands: Texts,
+    agents: Texts,
+    skills: Texts,
+    parameters: Texts,
+    hosts: Hosts,
+    paths: Paths,
+    /// Every `Bash(...)` rule.
+    all_commands: Vec<Id>,
+    /// Every `WebFetch(domain:...)` rule.
+    all_hosts: Vec<Id>,
+}
+
+impl Index {
+    /// Sorts the rules.
+    pub(super) fn new(rules: &[Rule]) -> Self {
+        let [mut tools, mut commands, mut foreign_commands, mut agents, mut skills, mut parameters] =
+            std::array::from_fn(|_| texts::Collecting::default());
+        let (mut hosts, mut paths) = (hosts::Collecting::default(), paths::Collecting::default());
+        let (mut all_commands, mut all_hosts) = (Vec::new(), Vec::new());
+        for (id, rule) in (0..).zip(rules) {
+            match &rule.matcher {
+                Matcher::Tool(name) => tools.add(name.as_str(), id),
+                Matcher::Command(pattern) => {
+                    commands.add(pattern.stem(), id);
+                    all_commands.push(id);
+                }
+                Matcher::ForeignCommand(pattern) => foreign_commands.add(pattern.stem(), id),
+                Matcher::Path { access, pattern } => paths.add(pattern, *access, rule, id),
+                Matcher::Domain(pattern) => {
+                    hosts.add(pattern, id);
+                    all_hosts.push(id);
+                }
+                Matcher::Agent(name) => agents.add_literal(name, id),
+                Matcher::Skill { name, open: _ } => skills.add_literal(name, id),
+                Matcher::Parameter { tool, name, value } => {
+                    parameters.add_behind(&parameter(tool, name, ""), value, id);
+                }
+            }
+        }
+        Self {
+            tools: tools.texts(),
+            commands: commands.texts(),
+            foreign_commands: foreign_commands.texts(),
+            agents: agents.texts(),
+            skills: skills.texts(),
+            parameters: parameters.texts(),
+            hosts: hosts.hosts(),
+            paths: paths.paths(),
+            all_commands,
+            all_hosts,
+        }
+    }
+
+    /// Finds the rules that may cover a tool by its name.
+    pub(crate) fn tool(&self, tool: &str, found: &mut Vec<Id>) {
+        self.tools.find(tool, found);
+        if let Some(group) = super::matcher::group(tool) {
+            self.tools.find(group, found);
+        }
+    }
+
+    /// Finds the rules that may cover a reading of a command.
+    pub(crate) fn command(&self, reading: &str, found: &mut Vec<Id>) {
+        self.commands.find(reading, found);
+    }
+
+    /// Finds the rules that may cover a command of which only the beginning is known.
+    pub(crate) fn continued_command(&self, known: &str, found: &mut Vec<Id>) {
+        self.commands.find_continued(known, found);
+    }
+
+    /// Finds the rules that may cover a piece of a command in a language that is not parsed.
+    pub(crate) fn foreign_command(&self, piece: &str, found: &mut Vec<Id>) {
+        self.foreign_commands.find(piece, found);
+    }
+
+    /// Finds the rules that may cover one of the paths.
+    pub(crate) fn paths<'a>(&self, paths: impl Iterator<Item = &'a AbsPath>, found: &mut Vec<Id>) {
+        self.paths.find(paths, found);
+    }
+
+    /// Finds the rules that may cover a directory or something below it, for a call in one of two directories.
+    pub(crate) fn below(
+        &self,
+        which: (FileAccess, Readers),
+        directory: &AbsPath,
+        bases: [&AbsPath; 2],
+        found: &mut Vec<Id>,
+    ) {
+        self.paths.find_below(which, directory, bases, found);
+    }
+
+    /// Finds the rules that may cover a host.
+    pub(crate) fn host(&self, host: &Host, found: &mut Vec<Id>) {
+        self.hosts.find(host, found);
+    }
+
+    /// Finds the rules that may cover an agent.
+    pub(crate) fn agent(&self, name: &str, found: &mut Vec<Id>) {
+        self.agents.find(name, found);
+    }
+
+    /// Finds the rules that may cover a skill.
+    pub(crate) fn skill(&self, skill: &str, found: &mut Vec<Id>) {
+        self.skills.find(skill, found);
+    }
+
+    /// Finds the rules that may cover a parameter.
+    pub(crate) fn parameter(&self, tool: &str, name: &str, value: &str, found: &mut Vec<Id>) {
+        self.parameters.find(&parameter(tool, name, value), found);
+    }
+
+    /// Returns every command rule.
+    pub(crate) fn all_commands(&self) -> &[Id] {
+        &self.all_commands
+    }
+
+    /// Returns every host rule.
+    pub(crate) fn all_hosts(&self) -> &[Id] {
+        &self.all_hosts
+    }
+
+    /// Returns every path rule of a kind.
+    pub(crate) fn all_paths(&self, access: FileAccess) -> &[Id] {
+        match access {
+            FileAccess::Read => &self.paths.reads,
+            FileAccess::Edit => &self.paths.edits,
+        }
+    }
+}
+
+/// Returns a parameter as one text.
+fn parameter(tool: &str, name: &str, value: &str) -> String {
+    [tool, name, value].join("\0")
+}
