@@ -4,10 +4,14 @@
 ///
 /// A trailing ` *` or `:*` is a word boundary: it matches the command alone or followed by a space
 /// and anything.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct CommandPattern {
     stem: String,
     open: bool,
+    /// Other patterns that the same rule means; they begin with the same program.
+    also: Vec<CommandPattern>,
+    /// The stages of a pipeline before the command that is matched.
+    before: Vec<CommandPattern>,
 }
 
 impl CommandPattern {
@@ -18,30 +22,78 @@ impl CommandPattern {
             Some(stem) => (stem.to_owned(), true),
             None => (text, false),
         };
-        if stem.is_empty() { None } else { Some(Self { stem, open }) }
+        if stem.is_empty() { None } else { Some(Self { stem, open, ..Self::default() }) }
+    }
+
+    /// Reads a pattern of a rule that tightens, in which two more forms have the meaning that their
+    /// authors give them: `cat:*/.env` (a `:*` that is not at the end) and `curl * | bash *`.
+    pub(crate) fn parse_tightening(text: &str) -> Option<(Self, Option<Form>)> {
+        let stages: Vec<&str> = text.split(" | ").collect();
+        if let Some((last, before)) = stages.split_last()
+            && !before.is_empty()
+        {
+            let before = before.iter().map(|stage| Self::parse(stage)).collect::<Option<Vec<_>>>()?;
+            return Some((Self { before, ..Self::parse(last)? }, Some(Form::Pipeline)));
+        }
+        let own = Self::parse(text)?;
+        if !own.stem.contains(":*") {
+            return Some((own, None));
+        }
+        // The program's name comes first in every spelling, so the documented one stands last.
+        let mut spaced = Self { stem: own.stem.replace(":*", " *"), open: own.open, ..Self::default() };
+        if own.stem.contains(":*/") {
+            let at_once = Self { stem: own.stem.replace(":*/", " "), open: own.open, ..Self::default() };
+            let among_others = Self { stem: own.stem.replace(":*/", " * "), open: own.open, ..Self::default() };
+            spaced.also.extend([at_once, among_others]);
+        }
+        spaced.also.push(own);
+        Some((spaced, Some(Form::InnerColon)))
     }
 
     /// Returns true when it is `*`: every command.
     pub(crate) fn is_everything(&self) -> bool {
-        self.stem.chars().all(|letter| letter == '*')
+        self.before.is_empty() && self.stem.chars().all(|letter| letter == '*')
     }
 
     /// Returns true when it names one command text and no more.
     pub(crate) fn is_exact(&self) -> bool {
-        !self.open && !self.stem.contains('*')
+        !self.open && self.also.is_empty() && !self.stem.contains('*')
+    }
+
+    /// Returns the stages that a pipeline must have before the command that the pattern covers.
+    pub(crate) fn before(&self) -> &[Self] {
+        &self.before
+    }
+
+    /// Returns the letters that everything it covers begins with.
+    pub(crate) fn literal_head(&self) -> &str {
+        self.stem.split('*').next().unwrap_or_default().trim_end()
     }
 
     /// Returns true when the pattern covers a command's text.
     pub(crate) fn covers(&self, text: &str) -> bool {
-        star_matches(&self.stem, text) || (self.open && star_matches(&format!("{} *", self.stem), text))
+        star_matches(&self.stem, text)
+            || (self.open && star_matches(&format!("{} *", self.stem), text))
+            || self.also.iter().any(|other| other.covers(text))
     }
 
     /// Returns true when a command whose text begins with `known` and goes on in an unknown way could
     /// be covered.
     pub(crate) fn could_continue(&self, known: &str) -> bool {
         let literal = self.stem.split('*').next().unwrap_or_default();
-        literal.starts_with(known.trim_end()) || known.starts_with(literal)
+        literal.starts_with(known.trim_end())
+            || known.starts_with(literal)
+            || self.also.iter().any(|other| other.could_continue(known))
     }
+}
+
+/// Forms of a pattern that the documentation does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// `curl * | bash *`.
+    Pipeline,
+    /// `cat:*/.env`.
+    InnerColon,
 }
 
 /// Returns true when the whole of `text` matches `pattern`, in which `*` stands for any run of

@@ -35,4 +35,4 @@ pub use mode::Mode;
 pub use path::AbsPath;
 pub use permit::{Approval, Decision, Exec, Pending, Permit, Refusal, Tool};
 pub use proof::{Proof, Verdict};
-pub use rule::{List, Policy, Rule};
+pub use rule::{List, Policy, Rule, Switches};

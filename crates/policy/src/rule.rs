@@ -3,6 +3,7 @@
 mod compile;
 mod matcher;
 mod parse;
+pub(crate) mod pipeline;
 
 use crate::layer::{Diagnostic, Origin, Sourced};
 use crate::mode::Mode;
@@ -56,9 +57,21 @@ pub struct Policy {
     pub(crate) failures: Vec<Diagnostic>,
     pub(crate) mode: Option<Sourced<Mode>>,
     pub(crate) bypass_disabled: Option<Origin>,
+    pub(crate) switches: Switches,
     pub(crate) additional_directories: Vec<Sourced<String>>,
     pub(crate) sandbox: Sandbox,
     pub(crate) digest: String,
+}
+
+/// Limits that hold in every mode.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Switches {
+    /// `permissions.denyInsteadOfPrompting`.
+    pub deny_instead: Option<Sourced<bool>>,
+    /// `permissions.blockReadsOutsideWorkingDirectories`.
+    pub reads_held: Option<Sourced<bool>>,
+    /// `permissions.blockWritesOutsideWorkingDirectories`.
+    pub writes_held: Option<Sourced<bool>>,
 }
 
 /// What the settings say about the boundary.
@@ -124,6 +137,11 @@ impl Policy {
     /// Returns where bypassing is switched off, if it is.
     pub fn bypass_disabled(&self) -> Option<&Origin> {
         self.bypass_disabled.as_ref()
+    }
+
+    /// Returns the limits that hold in every mode, and where each is set.
+    pub fn switches(&self) -> &Switches {
+        &self.switches
     }
 
     /// Returns the mode a call is decided under: the session's own if it names one, else the default

@@ -124,6 +124,7 @@ impl Judge<'_> {
         self.forbidden(part)
             .or_else(|| self.denied(part))
             .or_else(|| self.planned(part))
+            .or_else(|| self.outside(part))
             .or_else(|| self.asked(part))
             .or_else(|| self.sticky(part))
             .or_else(|| self.bypassed())
@@ -200,6 +201,12 @@ impl Judge<'_> {
             )
             .hint("leave plan mode first")
         })
+    }
+
+    /// What a limit on the working directories holds, in every mode.
+    fn outside(&self, part: &Part) -> Option<Finding> {
+        let (verdict, why) = super::limits::outside(self.policy, self.action, part, self.facts)?;
+        Some(Finding::new(verdict, format!("{} {why}", quoted(&part.text))).hint("name a path in a working directory"))
     }
 
     fn bypassed(&self) -> Option<Finding> {

@@ -2,12 +2,13 @@
 //! if every one does.
 
 use super::scope;
-use crate::action::{Action, Kind};
+use crate::action::{Action, Command, Kind};
 use crate::command::{CommandPattern, star_matches};
 use crate::effects::{Access, By, Part, Program, Target, Touch};
 use crate::facts::Facts;
 use crate::host::Host;
 use crate::path::{AbsPath, PathPattern};
+use crate::rule::pipeline::{self, Piped};
 use crate::rule::{FileAccess, Matcher, Rule};
 
 /// How surely a tightening rule covers a part.
@@ -32,7 +33,9 @@ pub(super) fn tightens(rule: &Rule, action: &Action, part: &Part, facts: &Facts)
     let kind = &action.kind;
     match &rule.matcher {
         Matcher::Tool(name) => name.covers(&action.tool).into(),
-        Matcher::Command(pattern) => kind.command().map_or(Cover::No, |_| command(pattern, part)),
+        Matcher::Command(pattern) => {
+            kind.command().map_or(Cover::No, |whole| command(pattern, part).min(piped(pattern, whole, part)))
+        }
         Matcher::ForeignCommand(pattern) => kind.foreign_command().is_some_and(|text| foreign(pattern, text)).into(),
         Matcher::Path { access, pattern } => {
             // Palisade's own files are the only ones that the client does not read.
@@ -79,6 +82,18 @@ fn command(pattern: &CommandPattern, part: &Part) -> Cover {
             });
             if could { Cover::Possible } else { Cover::No }
         }
+    }
+}
+
+/// How surely the earlier stages that a rule names are piped into a part.
+fn piped(pattern: &CommandPattern, whole: &Command, part: &Part) -> Cover {
+    if pattern.before().is_empty() {
+        return Cover::Certain;
+    }
+    match pipeline::piped(pattern.before(), &whole.script, &whole.text, part.span) {
+        Piped::No => Cover::No,
+        Piped::Possibly => Cover::Possible,
+        Piped::Certainly => Cover::Certain,
     }
 }
 

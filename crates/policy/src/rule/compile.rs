@@ -3,7 +3,8 @@
 use sha2::{Digest, Sha256};
 
 use super::parse::{Anchors, Fault, parse};
-use super::{FileAccess, HeldPath, List, Matcher, Policy, Rule, Sandbox};
+use super::matcher::NamePattern;
+use super::{FileAccess, HeldPath, List, Matcher, Policy, Rule, Sandbox, Switches};
 use crate::layer::{Diagnostic, Layer, Origin, Scope, Severity, Sourced};
 use crate::mode::Mode;
 use crate::path::{AbsPath, PathPattern};
@@ -56,13 +57,22 @@ impl Policy {
     }
 
     fn fingerprint(&self) -> String {
-        let Self { rules, inactive: _, failures, mode, bypass_disabled, additional_directories, sandbox, digest: _ } =
-            self;
+        let Self {
+            rules,
+            inactive: _,
+            failures,
+            mode,
+            bypass_disabled,
+            switches,
+            additional_directories,
+            sandbox,
+            digest: _,
+        } = self;
         let mut hash = Sha256::new();
         for rule in rules {
-            hash.update(format!("{:?}\n", rule.reference));
+            hash.update(format!("{:?}\n", rule));
         }
-        hash.update(format!("{failures:?}\n{mode:?}\n{bypass_disabled:?}\n{additional_directories:?}\n{sandbox:?}"));
+        hash.update(format!("{failures:?}\n{mode:?}\n{bypass_disabled:?}\n{switches:?}\n{additional_directories:?}\n{sandbox:?}"));
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
@@ -89,7 +99,9 @@ impl Compiler<'_> {
                 self.rule(layer, list, text);
             }
         }
+        self.servers(layer);
         self.mode(layer);
+        self.switches(layer);
         if self.policy.bypass_disabled.is_none() {
             self.policy.bypass_disabled.clone_from(&layer.bypass_disabled);
         }
@@ -153,6 +165,37 @@ impl Compiler<'_> {
             }
             Err(Fault::Malformed { message, hint } | Fault::Surprise { message, hint }) => {
                 self.malformed(list, reference, message, hint);
+            }
+        }
+    }
+
+    /// A server that is denied, or not among those that are allowed, has no tool that may be called.
+    fn servers(&mut self, layer: &Layer) {
+        for entry in &layer.servers {
+            let text = format!("{}: {}", entry.value.key, entry.value.blocked);
+            let reference = RuleRef { text, list: List::Deny, origin: entry.origin.clone() };
+            let name = NamePattern::servers(&entry.value.blocked, &entry.value.approved);
+            self.policy.rules.push(Rule { matcher: Matcher::Tool(name), reference });
+        }
+    }
+
+    /// The highest word counts, except that a repository's file can only switch on.
+    fn switches(&mut self, layer: &Layer) {
+        let may_loosen = match layer.scope {
+            Scope::Builtin | Scope::User | Scope::Flag | Scope::Managed => layer.trusted,
+            Scope::Project | Scope::Local => false,
+        };
+        let Switches { deny_instead, reads_held, writes_held } = &mut self.policy.switches;
+        for (own, written) in [
+            (deny_instead, &layer.deny_instead),
+            (reads_held, &layer.reads_held),
+            (writes_held, &layer.writes_held),
+        ] {
+            if let Some(written) = written
+                && own.is_none()
+                && (written.value || may_loosen)
+            {
+                *own = Some(written.clone());
             }
         }
     }

@@ -36,11 +36,21 @@ pub(crate) enum Matcher {
 
 /// A tool name, `mcp__server` for all its tools, or a name with `*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct NamePattern(String);
+pub(crate) struct NamePattern {
+    text: String,
+    /// Names that are left out.
+    except: Vec<NamePattern>,
+}
 
 impl NamePattern {
     pub(crate) fn new(text: &str) -> Self {
-        Self(text.to_owned())
+        Self { text: text.to_owned(), except: Vec::new() }
+    }
+
+    /// Returns the pattern of every tool of the servers, but for some of them.
+    pub(crate) fn servers(blocked: &str, approved: &[String]) -> Self {
+        let tools = |server: &str| Self::new(&format!("mcp__{}__*", server_segment(server)));
+        Self { except: approved.iter().map(|server| tools(server)).collect(), ..tools(blocked) }
     }
 
     /// Returns true when the pattern covers a call of `tool`.
@@ -48,7 +58,10 @@ impl NamePattern {
     /// `Read` covers every tool that reads files and `Edit` every tool that writes them, as their
     /// path rules do.
     pub(crate) fn covers(&self, tool: &str) -> bool {
-        let own = self.0.as_str();
+        if self.except.iter().any(|left_out| left_out.covers(tool)) {
+            return false;
+        }
+        let own = self.text.as_str();
         let group = match tool {
             "Grep" | "Glob" | "LS" | "LSP" | "NotebookRead" => own == "Read",
             "Write" | "MultiEdit" | "NotebookEdit" => own == "Edit",
@@ -60,4 +73,10 @@ impl NamePattern {
             && tool.strip_prefix(own).is_some_and(|rest| rest.starts_with("__"));
         group || server || star_matches(own, tool)
     }
+}
+
+/// Returns a server's name as it stands in the names of its tools.
+fn server_segment(server: &str) -> String {
+    let kept = |letter: char| letter.is_ascii_alphanumeric() || "_-*".contains(letter);
+    server.chars().map(|letter| if kept(letter) { letter } else { '_' }).collect()
 }

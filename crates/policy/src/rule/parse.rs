@@ -1,7 +1,7 @@
 //! Rule text to a matcher.
 
 use super::matcher::{FileAccess, Matcher, NamePattern};
-use crate::command::CommandPattern;
+use crate::command::{CommandPattern, Form};
 use crate::host::HostPattern;
 use crate::path::{AbsPath, PathPattern};
 use crate::rule::List;
@@ -89,6 +89,14 @@ pub(crate) fn parse(text: &str, anchors: &Anchors<'_>) -> Result<Parsed, Fault> 
             Some("write `Tool` or `Tool(specifier)`"),
         ));
     }
+    if let Some(documented) = mcp_with_colons(name) {
+        let Parsed { matcher, surprise: _ } = match specifier {
+            None => bare(&documented, anchors.list)?,
+            Some(inner) => specified(&documented, inner, anchors)?,
+        };
+        let written = text.replacen(name, &documented, 1);
+        return Ok(Parsed { matcher, surprise: Some(read_as(text, &written, "tools of servers are named so")) });
+    }
     match specifier {
         None => bare(name, anchors.list),
         Some("*") if !name.contains('*') => bare(name, anchors.list),
@@ -98,6 +106,21 @@ pub(crate) fn parse(text: &str, anchors: &Anchors<'_>) -> Result<Parsed, Fault> 
         )),
         Some(inner) => specified(name, inner, anchors),
     }
+}
+
+fn read_as(written: &str, documented: &str, why: &str) -> Fault {
+    Fault::Surprise {
+        message: format!("`{written}` is read as `{documented}`"),
+        hint: Some(format!("write `{documented}`: {why}")),
+    }
+}
+
+/// Returns the documented name of a tool written as `mcp:server:tool`, the form of an agent's tool list.
+fn mcp_with_colons(name: &str) -> Option<String> {
+    let rest = name.strip_prefix("mcp:")?;
+    let (server, tool) = rest.split_once(':').unwrap_or((rest, ""));
+    let both = !server.is_empty() && !tool.contains(':');
+    both.then(|| if tool.is_empty() { format!("mcp__{server}") } else { format!("mcp__{server}__{tool}") })
 }
 
 fn bare(name: &str, list: List) -> Result<Parsed, Fault> {
@@ -137,13 +160,16 @@ fn specified(name: &str, inner: &str, anchors: &Anchors<'_>) -> Result<Parsed, F
             if let Some(parameter) = parameter(tool, inner, anchors.list)? {
                 return plain(parameter);
             }
-            let pattern = CommandPattern::parse(inner)
-                .ok_or_else(|| malformed(format!("`{name}({inner})` names no command"), None))?;
-            plain(if pattern.is_everything() {
-                Matcher::Tool(NamePattern::new(tool))
-            } else {
-                Matcher::Command(pattern)
-            })
+            let (pattern, form) = match anchors.list {
+                List::Allow => CommandPattern::parse(inner).map(|pattern| (pattern, None)),
+                List::Deny | List::Ask => CommandPattern::parse_tightening(inner),
+            }
+            .ok_or_else(|| malformed(format!("`{name}({inner})` names no command"), None))?;
+            if pattern.is_everything() {
+                return plain(Matcher::Tool(NamePattern::new(tool)));
+            }
+            let surprise = command_surprise(name, inner, form);
+            Ok(Parsed { matcher: Matcher::Command(pattern), surprise })
         }
         "PowerShell" => match parameter("PowerShell", inner, anchors.list)? {
             Some(parameter) => plain(parameter),
@@ -183,6 +209,29 @@ fn specified(name: &str, inner: &str, anchors: &Anchors<'_>) -> Result<Parsed, F
             }
         },
     }
+}
+
+/// Returns what the author of a command pattern should know of its form.
+fn command_surprise(name: &str, inner: &str, form: Option<Form>) -> Option<Fault> {
+    let spaced = inner.replace(":*", " *");
+    let (message, hint) = match form {
+        Some(Form::Pipeline) => (
+            format!("`{name}({inner})` is read as a pipeline with these commands"),
+            "elsewhere a rule names one command of a pipeline: write a rule for each".to_owned(),
+        ),
+        Some(Form::InnerColon) => (
+            format!("`{name}({inner})` is read as `{name}({spaced})` too: `:*` counts only at the end"),
+            format!("write `{name}({spaced})`, or a `Read(...)` rule, which covers every program that reads"),
+        ),
+        None => {
+            let is_inner = inner.trim_end_matches(":*").contains(":*");
+            return is_inner.then(|| Fault::Surprise {
+                message: format!("in `{name}({inner})` the colon stands for itself: `:*` counts only at the end"),
+                hint: Some(format!("write `{name}({spaced})`")),
+            });
+        }
+    };
+    Some(Fault::Surprise { message, hint: Some(hint) })
 }
 
 fn path(

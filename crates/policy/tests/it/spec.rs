@@ -2,7 +2,8 @@
 //!
 //! A case has `rules` blocks (`rules`, `rules project`, `rules untrusted`, `rules managed`), perhaps a
 //! `world` block (`link A -> B`, `directory D`, `mode M`), and a `verdicts` block: a line for each
-//! call, its verdict first, and after `<-` the rule that decided.
+//! call, its verdict first, and after `<-` the rule that decided. In the place of it a `notes` block says
+//! what compiling the rules tells their author, and a `hints` block the way forward after each call.
 
 use policy::layer::Scope;
 use policy::{AbsPath, Mode};
@@ -31,7 +32,7 @@ fn world(case: &Case) -> World {
                     }
                 }
             }
-            "verdicts" => {}
+            "verdicts" | "notes" | "hints" => {}
             other => panic!("{}:{}: unknown block `{other}`", case.file.display(), case.line),
         }
     }
@@ -41,6 +42,12 @@ fn world(case: &Case) -> World {
 /// Decides the calls of the `verdicts` block and renders them in the same form.
 fn run(case: &Case) -> String {
     let world = world(case);
+    if case.find("notes").is_some() {
+        return world.notes();
+    }
+    if let Some(hints) = case.find("hints") {
+        return self::hints(&world, hints);
+    }
     let mut out = String::new();
     for line in case.block("verdicts").lines() {
         let (_, rest) = line.split_once(' ').unwrap();
@@ -49,6 +56,16 @@ fn run(case: &Case) -> String {
         let proof = world.decide(&action(call));
         let rule = proof.rule.map(|rule| format!(" <- {} {}", rule.list.name(), rule.text)).unwrap_or_default();
         out.push_str(&format!("{:5} {call}{rule}\n", proof.verdict.name()));
+    }
+    out
+}
+
+/// Decides the calls that stand in a `hints` block without indentation, and puts the hint below each.
+fn hints(world: &World, block: &str) -> String {
+    let mut out = String::new();
+    for call in block.lines().filter(|line| !line.starts_with(' ')) {
+        let proof = world.decide(&action(call));
+        out.push_str(&format!("{call}\n  {}\n", proof.hint.as_deref().unwrap_or("-")));
     }
     out
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use policy::action::{Command, FileTarget, Kind, Runner};
 use policy::facts::{Entry, Facts, Person, Resolved};
-use policy::layer::{Layer, Origin, Scope, Sourced};
+use policy::layer::{Layer, Origin, Scope, Servers, Severity, Sourced};
 use policy::{AbsPath, Action, Effects, Mode, Policy, Proof};
 
 pub(crate) const HOME: &str = "/home/u";
@@ -40,6 +40,15 @@ impl World {
                 "directory" => layer.additional_directories.push(value),
                 "mode" => layer.default_mode = Some(Sourced { value: Mode::parse(rest).unwrap().0, origin }),
                 "no-bypass" => layer.bypass_disabled = Some(origin),
+                "deny-instead" => layer.deny_instead = Some(Sourced { value: rest == "true", origin }),
+                "hold-reads" => layer.reads_held = Some(Sourced { value: rest == "true", origin }),
+                "hold-writes" => layer.writes_held = Some(Sourced { value: rest == "true", origin }),
+                "servers" => {
+                    let (blocked, approved) = rest.split_once(" except ").unwrap_or((rest, ""));
+                    let approved = approved.split_whitespace().map(str::to_owned).collect();
+                    let servers = Servers { key: "deniedMcpServers".to_owned(), blocked: blocked.to_owned(), approved };
+                    layer.servers.push(Sourced { value: servers, origin });
+                }
                 "managed-only" => layer.managed_rules_only = Some(origin),
                 other => panic!("a rule line begins with allow, ask, deny, mode or directory, not `{other}`"),
             }
@@ -49,6 +58,17 @@ impl World {
 
     pub(crate) fn policy(&self) -> Policy {
         Policy::compile(&self.layers, &abs(HOME)).0
+    }
+
+    /// Returns what the compiler says about the rules, a line each and its hint below.
+    pub(crate) fn notes(&self) -> String {
+        let mut text = String::new();
+        for note in Policy::compile(&self.layers, &abs(HOME)).1 {
+            let severity = if note.severity == Severity::Warning { "warning" } else { "error" };
+            text.push_str(&format!("{severity} {}:{}: {}\n", note.origin.file, note.origin.line, note.message));
+            text.push_str(&format!("  {}\n", note.hint.as_deref().unwrap_or("-")));
+        }
+        text
     }
 
     /// Follows links as the kernel would.
@@ -95,9 +115,9 @@ pub(crate) fn action(line: &str) -> Action {
     let kind = match tool {
         "Bash" | "Monitor" => Kind::Command(Command::parse(&subject, Runner::Agent)),
         "PowerShell" => Kind::ForeignCommand(subject.clone()),
-        "Read" => Kind::Read(file(false)),
-        "Grep" | "Glob" | "LS" => Kind::Read(file(true)),
-        "Edit" | "Write" | "NotebookEdit" => Kind::Edit(file(false)),
+        "Read" | "NotebookRead" => Kind::Read(file(false)),
+        "Grep" | "Glob" | "LS" | "LSP" => Kind::Read(file(true)),
+        "Edit" | "Write" | "MultiEdit" | "NotebookEdit" => Kind::Edit(file(false)),
         "WebFetch" => Kind::Fetch { url: subject.clone() },
         "Agent" => {
             let (agent_type, rest) = subject.split_once(' ').unwrap_or((&subject, ""));
