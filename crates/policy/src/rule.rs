@@ -154,8 +154,10 @@ impl Policy {
         }
     }
 
-    /// Returns true when any deny or ask rule is in force.
+    /// Returns true when any deny or ask rule, or a limit on paths, is in force.
     pub(crate) fn has_tightening_rules(&self) -> bool {
-        self.rules.iter().any(|rule| rule.reference.list != List::Allow)
+        let Switches { deny_instead: _, reads_held, writes_held } = &self.switches;
+        let holds = [reads_held, writes_held].into_iter().flatten().any(|switch| switch.value);
+        holds || self.rules.iter().any(|rule| rule.reference.list != List::Allow)
     }
 }

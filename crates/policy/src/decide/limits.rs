@@ -65,6 +65,9 @@ fn mentioned(part: &Part, facts: &Facts, origin: &Origin) -> Option<String> {
         let inside = |real: &AbsPath| facts.working_directories.iter().any(|directory| real.is_within(directory));
         !facts.resolved.get(path).is_some_and(|resolved| inside(&resolved.real))
     };
+    if let Some(word) = part.unknown.first().filter(|_| !part.reads_only) {
+        return Some(format!("names `{word}`, which may lie outside the working directories ({})", place(origin)));
+    }
     let path = part.mentions.iter().find(is_outside)?;
     Some(format!("names {path}, outside the working directories, which a limit holds ({})", place(origin)))
 }

@@ -3,7 +3,8 @@
 //! A case has `rules` blocks (`rules`, `rules project`, `rules untrusted`, `rules managed`), perhaps a
 //! `world` block (`link A -> B`, `directory D`, `mode M`), and a `verdicts` block: a line for each
 //! call, its verdict first, and after `<-` the rule that decided. In the place of it a `notes` block says
-//! what compiling the rules tells their author, and a `hints` block the way forward after each call.
+//! what compiling the rules tells their author, a `hints` block the way forward after each call,
+//! and a `reasons` block why.
 
 use policy::layer::Scope;
 use policy::{AbsPath, Mode};
@@ -32,7 +33,7 @@ fn world(case: &Case) -> World {
                     }
                 }
             }
-            "verdicts" | "notes" | "hints" => {}
+            "verdicts" | "notes" | "hints" | "reasons" => {}
             other => panic!("{}:{}: unknown block `{other}`", case.file.display(), case.line),
         }
     }
@@ -45,8 +46,10 @@ fn run(case: &Case) -> String {
     if case.find("notes").is_some() {
         return world.notes();
     }
-    if let Some(hints) = case.find("hints") {
-        return self::hints(&world, hints);
+    for (name, told) in [("hints", Told::Hint), ("reasons", Told::Reason)] {
+        if let Some(block) = case.find(name) {
+            return tell(&world, block, told);
+        }
     }
     let mut out = String::new();
     for line in case.block("verdicts").lines() {
@@ -60,12 +63,22 @@ fn run(case: &Case) -> String {
     out
 }
 
-/// Decides the calls that stand in a `hints` block without indentation, and puts the hint below each.
-fn hints(world: &World, block: &str) -> String {
+#[derive(Clone, Copy)]
+enum Told {
+    Hint,
+    Reason,
+}
+
+/// Decides the calls that stand in a block without indentation, and puts what is told below each.
+fn tell(world: &World, block: &str, told: Told) -> String {
     let mut out = String::new();
     for call in block.lines().filter(|line| !line.starts_with(' ')) {
         let proof = world.decide(&action(call));
-        out.push_str(&format!("{call}\n  {}\n", proof.hint.as_deref().unwrap_or("-")));
+        let text = match told {
+            Told::Hint => proof.hint.as_deref().unwrap_or("-"),
+            Told::Reason => &proof.reason,
+        };
+        out.push_str(&format!("{call}\n  {text}\n"));
     }
     out
 }
