@@ -7,7 +7,7 @@ use crate::records::{
     Answer, AnsweredBy, Body, Decision, End, Outcome, Part, Record, Repair, Reply, Settings, Started, Trust,
     TrustChange,
 };
-use crate::redact::{SecretKind, redact};
+use secrets::{SecretKind, redact};
 use crate::store::Error;
 use crate::{clock, limits};
 use policy::layer::{Origin, Scope};

@@ -57,7 +57,7 @@ impl CommandPattern {
 
     /// Returns true when it names one command text and no more.
     pub(crate) fn is_exact(&self) -> bool {
-        !self.open && self.also.is_empty() && !self.stem.contains('*')
+        !self.open && self.also.is_empty() && pieces(&self.stem).len() == 1
     }
 
     /// Returns the stages that a pipeline must have before the command that the pattern covers.

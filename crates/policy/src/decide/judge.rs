@@ -77,12 +77,13 @@ impl Finding {
 
     fn by(verdict: Verdict, rule: &RuleRef, how: &str) -> Self {
         let place = place(rule);
+        let text = secrets::redact(&rule.text).text;
         let hint = match rule.list {
-            List::Deny => format!("narrow or remove `{}` at {place}; no allow rule opens a deny", rule.text),
-            List::Ask => format!("answer the question, or narrow `{}` at {place}", rule.text),
-            List::Allow => format!("remove `{}` at {place} to be asked, or deny it to refuse it", rule.text),
+            List::Deny => format!("narrow or remove `{text}` at {place}; no allow rule opens a deny"),
+            List::Ask => format!("answer the question, or narrow `{text}` at {place}"),
+            List::Allow => format!("remove `{text}` at {place} to be asked, or deny it to refuse it"),
         };
-        let reason = format!("{how} {} rule `{}` ({place})", rule.list.name(), rule.text);
+        let reason = format!("{how} {} rule `{text}` ({place})", rule.list.name());
         Self { verdict, reason, rule: Some(rule.clone()), hint: Some(hint), rules: Vec::new() }
     }
 }

@@ -150,6 +150,7 @@ impl Compiler<'_> {
                 .push((reference, "only managed rules count (`allowManagedPermissionRulesOnly`)".to_owned()));
             return;
         }
+        self.secret(text);
         let parsed = parse(&text.value, &Anchors { list, anchor: &layer.anchor, home: self.home });
         match parsed {
             Ok(parsed) => {
@@ -269,7 +270,20 @@ impl Compiler<'_> {
         self.report(Severity::Warning, origin, message, None);
     }
 
+    /// Whoever may read the settings reads a secret that stands in a rule.
+    fn secret(&mut self, text: &Sourced<String>) {
+        let masked = secrets::redact(&text.value);
+        if !masked.found.is_empty() {
+            let message = format!("`{}` holds a secret", masked.text);
+            let hint = "put it into a variable or a file, remove it here, and replace it where it is good for";
+            self.report(Severity::Warning, &text.origin, message, Some(hint.to_owned()));
+        }
+    }
+
+    /// Nothing that is told about a rule tells a secret in it.
     fn report(&mut self, severity: Severity, origin: &Origin, message: String, hint: Option<String>) {
+        let message = secrets::redact(&message).text;
+        let hint = hint.map(|hint| secrets::redact(&hint).text);
         self.diagnostics.push(Diagnostic { severity, origin: origin.clone(), column: 0, message, hint });
     }
 }
