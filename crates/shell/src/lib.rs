@@ -11,6 +11,7 @@
 mod limits;
 mod parse;
 mod render;
+pub mod powershell;
 pub mod tree;
 
 pub use parse::parse;
