@@ -50,6 +50,12 @@ impl CommandPattern {
         Some((spaced, Some(Form::InnerColon)))
     }
 
+    /// Returns a pattern that covers what either covers.
+    pub(crate) fn or(mut self, other: Self) -> Self {
+        self.also.push(other);
+        self
+    }
+
     /// Returns true when it is `*`: every command.
     pub(crate) fn is_everything(&self) -> bool {
         self.before.is_empty() && self.stem.chars().all(|letter| letter == '*')

@@ -15,6 +15,7 @@ pub mod controls;
 mod decide;
 pub mod effects;
 pub mod facts;
+mod foreign;
 mod host;
 pub mod layer;
 mod limits;

@@ -35,7 +35,11 @@ fn proposed(judge: &Judge<'_>, part: &Part) -> Result<Vec<String>, String> {
         },
         Kind::Agent { agent_type } => Ok(vec![format!("Agent({agent_type})")]),
         Kind::Skill { skill } => Ok(vec![format!("Skill({skill})")]),
-        Kind::ForeignCommand(_) | Kind::Mcp { .. } | Kind::Other => Ok(vec![judge.action.tool.clone()]),
+        Kind::ForeignCommand(_) => match part.allow_readings.first() {
+            Some(text) => Ok(vec![format!("PowerShell({})", text.replace('*', "\\*"))]),
+            None => Err("write it as plain commands with plain words".to_owned()),
+        },
+        Kind::Mcp { .. } | Kind::Other => Ok(vec![judge.action.tool.clone()]),
         Kind::Malformed(_) => Err("mend the call".to_owned()),
     }
 }

@@ -276,7 +276,8 @@ impl Judge<'_> {
     }
 
     fn allowed(&self, part: &Part) -> Option<Finding> {
-        if self.mode == Mode::Plan && !part.reads_only && matches!(self.action.kind, Kind::Command(_)) {
+        let is_command = matches!(self.action.kind, Kind::Command(_) | Kind::ForeignCommand(_));
+        if self.mode == Mode::Plan && !part.reads_only && is_command {
             return Some(Finding::new(
                 Verdict::Ask,
                 format!("{} may change something, and mode `plan` only reads", quoted(&part.text)),
@@ -318,9 +319,8 @@ impl Judge<'_> {
     /// `Bash(touch *)` was written with the project in mind.
     fn beyond<'p>(&self, rule: &Rule, part: &'p Part) -> Option<&'p Touch> {
         let has_wildcard = match &rule.matcher {
-            Matcher::Command(pattern) => !pattern.is_exact(),
+            Matcher::Command(pattern) | Matcher::ForeignCommand(pattern) => !pattern.is_exact(),
             Matcher::Tool(_)
-            | Matcher::ForeignCommand(_)
             | Matcher::Path { .. }
             | Matcher::Domain(_)
             | Matcher::Agent(_)

@@ -36,7 +36,7 @@ pub(super) fn tightens(rule: &Rule, action: &Action, part: &Part, facts: &Facts)
         Matcher::Command(pattern) => {
             kind.command().map_or(Cover::No, |whole| command(pattern, part).min(piped(pattern, whole, part)))
         }
-        Matcher::ForeignCommand(pattern) => kind.foreign_command().is_some_and(|text| foreign(pattern, text)).into(),
+        Matcher::ForeignCommand(pattern) => kind.foreign_command().map_or(Cover::No, |_| foreign(pattern, part)),
         Matcher::Path { access, pattern } => {
             // Palisade's own files are the only ones that the client does not read.
             let known_to_client = !rule.reference.origin.file.contains("palisade");
@@ -53,12 +53,12 @@ pub(super) fn tightens(rule: &Rule, action: &Action, part: &Part, facts: &Facts)
     }
 }
 
-/// A language that is not parsed: the pattern may stand in any piece of the text, in letters of any case.
-fn foreign(pattern: &CommandPattern, text: &str) -> bool {
-    let pieces = text.split(['|', ';', '&', '\n', '{', '}', '(', ')']).map(str::trim);
-    std::iter::once(text.trim())
-        .chain(pieces)
-        .any(|piece| pattern.covers(piece) || pattern.covers(&piece.to_lowercase()))
+/// A language of which only the structure is known: what is not found as a command, the pattern may still
+/// stand in.
+fn foreign(pattern: &CommandPattern, part: &Part) -> Cover {
+    let found = command(pattern, part);
+    let pieces = || part.text.split(['|', ';', '&', '\n', '{', '}', '(', ')']).map(|piece| piece.trim().to_lowercase());
+    if found == Cover::Possible && pieces().any(|piece| pattern.covers(&piece)) { Cover::Certain } else { found }
 }
 
 fn is_skill(skill: &str, name: &str, open: bool) -> bool {
@@ -179,8 +179,12 @@ pub(super) fn allows(rule: &Rule, action: &Action, part: &Part, facts: &Facts) -
                 && (!part.exact_only || pattern.is_exact())
                 && part.allow_readings.iter().any(|reading| pattern.covers(reading))
         }
-        // Its language is not analysed, so only the whole tool can be allowed.
-        Matcher::ForeignCommand(_) | Matcher::Parameter { .. } => false,
+        Matcher::ForeignCommand(pattern) => {
+            kind.foreign_command().is_some()
+                && matches!(part.program, Program::Named(_))
+                && part.allow_readings.iter().any(|reading| pattern.covers(reading))
+        }
+        Matcher::Parameter { .. } => false,
         Matcher::Path { access, .. } => {
             let right = matches!(kind, Kind::Read(_)) || (matches!(kind, Kind::Edit(_)) && *access == FileAccess::Edit);
             right && part.touches.iter().all(|touch| allows_touch(rule, touch, action, facts))

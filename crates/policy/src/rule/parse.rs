@@ -173,10 +173,11 @@ fn specified(name: &str, inner: &str, anchors: &Anchors<'_>) -> Result<Parsed, F
         }
         "PowerShell" => match parameter("PowerShell", inner, anchors.list)? {
             Some(parameter) => plain(parameter),
-            None => CommandPattern::parse(inner).map_or_else(
-                || Err(malformed(format!("`{name}({inner})` names no command"), None)),
-                |pattern| plain(Matcher::ForeignCommand(pattern)),
-            ),
+            None => match crate::foreign::pattern(inner, anchors.list != List::Allow) {
+                None => Err(malformed(format!("`{name}({inner})` names no command"), None)),
+                Some(pattern) if pattern.is_everything() => plain(Matcher::Tool(NamePattern::new("PowerShell"))),
+                Some(pattern) => plain(Matcher::ForeignCommand(pattern)),
+            },
         },
         "Read" => path(name, inner, FileAccess::Read, anchors, None),
         "Edit" => path(name, inner, FileAccess::Edit, anchors, None),
