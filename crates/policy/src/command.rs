@@ -12,6 +12,8 @@ pub(crate) struct CommandPattern {
     also: Vec<CommandPattern>,
     /// The stages of a pipeline before the command that is matched.
     before: Vec<CommandPattern>,
+    /// True for a rule named `Monitor`: it says nothing about Bash.
+    only_monitor: bool,
 }
 
 impl CommandPattern {
@@ -64,6 +66,15 @@ impl CommandPattern {
     /// Returns true when it names one command text and no more.
     pub(crate) fn is_exact(&self) -> bool {
         !self.open && self.also.is_empty() && pieces(&self.stem).len() == 1
+    }
+
+    pub(crate) fn of_monitor(self) -> Self {
+        Self { only_monitor: true, ..self }
+    }
+
+    /// Returns true when the pattern is about calls of this tool.
+    pub(crate) fn concerns(&self, tool: &str) -> bool {
+        !self.only_monitor || tool == "Monitor"
     }
 
     /// Returns the stages that a pipeline must have before the command that the pattern covers.

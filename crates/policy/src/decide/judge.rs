@@ -17,6 +17,7 @@ const QUIET_TOOLS: &[&str] = &[
     "AskUserQuestion",
     "BashOutput",
     "CronList",
+    "EndConversation",
     "EnterPlanMode",
     "KillShell",
     "ListMcpResourcesTool",
@@ -324,6 +325,7 @@ impl Judge<'_> {
             | Matcher::Path { .. }
             | Matcher::Domain(_)
             | Matcher::Agent(_)
+            | Matcher::Cd(_)
             | Matcher::Skill { .. }
             | Matcher::Parameter { .. } => false,
         };

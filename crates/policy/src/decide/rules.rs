@@ -7,7 +7,7 @@ use crate::command::{CommandPattern, star_matches};
 use crate::effects::{Access, By, Part, Program, Target, Touch};
 use crate::facts::Facts;
 use crate::host::Host;
-use crate::path::{AbsPath, PathPattern};
+use crate::path::{AbsPath, Glob, PathPattern};
 use crate::rule::pipeline::{self, Piped};
 use crate::rule::{FileAccess, Matcher, Rule};
 
@@ -33,6 +33,7 @@ pub(super) fn tightens(rule: &Rule, action: &Action, part: &Part, facts: &Facts)
     let kind = &action.kind;
     match &rule.matcher {
         Matcher::Tool(name) => name.covers(&action.tool).into(),
+        Matcher::Command(pattern) if !pattern.concerns(&action.tool) => Cover::No,
         Matcher::Command(pattern) => {
             kind.command().map_or(Cover::No, |whole| command(pattern, part).min(piped(pattern, whole, part)))
         }
@@ -45,9 +46,13 @@ pub(super) fn tightens(rule: &Rule, action: &Action, part: &Part, facts: &Facts)
         Matcher::Domain(pattern) => kind
             .url()
             .map_or(Cover::No, |url| Host::of_url(url).map_or(Cover::Possible, |host| pattern.covers(&host).into())),
-        Matcher::Agent(name) => (kind.agent_type() == Some(name)).into(),
-        Matcher::Skill { name, open } => kind.skill().is_some_and(|skill| is_skill(skill, name, *open)).into(),
-        Matcher::Parameter { tool, name, value } => (*tool == action.tool
+        Matcher::Agent(names) => {
+            kind.agent_type().is_some_and(|agent| names.iter().any(|name| star_matches(name, agent))).into()
+        }
+        Matcher::Cd(directory) => cd_matches(directory, action).into(),
+        // Whatever the arguments are, it is the skill that is denied.
+        Matcher::Skill { name, open: _ } => kind.skill().is_some_and(|skill| is_skill(skill, name, true)).into(),
+        Matcher::Parameter { tool, name, value } => (tool.covers(&action.tool)
             && action.params.iter().any(|(key, given)| key == name && star_matches(value, given)))
         .into(),
     }
@@ -59,6 +64,15 @@ fn foreign(pattern: &CommandPattern, part: &Part) -> Cover {
     let found = command(pattern, part);
     let pieces = || part.text.split(['|', ';', '&', '\n', '{', '}', '(', ')']).map(|piece| piece.trim().to_lowercase());
     if found == Cover::Possible && pieces().any(|piece| pattern.covers(&piece)) { Cover::Certain } else { found }
+}
+
+/// `Cd` names its directory in a field; a whole path must match, and `x/**` is `x` too.
+fn cd_matches(directory: &Glob, action: &Action) -> bool {
+    action.tool == "Cd"
+        && action.params.iter().any(|(_, value)| {
+            let path = action.cwd.join(value);
+            directory.matches(&path.segments().collect::<Vec<_>>())
+        })
 }
 
 fn is_skill(skill: &str, name: &str, open: bool) -> bool {
@@ -175,6 +189,7 @@ pub(super) fn allows(rule: &Rule, action: &Action, part: &Part, facts: &Facts) -
         Matcher::Tool(name) => name.covers(&action.tool) && !part.exact_only,
         Matcher::Command(pattern) => {
             kind.command().is_some()
+                && pattern.concerns(&action.tool)
                 && part.program != Program::Unknown
                 && (!part.exact_only || pattern.is_exact())
                 && part.allow_readings.iter().any(|reading| pattern.covers(reading))
@@ -190,7 +205,8 @@ pub(super) fn allows(rule: &Rule, action: &Action, part: &Part, facts: &Facts) -
             right && part.touches.iter().all(|touch| allows_touch(rule, touch, action, facts))
         }
         Matcher::Domain(pattern) => kind.url().and_then(Host::of_url).is_some_and(|host| pattern.covers(&host)),
-        Matcher::Agent(name) => kind.agent_type() == Some(name),
+        Matcher::Agent(names) => kind.agent_type().is_some_and(|agent| names.iter().any(|name| name == agent)),
+        Matcher::Cd(directory) => cd_matches(directory, action),
         Matcher::Skill { name, open } => kind.skill().is_some_and(|skill| is_skill(skill, name, *open)),
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::command::{CommandPattern, star_matches};
 use crate::host::HostPattern;
-use crate::path::PathPattern;
+use crate::path::{Glob, PathPattern};
 
 /// The two kinds of path rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,11 +27,13 @@ pub(crate) enum Matcher {
     /// `WebFetch(domain:host)`.
     Domain(HostPattern),
     /// `Agent(type)`.
-    Agent(String),
+    Agent(Vec<String>),
+    /// `Cd(pattern)`: a whole path.
+    Cd(Glob),
     /// `Skill(name)` or `Skill(name *)`.
     Skill { name: String, open: bool },
     /// `Tool(param:value)`.
-    Parameter { tool: String, name: String, value: String },
+    Parameter { tool: NamePattern, name: String, value: String },
 }
 
 /// A tool name, `mcp__server` for all its tools, or a name with `*`.
@@ -58,6 +60,10 @@ impl NamePattern {
     /// `Read` covers every tool that reads files and `Edit` every tool that writes them, as their
     /// path rules do.
     pub(crate) fn covers(&self, tool: &str) -> bool {
+        // The client cannot be left without a way to end.
+        if tool == "EndConversation" {
+            return self.text == tool;
+        }
         if self.except.iter().any(|left_out| left_out.covers(tool)) {
             return false;
         }

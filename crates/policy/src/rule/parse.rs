@@ -3,11 +3,11 @@
 use super::matcher::{FileAccess, Matcher, NamePattern};
 use crate::command::{CommandPattern, Form};
 use crate::host::HostPattern;
-use crate::path::{AbsPath, PathPattern};
+use crate::path::{AbsPath, Glob, PathPattern};
 use crate::rule::List;
 
 /// The tools that Claude Code documents, by canonical name.
-pub const TOOLS: [&str; 34] = [
+pub const TOOLS: [&str; 36] = [
     "Agent",
     "AskUserQuestion",
     "Bash",
@@ -17,6 +17,7 @@ pub const TOOLS: [&str; 34] = [
     "CronDelete",
     "CronList",
     "Edit",
+    "EndConversation",
     "EnterPlanMode",
     "ExitPlanMode",
     "Glob",
@@ -32,6 +33,7 @@ pub const TOOLS: [&str; 34] = [
     "PowerShell",
     "Read",
     "ReadMcpResourceTool",
+    "ShareOnboardingGuide",
     "Skill",
     "Task",
     "TaskOutput",
@@ -97,6 +99,11 @@ pub(crate) fn parse(text: &str, anchors: &Anchors<'_>) -> Result<Parsed, Fault> 
         let written = text.replacen(name, &documented, 1);
         return Ok(Parsed { matcher, surprise: Some(read_as(text, &written, "tools of servers are named so")) });
     }
+    if let Some(known) = in_another_case(name, anchors.list) {
+        let written = text.replacen(name, known, 1);
+        let Parsed { matcher, surprise: _ } = parse(&written, anchors)?;
+        return Ok(Parsed { matcher, surprise: Some(read_as(text, &written, "names of tools are written so")) });
+    }
     match specifier {
         None => bare(name, anchors.list),
         Some("*") if !name.contains('*') => bare(name, anchors.list),
@@ -112,6 +119,15 @@ fn read_as(written: &str, documented: &str, why: &str) -> Fault {
     Fault::Surprise {
         message: format!("`{written}` is read as `{documented}`"),
         hint: Some(format!("write `{documented}`: {why}")),
+    }
+}
+
+/// Returns the tool that a rule which tightens means by a name in letters of another case.
+fn in_another_case(name: &str, list: List) -> Option<&'static str> {
+    match list {
+        List::Allow => None,
+        List::Deny | List::Ask if TOOLS.contains(&name) => None,
+        List::Deny | List::Ask => TOOLS.iter().copied().find(|tool| tool.eq_ignore_ascii_case(name)),
     }
 }
 
@@ -169,6 +185,7 @@ fn specified(name: &str, inner: &str, anchors: &Anchors<'_>) -> Result<Parsed, F
                 return plain(Matcher::Tool(NamePattern::new(tool)));
             }
             let surprise = command_surprise(name, inner, form);
+            let pattern = if name == "Monitor" { pattern.of_monitor() } else { pattern };
             Ok(Parsed { matcher: Matcher::Command(pattern), surprise })
         }
         "PowerShell" => match parameter("PowerShell", inner, anchors.list)? {
@@ -181,17 +198,19 @@ fn specified(name: &str, inner: &str, anchors: &Anchors<'_>) -> Result<Parsed, F
         },
         "Read" => path(name, inner, FileAccess::Read, anchors, None),
         "Edit" => path(name, inner, FileAccess::Edit, anchors, None),
-        "Glob" | "Grep" | "LS" | "NotebookRead" => path(name, inner, FileAccess::Read, anchors, Some("Read")),
+        "Glob" | "Grep" | "LS" | "LSP" | "NotebookRead" => path(name, inner, FileAccess::Read, anchors, Some("Read")),
         "Write" | "MultiEdit" | "NotebookEdit" => path(name, inner, FileAccess::Edit, anchors, Some("Edit")),
         "WebFetch" => fetch(inner, anchors.list),
         "Agent" => match parameter("Agent", inner, anchors.list)? {
             Some(parameter) => plain(parameter),
-            None => plain(Matcher::Agent(inner.trim().to_owned())),
+            None => Ok(agents(inner)),
         },
+        "Cd" => Ok(Parsed { matcher: Matcher::Cd(Glob::parse(&cd_pattern(inner, anchors))), surprise: None }),
         "Skill" => {
-            let (skill, open) = match inner.trim().strip_suffix(" *").or_else(|| inner.trim().strip_suffix(":*")) {
+            let name = inner.trim().trim_start_matches('/');
+            let (skill, open) = match name.strip_suffix(" *").or_else(|| name.strip_suffix(":*")) {
                 Some(skill) => (skill, true),
-                None => (inner.trim(), false),
+                None => (name, false),
             };
             plain(Matcher::Skill { name: skill.to_owned(), open })
         }
@@ -209,6 +228,28 @@ fn specified(name: &str, inner: &str, anchors: &Anchors<'_>) -> Result<Parsed, F
                 })
             }
         },
+    }
+}
+
+/// `Agent(a, b)` is the form of an agent's list of tools; as a rule it means each.
+fn agents(inner: &str) -> Parsed {
+    let names: Vec<String> =
+        inner.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    let surprise = (names.len() > 1).then(|| Fault::Surprise {
+        message: format!("`Agent({inner})` is read as a rule for each of these agents"),
+        hint: Some(format!("write {}", names.iter().map(|name| format!("`Agent({name})`")).collect::<Vec<_>>().join(", "))),
+    });
+    Parsed { matcher: Matcher::Agent(names), surprise }
+}
+
+/// Returns the whole path that a pattern of `Cd` means.
+fn cd_pattern(inner: &str, anchors: &Anchors<'_>) -> String {
+    let inner = inner.trim();
+    match inner.strip_prefix("~/") {
+        Some(rest) => format!("{}/{rest}", anchors.home),
+        None if inner == "~" => anchors.home.to_string(),
+        None if inner.starts_with('/') => inner.to_owned(),
+        None => format!("{}/{}", anchors.anchor, inner.trim_start_matches("./")),
     }
 }
 
@@ -273,24 +314,14 @@ fn fetch(inner: &str, list: List) -> Result<Parsed, Fault> {
 fn parameter(tool: &str, inner: &str, list: List) -> Result<Option<Matcher>, Fault> {
     let Some((name, value)) = inner.split_once(':') else { return Ok(None) };
     let (name, value) = (name.trim(), value.trim());
-    let known = match tool {
-        "Bash" | "Monitor" | "PowerShell" => {
-            ["run_in_background", "dangerouslyDisableSandbox", "timeout", "description"].contains(&name)
-        }
-        "Read" | "Edit" | "Write" | "Glob" | "Grep" | "NotebookEdit" | "LS" | "MultiEdit" => {
-            ["offset", "limit", "replace_all", "output_mode", "multiline", "pages"].contains(&name)
-        }
-        "Agent" => ["model", "isolation", "run_in_background", "name", "mode"].contains(&name),
-        _ => !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-".contains(letter)),
-    };
-    if !known {
-        return Ok(None);
-    }
-    if tool == "WebFetch" && name == "url" {
+    if let Some(documented) = content_field(tool, name, value) {
         return Err(malformed(
-            "`url` is the content of WebFetch, no parameter",
-            Some("write `WebFetch(domain:example.com)`"),
+            format!("`{name}` is what `{tool}` is about, no parameter"),
+            Some(&format!("write `{documented}`")),
         ));
+    }
+    if !is_parameter(tool, name, value) {
+        return Ok(None);
     }
     match list {
         List::Allow => Err(malformed(
@@ -298,8 +329,49 @@ fn parameter(tool: &str, inner: &str, list: List) -> Result<Option<Matcher>, Fau
             Some("move it to deny or ask"),
         )),
         List::Deny | List::Ask => {
-            Ok(Some(Matcher::Parameter { tool: tool.to_owned(), name: name.to_owned(), value: value.to_owned() }))
+            let tool = NamePattern::new(tool);
+            Ok(Some(Matcher::Parameter { tool, name: name.to_owned(), value: value.to_owned() }))
         }
+    }
+}
+
+/// Returns the rule to write in the place of one about a field that a tool's own rules are about.
+fn content_field(tool: &str, name: &str, value: &str) -> Option<String> {
+    match (tool, name) {
+        // `command:*` and `path:*` would be the beginning of a command, and of a name.
+        ("Bash" | "Monitor" | "PowerShell", "command") if value != "*" => Some(format!("{tool}({value})")),
+        ("Read" | "Edit" | "Write" | "MultiEdit" | "LSP", "file_path")
+        | ("Grep" | "Glob" | "LS", "path")
+        | ("NotebookEdit" | "NotebookRead", "notebook_path") => {
+            let reads = matches!(tool, "Read" | "Grep" | "Glob" | "LS" | "LSP" | "NotebookRead");
+            Some(format!("{}({value})", if reads { "Read" } else { "Edit" }))
+        }
+        ("WebFetch", "url") => Some("WebFetch(domain:example.com)".to_owned()),
+        _ => None,
+    }
+}
+
+/// Returns true when a name before a colon is a field of the tool's input.
+///
+/// The patterns of some tools hold colons too: there only the documented fields count.
+fn is_parameter(tool: &str, name: &str, value: &str) -> bool {
+    match tool {
+        "Bash" | "Monitor" | "PowerShell" => {
+            let is_command = name == "timeout" && value == "*";
+            !is_command && ["run_in_background", "dangerouslyDisableSandbox", "timeout", "description"].contains(&name)
+        }
+        "Read" | "Edit" | "Write" | "Glob" | "Grep" | "NotebookEdit" | "NotebookRead" | "LS" | "LSP" | "MultiEdit" => [
+            "-A", "-B", "-C", "-i", "-n", "cell_id", "cell_type", "content", "context", "edit_mode", "glob", "head_limit",
+            "limit", "multiline", "new_source", "new_string", "offset", "old_string", "operation", "output_mode", "pages",
+            "pattern", "replace_all", "type",
+        ]
+        .contains(&name),
+        "Agent" => {
+            let fields =
+                ["description", "isolation", "mode", "model", "name", "prompt", "run_in_background", "subagent_type"];
+            fields.contains(&name)
+        }
+        _ => !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-".contains(letter)),
     }
 }
 

@@ -106,12 +106,17 @@ impl World {
     }
 }
 
-/// Returns the action that a line of a case names: `Bash: ls`, `Read: src/a.rs`, `TodoWrite:`.
+/// Returns the action that a line of a case names: `Bash: ls`, `Read: src/a.rs`, `TodoWrite:`, and with a
+/// field of its input `Bash: make ⟨timeout=5⟩`.
 pub(crate) fn action(line: &str) -> Action {
     let (tool, subject) = line.split_once(':').unwrap_or((line, ""));
-    let subject = subject.strip_prefix(' ').unwrap_or(subject).replace('⏎', "\n").replace('␉', "\t");
+    let (subject, fields) = subject.split_once('⟨').unwrap_or((subject, ""));
+    let subject = subject.strip_prefix(' ').unwrap_or(subject);
+    let subject = if fields.is_empty() { subject } else { subject.trim_end() }.replace('⏎', "\n").replace('␉', "\t");
     let file = |recursive| FileTarget { path: subject.clone(), recursive };
-    let mut params = Vec::new();
+    let fields = fields.trim_end_matches('⟩').split_once('=');
+    let mut params: Vec<(String, String)> =
+        fields.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
     let kind = match tool {
         "Bash" | "Monitor" => Kind::Command(Command::parse(&subject, Runner::Agent)),
         "PowerShell" => Kind::ForeignCommand(subject.clone()),
