@@ -297,9 +297,8 @@ fn path(
 
 fn fetch(inner: &str, list: List) -> Result<Parsed, Fault> {
     if let Some(domain) = inner.trim().strip_prefix("domain:") {
-        let pattern = HostPattern::parse(domain).ok_or_else(|| {
-            malformed(format!("`{domain}` is no host name"), Some("write `WebFetch(domain:example.com)`"))
-        })?;
+        let pattern = HostPattern::parse(domain)
+            .map_err(|(what, hint)| malformed(format!("`{}` {what}", domain.trim()), Some(hint)))?;
         return Ok(Parsed { matcher: Matcher::Domain(pattern), surprise: None });
     }
     match parameter("WebFetch", inner, list)? {
