@@ -7,7 +7,7 @@ pub(crate) mod pipeline;
 
 use crate::layer::{Diagnostic, Origin, Sourced};
 use crate::mode::Mode;
-use crate::path::PathPattern;
+use crate::path::{AbsPath, PathPattern};
 use crate::proof::RuleRef;
 
 pub(crate) use matcher::{FileAccess, Matcher};
@@ -84,7 +84,7 @@ pub struct Sandbox {
     /// Paths that must not be writable.
     pub deny_write: Vec<HeldPath>,
     /// Directories that may be written beside the project, absolute.
-    pub allow_write: Vec<Sourced<crate::path::AbsPath>>,
+    pub allow_write: Vec<Sourced<AbsPath>>,
 }
 
 /// A path or pattern that the boundary must hold, and where that is written.
@@ -152,6 +152,20 @@ impl Policy {
             Mode::BypassPermissions if self.bypass_disabled.is_some() => Mode::Default,
             Mode::Default | Mode::AcceptEdits | Mode::Plan | Mode::DontAsk | Mode::BypassPermissions => mode,
         }
+    }
+
+    /// Returns the paths at which deny and ask rules about paths hang, each once: where one is reached
+    /// through a link, what it leads to must be known under both names.
+    pub fn tightening_roots(&self, project: &AbsPath, cwd: &AbsPath) -> Vec<AbsPath> {
+        let mut roots: Vec<AbsPath> = Vec::new();
+        for rule in self.rules.iter().filter(|rule| rule.reference.list != List::Allow) {
+            if let Matcher::Path { access: _, pattern } = &rule.matcher {
+                roots.extend(pattern.roots(project, cwd).into_iter().map(|(root, _)| root));
+            }
+        }
+        roots.sort();
+        roots.dedup();
+        roots
     }
 
     /// Returns true when any deny or ask rule, or a limit on paths, is in force.

@@ -168,17 +168,20 @@ impl PathRule<'_> {
 
     fn covers(&self, path: &AbsPath) -> bool {
         let (project, cwd) = (&self.facts.project, &self.action.cwd);
-        scope::names(path, self.facts).iter().any(|name| self.pattern.covers(name, project, cwd))
+        scope::names_to_tighten(path, self.facts).iter().any(|name| self.pattern.covers(name, project, cwd))
     }
 
     fn covers_in_any_case(&self, path: &AbsPath) -> bool {
         let (project, cwd) = (&self.facts.project, &self.action.cwd);
-        scope::names(path, self.facts).iter().any(|name| self.pattern.covers_in_any_case(name, project, cwd))
+        scope::names_to_tighten(path, self.facts).iter().any(|name| self.pattern.covers_in_any_case(name, project, cwd))
     }
 
     fn could_lie_below(&self, path: &AbsPath) -> bool {
         let (project, cwd) = (&self.facts.project, &self.action.cwd);
-        scope::names(path, self.facts).iter().any(|name| self.pattern.could_cover_below(name, project, cwd))
+        scope::names_to_tighten(path, self.facts)
+            .iter()
+            .chain(scope::links_below(path, self.facts))
+            .any(|name| self.pattern.could_cover_below(name, project, cwd))
     }
 }
 

@@ -89,7 +89,13 @@ impl World {
         let policy = self.policy();
         let effects = Effects::of(action, &abs(HOME));
         let mentions = effects.parts.iter().flat_map(|part| part.mentions.iter());
-        let resolved = effects.paths().chain(mentions).map(|path| (path.clone(), self.resolve(path))).collect();
+        let mut resolved: BTreeMap<AbsPath, Resolved> = effects.paths().chain(mentions).map(|path| (path.clone(), self.resolve(path))).collect();
+        for root in policy.tightening_roots(&abs(PROJECT), &action.cwd) {
+            let found = self.resolve(&root);
+            if found.real != root {
+                resolved.entry(root).or_insert(found);
+            }
+        }
         let mut working_directories = vec![abs(PROJECT)];
         working_directories
             .extend(policy.additional_directories().iter().map(|written| abs(PROJECT).join(&written.value)));
