@@ -1,8 +1,8 @@
 //! What a record keeps of a tool's input: text without secrets, and never the content of a file.
 
-use secrets::SecretKind;
 use crate::tree::Digest;
 use crate::{limits, wire};
+use secrets::SecretKind;
 
 /// What is kept of an input.
 #[derive(Debug, Clone, PartialEq, Eq)]

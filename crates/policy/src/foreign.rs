@@ -149,8 +149,20 @@ impl Reader<'_> {
                 Files::Reads => Access::Read,
                 Files::Writes => Access::Write,
                 Files::Removes => Access::Delete,
-                Files::Copies => if index == 0 { Access::Read } else { Access::Write },
-                Files::Moves => if index == 0 { Access::Delete } else { Access::Write },
+                Files::Copies => {
+                    if index == 0 {
+                        Access::Read
+                    } else {
+                        Access::Write
+                    }
+                }
+                Files::Moves => {
+                    if index == 0 {
+                        Access::Delete
+                    } else {
+                        Access::Write
+                    }
+                }
             };
             part.touches.push(Touch { recursive: operands.recurses, ..self.touch(access, word) });
             if files == Files::Removes && part.forbidden.is_none() {
@@ -281,10 +293,15 @@ fn operands(command: &Invocation) -> Operands {
         let is_parameter = !word.quoted && !word.joined && word.text.starts_with('-') && word.text.len() > 1;
         if !is_parameter {
             names_path &= word.joined;
-            if names_path { operands.named.push(word.clone()) } else { operands.plain.push(word.clone()) }
+            if names_path {
+                operands.named.push(word.clone())
+            } else {
+                operands.plain.push(word.clone())
+            }
             continue;
         }
-        let (name, value) = word.text.split_once(':').map_or((word.text.as_str(), None), |(name, value)| (name, Some(value)));
+        let (name, value) =
+            word.text.split_once(':').map_or((word.text.as_str(), None), |(name, value)| (name, Some(value)));
         let lower = name.to_lowercase();
         let could_be = |names: &[&str]| names.iter().any(|name| name.starts_with(&lower));
         operands.recurses |= could_be(&["-recurse"]);

@@ -2,6 +2,7 @@
 
 mod compile;
 mod matcher;
+mod parameter;
 mod parse;
 pub(crate) mod pipeline;
 

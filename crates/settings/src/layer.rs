@@ -133,7 +133,9 @@ impl Reader<'_> {
                     self.wrong_type(severity, section, property, "an object");
                 }
             },
-            (Field::Unread | Field::Nobody(_) | Field::Renamed(_), Owner::Palisade) => self.unread_key(section, property),
+            (Field::Unread | Field::Nobody(_) | Field::Renamed(_), Owner::Palisade) => {
+                self.unread_key(section, property)
+            }
         }
     }
 
@@ -194,7 +196,12 @@ impl Reader<'_> {
     fn managed_only(&mut self, section: Section, property: &ObjectProp<'_>) {
         if self.layer.scope != Scope::Managed {
             let message = format!("{} counts in managed files only", path(section, property));
-            self.say(Severity::Warning, property.name.start(), message, Some("remove it, or put it into a managed file"));
+            self.say(
+                Severity::Warning,
+                property.name.start(),
+                message,
+                Some("remove it, or put it into a managed file"),
+            );
         }
     }
 

@@ -10,8 +10,8 @@
 
 mod limits;
 mod parse;
-mod render;
 pub mod powershell;
+mod render;
 pub mod tree;
 
 pub use parse::parse;

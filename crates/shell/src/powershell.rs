@@ -73,9 +73,38 @@ pub fn parse(text: &str) -> Powershell {
 }
 
 const KEYWORDS: [&str; 32] = [
-    "begin", "break", "catch", "class", "clean", "configuration", "continue", "data", "do", "dynamicparam", "else",
-    "elseif", "end", "enum", "exit", "filter", "finally", "for", "foreach", "function", "hidden", "if", "in", "param",
-    "process", "return", "static", "switch", "throw", "trap", "try", "while",
+    "begin",
+    "break",
+    "catch",
+    "class",
+    "clean",
+    "configuration",
+    "continue",
+    "data",
+    "do",
+    "dynamicparam",
+    "else",
+    "elseif",
+    "end",
+    "enum",
+    "exit",
+    "filter",
+    "finally",
+    "for",
+    "foreach",
+    "function",
+    "hidden",
+    "if",
+    "in",
+    "param",
+    "process",
+    "return",
+    "static",
+    "switch",
+    "throw",
+    "trap",
+    "try",
+    "while",
 ];
 const MORE_KEYWORDS: [&str; 6] = ["until", "using", "workflow", "parallel", "sequence", "inlinescript"];
 
@@ -234,8 +263,12 @@ impl Reader<'_> {
                 self.command(piped, Kind::Expression);
             }
             _ => {
-                let word: String =
-                    self.rest().chars().take_while(|letter| letter.is_ascii_alphabetic()).collect::<String>().to_lowercase();
+                let word: String = self
+                    .rest()
+                    .chars()
+                    .take_while(|letter| letter.is_ascii_alphabetic())
+                    .collect::<String>()
+                    .to_lowercase();
                 if KEYWORDS.contains(&word.as_str()) || MORE_KEYWORDS.contains(&word.as_str()) {
                     let after = self.rest().chars().nth(word.len());
                     if after.is_none_or(|letter| !letter.is_ascii_alphanumeric() && !"-_.\\/".contains(letter)) {

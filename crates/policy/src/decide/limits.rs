@@ -13,8 +13,7 @@ use crate::rule::Policy;
 pub(super) fn refuse_prompt(proof: &mut Proof, origin: &Origin) {
     proof.verdict = Verdict::Deny;
     let place = place(origin);
-    proof.reason =
-        format!("{}; `permissions.denyInsteadOfPrompting` ({place}) refuses what would ask", proof.reason);
+    proof.reason = format!("{}; `permissions.denyInsteadOfPrompting` ({place}) refuses what would ask", proof.reason);
 }
 
 /// Returns what a limit says about a part that leaves the working directories.

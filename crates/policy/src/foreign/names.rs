@@ -72,8 +72,8 @@ const ALIASES: &[(&str, &str)] = &[
 
 /// Aliases that are programs of their own where the system is not Windows.
 const ALSO_PROGRAMS: &[&str] = &[
-    "cat", "cp", "curl", "echo", "kill", "ls", "mv", "rm", "rmdir", "start", "tee", "type", "wget", "where", "dir", "sc",
-    "cd", "select",
+    "cat", "cp", "curl", "echo", "kill", "ls", "mv", "rm", "rmdir", "start", "tee", "type", "wget", "where", "dir",
+    "sc", "cd", "select",
 ];
 
 /// Commands that run what they are given, load code, or change what other names mean.
@@ -103,7 +103,8 @@ const RUNNERS: &[(&str, &str)] = &[
 ];
 
 /// Programs that take commands of a shell as an argument.
-const SHELLS: &[&str] = &["powershell", "pwsh", "cmd", "bash", "sh", "zsh", "wsl", "wscript", "cscript", "mshta", "rundll32"];
+const SHELLS: &[&str] =
+    &["powershell", "pwsh", "cmd", "bash", "sh", "zsh", "wsl", "wscript", "cscript", "mshta", "rundll32"];
 
 /// What a command does with the files that it names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,9 +182,30 @@ pub(super) fn moves(command: &str) -> bool {
 
 /// Parameters that take no value, of the commands of files.
 pub(super) const SWITCHES: &[&str] = &[
-    "-append", "-asbytestream", "-casesensitive", "-confirm", "-container", "-debug", "-directory", "-file", "-force",
-    "-hidden", "-list", "-name", "-noclobber", "-nonewline", "-notmatch", "-passthru", "-quiet", "-raw", "-readonly",
-    "-recurse", "-simplematch", "-verbose", "-wait", "-whatif",
+    "-append",
+    "-asbytestream",
+    "-casesensitive",
+    "-confirm",
+    "-container",
+    "-debug",
+    "-directory",
+    "-file",
+    "-force",
+    "-hidden",
+    "-list",
+    "-name",
+    "-noclobber",
+    "-nonewline",
+    "-notmatch",
+    "-passthru",
+    "-quiet",
+    "-raw",
+    "-readonly",
+    "-recurse",
+    "-simplematch",
+    "-verbose",
+    "-wait",
+    "-whatif",
 ];
 
 /// Parameters whose value is a path.

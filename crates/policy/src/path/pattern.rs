@@ -77,7 +77,9 @@ impl PathPattern {
         if text.starts_with('$') {
             let rest = ["$HOME", "${HOME}"].iter().find_map(|name| text.strip_prefix(name)).filter(|_| tightens);
             return match rest {
-                Some(rest) if rest.is_empty() || rest.starts_with('/') => Self::anchored(Base::Fixed(home.clone()), rest),
+                Some(rest) if rest.is_empty() || rest.starts_with('/') => {
+                    Self::anchored(Base::Fixed(home.clone()), rest)
+                }
                 Some(_) | None => Err(PatternError::Variable),
             };
         }

@@ -2,8 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
-use super::parse::{Anchors, Fault, parse};
 use super::matcher::NamePattern;
+use super::parse::{Anchors, Fault, parse};
 use super::{FileAccess, HeldPath, List, Matcher, Policy, Rule, Sandbox, Switches};
 use crate::layer::{Diagnostic, Layer, Origin, Scope, Severity, Sourced};
 use crate::mode::Mode;
@@ -72,7 +72,9 @@ impl Policy {
         for rule in rules {
             hash.update(format!("{:?}\n", rule));
         }
-        hash.update(format!("{failures:?}\n{mode:?}\n{bypass_disabled:?}\n{switches:?}\n{additional_directories:?}\n{sandbox:?}"));
+        hash.update(format!(
+            "{failures:?}\n{mode:?}\n{bypass_disabled:?}\n{switches:?}\n{additional_directories:?}\n{sandbox:?}"
+        ));
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
@@ -187,11 +189,9 @@ impl Compiler<'_> {
             Scope::Project | Scope::Local => false,
         };
         let Switches { deny_instead, reads_held, writes_held } = &mut self.policy.switches;
-        for (own, written) in [
-            (deny_instead, &layer.deny_instead),
-            (reads_held, &layer.reads_held),
-            (writes_held, &layer.writes_held),
-        ] {
+        for (own, written) in
+            [(deny_instead, &layer.deny_instead), (reads_held, &layer.reads_held), (writes_held, &layer.writes_held)]
+        {
             if let Some(written) = written
                 && own.is_none()
                 && (written.value || may_loosen)

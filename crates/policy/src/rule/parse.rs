@@ -1,6 +1,7 @@
 //! Rule text to a matcher.
 
 use super::matcher::{FileAccess, Matcher, NamePattern};
+use super::parameter::parameter;
 use crate::command::{CommandPattern, Form};
 use crate::host::HostPattern;
 use crate::path::{AbsPath, Glob, PathPattern};
@@ -68,7 +69,7 @@ pub(crate) struct Anchors<'a> {
     pub(crate) home: &'a AbsPath,
 }
 
-fn malformed(message: impl Into<String>, hint: Option<&str>) -> Fault {
+pub(super) fn malformed(message: impl Into<String>, hint: Option<&str>) -> Fault {
     Fault::Malformed { message: message.into(), hint: hint.map(str::to_owned) }
 }
 
@@ -237,7 +238,10 @@ fn agents(inner: &str) -> Parsed {
         inner.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
     let surprise = (names.len() > 1).then(|| Fault::Surprise {
         message: format!("`Agent({inner})` is read as a rule for each of these agents"),
-        hint: Some(format!("write {}", names.iter().map(|name| format!("`Agent({name})`")).collect::<Vec<_>>().join(", "))),
+        hint: Some(format!(
+            "write {}",
+            names.iter().map(|name| format!("`Agent({name})`")).collect::<Vec<_>>().join(", ")
+        )),
     });
     Parsed { matcher: Matcher::Agent(names), surprise }
 }
@@ -306,71 +310,6 @@ fn fetch(inner: &str, list: List) -> Result<Parsed, Fault> {
         None => {
             Err(malformed(format!("`WebFetch({inner})` names no domain"), Some("write `WebFetch(domain:example.com)`")))
         }
-    }
-}
-
-/// Reads `param:value` where the list allows it; `None` when the text has another form.
-fn parameter(tool: &str, inner: &str, list: List) -> Result<Option<Matcher>, Fault> {
-    let Some((name, value)) = inner.split_once(':') else { return Ok(None) };
-    let (name, value) = (name.trim(), value.trim());
-    if let Some(documented) = content_field(tool, name, value) {
-        return Err(malformed(
-            format!("`{name}` is what `{tool}` is about, no parameter"),
-            Some(&format!("write `{documented}`")),
-        ));
-    }
-    if !is_parameter(tool, name, value) {
-        return Ok(None);
-    }
-    match list {
-        List::Allow => Err(malformed(
-            format!("`{tool}({inner})` in allow: a parameter rule can only deny or ask"),
-            Some("move it to deny or ask"),
-        )),
-        List::Deny | List::Ask => {
-            let tool = NamePattern::new(tool);
-            Ok(Some(Matcher::Parameter { tool, name: name.to_owned(), value: value.to_owned() }))
-        }
-    }
-}
-
-/// Returns the rule to write in the place of one about a field that a tool's own rules are about.
-fn content_field(tool: &str, name: &str, value: &str) -> Option<String> {
-    match (tool, name) {
-        // `command:*` and `path:*` would be the beginning of a command, and of a name.
-        ("Bash" | "Monitor" | "PowerShell", "command") if value != "*" => Some(format!("{tool}({value})")),
-        ("Read" | "Edit" | "Write" | "MultiEdit" | "LSP", "file_path")
-        | ("Grep" | "Glob" | "LS", "path")
-        | ("NotebookEdit" | "NotebookRead", "notebook_path") => {
-            let reads = matches!(tool, "Read" | "Grep" | "Glob" | "LS" | "LSP" | "NotebookRead");
-            Some(format!("{}({value})", if reads { "Read" } else { "Edit" }))
-        }
-        ("WebFetch", "url") => Some("WebFetch(domain:example.com)".to_owned()),
-        _ => None,
-    }
-}
-
-/// Returns true when a name before a colon is a field of the tool's input.
-///
-/// The patterns of some tools hold colons too: there only the documented fields count.
-fn is_parameter(tool: &str, name: &str, value: &str) -> bool {
-    match tool {
-        "Bash" | "Monitor" | "PowerShell" => {
-            let is_command = name == "timeout" && value == "*";
-            !is_command && ["run_in_background", "dangerouslyDisableSandbox", "timeout", "description"].contains(&name)
-        }
-        "Read" | "Edit" | "Write" | "Glob" | "Grep" | "NotebookEdit" | "NotebookRead" | "LS" | "LSP" | "MultiEdit" => [
-            "-A", "-B", "-C", "-i", "-n", "cell_id", "cell_type", "content", "context", "edit_mode", "glob", "head_limit",
-            "limit", "multiline", "new_source", "new_string", "offset", "old_string", "operation", "output_mode", "pages",
-            "pattern", "replace_all", "type",
-        ]
-        .contains(&name),
-        "Agent" => {
-            let fields =
-                ["description", "isolation", "mode", "model", "name", "prompt", "run_in_background", "subagent_type"];
-            fields.contains(&name)
-        }
-        _ => !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-".contains(letter)),
     }
 }
 

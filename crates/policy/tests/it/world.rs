@@ -89,7 +89,8 @@ impl World {
         let policy = self.policy();
         let effects = Effects::of(action, &abs(HOME));
         let mentions = effects.parts.iter().flat_map(|part| part.mentions.iter());
-        let mut resolved: BTreeMap<AbsPath, Resolved> = effects.paths().chain(mentions).map(|path| (path.clone(), self.resolve(path))).collect();
+        let mut resolved: BTreeMap<AbsPath, Resolved> =
+            effects.paths().chain(mentions).map(|path| (path.clone(), self.resolve(path))).collect();
         for root in policy.tightening_roots(&abs(PROJECT), &action.cwd) {
             let found = self.resolve(&root);
             if found.real != root {

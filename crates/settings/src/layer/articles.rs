@@ -27,7 +27,8 @@ impl Reader<'_> {
             Article::ApproveWrite => self.tools_switch(section, property, Meaning::Approval, &WRITERS),
             Article::AllowedPaths => {
                 let paths = self.strings(section, Used::Article(article), property);
-                let message = format!("{} is read as `allowWrite`; what may be read stays as it is", path(section, property));
+                let message =
+                    format!("{} is read as `allowWrite`; what may be read stays as it is", path(section, property));
                 let hint = "write `sandbox.filesystem.allowWrite`, and `denyRead` for what must not be read";
                 self.say(Severity::Warning, property.name.start(), message, Some(hint));
                 self.layer.sandbox.allow_write.extend(paths);

@@ -87,7 +87,8 @@ impl Reader<'_> {
     }
 
     fn unseen(&mut self, section: Section, property: &ObjectProp<'_>) {
-        let message = format!("{} names a URL or a command, which no call shows: it is not enforced", path(section, property));
+        let message =
+            format!("{} names a URL or a command, which no call shows: it is not enforced", path(section, property));
         let hint = "write `{\"serverName\": \"name\"}`, or deny rules for `mcp__<server>`";
         self.say(Severity::Warning, property.name.start(), message, Some(hint));
     }

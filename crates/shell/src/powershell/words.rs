@@ -203,7 +203,8 @@ impl Reader<'_> {
         match self.peek() {
             Some('.') if self.second().is_some_and(|letter| letter.is_alphabetic() || "$'\"(".contains(letter)) => {
                 // `$x.Name` inside a string is the variable and text; a call is more than that.
-                let member: usize = 1 + self.rest().chars().skip(1).take_while(|letter| letter.is_alphanumeric()).count();
+                let member: usize =
+                    1 + self.rest().chars().skip(1).take_while(|letter| letter.is_alphanumeric()).count();
                 if self.rest().chars().nth(member) == Some('(') {
                     self.doubt("it calls a method");
                 }
