@@ -20,6 +20,8 @@ use crate::{End, place};
 
 /// The ledger of published bypasses.
 const LEDGER: &str = "docs/internals/known-bypasses.md";
+/// The ledger of differences from the documentation.
+const DIFFERENCES: &str = "docs/internals/ledger.md";
 
 /// Something that is against the house style.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,9 +101,12 @@ fn check_ledger(root: &Path, problems: &mut Vec<Problem>) -> anyhow::Result<()> 
             }
         }
     }
-    match std::fs::read_to_string(root.join(LEDGER)) {
-        Ok(text) => ledger::check(LEDGER, &text, &cases, problems),
-        Err(error) => problems.push(Problem::new(LEDGER, 0, format!("cannot be read: {error}"), "write the ledger")),
+    for name in [LEDGER, DIFFERENCES] {
+        match std::fs::read_to_string(root.join(name)) {
+            Ok(text) if name == LEDGER => ledger::check(name, &text, &cases, problems),
+            Ok(text) => drop(ledger::check_rows(name, &text, &cases, problems)),
+            Err(error) => problems.push(Problem::new(name, 0, format!("cannot be read: {error}"), "write the ledger")),
+        }
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! What a record keeps of a tool's input: text without secrets, and never the content of a file.
 
-use crate::redact::{self, SecretKind};
 use crate::tree::Digest;
 use crate::{limits, wire};
+use secrets::SecretKind;
 
 /// What is kept of an input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub fn keep(tool: &str, input: &str) -> Kept {
     if input.len() <= limits::KEEP_PARSE_BYTES_MAX
         && let Some((text, mut found)) = wire::keep_fields(input)
     {
-        let last = redact::redact(&text);
+        let last = secrets::redact(&text);
         found.extend(last.found);
         found.sort_unstable();
         found.dedup();
@@ -50,6 +50,6 @@ pub fn keep(tool: &str, input: &str) -> Kept {
     if is_writer || input.len() > limits::KEEP_PARSE_BYTES_MAX {
         return Kept::Digest { sha256: Digest::of(input.as_bytes()).hex(), bytes: input.len() as u64 };
     }
-    let redacted = redact::redact(input);
+    let redacted = secrets::redact(input);
     Kept::Text { text: wire::cut(redacted.text, limits::KEEP_BYTES_MAX), found: redacted.found }
 }

@@ -37,7 +37,6 @@ mod lines;
 mod read;
 mod records;
 mod recover;
-mod redact;
 mod store;
 mod tree;
 mod verify;
@@ -51,6 +50,6 @@ pub use records::{
     Answer, AnsweredBy, Body, Decision, End, Outcome, Part, Record, Repair, Reply, Settings, Started, Trust,
     TrustChange,
 };
-pub use redact::{Redacted, SecretKind, redact};
+pub use secrets::{Redacted, SecretKind, redact};
 pub use store::{Error, Step};
 pub use verify::{Finding, Report, Unseen, Witness, verify};

@@ -7,13 +7,13 @@ use crate::records::{
     Answer, AnsweredBy, Body, Decision, End, Outcome, Part, Record, Repair, Reply, Settings, Started, Trust,
     TrustChange,
 };
-use crate::redact::{SecretKind, redact};
 use crate::store::Error;
 use crate::{clock, limits};
 use policy::layer::{Origin, Scope};
 use policy::mode::Mode;
 use policy::proof::{RuleRef, Verdict};
 use policy::rule::List;
+use secrets::{SecretKind, redact};
 use serde::{Deserialize, Serialize};
 
 /// The version that is written. It grows when a field changes its meaning, not when one is added.

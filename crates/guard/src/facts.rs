@@ -35,6 +35,13 @@ pub(crate) fn gather(
             resolved.insert(path.clone(), found);
         }
     }
+    for root in policy.tightening_roots(&place.project, &action.cwd) {
+        if let Ok(found) = resolve::resolve(&root)
+            && found.real != root
+        {
+            resolved.entry(root).or_insert(found);
+        }
+    }
     let working_directories = working_directories(policy, place);
     let runs_here = action.kind.command().is_some_and(|command| command.runner == Runner::Boundary);
     let boundary = runs_here.then(|| boundary::gather(policy, place, &working_directories));

@@ -22,7 +22,7 @@ pub struct Action {
 pub enum Kind {
     /// A shell command (`Bash`, `Monitor`, or `palisade run`).
     Command(Command),
-    /// A command in a shell language that we do not parse (`PowerShell`); its text.
+    /// A command in a shell language of which only the structure is known (`PowerShell`); its text.
     ForeignCommand(String),
     /// A file tool that reads (`Read`, `Grep`, `Glob`, `LS`, `LSP`).
     Read(FileTarget),

@@ -4,10 +4,16 @@
 ///
 /// A trailing ` *` or `:*` is a word boundary: it matches the command alone or followed by a space
 /// and anything.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(crate) struct CommandPattern {
     stem: String,
     open: bool,
+    /// Other patterns that the same rule means; they begin with the same program.
+    also: Vec<CommandPattern>,
+    /// The stages of a pipeline before the command that is matched.
+    before: Vec<CommandPattern>,
+    /// True for a rule named `Monitor`: it says nothing about Bash.
+    only_monitor: bool,
 }
 
 impl CommandPattern {
@@ -18,27 +24,79 @@ impl CommandPattern {
             Some(stem) => (stem.to_owned(), true),
             None => (text, false),
         };
-        if stem.is_empty() { None } else { Some(Self { stem, open }) }
+        if stem.is_empty() { None } else { Some(Self { stem, open, ..Self::default() }) }
     }
 
-    /// Returns what it is without the word boundary at its end.
-    pub(crate) fn stem(&self) -> &str {
-        &self.stem
+    /// Reads a pattern of a rule that tightens, in which two more forms have the meaning that their
+    /// authors give them: `cat:*/.env` (a `:*` that is not at the end) and `curl * | bash *`.
+    pub(crate) fn parse_tightening(text: &str) -> Option<(Self, Option<Form>)> {
+        let stages: Vec<&str> = text.split(" | ").collect();
+        if let Some((last, before)) = stages.split_last()
+            && !before.is_empty()
+        {
+            let before = before.iter().map(|stage| Self::parse(stage)).collect::<Option<Vec<_>>>()?;
+            return Some((Self { before, ..Self::parse(last)? }, Some(Form::Pipeline)));
+        }
+        let own = Self::parse(text)?;
+        if !own.stem.contains(":*") {
+            return Some((own, None));
+        }
+        // The program's name comes first in every spelling, so the documented one stands last.
+        let mut spaced = Self { stem: own.stem.replace(":*", " *"), open: own.open, ..Self::default() };
+        if own.stem.contains(":*/") {
+            let at_once = Self { stem: own.stem.replace(":*/", " "), open: own.open, ..Self::default() };
+            let among_others = Self { stem: own.stem.replace(":*/", " * "), open: own.open, ..Self::default() };
+            spaced.also.extend([at_once, among_others]);
+        }
+        spaced.also.push(own);
+        Some((spaced, Some(Form::InnerColon)))
+    }
+
+    /// Returns a pattern that covers what either covers.
+    pub(crate) fn or(mut self, other: Self) -> Self {
+        self.also.push(other);
+        self
+    }
+
+    /// Returns what it, and each pattern that it stands for too, is without the word boundary at its end.
+    pub(crate) fn stems(&self) -> Vec<&str> {
+        std::iter::once(self.stem.as_str()).chain(self.also.iter().flat_map(Self::stems)).collect()
     }
 
     /// Returns true when it is `*`: every command.
     pub(crate) fn is_everything(&self) -> bool {
-        self.stem.chars().all(|letter| letter == '*')
+        self.before.is_empty() && self.stem.chars().all(|letter| letter == '*')
     }
 
     /// Returns true when it names one command text and no more.
     pub(crate) fn is_exact(&self) -> bool {
-        !self.open && !self.stem.contains('*')
+        !self.open && self.also.is_empty() && pieces(&self.stem).len() == 1
+    }
+
+    pub(crate) fn of_monitor(self) -> Self {
+        Self { only_monitor: true, ..self }
+    }
+
+    /// Returns true when the pattern is about calls of this tool.
+    pub(crate) fn concerns(&self, tool: &str) -> bool {
+        !self.only_monitor || tool == "Monitor"
+    }
+
+    /// Returns the stages that a pipeline must have before the command that the pattern covers.
+    pub(crate) fn before(&self) -> &[Self] {
+        &self.before
+    }
+
+    /// Returns the letters that everything it covers begins with.
+    pub(crate) fn literal_head(&self) -> &str {
+        self.stem.split('*').next().unwrap_or_default().trim_end()
     }
 
     /// Returns true when the pattern covers a command's text.
     pub(crate) fn covers(&self, text: &str) -> bool {
-        star_matches(&self.stem, text) || (self.open && self.covers_with_arguments(text))
+        star_matches(&self.stem, text)
+            || (self.open && self.covers_with_arguments(text))
+            || self.also.iter().any(|other| other.covers(text))
     }
 
     /// Returns true when the stem, a space and anything cover the text.
@@ -55,8 +113,19 @@ impl CommandPattern {
     pub(crate) fn could_continue(&self, known: &str) -> bool {
         let first = self.stem.split('*').next().unwrap_or_default();
         let could = |literal: &str| literal.starts_with(known.trim_end()) || known.starts_with(literal);
-        if first.contains('\\') { pieces(&self.stem).first().is_some_and(|piece| could(piece)) } else { could(first) }
+        let own =
+            if first.contains('\\') { pieces(&self.stem).first().is_some_and(|piece| could(piece)) } else { could(first) };
+        own || self.also.iter().any(|other| other.could_continue(known))
     }
+}
+
+/// Forms of a pattern that the documentation does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// `curl * | bash *`.
+    Pipeline,
+    /// `cat:*/.env`.
+    InnerColon,
 }
 
 /// Returns true when the whole of `text` matches `pattern`, in which `*` stands for any run of

@@ -18,6 +18,7 @@
 mod advice;
 mod candidates;
 mod judge;
+mod limits;
 mod rules;
 mod scope;
 
@@ -53,6 +54,11 @@ pub fn decide(policy: &Policy, action: &Action, effects: &Effects, facts: &Facts
     };
     if proof.verdict == Verdict::Ask && (mode == Mode::DontAsk || facts.person == Person::Absent) {
         refuse_question(&mut proof, mode);
+    }
+    if proof.verdict == Verdict::Ask
+        && let Some(switch) = policy.switches().deny_instead.as_ref().filter(|switch| switch.value)
+    {
+        limits::refuse_prompt(&mut proof, &switch.origin);
     }
     let controls = controls(action, facts);
     match (proof.verdict, controls) {

@@ -38,11 +38,7 @@ impl Effects {
             }
             Kind::Read(target) => Self::tool(Part::file(Access::Read, target, &action.cwd, home)),
             Kind::Edit(target) => Self::tool(Part::file(Access::Write, target, &action.cwd, home)),
-            Kind::ForeignCommand(text) => {
-                let mut part = Part::named(text);
-                part.readings.push(text.split_whitespace().collect::<Vec<_>>().join(" "));
-                Self { parts: vec![part], opaque: Some("its shell language is not analysed".to_owned()) }
-            }
+            Kind::ForeignCommand(text) => crate::foreign::effects(text, &action.cwd, home),
             Kind::Fetch { url } => {
                 let mut part = Part::named(url);
                 part.reaches.push(url.clone());

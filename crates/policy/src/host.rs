@@ -1,5 +1,7 @@
 //! Host names of URLs, and the patterns of `WebFetch(domain:...)`.
 
+use core::net::{Ipv4Addr, Ipv6Addr};
+
 /// A host name as URLs and patterns are compared: lower case, without a trailing dot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Host(String);
@@ -21,17 +23,37 @@ impl Host {
         if authority.contains(['@', '%']) {
             return None;
         }
-        let host = if authority.starts_with('[') {
-            authority.split_inclusive(']').next()?
-        } else {
-            authority.split(':').next()?
+        let (host, port) = match authority.strip_prefix('[') {
+            Some(rest) => rest.split_once(']').map(|(address, port)| (address, port.strip_prefix(':')))?,
+            None => authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))),
         };
-        Self::parse(host)
+        if port.is_some_and(|port| !port.chars().all(|digit| digit.is_ascii_digit())) {
+            return None;
+        }
+        if authority.starts_with('[') { Self::address(host) } else { Self::parse(host) }
     }
 
+    /// Reads a name. A name of letters beyond ASCII has no certain form, and neither has a number that
+    /// only some readers take for an address.
     fn parse(text: &str) -> Option<Self> {
         let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
-        if name.is_empty() || !name.is_ascii() { None } else { Some(Self(name)) }
+        let is_name =
+            |label: &str| !label.is_empty() && label.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+        if !name.split('.').all(is_name) {
+            return None;
+        }
+        let last = name.rsplit('.').next().unwrap_or_default();
+        let is_number = last.chars().all(|digit| digit.is_ascii_digit()) || last.starts_with("0x");
+        if is_number && name.parse::<Ipv4Addr>().is_err() {
+            return None;
+        }
+        Some(Self(name))
+    }
+
+    /// Reads an address of version 6; one that holds an address of version 4 is that one.
+    fn address(text: &str) -> Option<Self> {
+        let address = text.parse::<Ipv6Addr>().ok()?;
+        Some(Self(address.to_ipv4_mapped().map_or_else(|| format!("[{address}]"), |inner| inner.to_string())))
     }
 
     /// Returns the name.
@@ -49,22 +71,36 @@ pub(crate) enum HostPattern {
 }
 
 impl HostPattern {
-    /// Reads a pattern; `None` when it holds what no host name has.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    /// Reads a pattern; an error says what is wrong and what to write.
+    pub(crate) fn parse(text: &str) -> Result<Self, (&'static str, &'static str)> {
         let name = text.trim().strip_suffix('.').unwrap_or(text.trim()).to_ascii_lowercase();
         if name == "*" {
-            return Some(Self::Any);
+            return Ok(Self::Any);
         }
-        let valid = |letter: char| letter.is_ascii_alphanumeric() || "-_.*[]:".contains(letter);
-        if name.is_empty() || !name.chars().all(valid) || name.split('.').any(str::is_empty) {
-            return None;
+        let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(&name);
+        if let Ok(address) = bare.parse::<Ipv6Addr>() {
+            let host = address.to_ipv4_mapped().map_or_else(|| format!("[{address}]"), |inner| inner.to_string());
+            return Ok(Self::Labels(host.split('.').map(str::to_owned).collect()));
+        }
+        if !name.is_ascii() {
+            return Err(("has letters that no host name has", "write its ASCII form, which begins with `xn--`"));
+        }
+        if name.contains("://") || name.contains('/') {
+            return Err(("is a URL", "write the host alone, as in `WebFetch(domain:example.com)`"));
+        }
+        if name.contains(':') {
+            return Err(("has a port", "leave the port away: a rule means every port"));
+        }
+        let valid = |letter: char| letter.is_ascii_alphanumeric() || "-_.*".contains(letter);
+        if !name.chars().all(valid) || name.split('.').any(str::is_empty) {
+            return Err(("is no host name", "write `WebFetch(domain:example.com)`"));
         }
         if let Some(rest) = name.strip_prefix("*.")
             && !rest.contains('*')
         {
-            return Some(Self::Below(rest.to_owned()));
+            return Ok(Self::Below(rest.to_owned()));
         }
-        Some(Self::Labels(name.split('.').map(str::to_owned).collect()))
+        Ok(Self::Labels(name.split('.').map(str::to_owned).collect()))
     }
 
     /// Returns the last labels that every host it covers has; empty where any host may do.

@@ -72,12 +72,20 @@ pub struct Layer {
     pub ask: Vec<Sourced<String>>,
     /// `permissions.deny`.
     pub deny: Vec<Sourced<String>>,
+    /// Lists of servers whose tools are denied: `deniedMcpServers`, `allowedMcpServers`, `mcpServers.blocked`.
+    pub servers: Vec<Sourced<Servers>>,
     /// `permissions.additionalDirectories`, as written.
     pub additional_directories: Vec<Sourced<String>>,
     /// `permissions.defaultMode`.
     pub default_mode: Option<Sourced<Mode>>,
     /// `permissions.disableBypassPermissionsMode: "disable"`.
     pub bypass_disabled: Option<Origin>,
+    /// `permissions.denyInsteadOfPrompting`.
+    pub deny_instead: Option<Sourced<bool>>,
+    /// `permissions.blockReadsOutsideWorkingDirectories`.
+    pub reads_held: Option<Sourced<bool>>,
+    /// `permissions.blockWritesOutsideWorkingDirectories`.
+    pub writes_held: Option<Sourced<bool>>,
     /// `allowManagedPermissionRulesOnly: true`; counts in managed layers only.
     pub managed_rules_only: Option<Origin>,
     /// `sandbox`.
@@ -85,6 +93,17 @@ pub struct Layer {
     /// Why this layer refuses every call until it is mended: the file could not be read, or one of
     /// its deny or ask entries could not.
     pub failure: Option<Diagnostic>,
+}
+
+/// Servers whose tools are denied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Servers {
+    /// The key that says so, as rules are shown.
+    pub key: String,
+    /// The server, or a pattern of servers with `*`.
+    pub blocked: String,
+    /// Servers, or patterns, that are left out.
+    pub approved: Vec<String>,
 }
 
 /// The `sandbox` object of a settings file.
@@ -111,9 +130,13 @@ impl Layer {
             allow: Vec::new(),
             ask: Vec::new(),
             deny: Vec::new(),
+            servers: Vec::new(),
             additional_directories: Vec::new(),
             default_mode: None,
             bypass_disabled: None,
+            deny_instead: None,
+            reads_held: None,
+            writes_held: None,
             managed_rules_only: None,
             sandbox: SandboxKeys::default(),
             failure: None,

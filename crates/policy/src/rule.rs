@@ -3,11 +3,13 @@
 mod compile;
 mod index;
 mod matcher;
+mod parameter;
 mod parse;
+pub(crate) mod pipeline;
 
 use crate::layer::{Diagnostic, Origin, Sourced};
 use crate::mode::Mode;
-use crate::path::PathPattern;
+use crate::path::{AbsPath, PathPattern};
 use crate::proof::RuleRef;
 
 pub(crate) use index::{Id, Index, Readers};
@@ -67,11 +69,23 @@ pub struct Policy {
     pub(crate) failures: Vec<Diagnostic>,
     pub(crate) mode: Option<Sourced<Mode>>,
     pub(crate) bypass_disabled: Option<Origin>,
+    pub(crate) switches: Switches,
     pub(crate) additional_directories: Vec<Sourced<String>>,
     pub(crate) sandbox: Sandbox,
     pub(crate) digest: String,
     /// The rules by what they are about; `None` asks every rule about every call.
     pub(crate) index: Option<Index>,
+}
+
+/// Limits that hold in every mode.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Switches {
+    /// `permissions.denyInsteadOfPrompting`.
+    pub deny_instead: Option<Sourced<bool>>,
+    /// `permissions.blockReadsOutsideWorkingDirectories`.
+    pub reads_held: Option<Sourced<bool>>,
+    /// `permissions.blockWritesOutsideWorkingDirectories`.
+    pub writes_held: Option<Sourced<bool>>,
 }
 
 /// What the settings say about the boundary.
@@ -84,7 +98,7 @@ pub struct Sandbox {
     /// Paths that must not be writable.
     pub deny_write: Vec<HeldPath>,
     /// Directories that may be written beside the project, absolute.
-    pub allow_write: Vec<Sourced<crate::path::AbsPath>>,
+    pub allow_write: Vec<Sourced<AbsPath>>,
 }
 
 /// A path or pattern that the boundary must hold, and where that is written.
@@ -139,6 +153,11 @@ impl Policy {
         self.bypass_disabled.as_ref()
     }
 
+    /// Returns the limits that hold in every mode, and where each is set.
+    pub fn switches(&self) -> &Switches {
+        &self.switches
+    }
+
     /// Returns the mode a call is decided under: the session's own if it names one, else the default
     /// mode of the settings. Where bypassing is switched off it is read as the default mode.
     pub fn mode_for(&self, requested: Option<Mode>) -> Mode {
@@ -158,6 +177,7 @@ impl Policy {
             | Matcher::ForeignCommand(_)
             | Matcher::Domain(_)
             | Matcher::Agent(_)
+            | Matcher::Cd(_)
             | Matcher::Skill { .. }
             | Matcher::Parameter { .. } => None,
         })
@@ -168,10 +188,26 @@ impl Policy {
         Self { index: None, ..self.clone() }
     }
 
-    /// Returns true when any deny or ask rule is in force.
+    /// Returns the paths at which deny and ask rules about paths hang, each once: where one is reached
+    /// through a link, what it leads to must be known under both names.
+    pub fn tightening_roots(&self, project: &AbsPath, cwd: &AbsPath) -> Vec<AbsPath> {
+        let mut roots: Vec<AbsPath> = Vec::new();
+        for rule in self.rules.iter().filter(|rule| rule.reference.list != List::Allow) {
+            if let Matcher::Path { access: _, pattern } = &rule.matcher {
+                roots.extend(pattern.roots(project, cwd).into_iter().map(|(root, _)| root));
+            }
+        }
+        roots.sort();
+        roots.dedup();
+        roots
+    }
+
+    /// Returns true when any deny or ask rule, or a limit on paths, is in force.
     pub(crate) fn has_tightening_rules(&self) -> bool {
+        let Switches { deny_instead: _, reads_held, writes_held } = &self.switches;
+        let holds = [reads_held, writes_held].into_iter().flatten().any(|switch| switch.value);
         // They stand before the allow rules.
-        self.rules.first().is_some_and(|rule| rule.reference.list != List::Allow)
+        holds || self.rules.first().is_some_and(|rule| rule.reference.list != List::Allow)
     }
 
     /// Returns the places of a list's rules.

@@ -16,6 +16,8 @@ pub(crate) enum Section {
     Network,
     Credentials,
     Hooks,
+    /// `mcpServers`, whose lists of articles are read by themselves.
+    Servers,
 }
 
 /// What a key holds.
@@ -25,10 +27,24 @@ pub(crate) enum Field {
     Section(Section),
     /// For editors; allowed in every file.
     Schema,
+    /// Documented, and kept without doing anything: what it switches off does not exist here.
+    Kept,
     /// Documented, and not read by Palisade.
     Unread,
-    /// Documented as a protection, and not enforced by Palisade yet: whoever wrote it is told.
-    Unenforced,
+    /// A key of articles that nobody acts on; what the documentation has in its place.
+    Nobody(&'static str),
+    /// A key of articles whose documented name is another, and which Palisade does not read.
+    Renamed(&'static str),
+}
+
+impl Field {
+    /// Returns true for a field that a person may be pointed to.
+    fn is_documented(self) -> bool {
+        match self {
+            Self::Schema | Self::Nobody(_) | Self::Renamed(_) | Self::Used(Used::Article(_)) => false,
+            Self::Kept | Self::Unread | Self::Section(_) | Self::Used(_) => true,
+        }
+    }
 }
 
 /// A field that ends up in a layer.
@@ -41,25 +57,68 @@ pub(crate) enum Used {
     DefaultMode,
     BypassSwitch,
     ManagedRulesOnly,
+    DenyInstead,
+    ReadsHeld,
+    WritesHeld,
     SandboxEnabled,
     DenyRead,
     AllowWrite,
     DenyWrite,
     CredentialFiles,
+    AllowedServers,
+    DeniedServers,
+    Article(Article),
+}
+
+/// A key that articles write and the documentation does not know; see `layer/articles.rs`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Article {
+    /// `permissions.blocked_commands`.
+    BlockedCommands,
+    /// `permissions.allow_shell`.
+    AllowShell,
+    /// `permissions.allow_write`.
+    AllowWrite,
+    /// `permissions.require_approval_for_shell`.
+    ApproveShell,
+    /// `permissions.require_approval_for_write`.
+    ApproveWrite,
+    /// `sandbox.filesystem.allowedPaths`.
+    AllowedPaths,
+    /// `mcpServers` with lists of servers in it.
+    Servers,
 }
 
 impl Used {
     /// Returns true for a list in which an unreadable entry could hide a protection.
     pub(crate) fn is_tightening_list(self) -> bool {
         match self {
-            Self::Ask | Self::Deny | Self::DenyRead | Self::DenyWrite | Self::CredentialFiles => true,
+            Self::Ask
+            | Self::Deny
+            | Self::DenyRead
+            | Self::DenyWrite
+            | Self::CredentialFiles
+            | Self::DeniedServers
+            | Self::Article(Article::BlockedCommands) => true,
             Self::Allow
             | Self::AdditionalDirectories
             | Self::DefaultMode
             | Self::BypassSwitch
             | Self::ManagedRulesOnly
+            | Self::DenyInstead
+            | Self::ReadsHeld
+            | Self::WritesHeld
             | Self::SandboxEnabled
-            | Self::AllowWrite => false,
+            | Self::AllowWrite
+            | Self::AllowedServers
+            | Self::Article(
+                Article::AllowShell
+                | Article::AllowWrite
+                | Article::ApproveShell
+                | Article::ApproveWrite
+                | Article::AllowedPaths
+                | Article::Servers,
+            ) => false,
         }
     }
 }
@@ -70,6 +129,10 @@ const TOP: &[(&str, Field)] = &[
     ("sandbox", Field::Section(Section::Sandbox)),
     ("hooks", Field::Section(Section::Hooks)),
     ("allowManagedPermissionRulesOnly", Field::Used(Used::ManagedRulesOnly)),
+    ("disableAutoMode", Field::Kept),
+    ("allowedMcpServers", Field::Used(Used::AllowedServers)),
+    ("deniedMcpServers", Field::Used(Used::DeniedServers)),
+    ("mcpServers", Field::Used(Used::Article(Article::Servers))),
 ];
 
 const PERMISSIONS: &[(&str, Field)] = &[
@@ -79,10 +142,15 @@ const PERMISSIONS: &[(&str, Field)] = &[
     ("additionalDirectories", Field::Used(Used::AdditionalDirectories)),
     ("defaultMode", Field::Used(Used::DefaultMode)),
     ("disableBypassPermissionsMode", Field::Used(Used::BypassSwitch)),
-    ("disableAutoMode", Field::Unread),
-    ("blockReadsOutsideWorkingDirectories", Field::Unenforced),
-    ("blockWritesOutsideWorkingDirectories", Field::Unenforced),
-    ("denyInsteadOfPrompting", Field::Unenforced),
+    ("disableAutoMode", Field::Kept),
+    ("blockReadsOutsideWorkingDirectories", Field::Used(Used::ReadsHeld)),
+    ("blockWritesOutsideWorkingDirectories", Field::Used(Used::WritesHeld)),
+    ("denyInsteadOfPrompting", Field::Used(Used::DenyInstead)),
+    ("blocked_commands", Field::Used(Used::Article(Article::BlockedCommands))),
+    ("allow_shell", Field::Used(Used::Article(Article::AllowShell))),
+    ("allow_write", Field::Used(Used::Article(Article::AllowWrite))),
+    ("require_approval_for_shell", Field::Used(Used::Article(Article::ApproveShell))),
+    ("require_approval_for_write", Field::Used(Used::Article(Article::ApproveWrite))),
 ];
 
 const SANDBOX: &[(&str, Field)] = &[
@@ -114,6 +182,7 @@ const FILESYSTEM: &[(&str, Field)] = &[
     ("allowRead", Field::Unread),
     ("allowManagedReadPathsOnly", Field::Unread),
     ("disabled", Field::Unread),
+    ("allowedPaths", Field::Used(Used::Article(Article::AllowedPaths))),
 ];
 
 const NETWORK: &[(&str, Field)] = &[
@@ -128,6 +197,7 @@ const NETWORK: &[(&str, Field)] = &[
     ("httpProxyPort", Field::Unread),
     ("socksProxyPort", Field::Unread),
     ("tlsTerminate", Field::Unread),
+    ("allowedHosts", Field::Renamed("sandbox.network.allowedDomains")),
 ];
 
 const CREDENTIALS: &[(&str, Field)] = &[
@@ -172,6 +242,10 @@ const HOOKS: &[(&str, Field)] = &[
     ("SessionEnd", Field::Unread),
     ("PreModelSwitch", Field::Unread),
     ("PostModelSwitch", Field::Unread),
+    ("pre_command", Field::Nobody("`PreToolUse` with the matcher `Bash`")),
+    ("post_command", Field::Nobody("`PostToolUse` with the matcher `Bash`")),
+    ("pre_write", Field::Nobody("`PreToolUse` with the matcher `Edit|Write`")),
+    ("post_write", Field::Nobody("`PostToolUse` with the matcher `Edit|Write`")),
 ];
 
 impl Section {
@@ -185,6 +259,7 @@ impl Section {
             Self::Network => "sandbox.network.",
             Self::Credentials => "sandbox.credentials.",
             Self::Hooks => "hooks.",
+            Self::Servers => "mcpServers.",
         }
     }
 
@@ -192,7 +267,7 @@ impl Section {
     pub(crate) fn is_enforced(self) -> bool {
         match self {
             Self::Top | Self::Permissions | Self::Sandbox | Self::Filesystem => true,
-            Self::Network | Self::Credentials | Self::Hooks => false,
+            Self::Network | Self::Credentials | Self::Hooks | Self::Servers => false,
         }
     }
 
@@ -203,7 +278,7 @@ impl Section {
 
     /// Returns the known key that was most likely meant.
     pub(crate) fn closest(self, key: &str) -> Option<&'static str> {
-        closest(key, self.table().iter().filter(|(_, field)| *field != Field::Schema).map(|(name, _)| *name))
+        closest(key, self.table().iter().filter(|(_, field)| field.is_documented()).map(|(name, _)| *name))
     }
 
     fn table(self) -> &'static [(&'static str, Field)] {
@@ -215,6 +290,7 @@ impl Section {
             Self::Network => NETWORK,
             Self::Credentials => CREDENTIALS,
             Self::Hooks => HOOKS,
+            Self::Servers => &[],
         }
     }
 }
@@ -226,7 +302,8 @@ pub(crate) fn misplaced(section: Section, key: &str) -> Option<Section> {
         Section::Permissions | Section::Sandbox | Section::Filesystem | Section::Network | Section::Credentials => {
             &[Section::Top, Section::Permissions, Section::Sandbox, Section::Filesystem]
         }
-        Section::Hooks => &[],
+        Section::Hooks | Section::Servers => &[],
     };
-    homes.iter().copied().find(|home| matches!(home.field(key), Some((_, Field::Used(_)))))
+    let is_used = |field: Field| matches!(field, Field::Used(_)) && field.is_documented();
+    homes.iter().copied().find(|home| home.field(key).is_some_and(|(_, field)| is_used(field)))
 }

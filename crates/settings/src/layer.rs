@@ -3,6 +3,9 @@
 //! What a file says to widen and cannot be read grants nothing; what it says to tighten and cannot
 //! be read makes the layer refuse. Rule texts are handed on as they are: `policy` parses them.
 
+mod articles;
+mod servers;
+
 use jsonc_parser::ast::{Object, ObjectProp, Value};
 use jsonc_parser::common::Ranged;
 use policy::layer::{Diagnostic, Layer, Origin, Severity, Sourced};
@@ -112,7 +115,15 @@ impl Reader<'_> {
 
     fn field(&mut self, section: Section, field: Field, property: &ObjectProp<'_>) {
         match (field, self.owner) {
-            (Field::Schema, Owner::Claude | Owner::Palisade) | (Field::Unread, Owner::Claude) => {}
+            (Field::Schema | Field::Kept, Owner::Claude | Owner::Palisade) | (Field::Unread, Owner::Claude) => {}
+            (Field::Nobody(documented), Owner::Claude) => {
+                let message = format!("{} is no hook, and nobody runs it", path(section, property));
+                self.say(Severity::Warning, property.name.start(), message, Some(&format!("write {documented}")));
+            }
+            (Field::Renamed(documented), Owner::Claude) => {
+                let message = format!("there is no key {}", path(section, property));
+                self.say(Severity::Warning, property.name.start(), message, Some(&format!("write `{documented}`")));
+            }
             (Field::Used(used), Owner::Claude | Owner::Palisade) => self.used(section, used, property),
             (Field::Section(inner), Owner::Palisade) if !inner.is_enforced() => self.unread_key(section, property),
             (Field::Section(inner), Owner::Claude | Owner::Palisade) => match &property.value {
@@ -122,12 +133,9 @@ impl Reader<'_> {
                     self.wrong_type(severity, section, property, "an object");
                 }
             },
-            (Field::Unenforced, Owner::Claude) => {
-                let message = format!("{} is not enforced by Palisade", path(section, property));
-                let hint = "write deny rules for what it should hold, or mode `dontAsk`";
-                self.say(Severity::Warning, property.name.start(), message, Some(hint));
+            (Field::Unread | Field::Nobody(_) | Field::Renamed(_), Owner::Palisade) => {
+                self.unread_key(section, property)
             }
-            (Field::Unread | Field::Unenforced, Owner::Palisade) => self.unread_key(section, property),
         }
     }
 
@@ -167,15 +175,39 @@ impl Reader<'_> {
             Used::ManagedRulesOnly => {
                 if self.boolean(section, property) == Some(true) {
                     self.layer.managed_rules_only = Some(self.origin(property.value.start()));
+                    self.managed_only(section, property);
                 }
             }
+            Used::DenyInstead => self.layer.deny_instead = self.switch(section, property),
+            Used::ReadsHeld => self.layer.reads_held = self.switch(section, property),
+            Used::WritesHeld => self.layer.writes_held = self.switch(section, property),
             Used::SandboxEnabled => {
-                if let Some(value) = self.boolean(section, property) {
-                    let origin = self.origin(property.value.start());
-                    self.layer.sandbox.enabled = Some(Sourced { value, origin });
+                if let Some(enabled) = self.switch(section, property) {
+                    self.layer.sandbox.enabled = Some(enabled);
                 }
             }
+            Used::AllowedServers => self.allowed_servers(section, property),
+            Used::DeniedServers => self.denied_servers(section, property),
+            Used::Article(article) => self.article(section, article, property),
         }
+    }
+
+    /// A lock that only the administrator's files can set.
+    fn managed_only(&mut self, section: Section, property: &ObjectProp<'_>) {
+        if self.layer.scope != Scope::Managed {
+            let message = format!("{} counts in managed files only", path(section, property));
+            self.say(
+                Severity::Warning,
+                property.name.start(),
+                message,
+                Some("remove it, or put it into a managed file"),
+            );
+        }
+    }
+
+    fn switch(&mut self, section: Section, property: &ObjectProp<'_>) -> Option<Sourced<bool>> {
+        let value = self.boolean(section, property)?;
+        Some(Sourced { value, origin: self.origin(property.value.start()) })
     }
 
     /// `sandbox.credentials.files`: a file of either mode is hidden; nothing is put in its place yet.
@@ -287,7 +319,10 @@ impl Reader<'_> {
             (None, None) => "remove it: it has no effect".to_owned(),
         };
         let message = format!("there is no key {}", path(section, property));
-        self.say(self.doubt(), property.name.start(), message, Some(&hint));
+        // A key that a newer client knows must not stop a whole machine; a slip must not open it.
+        let is_slip = misplaced.is_some() || closest.is_some();
+        let severity = if is_slip || section == Section::Top { self.doubt() } else { self.doubt_of_newer() };
+        self.say(severity, property.name.start(), message, Some(&hint));
     }
 
     fn unread_key(&mut self, section: Section, property: &ObjectProp<'_>) {
@@ -317,8 +352,13 @@ impl Reader<'_> {
         self.say(severity, property.value.start(), message, Some(&hint));
     }
 
-    /// Returns how bad something is that only Palisade's own files must not hold.
+    /// Returns how bad something is that neither Palisade's own files nor the administrator's may hold.
     fn doubt(&self) -> Severity {
+        if self.layer.scope == Scope::Managed { Severity::Error } else { self.doubt_of_newer() }
+    }
+
+    /// Returns how bad something is that only Palisade's own files must not hold.
+    fn doubt_of_newer(&self) -> Severity {
         match self.owner {
             Owner::Claude => Severity::Warning,
             Owner::Palisade => Severity::Error,

@@ -88,6 +88,18 @@ fn render_layer(text: &mut String, places: &Places, layer: &Layer) {
     for (name, list) in lists {
         entries.extend(list.iter().map(|entry| (&entry.origin, format!("{name} {}", entry.value))));
     }
+    for entry in &layer.servers {
+        let except = entry.value.approved.iter().map(|name| format!(" except {name}")).collect::<String>();
+        entries.push((&entry.origin, format!("servers {}: {}{except}", entry.value.key, entry.value.blocked)));
+    }
+    let switches = [
+        ("deny instead of prompting", &layer.deny_instead),
+        ("hold reads", &layer.reads_held),
+        ("hold writes", &layer.writes_held),
+    ];
+    for (name, switch) in switches {
+        entries.extend(switch.iter().map(|switch| (&switch.origin, format!("{name} {}", switch.value))));
+    }
     entries.extend(layer.default_mode.iter().map(|mode| (&mode.origin, format!("mode {}", mode.value.name()))));
     entries.extend(layer.sandbox.enabled.iter().map(|on| (&on.origin, format!("sandbox {}", on.value))));
     entries.extend(layer.bypass_disabled.iter().map(|origin| (origin, "no bypass".to_owned())));

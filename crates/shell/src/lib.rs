@@ -10,6 +10,7 @@
 
 mod limits;
 mod parse;
+pub mod powershell;
 mod render;
 pub mod tree;
 

@@ -11,7 +11,7 @@
 mod arithmetic;
 mod assignment;
 mod brace;
-mod characters;
+pub(crate) mod characters;
 mod command;
 mod compound;
 mod cursor;

@@ -7,8 +7,24 @@ use crate::effects::{By, Part, Target, Touch};
 use crate::limits;
 use crate::proof::Verdict;
 
+/// What is said in the place of a rule that would hold a secret. A pattern in the secret's place would
+/// let any other words stand there too.
+const SECRET: &str = "put the secret into a variable or a file, so that a rule can name the command without it";
+
 /// Returns the allow rules under which a part would pass, or what else to do.
 pub(super) fn rules(judge: &Judge<'_>, part: &Part) -> Result<Vec<String>, String> {
+    let rules = proposed(judge, part)?;
+    if holds_secret(&part.text) || rules.iter().any(|rule| holds_secret(rule)) {
+        return Err(SECRET.to_owned());
+    }
+    Ok(rules)
+}
+
+fn holds_secret(text: &str) -> bool {
+    !secrets::redact(text).found.is_empty()
+}
+
+fn proposed(judge: &Judge<'_>, part: &Part) -> Result<Vec<String>, String> {
     match &judge.action.kind {
         Kind::Command(_) => command(judge, part),
         Kind::Read(_) => paths("Read", part),
@@ -19,7 +35,11 @@ pub(super) fn rules(judge: &Judge<'_>, part: &Part) -> Result<Vec<String>, Strin
         },
         Kind::Agent { agent_type } => Ok(vec![format!("Agent({agent_type})")]),
         Kind::Skill { skill } => Ok(vec![format!("Skill({skill})")]),
-        Kind::ForeignCommand(_) | Kind::Mcp { .. } | Kind::Other => Ok(vec![judge.action.tool.clone()]),
+        Kind::ForeignCommand(_) => match part.allow_readings.first() {
+            Some(text) => Ok(vec![format!("PowerShell({})", text.replace('*', "\\*"))]),
+            None => Err("write it as plain commands with plain words".to_owned()),
+        },
+        Kind::Mcp { .. } | Kind::Other => Ok(vec![judge.action.tool.clone()]),
         Kind::Malformed(_) => Err("mend the call".to_owned()),
     }
 }
@@ -33,7 +53,7 @@ fn command(judge: &Judge<'_>, part: &Part) -> Result<Vec<String>, String> {
     if text.contains('*') && part.touches.iter().any(|touch| outside(&touch)) {
         return Err("name the paths instead of a pattern".to_owned());
     }
-    let mut rules = vec![format!("Bash({text})")];
+    let mut rules = vec![format!("Bash({})", text.replace('*', "\\*"))];
     for touch in part.touches.iter().filter(|touch| touch.by == By::Redirect && !touch.only_reads()) {
         if !judge.may_write(touch) {
             rules.push(path_rule("Edit", touch).ok_or("name the file that it writes")?);
@@ -77,6 +97,9 @@ pub(super) fn way_forward(judged: &Judged, parts: &[Judged]) -> Option<String> {
         rules.extend(part.rules.iter().map(String::as_str).filter(|rule| !judged.rules.iter().any(|own| own == rule)));
     }
     rules.dedup();
+    if rules.iter().any(|rule| holds_secret(rule)) {
+        return Some(SECRET.to_owned());
+    }
     let listed: Vec<String> = rules.iter().map(|rule| format!("`{rule}`")).collect();
     Some(format!("to allow it, add {} to `permissions.allow`", listed.join(" and ")))
 }

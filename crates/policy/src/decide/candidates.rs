@@ -63,13 +63,14 @@ impl<'a> Candidates<'a> {
     fn call(&mut self, index: &'a Index, action: &Action) {
         let found = &mut self.certain;
         index.tool(&action.tool, found);
+        if action.tool == "Cd" {
+            found.extend_from_slice(index.directories());
+        }
         for (name, value) in &action.params {
-            index.parameter(&action.tool, name, value, found);
+            index.parameter(name, value, found);
         }
         match &action.kind {
-            Kind::ForeignCommand(text) => {
-                rules::foreign_pieces(text).for_each(|piece| index.foreign_command(&piece, found));
-            }
+            Kind::ForeignCommand(_) => found.extend_from_slice(index.foreign_commands()),
             Kind::Fetch { url } => match Host::of_url(url) {
                 Some(host) => index.host(&host, found),
                 None => self.whole.push(index.all_hosts()),
@@ -97,8 +98,9 @@ impl<'a> Candidates<'a> {
             Target::Paths(paths) => Some(paths),
             Target::Pattern(..) | Target::Unknown(_) => None,
         });
-        let paths = touched.flatten().chain(&part.mentions).flat_map(|path| scope::names(path, facts));
-        index.paths(paths, &mut self.certain);
+        let names = touched.flatten().chain(&part.mentions).flat_map(|path| scope::names_to_tighten(path, facts));
+        let names: Vec<AbsPath> = names.collect();
+        index.paths(names.iter(), &mut self.certain);
         for touch in &part.touches {
             self.touch(index, action, touch, facts);
         }
@@ -119,9 +121,10 @@ impl<'a> Candidates<'a> {
             Access::Write | Access::Delete => &[FileAccess::Read, FileAccess::Edit],
         };
         let mut below = |directory: &AbsPath, readers: Readers| {
-            for name in scope::names(directory, facts) {
+            let names = scope::names_to_tighten(directory, facts);
+            for name in names.iter().chain(scope::links_below(directory, facts)) {
                 for access in kinds {
-                    index.below((*access, readers), name, [&facts.project, &action.cwd], &mut self.possible);
+                    index.below((*access, readers), name, [&facts.project, &action.cwd], &mut self.certain);
                 }
             }
         };

@@ -18,6 +18,7 @@ const QUIET_TOOLS: &[&str] = &[
     "AskUserQuestion",
     "BashOutput",
     "CronList",
+    "EndConversation",
     "EnterPlanMode",
     "KillShell",
     "ListMcpResourcesTool",
@@ -90,12 +91,13 @@ impl Finding {
 
     fn by(verdict: Verdict, rule: &RuleRef, how: &str) -> Self {
         let place = place(rule);
+        let text = secrets::redact(&rule.text).text;
         let hint = match rule.list {
-            List::Deny => format!("narrow or remove `{}` at {place}; no allow rule opens a deny", rule.text),
-            List::Ask => format!("answer the question, or narrow `{}` at {place}", rule.text),
-            List::Allow => format!("remove `{}` at {place} to be asked, or deny it to refuse it", rule.text),
+            List::Deny => format!("narrow or remove `{text}` at {place}; no allow rule opens a deny"),
+            List::Ask => format!("answer the question, or narrow `{text}` at {place}"),
+            List::Allow => format!("remove `{text}` at {place} to be asked, or deny it to refuse it"),
         };
-        let reason = format!("{how} {} rule `{}` ({place})", rule.list.name(), rule.text);
+        let reason = format!("{how} {} rule `{text}` ({place})", rule.list.name());
         Self { verdict, reason, rule: Some(rule.clone()), hint: Some(hint), rules: Vec::new() }
     }
 }
@@ -107,12 +109,12 @@ fn place(rule: &RuleRef) -> String {
 /// Returns true for a rule about commands that is a pattern.
 fn is_wide(rule: &Rule) -> bool {
     match &rule.matcher {
-        Matcher::Command(pattern) => !pattern.is_exact(),
+        Matcher::Command(pattern) | Matcher::ForeignCommand(pattern) => !pattern.is_exact(),
         Matcher::Tool(_)
-        | Matcher::ForeignCommand(_)
         | Matcher::Path { .. }
         | Matcher::Domain(_)
         | Matcher::Agent(_)
+        | Matcher::Cd(_)
         | Matcher::Skill { .. }
         | Matcher::Parameter { .. } => false,
     }
@@ -156,6 +158,7 @@ impl Judge<'_> {
         self.forbidden(part)
             .or_else(|| self.denied(part, candidates))
             .or_else(|| self.planned(part))
+            .or_else(|| self.outside(part))
             .or_else(|| self.asked(part, candidates))
             .or_else(|| self.sticky(part, candidates))
             .or_else(|| self.bypassed())
@@ -234,6 +237,12 @@ impl Judge<'_> {
             )
             .hint("leave plan mode first")
         })
+    }
+
+    /// What a limit on the working directories holds, in every mode.
+    fn outside(&self, part: &Part) -> Option<Finding> {
+        let (verdict, why) = super::limits::outside(self.policy, self.action, part, self.facts)?;
+        Some(Finding::new(verdict, format!("{} {why}", quoted(&part.text))).hint("name a path in a working directory"))
     }
 
     fn bypassed(&self) -> Option<Finding> {
@@ -343,7 +352,8 @@ impl Judge<'_> {
     }
 
     fn allowed(&self, part: &Part, candidates: &Candidates<'_>) -> Option<Finding> {
-        if self.mode == Mode::Plan && !part.reads_only && matches!(self.action.kind, Kind::Command(_)) {
+        let is_command = matches!(self.action.kind, Kind::Command(_) | Kind::ForeignCommand(_));
+        if self.mode == Mode::Plan && !part.reads_only && is_command {
             return Some(Finding::new(
                 Verdict::Ask,
                 format!("{} may change something, and mode `plan` only reads", quoted(&part.text)),

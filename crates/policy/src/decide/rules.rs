@@ -1,15 +1,14 @@
 //! Whether a rule covers a part: for a rule that tightens if any reading does, for an allow rule only
 //! if every one does.
 
-use std::borrow::Cow;
-
 use super::scope;
-use crate::action::{Action, Kind};
+use crate::action::{Action, Command, Kind};
 use crate::command::{CommandPattern, star_matches};
 use crate::effects::{Access, By, Part, Program, Target, Touch};
 use crate::facts::Facts;
 use crate::host::Host;
 use crate::path::{AbsPath, Glob, PathPattern};
+use crate::rule::pipeline::{self, Piped};
 use crate::rule::{FileAccess, Matcher, Rule};
 
 /// How surely a tightening rule covers a part.
@@ -34,8 +33,11 @@ pub(super) fn tightens(rule: &Rule, action: &Action, part: &Part, facts: &Facts)
     let kind = &action.kind;
     match &rule.matcher {
         Matcher::Tool(name) => name.covers(&action.tool).into(),
-        Matcher::Command(pattern) => kind.command().map_or(Cover::No, |_| command(pattern, part)),
-        Matcher::ForeignCommand(pattern) => kind.foreign_command().is_some_and(|text| foreign(pattern, text)).into(),
+        Matcher::Command(pattern) if !pattern.concerns(&action.tool) => Cover::No,
+        Matcher::Command(pattern) => {
+            kind.command().map_or(Cover::No, |whole| command(pattern, part).min(piped(pattern, whole, part)))
+        }
+        Matcher::ForeignCommand(pattern) => kind.foreign_command().map_or(Cover::No, |_| foreign(pattern, part)),
         Matcher::Path { access, pattern } => {
             let known_to_client = rule.is_known_to_client();
             PathRule { access: *access, pattern, known_to_client, action, facts }.part(part)
@@ -43,25 +45,33 @@ pub(super) fn tightens(rule: &Rule, action: &Action, part: &Part, facts: &Facts)
         Matcher::Domain(pattern) => kind
             .url()
             .map_or(Cover::No, |url| Host::of_url(url).map_or(Cover::Possible, |host| pattern.covers(&host).into())),
-        Matcher::Agent(name) => (kind.agent_type() == Some(name)).into(),
-        Matcher::Skill { name, open } => kind.skill().is_some_and(|skill| is_skill(skill, name, *open)).into(),
-        Matcher::Parameter { tool, name, value } => (*tool == action.tool
+        Matcher::Agent(names) => {
+            kind.agent_type().is_some_and(|agent| names.iter().any(|name| star_matches(name, agent))).into()
+        }
+        Matcher::Cd(directory) => cd_matches(directory, action).into(),
+        // Whatever the arguments are, it is the skill that is denied.
+        Matcher::Skill { name, open: _ } => kind.skill().is_some_and(|skill| is_skill(skill, name, true)).into(),
+        Matcher::Parameter { tool, name, value } => (tool.covers(&action.tool)
             && action.params.iter().any(|(key, given)| key == name && star_matches(value, given)))
         .into(),
     }
 }
 
-/// A language that is not parsed: the pattern may stand in any piece of the text, in letters of any case.
-fn foreign(pattern: &CommandPattern, text: &str) -> bool {
-    foreign_pieces(text).any(|piece| pattern.covers(&piece))
+/// A language of which only the structure is known: what is not found as a command, the pattern may still
+/// stand in.
+fn foreign(pattern: &CommandPattern, part: &Part) -> Cover {
+    let found = command(pattern, part);
+    let pieces = || part.text.split(['|', ';', '&', '\n', '{', '}', '(', ')']).map(|piece| piece.trim().to_lowercase());
+    if found == Cover::Possible && pieces().any(|piece| pattern.covers(&piece)) { Cover::Certain } else { found }
 }
 
-/// Returns what a pattern about a language that is not parsed is held against.
-pub(super) fn foreign_pieces(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
-    let pieces = text.split(['|', ';', '&', '\n', '{', '}', '(', ')']).map(str::trim);
-    std::iter::once(text.trim())
-        .chain(pieces)
-        .flat_map(|piece| [Cow::Borrowed(piece), Cow::Owned(piece.to_lowercase())])
+/// `Cd` names its directory in a field; a whole path must match, and `x/**` is `x` too.
+fn cd_matches(directory: &Glob, action: &Action) -> bool {
+    action.tool == "Cd"
+        && action.params.iter().any(|(_, value)| {
+            let path = action.cwd.join(value);
+            directory.matches(&path.segments().collect::<Vec<_>>())
+        })
 }
 
 fn is_skill(skill: &str, name: &str, open: bool) -> bool {
@@ -93,6 +103,18 @@ pub(super) fn known_beginnings(part: &Part) -> impl Iterator<Item = &str> {
 /// Returns true when the part may touch any path at all.
 pub(super) fn has_unknown_paths(part: &Part) -> bool {
     (!part.unknown.is_empty() && !part.reads_only) || part.program == Program::Unknown
+}
+
+/// How surely the earlier stages that a rule names are piped into a part.
+fn piped(pattern: &CommandPattern, whole: &Command, part: &Part) -> Cover {
+    if pattern.before().is_empty() {
+        return Cover::Certain;
+    }
+    match pipeline::piped(pattern.before(), &whole.script, &whole.text, part.span) {
+        Piped::No => Cover::No,
+        Piped::Possibly => Cover::Possible,
+        Piped::Certainly => Cover::Certain,
+    }
 }
 
 fn concerns(access: FileAccess, touch: Access) -> bool {
@@ -147,7 +169,9 @@ impl PathRule<'_> {
             Target::Pattern(pattern, bases) => {
                 // What may be among the matches is denied: nobody could say which of them are not.
                 let rest = pattern.get(super::scope::stem(pattern)..).unwrap_or(pattern);
-                let readable = !rest.contains(['\\', '(']) && !rest.split('/').any(|segment| segment == "..");
+                // Other shells' patterns match hidden names.
+                let is_ours = self.action.kind.foreign_command().is_none();
+                let readable = is_ours && !rest.contains(['\\', '(']) && !rest.split('/').any(|segment| segment == "..");
                 let glob = Glob::parse(rest);
                 if readable && bases.iter().any(|base| self.could_name(base, &glob)) {
                     return Cover::Certain;
@@ -161,22 +185,25 @@ impl PathRule<'_> {
 
     fn covers(&self, path: &AbsPath) -> bool {
         let (project, cwd) = (&self.facts.project, &self.action.cwd);
-        scope::names(path, self.facts).any(|name| self.pattern.covers(name, project, cwd))
+        scope::names_to_tighten(path, self.facts).iter().any(|name| self.pattern.covers(name, project, cwd))
     }
 
     fn covers_in_any_case(&self, path: &AbsPath) -> bool {
         let (project, cwd) = (&self.facts.project, &self.action.cwd);
-        scope::names(path, self.facts).any(|name| self.pattern.covers_in_any_case(name, project, cwd))
+        scope::names_to_tighten(path, self.facts).iter().any(|name| self.pattern.covers_in_any_case(name, project, cwd))
     }
 
     fn could_name(&self, base: &AbsPath, glob: &Glob) -> bool {
         let (project, cwd) = (&self.facts.project, &self.action.cwd);
-        scope::names(base, self.facts).any(|name| self.pattern.could_meet(name, glob, project, cwd))
+        scope::names_to_tighten(base, self.facts).iter().any(|name| self.pattern.could_meet(name, glob, project, cwd))
     }
 
     fn could_lie_below(&self, path: &AbsPath) -> bool {
         let (project, cwd) = (&self.facts.project, &self.action.cwd);
-        scope::names(path, self.facts).any(|name| self.pattern.could_cover_below(name, project, cwd))
+        scope::names_to_tighten(path, self.facts)
+            .iter()
+            .chain(scope::links_below(path, self.facts))
+            .any(|name| self.pattern.could_cover_below(name, project, cwd))
     }
 }
 
@@ -187,21 +214,27 @@ pub(super) fn allows(rule: &Rule, action: &Action, part: &Part, facts: &Facts) -
         Matcher::Tool(name) => name.covers(&action.tool) && !part.exact_only,
         Matcher::Command(pattern) => {
             kind.command().is_some()
+                && pattern.concerns(&action.tool)
                 && part.program != Program::Unknown
                 && (!part.exact_only || pattern.is_exact())
                 && part.allow_readings.iter().any(|reading| pattern.covers(reading))
         }
-        // Its language is not analysed, so only the whole tool can be allowed.
-        Matcher::ForeignCommand(_) | Matcher::Parameter { .. } => false,
+        Matcher::ForeignCommand(pattern) => {
+            kind.foreign_command().is_some()
+                && matches!(part.program, Program::Named(_))
+                && part.allow_readings.iter().any(|reading| pattern.covers(reading))
+        }
+        Matcher::Parameter { .. } => false,
         Matcher::Path { access, .. } => {
             let right = match access {
                 FileAccess::Read => matches!(kind, Kind::Read(_)),
-                FileAccess::Edit => matches!(kind, Kind::Edit(_)),
+                FileAccess::Edit => matches!(kind, Kind::Edit(_) | Kind::Read(_)),
             };
             right && part.touches.iter().all(|touch| allows_touch(rule, touch, action, facts))
         }
         Matcher::Domain(pattern) => kind.url().and_then(Host::of_url).is_some_and(|host| pattern.covers(&host)),
-        Matcher::Agent(name) => kind.agent_type() == Some(name),
+        Matcher::Agent(names) => kind.agent_type().is_some_and(|agent| names.iter().any(|name| name == agent)),
+        Matcher::Cd(directory) => cd_matches(directory, action),
         Matcher::Skill { name, open } => kind.skill().is_some_and(|skill| is_skill(skill, name, *open)),
     }
 }
@@ -211,7 +244,8 @@ pub(super) fn allows_touch(rule: &Rule, touch: &Touch, action: &Action, facts: &
     let Matcher::Path { access, pattern } = &rule.matcher else { return false };
     let right = match access {
         FileAccess::Read => touch.access == Access::Read,
-        FileAccess::Edit => touch.access != Access::Read,
+        // Whoever may edit a file may read it with the file tools; a command needs a rule about reading.
+        FileAccess::Edit => touch.access != Access::Read || touch.by == By::Tool,
     };
     let known = |path: &AbsPath| facts.resolved.contains_key(path);
     right

@@ -14,6 +14,27 @@ pub(super) fn names<'a>(path: &'a AbsPath, facts: &'a Facts) -> impl Iterator<It
     std::iter::once(path).chain(further.filter(move |name| *name != path))
 }
 
+/// Returns every name under which a rule that tightens may know a path: those above, and the names that it
+/// has through the links at which rules hang.
+pub(super) fn names_to_tighten(path: &AbsPath, facts: &Facts) -> Vec<AbsPath> {
+    let mut names: Vec<AbsPath> = names(path, facts).cloned().collect();
+    let links = || facts.resolved.iter().filter(|(written, resolved)| **written != resolved.real);
+    for (written, resolved) in links() {
+        let through: Vec<AbsPath> =
+            names.iter().filter_map(|name| name.below(&resolved.real)).map(|rest| written.join(rest)).collect();
+        names.extend(through);
+    }
+    names
+}
+
+/// Returns the links whose targets lie below a path.
+pub(super) fn links_below<'f>(path: &'f AbsPath, facts: &'f Facts) -> impl Iterator<Item = &'f AbsPath> {
+    let is_below = move |(written, resolved): &(&AbsPath, &crate::facts::Resolved)| {
+        **written != resolved.real && resolved.real.is_within(path)
+    };
+    facts.resolved.iter().filter(is_below).map(|(written, _)| written)
+}
+
 /// Returns true when everything that the touch could mean lies, links followed, in a working directory.
 pub(super) fn in_working_directories(touch: &Touch, facts: &Facts) -> bool {
     let inside = |path: &AbsPath| facts.working_directories.iter().any(|directory| path.is_within(directory));

@@ -48,6 +48,10 @@ pub enum PatternError {
     Control,
     /// `..` stands after a wildcard or a name.
     Upwards,
+    /// It begins with `~name`: where another user lives is not known.
+    OtherHome,
+    /// It begins with a variable, and only `$HOME` in a rule that tightens is known.
+    Variable,
 }
 
 impl PatternError {
@@ -58,6 +62,8 @@ impl PatternError {
             Self::Negated => "a path that begins with `!` would carve a rule open",
             Self::Control => "the path holds a control character",
             Self::Upwards => "`..` may stand only at the beginning of a path",
+            Self::OtherHome => "the home directory of another user is not known",
+            Self::Variable => "variables are not expanded in rules",
         }
     }
 }
@@ -78,6 +84,18 @@ impl PathPattern {
             List::Deny | List::Ask => true,
             List::Allow => false,
         };
+        if let Some(posix) = drive(text) {
+            return Self::anchored(Base::Fixed(AbsPath::root()), &posix);
+        }
+        if text.starts_with('$') {
+            let rest = ["$HOME", "${HOME}"].iter().find_map(|name| text.strip_prefix(name)).filter(|_| tightens);
+            return match rest {
+                Some(rest) if rest.is_empty() || rest.starts_with('/') => {
+                    Self::anchored(Base::Fixed(home.clone()), rest)
+                }
+                Some(_) | None => Err(PatternError::Variable),
+            };
+        }
         if let Some(rest) = text.strip_prefix("//") {
             return Self::anchored(Base::Fixed(AbsPath::root()), rest);
         }
@@ -86,6 +104,9 @@ impl PathPattern {
         }
         if let Some(rest) = text.strip_prefix("~/") {
             return Self::anchored(Base::Fixed(home.clone()), rest);
+        }
+        if text.starts_with('~') && text.chars().nth(1).is_some_and(|letter| letter.is_ascii_alphanumeric()) {
+            return Err(PatternError::OtherHome);
         }
         if let Some(rest) = text.strip_prefix('/') {
             return Self::anchored(Base::Fixed(anchor.clone()), rest);
@@ -217,4 +238,12 @@ impl PathPattern {
         let bases = self.bases(project, cwd).into_iter();
         bases.map(|base| (prefix.iter().fold(base, |path, segment| path.join(segment)), whole)).collect()
     }
+}
+
+/// Returns the path below the root that a path of Windows stands for: `C:\x` is `/c/x`.
+fn drive(text: &str) -> Option<String> {
+    let (letter, rest) = text.split_once(':')?;
+    let is_drive = letter.len() == 1 && letter.chars().all(|letter| letter.is_ascii_alphabetic());
+    let rest = rest.strip_prefix(['\\', '/']).filter(|_| is_drive)?;
+    Some(format!("{}/{}", letter.to_ascii_lowercase(), rest.replace('\\', "/")))
 }

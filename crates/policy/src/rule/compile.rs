@@ -4,8 +4,9 @@ use std::hash::{Hash, Hasher};
 
 use sha2::{Digest, Sha256};
 
+use super::matcher::NamePattern;
 use super::parse::{Anchors, Fault, parse};
-use super::{FileAccess, HeldPath, Index, List, Matcher, Policy, Rule, Sandbox};
+use super::{FileAccess, HeldPath, Index, List, Matcher, Policy, Rule, Sandbox, Switches};
 use crate::layer::{Diagnostic, Layer, Origin, Scope, Severity, Sourced};
 use crate::mode::Mode;
 use crate::path::{AbsPath, PathPattern};
@@ -66,13 +67,14 @@ impl Policy {
             failures,
             mode,
             bypass_disabled,
+            switches,
             additional_directories,
             sandbox,
             digest: _,
             index: _,
         } = self;
         let mut digest = Feed(Sha256::new());
-        (rules, failures, mode, bypass_disabled, additional_directories, sandbox).hash(&mut digest);
+        (rules, failures, mode, bypass_disabled, switches, additional_directories, sandbox).hash(&mut digest);
         digest.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
@@ -112,7 +114,9 @@ impl Compiler<'_> {
                 self.rule(layer, list, text);
             }
         }
+        self.servers(layer);
         self.mode(layer);
+        self.switches(layer);
         if self.policy.bypass_disabled.is_none() {
             self.policy.bypass_disabled.clone_from(&layer.bypass_disabled);
         }
@@ -161,6 +165,7 @@ impl Compiler<'_> {
                 .push((reference, "only managed rules count (`allowManagedPermissionRulesOnly`)".to_owned()));
             return;
         }
+        self.secret(text);
         let parsed = parse(&text.value, &Anchors { list, anchor: &layer.anchor, home: self.home });
         match parsed {
             Ok(parsed) => {
@@ -176,6 +181,35 @@ impl Compiler<'_> {
             }
             Err(Fault::Malformed { message, hint } | Fault::Surprise { message, hint }) => {
                 self.malformed(list, reference, message, hint);
+            }
+        }
+    }
+
+    /// A server that is denied, or not among those that are allowed, has no tool that may be called.
+    fn servers(&mut self, layer: &Layer) {
+        for entry in &layer.servers {
+            let text = format!("{}: {}", entry.value.key, entry.value.blocked);
+            let reference = RuleRef { text, list: List::Deny, origin: entry.origin.clone() };
+            let name = NamePattern::servers(&entry.value.blocked, &entry.value.approved);
+            self.policy.rules.push(Rule { matcher: Matcher::Tool(name), reference });
+        }
+    }
+
+    /// The highest word counts, except that a repository's file can only switch on.
+    fn switches(&mut self, layer: &Layer) {
+        let may_loosen = match layer.scope {
+            Scope::Builtin | Scope::User | Scope::Flag | Scope::Managed => layer.trusted,
+            Scope::Project | Scope::Local => false,
+        };
+        let Switches { deny_instead, reads_held, writes_held } = &mut self.policy.switches;
+        for (own, written) in
+            [(deny_instead, &layer.deny_instead), (reads_held, &layer.reads_held), (writes_held, &layer.writes_held)]
+        {
+            if let Some(written) = written
+                && own.is_none()
+                && (written.value || may_loosen)
+            {
+                *own = Some(written.clone());
             }
         }
     }
@@ -249,7 +283,20 @@ impl Compiler<'_> {
         self.report(Severity::Warning, origin, message, None);
     }
 
+    /// Whoever may read the settings reads a secret that stands in a rule.
+    fn secret(&mut self, text: &Sourced<String>) {
+        let masked = secrets::redact(&text.value);
+        if !masked.found.is_empty() {
+            let message = format!("`{}` holds a secret", masked.text);
+            let hint = "put it into a variable or a file, remove it here, and replace it where it is good for";
+            self.report(Severity::Warning, &text.origin, message, Some(hint.to_owned()));
+        }
+    }
+
+    /// Nothing that is told about a rule tells a secret in it.
     fn report(&mut self, severity: Severity, origin: &Origin, message: String, hint: Option<String>) {
+        let message = secrets::redact(&message).text;
+        let hint = hint.map(|hint| secrets::redact(&hint).text);
         self.diagnostics.push(Diagnostic { severity, origin: origin.clone(), column: 0, message, hint });
     }
 }

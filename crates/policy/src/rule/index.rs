@@ -26,12 +26,15 @@ pub(crate) type Id = u32;
 pub(crate) struct Index {
     tools: Texts,
     commands: Texts,
-    foreign_commands: Texts,
     agents: Texts,
     skills: Texts,
     parameters: Texts,
     hosts: Hosts,
     paths: Paths,
+    /// Every `PowerShell(...)` rule.
+    foreign_commands: Vec<Id>,
+    /// Every `Cd(...)` rule.
+    directories: Vec<Id>,
     /// Every `Bash(...)` rule.
     all_commands: Vec<Id>,
     /// Every `WebFetch(domain:...)` rule.
@@ -41,34 +44,38 @@ pub(crate) struct Index {
 impl Index {
     /// Sorts the rules.
     pub(super) fn new(rules: &[Rule]) -> Self {
-        let [mut tools, mut commands, mut foreign_commands, mut agents, mut skills, mut parameters] =
+        let [mut tools, mut commands, mut agents, mut skills, mut parameters] =
             std::array::from_fn(|_| texts::Collecting::default());
         let (mut hosts, mut paths) = (hosts::Collecting::default(), paths::Collecting::default());
         let (mut all_commands, mut all_hosts) = (Vec::new(), Vec::new());
+        let (mut foreign_commands, mut directories) = (Vec::new(), Vec::new());
         for (id, rule) in (0..).zip(rules) {
             match &rule.matcher {
                 Matcher::Tool(name) => tools.add(name.as_str(), id),
                 Matcher::Command(pattern) => {
-                    commands.add(pattern.stem(), id);
+                    pattern.stems().into_iter().for_each(|stem| commands.add(stem, id));
                     all_commands.push(id);
                 }
-                Matcher::ForeignCommand(pattern) => foreign_commands.add(pattern.stem(), id),
+                Matcher::ForeignCommand(_) => foreign_commands.push(id),
+                Matcher::Cd(_) => directories.push(id),
                 Matcher::Path { access, pattern } => paths.add(pattern, *access, rule, id),
                 Matcher::Domain(pattern) => {
                     hosts.add(pattern, id);
                     all_hosts.push(id);
                 }
-                Matcher::Agent(name) => agents.add_literal(name, id),
+                Matcher::Agent(names) => names.iter().for_each(|name| agents.add(name, id)),
                 Matcher::Skill { name, open: _ } => skills.add_literal(name, id),
-                Matcher::Parameter { tool, name, value } => {
-                    parameters.add_behind(&parameter(tool, name, ""), value, id);
+                // The tool is a pattern itself.
+                Matcher::Parameter { tool: _, name, value } => {
+                    parameters.add_behind(&parameter(name, ""), value, id);
                 }
             }
         }
         Self {
             tools: tools.texts(),
             commands: commands.texts(),
-            foreign_commands: foreign_commands.texts(),
+            foreign_commands,
+            directories,
             agents: agents.texts(),
             skills: skills.texts(),
             parameters: parameters.texts(),
@@ -97,9 +104,14 @@ impl Index {
         self.commands.find_continued(known, found);
     }
 
-    /// Finds the rules that may cover a piece of a command in a language that is not parsed.
-    pub(crate) fn foreign_command(&self, piece: &str, found: &mut Vec<Id>) {
-        self.foreign_commands.find(piece, found);
+    /// Returns every rule about a language of which only the structure is known.
+    pub(crate) fn foreign_commands(&self) -> &[Id] {
+        &self.foreign_commands
+    }
+
+    /// Returns every rule about directories that a session changes to.
+    pub(crate) fn directories(&self) -> &[Id] {
+        &self.directories
     }
 
     /// Finds the rules that may cover one of the paths.
@@ -134,8 +146,8 @@ impl Index {
     }
 
     /// Finds the rules that may cover a parameter.
-    pub(crate) fn parameter(&self, tool: &str, name: &str, value: &str, found: &mut Vec<Id>) {
-        self.parameters.find(&parameter(tool, name, value), found);
+    pub(crate) fn parameter(&self, name: &str, value: &str, found: &mut Vec<Id>) {
+        self.parameters.find(&parameter(name, value), found);
     }
 
     /// Returns every command rule.
@@ -158,6 +170,6 @@ impl Index {
 }
 
 /// Returns a parameter as one text.
-fn parameter(tool: &str, name: &str, value: &str) -> String {
-    [tool, name, value].join("\0")
+fn parameter(name: &str, value: &str) -> String {
+    [name, value].join("\0")
 }

@@ -2,7 +2,7 @@
 
 use crate::command::{CommandPattern, star_matches};
 use crate::host::HostPattern;
-use crate::path::PathPattern;
+use crate::path::{Glob, PathPattern};
 
 /// The two kinds of path rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,25 +27,37 @@ pub(crate) enum Matcher {
     /// `WebFetch(domain:host)`.
     Domain(HostPattern),
     /// `Agent(type)`.
-    Agent(String),
+    Agent(Vec<String>),
+    /// `Cd(pattern)`: a whole path.
+    Cd(Glob),
     /// `Skill(name)` or `Skill(name *)`.
     Skill { name: String, open: bool },
     /// `Tool(param:value)`.
-    Parameter { tool: String, name: String, value: String },
+    Parameter { tool: NamePattern, name: String, value: String },
 }
 
 /// A tool name, `mcp__server` for all its tools, or a name with `*`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct NamePattern(String);
+pub(crate) struct NamePattern {
+    text: String,
+    /// Names that are left out.
+    except: Vec<NamePattern>,
+}
 
 impl NamePattern {
     pub(crate) fn new(text: &str) -> Self {
-        Self(text.to_owned())
+        Self { text: text.to_owned(), except: Vec::new() }
+    }
+
+    /// Returns the pattern of every tool of the servers, but for some of them.
+    pub(crate) fn servers(blocked: &str, approved: &[String]) -> Self {
+        let tools = |server: &str| Self::new(&format!("mcp__{}__*", server_segment(server)));
+        Self { except: approved.iter().map(|server| tools(server)).collect(), ..tools(blocked) }
     }
 
     /// Returns the pattern as written.
     pub(crate) fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// Returns true when the pattern covers a call of `tool`.
@@ -53,7 +65,14 @@ impl NamePattern {
     /// `Read` covers every tool that reads files and `Edit` every tool that writes them, as their
     /// path rules do.
     pub(crate) fn covers(&self, tool: &str) -> bool {
-        let own = self.0.as_str();
+        // The client cannot be left without a way to end.
+        if tool == "EndConversation" {
+            return self.text == tool;
+        }
+        if self.except.iter().any(|left_out| left_out.covers(tool)) {
+            return false;
+        }
+        let own = self.text.as_str();
         let server = own.starts_with("mcp__")
             && !own.get(5..).is_some_and(|rest| rest.contains("__"))
             && tool.strip_prefix(own).is_some_and(|rest| rest.starts_with("__"));
@@ -69,4 +88,10 @@ pub(crate) fn group(tool: &str) -> Option<&'static str> {
         "Monitor" => Some("Bash"),
         _ => None,
     }
+}
+
+/// Returns a server's name as it stands in the names of its tools.
+fn server_segment(server: &str) -> String {
+    let kept = |letter: char| letter.is_ascii_alphanumeric() || "_-*".contains(letter);
+    server.chars().map(|letter| if kept(letter) { letter } else { '_' }).collect()
 }

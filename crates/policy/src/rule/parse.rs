@@ -1,13 +1,14 @@
 //! Rule text to a matcher.
 
 use super::matcher::{FileAccess, Matcher, NamePattern};
-use crate::command::CommandPattern;
+use super::parameter::parameter;
+use crate::command::{CommandPattern, Form};
 use crate::host::HostPattern;
-use crate::path::{AbsPath, PathPattern};
+use crate::path::{AbsPath, Glob, PathPattern};
 use crate::rule::List;
 
 /// The tools that Claude Code documents, by canonical name.
-pub const TOOLS: [&str; 34] = [
+pub const TOOLS: [&str; 36] = [
     "Agent",
     "AskUserQuestion",
     "Bash",
@@ -17,6 +18,7 @@ pub const TOOLS: [&str; 34] = [
     "CronDelete",
     "CronList",
     "Edit",
+    "EndConversation",
     "EnterPlanMode",
     "ExitPlanMode",
     "Glob",
@@ -32,6 +34,7 @@ pub const TOOLS: [&str; 34] = [
     "PowerShell",
     "Read",
     "ReadMcpResourceTool",
+    "ShareOnboardingGuide",
     "Skill",
     "Task",
     "TaskOutput",
@@ -66,7 +69,7 @@ pub(crate) struct Anchors<'a> {
     pub(crate) home: &'a AbsPath,
 }
 
-fn malformed(message: impl Into<String>, hint: Option<&str>) -> Fault {
+pub(super) fn malformed(message: impl Into<String>, hint: Option<&str>) -> Fault {
     Fault::Malformed { message: message.into(), hint: hint.map(str::to_owned) }
 }
 
@@ -89,6 +92,19 @@ pub(crate) fn parse(text: &str, anchors: &Anchors<'_>) -> Result<Parsed, Fault> 
             Some("write `Tool` or `Tool(specifier)`"),
         ));
     }
+    if let Some(documented) = mcp_with_colons(name) {
+        let Parsed { matcher, surprise: _ } = match specifier {
+            None => bare(&documented, anchors.list)?,
+            Some(inner) => specified(&documented, inner, anchors)?,
+        };
+        let written = text.replacen(name, &documented, 1);
+        return Ok(Parsed { matcher, surprise: Some(read_as(text, &written, "tools of servers are named so")) });
+    }
+    if let Some(known) = in_another_case(name, anchors.list) {
+        let written = text.replacen(name, known, 1);
+        let Parsed { matcher, surprise: _ } = parse(&written, anchors)?;
+        return Ok(Parsed { matcher, surprise: Some(read_as(text, &written, "names of tools are written so")) });
+    }
     match specifier {
         None => bare(name, anchors.list),
         Some("*") if !name.contains('*') => bare(name, anchors.list),
@@ -98,6 +114,30 @@ pub(crate) fn parse(text: &str, anchors: &Anchors<'_>) -> Result<Parsed, Fault> 
         )),
         Some(inner) => specified(name, inner, anchors),
     }
+}
+
+fn read_as(written: &str, documented: &str, why: &str) -> Fault {
+    Fault::Surprise {
+        message: format!("`{written}` is read as `{documented}`"),
+        hint: Some(format!("write `{documented}`: {why}")),
+    }
+}
+
+/// Returns the tool that a rule which tightens means by a name in letters of another case.
+fn in_another_case(name: &str, list: List) -> Option<&'static str> {
+    match list {
+        List::Allow => None,
+        List::Deny | List::Ask if TOOLS.contains(&name) => None,
+        List::Deny | List::Ask => TOOLS.iter().copied().find(|tool| tool.eq_ignore_ascii_case(name)),
+    }
+}
+
+/// Returns the documented name of a tool written as `mcp:server:tool`, the form of an agent's tool list.
+fn mcp_with_colons(name: &str) -> Option<String> {
+    let rest = name.strip_prefix("mcp:")?;
+    let (server, tool) = rest.split_once(':').unwrap_or((rest, ""));
+    let both = !server.is_empty() && !tool.contains(':');
+    both.then(|| if tool.is_empty() { format!("mcp__{server}") } else { format!("mcp__{server}__{tool}") })
 }
 
 fn bare(name: &str, list: List) -> Result<Parsed, Fault> {
@@ -137,34 +177,41 @@ fn specified(name: &str, inner: &str, anchors: &Anchors<'_>) -> Result<Parsed, F
             if let Some(parameter) = parameter(tool, inner, anchors.list)? {
                 return plain(parameter);
             }
-            let pattern = CommandPattern::parse(inner)
-                .ok_or_else(|| malformed(format!("`{name}({inner})` names no command"), None))?;
-            plain(if pattern.is_everything() {
-                Matcher::Tool(NamePattern::new(tool))
-            } else {
-                Matcher::Command(pattern)
-            })
+            let (pattern, form) = match anchors.list {
+                List::Allow => CommandPattern::parse(inner).map(|pattern| (pattern, None)),
+                List::Deny | List::Ask => CommandPattern::parse_tightening(inner),
+            }
+            .ok_or_else(|| malformed(format!("`{name}({inner})` names no command"), None))?;
+            if pattern.is_everything() {
+                return plain(Matcher::Tool(NamePattern::new(tool)));
+            }
+            let surprise = command_surprise(name, inner, form);
+            let pattern = if name == "Monitor" { pattern.of_monitor() } else { pattern };
+            Ok(Parsed { matcher: Matcher::Command(pattern), surprise })
         }
         "PowerShell" => match parameter("PowerShell", inner, anchors.list)? {
             Some(parameter) => plain(parameter),
-            None => CommandPattern::parse(inner).map_or_else(
-                || Err(malformed(format!("`{name}({inner})` names no command"), None)),
-                |pattern| plain(Matcher::ForeignCommand(pattern)),
-            ),
+            None => match crate::foreign::pattern(inner, anchors.list != List::Allow) {
+                None => Err(malformed(format!("`{name}({inner})` names no command"), None)),
+                Some(pattern) if pattern.is_everything() => plain(Matcher::Tool(NamePattern::new("PowerShell"))),
+                Some(pattern) => plain(Matcher::ForeignCommand(pattern)),
+            },
         },
         "Read" => path(name, inner, FileAccess::Read, anchors, None),
         "Edit" => path(name, inner, FileAccess::Edit, anchors, None),
-        "Glob" | "Grep" | "LS" | "NotebookRead" => path(name, inner, FileAccess::Read, anchors, Some("Read")),
+        "Glob" | "Grep" | "LS" | "LSP" | "NotebookRead" => path(name, inner, FileAccess::Read, anchors, Some("Read")),
         "Write" | "MultiEdit" | "NotebookEdit" => path(name, inner, FileAccess::Edit, anchors, Some("Edit")),
         "WebFetch" => fetch(inner, anchors.list),
         "Agent" => match parameter("Agent", inner, anchors.list)? {
             Some(parameter) => plain(parameter),
-            None => plain(Matcher::Agent(inner.trim().to_owned())),
+            None => Ok(agents(inner)),
         },
+        "Cd" => Ok(Parsed { matcher: Matcher::Cd(Glob::parse(&cd_pattern(inner, anchors))), surprise: None }),
         "Skill" => {
-            let (skill, open) = match inner.trim().strip_suffix(" *").or_else(|| inner.trim().strip_suffix(":*")) {
+            let name = inner.trim().trim_start_matches('/');
+            let (skill, open) = match name.strip_suffix(" *").or_else(|| name.strip_suffix(":*")) {
                 Some(skill) => (skill, true),
-                None => (inner.trim(), false),
+                None => (name, false),
             };
             plain(Matcher::Skill { name: skill.to_owned(), open })
         }
@@ -183,6 +230,54 @@ fn specified(name: &str, inner: &str, anchors: &Anchors<'_>) -> Result<Parsed, F
             }
         },
     }
+}
+
+/// `Agent(a, b)` is the form of an agent's list of tools; as a rule it means each.
+fn agents(inner: &str) -> Parsed {
+    let names: Vec<String> =
+        inner.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    let surprise = (names.len() > 1).then(|| Fault::Surprise {
+        message: format!("`Agent({inner})` is read as a rule for each of these agents"),
+        hint: Some(format!(
+            "write {}",
+            names.iter().map(|name| format!("`Agent({name})`")).collect::<Vec<_>>().join(", ")
+        )),
+    });
+    Parsed { matcher: Matcher::Agent(names), surprise }
+}
+
+/// Returns the whole path that a pattern of `Cd` means.
+fn cd_pattern(inner: &str, anchors: &Anchors<'_>) -> String {
+    let inner = inner.trim();
+    match inner.strip_prefix("~/") {
+        Some(rest) => format!("{}/{rest}", anchors.home),
+        None if inner == "~" => anchors.home.to_string(),
+        None if inner.starts_with('/') => inner.to_owned(),
+        None => format!("{}/{}", anchors.anchor, inner.trim_start_matches("./")),
+    }
+}
+
+/// Returns what the author of a command pattern should know of its form.
+fn command_surprise(name: &str, inner: &str, form: Option<Form>) -> Option<Fault> {
+    let spaced = inner.replace(":*", " *");
+    let (message, hint) = match form {
+        Some(Form::Pipeline) => (
+            format!("`{name}({inner})` is read as a pipeline with these commands"),
+            "elsewhere a rule names one command of a pipeline: write a rule for each".to_owned(),
+        ),
+        Some(Form::InnerColon) => (
+            format!("`{name}({inner})` is read as `{name}({spaced})` too: `:*` counts only at the end"),
+            format!("write `{name}({spaced})`, or a `Read(...)` rule, which covers every program that reads"),
+        ),
+        None => {
+            let is_inner = inner.trim_end_matches(":*").contains(":*");
+            return is_inner.then(|| Fault::Surprise {
+                message: format!("in `{name}({inner})` the colon stands for itself: `:*` counts only at the end"),
+                hint: Some(format!("write `{name}({spaced})`")),
+            });
+        }
+    };
+    Some(Fault::Surprise { message, hint: Some(hint) })
 }
 
 fn path(
@@ -206,49 +301,14 @@ fn path(
 
 fn fetch(inner: &str, list: List) -> Result<Parsed, Fault> {
     if let Some(domain) = inner.trim().strip_prefix("domain:") {
-        let pattern = HostPattern::parse(domain).ok_or_else(|| {
-            malformed(format!("`{domain}` is no host name"), Some("write `WebFetch(domain:example.com)`"))
-        })?;
+        let pattern = HostPattern::parse(domain)
+            .map_err(|(what, hint)| malformed(format!("`{}` {what}", domain.trim()), Some(hint)))?;
         return Ok(Parsed { matcher: Matcher::Domain(pattern), surprise: None });
     }
     match parameter("WebFetch", inner, list)? {
         Some(matcher) => Ok(Parsed { matcher, surprise: None }),
         None => {
             Err(malformed(format!("`WebFetch({inner})` names no domain"), Some("write `WebFetch(domain:example.com)`")))
-        }
-    }
-}
-
-/// Reads `param:value` where the list allows it; `None` when the text has another form.
-fn parameter(tool: &str, inner: &str, list: List) -> Result<Option<Matcher>, Fault> {
-    let Some((name, value)) = inner.split_once(':') else { return Ok(None) };
-    let (name, value) = (name.trim(), value.trim());
-    let known = match tool {
-        "Bash" | "Monitor" | "PowerShell" => {
-            ["run_in_background", "dangerouslyDisableSandbox", "timeout", "description"].contains(&name)
-        }
-        "Read" | "Edit" | "Write" | "Glob" | "Grep" | "NotebookEdit" | "LS" | "MultiEdit" => {
-            ["offset", "limit", "replace_all", "output_mode", "multiline", "pages"].contains(&name)
-        }
-        "Agent" => ["model", "isolation", "run_in_background", "name", "mode"].contains(&name),
-        _ => !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-".contains(letter)),
-    };
-    if !known {
-        return Ok(None);
-    }
-    if tool == "WebFetch" && name == "url" {
-        return Err(malformed(
-            "`url` is the content of WebFetch, no parameter",
-            Some("write `WebFetch(domain:example.com)`"),
-        ));
-    }
-    match list {
-        List::Allow => Err(malformed(
-            format!("`{tool}({inner})` in allow: a parameter rule can only deny or ask"),
-            Some("move it to deny or ask"),
-        )),
-        List::Deny | List::Ask => {
-            Ok(Some(Matcher::Parameter { tool: tool.to_owned(), name: name.to_owned(), value: value.to_owned() }))
         }
     }
 }

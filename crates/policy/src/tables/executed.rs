@@ -148,7 +148,7 @@ pub fn find(segments: &[&str]) -> Option<&'static Executed> {
         // Most rows are one name: they are told apart without a pattern.
         let wildcard = row.name.contains('*');
         if !wildcard && !row.name.contains('/') {
-            return row.name.eq_ignore_ascii_case(name);
+            return row.name == *name;
         }
         Glob::parse(&format!("**/{}", row.name)).matches(segments)
     })

@@ -201,6 +201,8 @@ fn decide(policy: &Policy, action: &Action, effects: &Effects, mode: Mode) -> Pr
         resolved,
         person: Person::Present,
         mode: Some(mode),
+        found_below: std::collections::BTreeMap::new(),
+        removals: Vec::new(),
         boundary: None,
     };
     policy::decide(policy, action, effects, &facts).proof().clone()

@@ -2,7 +2,9 @@
 //!
 //! A case has `rules` blocks (`rules`, `rules project`, `rules untrusted`, `rules managed`), perhaps a
 //! `world` block (`link A -> B`, `directory D`, `file F`, `searched`, `mode M`), and a `verdicts` block: a line for each
-//! call, its verdict first, and after `<-` the rule that decided.
+//! call, its verdict first, and after `<-` the rule that decided. In the place of it a `notes` block says
+//! what compiling the rules tells their author, a `hints` block the way forward after each call,
+//! and a `reasons` block why.
 
 use policy::layer::Scope;
 use policy::{AbsPath, Mode};
@@ -33,7 +35,7 @@ fn world(case: &Case) -> World {
                     }
                 }
             }
-            "verdicts" => {}
+            "verdicts" | "notes" | "hints" | "reasons" => {}
             other => panic!("{}:{}: unknown block `{other}`", case.file.display(), case.line),
         }
     }
@@ -43,6 +45,14 @@ fn world(case: &Case) -> World {
 /// Decides the calls of the `verdicts` block and renders them in the same form.
 fn run(case: &Case) -> String {
     let world = world(case);
+    if case.find("notes").is_some() {
+        return world.notes();
+    }
+    for (name, told) in [("hints", Told::Hint), ("reasons", Told::Reason)] {
+        if let Some(block) = case.find(name) {
+            return tell(&world, block, told);
+        }
+    }
     let mut out = String::new();
     for line in case.block("verdicts").lines() {
         let (_, rest) = line.split_once(' ').unwrap();
@@ -51,6 +61,26 @@ fn run(case: &Case) -> String {
         let proof = world.decide(&action(call));
         let rule = proof.rule.map(|rule| format!(" <- {} {}", rule.list.name(), rule.text)).unwrap_or_default();
         out.push_str(&format!("{:5} {call}{rule}\n", proof.verdict.name()));
+    }
+    out
+}
+
+#[derive(Clone, Copy)]
+enum Told {
+    Hint,
+    Reason,
+}
+
+/// Decides the calls that stand in a block without indentation, and puts what is told below each.
+fn tell(world: &World, block: &str, told: Told) -> String {
+    let mut out = String::new();
+    for call in block.lines().filter(|line| !line.starts_with(' ')) {
+        let proof = world.decide(&action(call));
+        let text = match told {
+            Told::Hint => proof.hint.as_deref().unwrap_or("-"),
+            Told::Reason => &proof.reason,
+        };
+        out.push_str(&format!("{call}\n  {text}\n"));
     }
     out
 }

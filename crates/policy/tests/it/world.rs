@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use policy::action::{Command, FileTarget, Kind, Runner};
 use policy::facts::{Below, Entry, Facts, Person, Resolved};
-use policy::layer::{Layer, Origin, Scope, Sourced};
+use policy::layer::{Layer, Origin, Scope, Servers, Severity, Sourced};
 use policy::{AbsPath, Action, Effects, Mode, Policy, Proof};
 
 pub(crate) const HOME: &str = "/home/u";
@@ -44,6 +44,15 @@ impl World {
                 "directory" => layer.additional_directories.push(value),
                 "mode" => layer.default_mode = Some(Sourced { value: Mode::parse(rest).unwrap().0, origin }),
                 "no-bypass" => layer.bypass_disabled = Some(origin),
+                "deny-instead" => layer.deny_instead = Some(Sourced { value: rest == "true", origin }),
+                "hold-reads" => layer.reads_held = Some(Sourced { value: rest == "true", origin }),
+                "hold-writes" => layer.writes_held = Some(Sourced { value: rest == "true", origin }),
+                "servers" => {
+                    let (blocked, approved) = rest.split_once(" except ").unwrap_or((rest, ""));
+                    let approved = approved.split_whitespace().map(str::to_owned).collect();
+                    let servers = Servers { key: "deniedMcpServers".to_owned(), blocked: blocked.to_owned(), approved };
+                    layer.servers.push(Sourced { value: servers, origin });
+                }
                 "managed-only" => layer.managed_rules_only = Some(origin),
                 other => panic!("a rule line begins with allow, ask, deny, mode or directory, not `{other}`"),
             }
@@ -53,6 +62,17 @@ impl World {
 
     pub(crate) fn policy(&self) -> Policy {
         Policy::compile(&self.layers, &abs(HOME)).0
+    }
+
+    /// Returns what the compiler says about the rules, a line each and its hint below.
+    pub(crate) fn notes(&self) -> String {
+        let mut text = String::new();
+        for note in Policy::compile(&self.layers, &abs(HOME)).1 {
+            let severity = if note.severity == Severity::Warning { "warning" } else { "error" };
+            text.push_str(&format!("{severity} {}:{}: {}\n", note.origin.file, note.origin.line, note.message));
+            text.push_str(&format!("  {}\n", note.hint.as_deref().unwrap_or("-")));
+        }
+        text
     }
 
     /// Follows links as the kernel would.
@@ -73,7 +93,14 @@ impl World {
         let policy = self.policy();
         let effects = Effects::of(action, &abs(HOME));
         let mentions = effects.parts.iter().flat_map(|part| part.mentions.iter());
-        let resolved = effects.paths().chain(mentions).map(|path| (path.clone(), self.resolve(path))).collect();
+        let mut resolved: BTreeMap<AbsPath, Resolved> =
+            effects.paths().chain(mentions).map(|path| (path.clone(), self.resolve(path))).collect();
+        for root in policy.tightening_roots(&abs(PROJECT), &action.cwd) {
+            let found = self.resolve(&root);
+            if found.real != root {
+                resolved.entry(root).or_insert(found);
+            }
+        }
         let found_below = effects
             .paths()
             .map(|path| {
@@ -99,18 +126,23 @@ impl World {
     }
 }
 
-/// Returns the action that a line of a case names: `Bash: ls`, `Read: src/a.rs`, `TodoWrite:`.
+/// Returns the action that a line of a case names: `Bash: ls`, `Read: src/a.rs`, `TodoWrite:`, and with a
+/// field of its input `Bash: make ⟨timeout=5⟩`.
 pub(crate) fn action(line: &str) -> Action {
     let (tool, subject) = line.split_once(':').unwrap_or((line, ""));
-    let subject = subject.strip_prefix(' ').unwrap_or(subject).replace('⏎', "\n").replace('␉', "\t");
+    let (subject, fields) = subject.split_once('⟨').unwrap_or((subject, ""));
+    let subject = subject.strip_prefix(' ').unwrap_or(subject);
+    let subject = if fields.is_empty() { subject } else { subject.trim_end() }.replace('⏎', "\n").replace('␉', "\t");
     let file = |recursive| FileTarget { path: subject.clone(), recursive };
-    let mut params = Vec::new();
+    let fields = fields.trim_end_matches('⟩').split_once('=');
+    let mut params: Vec<(String, String)> =
+        fields.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
     let kind = match tool {
         "Bash" | "Monitor" => Kind::Command(Command::parse(&subject, Runner::Agent)),
         "PowerShell" => Kind::ForeignCommand(subject.clone()),
-        "Read" => Kind::Read(file(false)),
-        "Grep" | "Glob" | "LS" => Kind::Read(file(true)),
-        "Edit" | "Write" | "NotebookEdit" => Kind::Edit(file(false)),
+        "Read" | "NotebookRead" => Kind::Read(file(false)),
+        "Grep" | "Glob" | "LS" | "LSP" => Kind::Read(file(true)),
+        "Edit" | "Write" | "MultiEdit" | "NotebookEdit" => Kind::Edit(file(false)),
         "WebFetch" => Kind::Fetch { url: subject.clone() },
         "Agent" => {
             let (agent_type, rest) = subject.split_once(' ').unwrap_or((&subject, ""));

@@ -4,7 +4,7 @@ use crate::limits;
 use crate::tree::{Doubt, DoubtKind, Span};
 
 /// Returns a doubt for each run of control, invisible, direction-changing and blank-looking characters.
-pub(super) fn doubts(text: &str) -> Vec<Doubt> {
+pub(crate) fn doubts(text: &str) -> Vec<Doubt> {
     let mut doubts: Vec<Doubt> = Vec::new();
     for (start, c) in text.char_indices().filter(|&(_, c)| misleads(c)) {
         let end = start + c.len_utf8();

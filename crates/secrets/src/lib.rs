@@ -6,6 +6,10 @@
 //!
 //! This finds secrets that look like secrets. It does not find a password that is a plain word, a
 //! secret that is encoded or split, and a hexadecimal one that could be a commit's name.
+//!
+//! This crate is pure: no I/O, no environment, no clock. It decides nothing.
+//!
+//! Read first: [`redact`], then `tokens.rs`.
 
 mod assign;
 mod entropy;
@@ -103,7 +107,7 @@ impl SecretKind {
     }
 
     /// Returns what stands in the place of such a secret.
-    pub(crate) fn marker(self) -> String {
+    pub fn marker(self) -> String {
         format!("[redacted:{}]", self.name())
     }
 
