@@ -152,6 +152,8 @@ fn effect(text: &str) -> Result<Effect<'_>, String> {
     let (keyword, rest) = text.split_once(' ').unwrap_or((text, ""));
     Ok(match (keyword, rest) {
         ("operands", _) => Effect::Operands(places(rest)?),
+        ("given", "") => Effect::Given,
+        ("writes", "") => Effect::Writes,
         ("recursive", "") => Effect::Recursive,
         ("exact", "") => Effect::Exact,
         ("unknown", "") => Effect::Unknown,

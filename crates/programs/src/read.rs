@@ -88,7 +88,7 @@ where
         call.unknown.push("its table cannot be read".to_owned());
         return call;
     };
-    let mut reader = Reader { table: &table, words, at: 0, operands: Vec::new(), places: None };
+    let mut reader = Reader { table: &table, words, at: 0, operands: Vec::new(), places: None, given: false, writes: false };
     reader.whole(&mut call);
     call
 }
@@ -102,6 +102,10 @@ struct Reader<'r, 't, 'a> {
     operands: Vec<(usize, Word<'a>)>,
     /// The roles of the operands, where an option changed them.
     places: Option<Vec<crate::table::Place>>,
+    /// An option gave what stands in the first place.
+    given: bool,
+    /// The operands that would be read are written.
+    writes: bool,
 }
 
 impl<'t, 'a> Reader<'_, 't, 'a>
@@ -181,16 +185,21 @@ where
         }
         if self.operands.is_empty() {
             call.input = command.input;
-        } else {
-            call.alone.clear();
         }
         self.operands(call);
+        // A pattern is no path: it leaves the program with what it uses alone.
+        let names_something = |argument: &Argument<'_>| argument.option.is_none() && argument.role != Role::Text;
+        if call.arguments.iter().any(names_something) || !call.commands.is_empty() {
+            call.alone.clear();
+        }
     }
 
     fn effects(&mut self, effects: &[Effect<'t>], call: &mut Call<'t, 'a>) {
         for effect in effects {
             match effect {
                 Effect::Operands(places) => self.places = Some(places.clone()),
+                Effect::Given => self.given = true,
+                Effect::Writes => self.writes = true,
                 Effect::Recursive => call.recursive = true,
                 Effect::Does(does) => call.does.push(*does),
                 Effect::Exact => call.exact = true,

@@ -117,6 +117,10 @@ pub enum Takes {
 pub enum Effect<'a> {
     /// Every operand has these roles instead.
     Operands(Vec<Place>),
+    /// What stands in the first place is given by this option.
+    Given,
+    /// The operands that would be read are written.
+    Writes,
     /// Directories are walked: reads, writes and removals mean everything below.
     Recursive,
     /// It does this beyond its words.
@@ -228,9 +232,9 @@ impl Opt<'_> {
     pub fn is_harmless(&self) -> bool {
         self.effects.iter().all(|effect| match effect {
             Effect::Operands(places) => places.iter().all(|place| place.role.only_reads()),
-            Effect::Recursive => true,
+            Effect::Recursive | Effect::Given => true,
             Effect::Alone(role, _) => role.only_reads(),
-            Effect::Does(_) | Effect::Exact | Effect::Asks(_) | Effect::Unknown => false,
+            Effect::Writes | Effect::Does(_) | Effect::Exact | Effect::Asks(_) | Effect::Unknown => false,
         })
     }
 }

@@ -49,6 +49,8 @@ pub(super) struct Judged {
     shadowed: Vec<(RuleRef, String)>,
     /// True when the rule that allowed it allows what it starts, too.
     allows_inner: bool,
+    /// True when what it starts is allowed by no other rule.
+    exact_only: bool,
 }
 
 impl Judged {
@@ -133,6 +135,7 @@ impl Judge<'_> {
         let by_allow_rule = finding.verdict == Verdict::Allow
             && finding.rule.as_ref().is_some_and(|rule| rule.list == List::Allow);
         Judged {
+            exact_only: part.exact_only,
             allows_inner: by_allow_rule && (!part.clear || self.is_exact(finding.rule.as_ref())),
             text: part.text.clone(),
             span: part.span,
@@ -157,6 +160,7 @@ impl Judge<'_> {
             .or_else(|| self.protected(part))
             .or_else(|| self.built_in(part))
             .or_else(|| self.allowed_with(part, runner))
+            .or_else(|| self.wants_exact(part, runner))
             .or_else(|| self.allowed(part))
             .unwrap_or_else(|| self.unmatched(part))
     }
@@ -310,6 +314,13 @@ impl Judge<'_> {
         Some(Finding::by(Verdict::Allow, rule, &format!("{} is started by what is allowed by the", quoted(&part.text))))
     }
 
+    /// What `find -exec` and its kin start is not allowed by a rule for the started program alone.
+    fn wants_exact(&self, part: &Part, runner: Option<&Judged>) -> Option<Finding> {
+        let runner = runner.filter(|runner| runner.exact_only)?;
+        let why = format!("{} is started by {}, which only a rule with its exact text allows", quoted(&part.text), quoted(&runner.text));
+        Some(Finding { rules: vec![format!("Bash({})", runner.text)], ..Finding::new(Verdict::Ask, why) })
+    }
+
     /// Returns true for a rule that is one command text and no pattern.
     fn is_exact(&self, rule: Option<&RuleRef>) -> bool {
         self.allow_rules().any(|known| {
@@ -412,6 +423,7 @@ impl Judge<'_> {
                 rules: finding.rules,
                 shadowed: Vec::new(),
                 allows_inner: false,
+                exact_only: false,
             });
         };
         for failure in &self.policy.failures {

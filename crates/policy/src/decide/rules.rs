@@ -186,7 +186,10 @@ pub(super) fn allows(rule: &Rule, action: &Action, part: &Part, facts: &Facts) -
         // Its language is not analysed, so only the whole tool can be allowed.
         Matcher::ForeignCommand(_) | Matcher::Parameter { .. } => false,
         Matcher::Path { access, .. } => {
-            let right = matches!(kind, Kind::Read(_)) || (matches!(kind, Kind::Edit(_)) && *access == FileAccess::Edit);
+            let right = match access {
+                FileAccess::Read => matches!(kind, Kind::Read(_)),
+                FileAccess::Edit => matches!(kind, Kind::Edit(_)),
+            };
             right && part.touches.iter().all(|touch| allows_touch(rule, touch, action, facts))
         }
         Matcher::Domain(pattern) => kind.url().and_then(Host::of_url).is_some_and(|host| pattern.covers(&host)),
@@ -200,7 +203,7 @@ pub(super) fn allows_touch(rule: &Rule, touch: &Touch, action: &Action, facts: &
     let Matcher::Path { access, pattern } = &rule.matcher else { return false };
     let right = match access {
         FileAccess::Read => touch.access == Access::Read,
-        FileAccess::Edit => true,
+        FileAccess::Edit => touch.access != Access::Read,
     };
     let known = |path: &AbsPath| facts.resolved.contains_key(path);
     right

@@ -82,6 +82,11 @@ impl Reading<'_, '_> {
             Word::Begins(text) => Value::Begins(text.to_owned()),
             Word::Unknown => Value::Unknown,
         };
+        // A suffix makes `sed -i` keep what was there under another name.
+        let keeps_backup = self.base.ends_with("sed") && matches!(argument.option, Some("i" | "I" | "--in-place"));
+        if keeps_backup && argument.word != Word::Known("") {
+            self.part.does.push(programs::Does::Scatters);
+        }
         self.role(argument.role, &Argument { value, source });
     }
 
@@ -106,6 +111,9 @@ impl Reading<'_, '_> {
             }
             Role::Code => {
                 self.touch(word, Access::Read, false);
+                if EDITORS.contains(&self.base) || matches!(self.base, "sed" | "gsed" | "ssed") || self.base.ends_with("awk") {
+                    self.suspect("the file of commands may read, write or run something");
+                }
                 self.part.executes.extend(word.known().into_iter().flat_map(|text| self.state.paths(text)));
                 if word.source.starts_with("<(") {
                     self.part.suspicious.get_or_insert(format!("`{}` runs whatever a command prints", self.base));

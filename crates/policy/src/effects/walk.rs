@@ -356,6 +356,7 @@ impl Walk<'_> {
             for value in self.state.variables.values_mut() {
                 *value = Value::Unknown;
             }
+            self.state.variables.insert("HOME".to_owned(), Value::Unknown);
             return Vec::new();
         }
         let base = wrappers::base_name(name);
@@ -430,6 +431,9 @@ impl Walk<'_> {
     /// `eval`, `source` and their kin.
     fn evaluator(&mut self, base: &str, rest: &[Argument], part: &mut Part) -> Vec<Inner> {
         part.suspicious.get_or_insert(format!("`{base}` runs text or changes what later words mean"));
+        for word in rest {
+            self.assigned_by(&word.source);
+        }
         special::mentions(&self.state, rest, part);
         let words: Option<Vec<&str>> = rest.iter().map(Argument::known).collect();
         match words {
@@ -569,6 +573,20 @@ impl Walk<'_> {
         if unknown {
             self.effects.mark("it calculates with a value that is not known to be a number".to_owned());
         }
+        self.assigned_by(text);
+    }
+
+    /// Forgets the variables that arithmetic may assign: every name in a text with a sign of it.
+    fn assigned_by(&mut self, text: &str) {
+        let compares = ["==", "!=", "<=", ">="].iter().fold(text.to_owned(), |text, sign| text.replace(sign, ""));
+        if !compares.contains('=') && !text.contains("++") && !text.contains("--") {
+            return;
+        }
+        for name in text.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_')) {
+            if name.starts_with(|letter: char| letter.is_ascii_alphabetic() || letter == '_') {
+                self.state.variables.insert(name.to_owned(), Value::Unknown);
+            }
+        }
     }
 
     /// Walks every script inside a word.
@@ -579,6 +597,13 @@ impl Walk<'_> {
                 // `${name[subscript]}` and `${name:offset}`.
                 Piece::Variable(variable) if variable.operation.starts_with(['[', ':']) => {
                     self.arithmetic(&variable.operation);
+                    if variable.operation.starts_with(":=") {
+                        self.state.variables.insert(variable.name.clone(), Value::Unknown);
+                    }
+                }
+                // `${name:=value}` assigns.
+                Piece::Variable(variable) if variable.operation.starts_with('=') => {
+                    self.state.variables.insert(variable.name.clone(), Value::Unknown);
                 }
                 Piece::Variable(_)
                 | Piece::Literal(_)

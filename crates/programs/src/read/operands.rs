@@ -23,6 +23,14 @@ where
     /// Gives each operand its role.
     pub(super) fn operands(&mut self, call: &mut Call<'t, 'a>) {
         let mut places = self.places.take().unwrap_or_default();
+        if self.given && !places.is_empty() {
+            places.remove(0);
+        }
+        if self.writes {
+            for place in places.iter_mut().filter(|place| matches!(place.role, Role::Read | Role::Tree)) {
+                place.role = Role::Write;
+            }
+        }
         let mut operands = std::mem::take(&mut self.operands);
         // `env A=1 B=2 command`: assignments end where a word is none.
         if places.first().is_some_and(|place| place.role == Role::Assignment) {
