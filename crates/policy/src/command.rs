@@ -36,6 +36,11 @@ impl CommandPattern {
         star_matches(&self.stem, text) || (self.open && star_matches(&format!("{} *", self.stem), text))
     }
 
+    /// Returns the pattern in lower case.
+    pub(crate) fn folded(&self) -> Self {
+        Self { stem: self.stem.to_lowercase(), open: self.open }
+    }
+
     /// Returns true when a command whose text begins with `known` and goes on in an unknown way could
     /// be covered.
     pub(crate) fn could_continue(&self, known: &str) -> bool {

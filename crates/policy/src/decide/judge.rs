@@ -268,13 +268,17 @@ impl Judge<'_> {
     }
 
     fn allowed(&self, part: &Part) -> Option<Finding> {
-        if self.mode == Mode::Plan && !part.reads_only && matches!(self.action.kind, Kind::Command(_)) {
+        let runs = matches!(self.action.kind, Kind::Command(_) | Kind::ForeignCommand(_));
+        if self.mode == Mode::Plan && !part.reads_only && runs {
             return Some(Finding::new(
                 Verdict::Ask,
                 format!("{} may change something, and mode `plan` only reads", quoted(&part.text)),
             ));
         }
-        let rule = self.allow_rules().find(|rule| rules::allows(rule, self.action, part, self.facts))?;
+        // A rule that covers all of it counts, whatever stands before it.
+        let mut rules = self.allow_rules().filter(|rule| rules::allows(rule, self.action, part, self.facts)).peekable();
+        let first = *rules.peek()?;
+        let rule = rules.find(|rule| self.beyond(rule, part).is_none()).unwrap_or(first);
         if let Some(touch) = self.beyond(rule, part) {
             let why = format!(
                 "{} {} {}, outside the working directories, which a rule with `*` does not cover",

@@ -6,7 +6,7 @@ use crate::action::{Action, Kind};
 use crate::command::{CommandPattern, star_matches};
 use crate::effects::{Access, By, Part, Program, Target, Touch};
 use crate::facts::Facts;
-use crate::host::Host;
+use crate::host::{Host, HostPattern};
 use crate::path::{AbsPath, PathPattern};
 use crate::rule::{FileAccess, Matcher, Rule};
 
@@ -31,7 +31,7 @@ impl From<bool> for Cover {
 pub(super) fn tightens(rule: &Rule, action: &Action, part: &Part, facts: &Facts) -> Cover {
     let kind = &action.kind;
     match &rule.matcher {
-        Matcher::Tool(name) => name.covers(&action.tool).into(),
+        Matcher::Tool(name) => name.tightens(&action.tool).into(),
         Matcher::Command(pattern) => kind.command().map_or(Cover::No, |_| command(pattern, part)),
         Matcher::ForeignCommand(pattern) => kind.foreign_command().is_some_and(|text| foreign(pattern, text)).into(),
         Matcher::Path { access, pattern } => {
@@ -39,11 +39,10 @@ pub(super) fn tightens(rule: &Rule, action: &Action, part: &Part, facts: &Facts)
             let known_to_client = !rule.reference.origin.file.contains("palisade");
             PathRule { access: *access, pattern, known_to_client, action, facts }.part(part)
         }
-        Matcher::Domain(pattern) => kind
-            .url()
-            .map_or(Cover::No, |url| Host::of_url(url).map_or(Cover::Possible, |host| pattern.covers(&host).into())),
+        Matcher::Domain(pattern) => kind.url().map_or(Cover::No, |url| domain(pattern, url)),
         Matcher::Agent(name) => (kind.agent_type() == Some(name)).into(),
-        Matcher::Skill { name, open } => kind.skill().is_some_and(|skill| is_skill(skill, name, *open)).into(),
+        // A rule that names a skill means it with any arguments.
+        Matcher::Skill { name, open: _ } => kind.skill().is_some_and(|skill| is_skill(skill, name, true)).into(),
         Matcher::Parameter { tool, name, value } => (*tool == action.tool
             && action.params.iter().any(|(key, given)| key == name && star_matches(value, given)))
         .into(),
@@ -52,10 +51,18 @@ pub(super) fn tightens(rule: &Rule, action: &Action, part: &Part, facts: &Facts)
 
 /// A language that is not parsed: the pattern may stand in any piece of the text, in letters of any case.
 fn foreign(pattern: &CommandPattern, text: &str) -> bool {
+    let (pattern, text) = (pattern.folded(), text.to_lowercase());
     let pieces = text.split(['|', ';', '&', '\n', '{', '}', '(', ')']).map(str::trim);
-    std::iter::once(text.trim())
-        .chain(pieces)
-        .any(|piece| pattern.covers(piece) || pattern.covers(&piece.to_lowercase()))
+    std::iter::once(text.trim()).chain(pieces).any(|piece| pattern.covers(piece))
+}
+
+/// A host that is not certain is covered for sure only by a pattern that covers every host.
+fn domain(pattern: &HostPattern, url: &str) -> Cover {
+    match Host::of_url(url) {
+        Some(host) => pattern.tightens(&host).into(),
+        None if *pattern == HostPattern::Any => Cover::Certain,
+        None => Cover::Possible,
+    }
 }
 
 fn is_skill(skill: &str, name: &str, open: bool) -> bool {

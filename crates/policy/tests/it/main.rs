@@ -4,5 +4,6 @@
 
 mod laws;
 mod permit;
+mod reference;
 mod spec;
 mod world;
