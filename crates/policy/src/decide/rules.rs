@@ -111,7 +111,10 @@ impl PathRule<'_> {
     fn part(&self, part: &Part) -> Cover {
         let touched =
             part.touches.iter().filter(|touch| concerns(self.access, touch.access)).map(|touch| self.touch(touch));
-        let mentioned = part.mentions.iter().map(|path| Cover::from(self.covers(path)));
+        let mentioned = part.mentions.iter().map(|path| {
+            let unseen = scope::unseen(std::iter::once(path), self.facts).is_some();
+            Cover::from(self.covers(path)).max(if unseen { Cover::Possible } else { Cover::No })
+        });
         let strongest = touched.chain(mentioned).max().unwrap_or(Cover::No);
         let unknown = !part.unknown.is_empty() && !part.reads_only;
         if strongest == Cover::No && (unknown || part.program == Program::Unknown) {
@@ -122,6 +125,7 @@ impl PathRule<'_> {
     }
 
     fn touch(&self, touch: &Touch) -> Cover {
+        let unseen = !touch.is_device() && scope::unseen(touch.target.paths(), self.facts).is_some();
         match &touch.target {
             Target::Paths(paths) => {
                 let filtered = touch.by == By::Tool && self.known_to_client;
@@ -130,14 +134,14 @@ impl PathRule<'_> {
                     && paths.iter().any(|path| self.could_lie_below(path) && scope::is_directory(path, self.facts));
                 if paths.iter().any(|path| self.covers(path)) {
                     Cover::Certain
-                } else if holds_one || paths.iter().any(|path| self.covers_in_any_case(path)) {
+                } else if holds_one || unseen || paths.iter().any(|path| self.covers_in_any_case(path)) {
                     Cover::Possible
                 } else {
                     Cover::No
                 }
             }
             Target::Pattern(_, bases) => {
-                let could = bases.is_empty() || bases.iter().any(|base| self.could_lie_below(base));
+                let could = unseen || bases.is_empty() || bases.iter().any(|base| self.could_lie_below(base));
                 if could { Cover::Possible } else { Cover::No }
             }
             Target::Unknown(_) => Cover::Possible,

@@ -17,6 +17,11 @@ pub(super) fn names(path: &AbsPath, facts: &Facts) -> Vec<AbsPath> {
     names
 }
 
+/// Returns a path that could not be looked at: where it leads is not known.
+pub(super) fn unseen<'p>(mut paths: impl Iterator<Item = &'p AbsPath>, facts: &Facts) -> Option<&'p AbsPath> {
+    paths.find(|path| !facts.resolved.contains_key(path))
+}
+
 /// Returns true when everything that the touch could mean lies, links followed, in a working directory.
 pub(super) fn in_working_directories(touch: &Touch, facts: &Facts) -> bool {
     let inside = |path: &AbsPath| facts.working_directories.iter().any(|directory| path.is_within(directory));
@@ -92,6 +97,9 @@ pub(super) fn protected_path(path: &AbsPath, facts: &Facts) -> Option<&'static p
 pub(super) fn critical_removal(touch: &Touch, action: &Action, facts: &Facts) -> Option<String> {
     if touch.access != Access::Delete {
         return None;
+    }
+    if let Some(path) = unseen(touch.target.paths(), facts) {
+        return Some(format!("it removes {path}, and where that leads cannot be looked at"));
     }
     match &touch.target {
         Target::Paths(paths) => paths

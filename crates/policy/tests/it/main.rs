@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on should stop")]
 
+mod composition;
+mod information;
 mod laws;
 mod permit;
 mod reference;
 mod spec;
+mod spelling;
 mod world;

@@ -6,7 +6,7 @@
 //! word reaches) it gives two verdicts, and the compiled one must lie between them.
 
 mod evaluator;
-mod generate;
+pub(crate) mod generate;
 mod host;
 mod path;
 mod removal;
@@ -25,7 +25,7 @@ use generate::Scene;
 /// Calls that are decided under each policy.
 const CALLS: usize = 40;
 /// Policies of an ordinary run; `PALISADE_POLICIES` asks for more.
-const POLICIES: u32 = 600;
+const POLICIES: u32 = 500;
 
 fn policies() -> u32 {
     #[expect(clippy::disallowed_methods, reason = "a test that is asked for more says so by a variable")]

@@ -143,8 +143,18 @@ impl Call<'_> {
         }
     }
 
+    /// A path that nobody could look at may lead anywhere.
+    fn unseen(&self, path: &AbsPath) -> bool {
+        !self.facts.resolved.contains_key(path)
+    }
+
     fn is_protected(&self, part: &Part) -> bool {
-        let named = part.mentions.iter().any(|path| self.names(path).iter().any(|name| protected(name)));
+        let mut written = part.touches.iter().filter(|touch| touch.access != Access::Read && !touch.is_device());
+        if written.any(|touch| touch.target.paths().any(|path| self.unseen(path))) {
+            return true;
+        }
+        let named =
+            part.mentions.iter().any(|path| self.unseen(path) || self.names(path).iter().any(|name| protected(name)));
         named
             || part.touches.iter().filter(|touch| touch.access != Access::Read).any(|touch| match &touch.target {
                 Target::Paths(paths) => paths.iter().any(|path| self.names(path).iter().any(|name| protected(name))),
@@ -301,7 +311,10 @@ impl Call<'_> {
                             });
                         if any(&|name| pattern.covers(name, &place)) {
                             Match::Yes
-                        } else if tree || any(&|name| pattern.covers_in_any_case(name, &place)) {
+                        } else if tree
+                            || paths.iter().any(|path| self.unseen(path) && !touch.is_device())
+                            || any(&|name| pattern.covers_in_any_case(name, &place))
+                        {
                             Match::Perhaps
                         } else {
                             Match::No
@@ -309,18 +322,22 @@ impl Call<'_> {
                     }
                     Target::Pattern(text, bases) => {
                         let could = bases.iter().any(|base| {
-                            named(base).iter().any(|name| match self.doubt {
-                                Doubt::Exact => pattern.meets(name, super::removal::below_stem(text), &place),
-                                Doubt::Coarse => pattern.could_lie_below(name, &place),
-                            })
+                            self.unseen(base)
+                                || named(base).iter().any(|name| match self.doubt {
+                                    Doubt::Exact => pattern.meets(name, super::removal::below_stem(text), &place),
+                                    Doubt::Coarse => pattern.could_lie_below(name, &place),
+                                })
                         });
                         if could || bases.is_empty() { Match::Perhaps } else { Match::No }
                     }
                     Target::Unknown(_) => Match::Perhaps,
                 }
             });
-        let mentioned =
-            part.mentions.iter().map(|path| named(path).iter().any(|name| pattern.covers(name, &place)).into());
+        let mentioned = part.mentions.iter().map(|path| {
+            let covered = named(path).iter().any(|name| pattern.covers(name, &place));
+            let least = if self.unseen(path) { Match::Perhaps } else { Match::No };
+            Match::from(covered).max(least)
+        });
         let known = touched.chain(mentioned).max().unwrap_or(Match::No);
         let open = part.program == Program::Unknown || (!part.unknown.is_empty() && !part.reads_only);
         if open { known.max(Match::Perhaps) } else { known }
@@ -332,12 +349,8 @@ impl Call<'_> {
             (Subject::Command(forms), Kind::Command(_)) => {
                 let exact = forms.len() == 1 && !forms[0].contains('*');
                 let matches = part.allow_readings.iter().any(|text| forms.iter().any(|form| stars(form, text)));
-                let strays = |touch: &Touch| {
-                    touch.by == By::Operand
-                        && !matches!(touch.target, Target::Unknown(_))
-                        && !self.in_scope(touch)
-                        && !self.path_allowed(touch)
-                };
+                let strays =
+                    |touch: &Touch| touch.by == By::Operand && !self.in_scope(touch) && !self.path_allowed(touch);
                 matches
                     && part.program != Program::Unknown
                     && (exact || (!part.exact_only && !part.touches.iter().any(strays)))

@@ -123,6 +123,9 @@ pub(super) fn is_critical(touch: &Touch, action: &Action, facts: &Facts) -> bool
     if touch.access != Access::Delete {
         return false;
     }
+    if touch.target.paths().any(|path| !facts.resolved.contains_key(path)) {
+        return true;
+    }
     match &touch.target {
         Target::Paths(paths) => paths.iter().any(|path| {
             let resolved = facts.resolved.get(path);
