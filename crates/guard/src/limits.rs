@@ -2,6 +2,8 @@
 
 /// Symbolic links followed for one path, as the kernel has it.
 pub(crate) const LINKS_MAX: usize = 40;
+/// Bytes of a file's name, as every file system of Linux has it.
+pub(crate) const NAME_BYTES_MAX: usize = 255;
 /// Paths of one call that are looked up; what is beyond counts as unknown.
 pub(crate) const PATHS_MAX: usize = 4_096;
 /// Entries of the file system that are looked at to build one boundary.

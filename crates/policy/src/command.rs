@@ -108,6 +108,18 @@ impl CommandPattern {
         }
     }
 
+    /// Returns the pattern in lower case.
+    pub(crate) fn folded(&self) -> Self {
+        let all = |patterns: &[Self]| patterns.iter().map(Self::folded).collect();
+        Self {
+            stem: self.stem.to_lowercase(),
+            open: self.open,
+            also: all(&self.also),
+            before: all(&self.before),
+            only_monitor: self.only_monitor,
+        }
+    }
+
     /// Returns true when a command whose text begins with `known` and goes on in an unknown way could
     /// be covered.
     pub(crate) fn could_continue(&self, known: &str) -> bool {

@@ -10,7 +10,8 @@ impl Host {
     /// Reads the host of a URL; `None` when it has none that is certain.
     ///
     /// The forms that readers of URLs disagree about (user information, backslashes, white space,
-    /// control characters, percent signs in the host) have no certain host.
+    /// control characters, percent signs in the host, addresses in another than their canonical spelling)
+    /// have no certain host.
     pub(crate) fn of_url(url: &str) -> Option<Self> {
         if url.chars().any(|letter| letter.is_control() || letter.is_whitespace() || letter == '\\') {
             return None;
@@ -115,7 +116,23 @@ impl HostPattern {
         }
     }
 
-    /// Returns true when the pattern covers the host.
+    /// Returns true when a rule that tightens covers the host: a `*.` before other wildcards is any depth.
+    pub(crate) fn tightens(&self, host: &Host) -> bool {
+        let mut below = host.as_str();
+        while let (Self::Labels(labels), Some((_, rest))) = (self, below.split_once('.')) {
+            below = rest;
+            let matches = |(pattern, label): (&String, &str)| crate::command::star_matches(pattern, label);
+            if labels.first().is_some_and(|first| first == "*")
+                && labels.len() == below.split('.').count() + 1
+                && labels.iter().skip(1).zip(below.split('.')).all(matches)
+            {
+                return true;
+            }
+        }
+        self.covers(host)
+    }
+
+    /// Returns true when the pattern covers the host under every reading.
     pub(crate) fn covers(&self, host: &Host) -> bool {
         match self {
             Self::Any => true,

@@ -88,6 +88,8 @@ fn look(path: &AbsPath) -> Result<Found, Unresolved> {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return Ok(Found::Missing);
         }
+        // No file has such a name; an argument that is no path at all is taken for one here.
+        Err(_) if path.name().is_some_and(|name| name.len() > limits::NAME_BYTES_MAX) => return Ok(Found::Missing),
         Err(error) => return Err(failed(error)),
     };
     if kind.is_symlink() {

@@ -104,7 +104,8 @@ impl<'a> Candidates<'a> {
         for touch in &part.touches {
             self.touch(index, action, touch, facts);
         }
-        if rules::has_unknown_paths(part) {
+        let written = part.touches.iter().flat_map(|touch| touch.target.paths()).chain(&part.mentions);
+        if rules::has_unknown_paths(part) || scope::unseen(written, facts).is_some() {
             self.whole.extend([FileAccess::Read, FileAccess::Edit].map(|access| index.all_paths(access)));
         }
         // An allow rule covers all of nothing.

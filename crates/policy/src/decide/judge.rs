@@ -4,7 +4,7 @@ use super::candidates::Candidates;
 use super::rules::{self, Cover};
 use super::{advice, part_proof, scope};
 use crate::action::{Action, Kind};
-use crate::effects::{Access, By, Effects, Part, Program, Target, Touch};
+use crate::effects::{Access, By, Effects, Part, Program, Touch};
 use crate::facts::Facts;
 use crate::limits;
 use crate::mode::Mode;
@@ -253,6 +253,13 @@ impl Judge<'_> {
     fn protected(&self, part: &Part) -> Option<Finding> {
         let touched = part.touches.iter().find_map(|touch| scope::protected_name(touch, self.facts));
         // What a program that is not listed does with a path that it names is not known.
+        let written = part.touches.iter().filter(|touch| !touch.only_reads()).flat_map(|touch| touch.target.paths());
+        if touched.is_none()
+            && let Some(path) = scope::unseen(written.chain(&part.mentions), self.facts)
+        {
+            let why = format!("{} names {path}, and where that leads cannot be looked at", quoted(&part.text));
+            return Some(Finding::new(Verdict::Ask, why).hint("name a path that can be looked at"));
+        }
         let row = touched.or_else(|| part.mentions.iter().find_map(|path| scope::protected_path(path, self.facts)))?;
         let why = format!("{} changes `{}`, which is protected: {}", quoted(&part.text), row.name, row.why);
         Some(Finding::new(Verdict::Ask, why).hint("answer the question; no allow rule approves a protected path"))
@@ -359,8 +366,11 @@ impl Judge<'_> {
                 format!("{} may change something, and mode `plan` only reads", quoted(&part.text)),
             ));
         }
-        let rule =
-            candidates.certain_of(List::Allow).find(|rule| rules::allows(rule, self.action, part, self.facts))?;
+        // A rule that covers all of it counts, whatever stands before it.
+        let mut rules =
+            candidates.certain_of(List::Allow).filter(|rule| rules::allows(rule, self.action, part, self.facts)).peekable();
+        let first = *rules.peek()?;
+        let rule = rules.find(|rule| self.beyond(rule, part).is_none()).unwrap_or(first);
         if is_wide(rule)
             && let Some(finding) = self.changes_executed(part)
         {
@@ -397,12 +407,11 @@ impl Judge<'_> {
         Some(Finding::by(Verdict::Allow, &rule.reference, &format!("{} is allowed by the", quoted(&part.text))))
     }
 
-    /// Returns what a command touches outside the working directories though its rule names no path:
-    /// `Bash(touch *)` was written with the project in mind.
+    /// Returns what a command touches outside the working directories, or where nobody knows, though its
+    /// rule names no path: `Bash(touch *)` was written with the project in mind.
     fn beyond<'p>(&self, rule: &Rule, part: &'p Part) -> Option<&'p Touch> {
         part.touches.iter().filter(|_| is_wide(rule)).find(|touch| {
             touch.by == By::Operand
-                && !matches!(touch.target, Target::Unknown(_))
                 && !scope::in_working_directories(touch, self.facts)
                 && self.rule_for_touch(touch).is_none()
         })

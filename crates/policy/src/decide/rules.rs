@@ -6,7 +6,7 @@ use crate::action::{Action, Command, Kind};
 use crate::command::{CommandPattern, star_matches};
 use crate::effects::{Access, By, Part, Program, Target, Touch};
 use crate::facts::Facts;
-use crate::host::Host;
+use crate::host::{Host, HostPattern};
 use crate::path::{AbsPath, Glob, PathPattern};
 use crate::rule::pipeline::{self, Piped};
 use crate::rule::{FileAccess, Matcher, Rule};
@@ -32,7 +32,7 @@ impl From<bool> for Cover {
 pub(super) fn tightens(rule: &Rule, action: &Action, part: &Part, facts: &Facts) -> Cover {
     let kind = &action.kind;
     match &rule.matcher {
-        Matcher::Tool(name) => name.covers(&action.tool).into(),
+        Matcher::Tool(name) => name.tightens(&action.tool).into(),
         Matcher::Command(pattern) if !pattern.concerns(&action.tool) => Cover::No,
         Matcher::Command(pattern) => {
             kind.command().map_or(Cover::No, |whole| command(pattern, part).min(piped(pattern, whole, part)))
@@ -42,9 +42,7 @@ pub(super) fn tightens(rule: &Rule, action: &Action, part: &Part, facts: &Facts)
             let known_to_client = rule.is_known_to_client();
             PathRule { access: *access, pattern, known_to_client, action, facts }.part(part)
         }
-        Matcher::Domain(pattern) => kind
-            .url()
-            .map_or(Cover::No, |url| Host::of_url(url).map_or(Cover::Possible, |host| pattern.covers(&host).into())),
+        Matcher::Domain(pattern) => kind.url().map_or(Cover::No, |url| domain(pattern, url)),
         Matcher::Agent(names) => {
             kind.agent_type().is_some_and(|agent| names.iter().any(|name| star_matches(name, agent))).into()
         }
@@ -62,7 +60,7 @@ pub(super) fn tightens(rule: &Rule, action: &Action, part: &Part, facts: &Facts)
 fn foreign(pattern: &CommandPattern, part: &Part) -> Cover {
     let found = command(pattern, part);
     let pieces = || part.text.split(['|', ';', '&', '\n', '{', '}', '(', ')']).map(|piece| piece.trim().to_lowercase());
-    if found == Cover::Possible && pieces().any(|piece| pattern.covers(&piece)) { Cover::Certain } else { found }
+    if found == Cover::Possible && pieces().any(|piece| pattern.folded().covers(&piece)) { Cover::Certain } else { found }
 }
 
 /// `Cd` names its directory in a field; a whole path must match, and `x/**` is `x` too.
@@ -72,6 +70,15 @@ fn cd_matches(directory: &Glob, action: &Action) -> bool {
             let path = action.cwd.join(value);
             directory.matches(&path.segments().collect::<Vec<_>>())
         })
+}
+
+/// A host that is not certain is covered for sure only by a pattern that covers every host.
+fn domain(pattern: &HostPattern, url: &str) -> Cover {
+    match Host::of_url(url) {
+        Some(host) => pattern.tightens(&host).into(),
+        None if *pattern == HostPattern::Any => Cover::Certain,
+        None => Cover::Possible,
+    }
 }
 
 fn is_skill(skill: &str, name: &str, open: bool) -> bool {
@@ -139,12 +146,16 @@ impl PathRule<'_> {
     fn part(&self, part: &Part) -> Cover {
         let touched =
             part.touches.iter().filter(|touch| concerns(self.access, touch.access)).map(|touch| self.touch(touch));
-        let mentioned = part.mentions.iter().map(|path| Cover::from(self.covers(path)));
+        let mentioned = part.mentions.iter().map(|path| {
+            let unseen = scope::unseen(std::iter::once(path), self.facts).is_some();
+            Cover::from(self.covers(path)).max(if unseen { Cover::Possible } else { Cover::No })
+        });
         let strongest = touched.chain(mentioned).max().unwrap_or(Cover::No);
         if strongest == Cover::No && has_unknown_paths(part) { Cover::Possible } else { strongest }
     }
 
     fn touch(&self, touch: &Touch) -> Cover {
+        let unseen = !touch.is_device() && scope::unseen(touch.target.paths(), self.facts).is_some();
         match &touch.target {
             Target::Paths(paths) => {
                 let filtered = touch.by == By::Tool && self.known_to_client;
@@ -160,7 +171,7 @@ impl PathRule<'_> {
                     });
                 if really_holds || paths.iter().any(|path| self.covers(path)) {
                     Cover::Certain
-                } else if holds_one || paths.iter().any(|path| self.covers_in_any_case(path)) {
+                } else if holds_one || unseen || paths.iter().any(|path| self.covers_in_any_case(path)) {
                     Cover::Possible
                 } else {
                     Cover::No
@@ -176,8 +187,8 @@ impl PathRule<'_> {
                 if readable && bases.iter().any(|base| self.could_name(base, &glob)) {
                     return Cover::Certain;
                 }
-                let below = bases.is_empty() || bases.iter().any(|base| self.could_lie_below(base));
-                if below && (!readable || touch.recursive || bases.is_empty()) { Cover::Possible } else { Cover::No }
+                let below = unseen || bases.is_empty() || bases.iter().any(|base| self.could_lie_below(base));
+                if below && (unseen || !readable || touch.recursive || bases.is_empty()) { Cover::Possible } else { Cover::No }
             }
             Target::Unknown(_) => Cover::Possible,
         }

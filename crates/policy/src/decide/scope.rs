@@ -35,6 +35,11 @@ pub(super) fn links_below<'f>(path: &'f AbsPath, facts: &'f Facts) -> impl Itera
     facts.resolved.iter().filter(is_below).map(|(written, _)| written)
 }
 
+/// Returns a path that could not be looked at: where it leads is not known.
+pub(super) fn unseen<'p>(mut paths: impl Iterator<Item = &'p AbsPath>, facts: &Facts) -> Option<&'p AbsPath> {
+    paths.find(|path| !facts.resolved.contains_key(path))
+}
+
 /// Returns true when everything that the touch could mean lies, links followed, in a working directory.
 pub(super) fn in_working_directories(touch: &Touch, facts: &Facts) -> bool {
     let inside = |path: &AbsPath| facts.working_directories.iter().any(|directory| path.is_within(directory));
@@ -61,24 +66,39 @@ pub(super) fn protected_name(touch: &Touch, facts: &Facts) -> Option<&'static pr
         return None;
     }
     if let Target::Pattern(pattern, bases) = &touch.target {
-        return protected_by_pattern(pattern).or_else(|| bases.iter().find_map(|base| protected_path(base, facts)));
+        if bases.is_empty() {
+            return protected_by_pattern(&[], pattern);
+        }
+        let rest = below_stem(pattern);
+        return bases.iter().find_map(|base| protected_path(base, facts)).or_else(|| {
+            let names = bases.iter().flat_map(|base| names(base, facts));
+            names.into_iter().find_map(|base| protected_by_pattern(&base.segments().collect::<Vec<_>>(), rest))
+        });
     }
     touch.target.paths().find_map(|path| protected_path(path, facts))
 }
 
-/// Returns a protected name that a shell's pattern could match.
-fn protected_by_pattern(pattern: &str) -> Option<&'static protected::Name> {
-    let segments: Vec<&str> = pattern.split('/').filter(|segment| !segment.is_empty()).collect();
+/// Returns what stands in a shell's pattern behind the directory that it names plainly.
+fn below_stem(pattern: &str) -> &str {
+    let stem = pattern.find(['*', '?', '[']).and_then(|end| pattern.get(..end)).unwrap_or(pattern);
+    stem.rfind('/').and_then(|at| pattern.get(at + 1..)).unwrap_or(pattern)
+}
+
+/// Returns a protected name that a shell's pattern could match in a directory.
+fn protected_by_pattern(directory: &[&str], pattern: &str) -> Option<&'static protected::Name> {
+    let pattern = pattern.split('/').filter(|segment| !segment.is_empty());
+    let segments: Vec<&str> = directory.iter().copied().chain(pattern).collect();
     // A pattern that begins with a wildcard matches no hidden name.
     let could_be = |segment: &str, name: &str| {
         let hidden = name.starts_with('.') && segment.starts_with(['*', '?', '[']);
-        !hidden && Glob::parse(segment).matches(&[name])
+        !hidden && (Glob::parse(segment).matches(&[name]) || segment.eq_ignore_ascii_case(name))
     };
     protected::NAMES.iter().find(|row| {
         let parts: Vec<&str> = row.name.split('/').collect();
         segments.windows(parts.len()).enumerate().any(|(start, window)| {
             let fits = window.iter().zip(&parts).all(|(segment, name)| could_be(segment, name));
-            fits && (row.directory || start + parts.len() == segments.len())
+            let end = start + parts.len();
+            fits && end > directory.len() && (row.directory || end == segments.len())
         })
     })
 }
@@ -108,6 +128,9 @@ pub(super) fn critical_removal(touch: &Touch, action: &Action, facts: &Facts) ->
     if touch.access != Access::Delete {
         return None;
     }
+    if let Some(path) = unseen(touch.target.paths(), facts) {
+        return Some(format!("it removes {path}, and where that leads cannot be looked at"));
+    }
     match &touch.target {
         Target::Paths(paths) => paths
             .iter()
@@ -115,14 +138,17 @@ pub(super) fn critical_removal(touch: &Touch, action: &Action, facts: &Facts) ->
             .find(|path| is_critical(path, action, facts))
             .map(|path| format!("it removes {path}")),
         Target::Pattern(pattern, bases) => {
-            let sweeping = pattern.ends_with("/*") || pattern == "*" || pattern.ends_with("/.*") || pattern == ".*";
+            let rest = below_stem(pattern);
+            let sweeping = ["*", ".*"].contains(&rest) || rest.ends_with("/*") || rest.ends_with("/.*");
             if sweeping && bases.is_empty() {
                 return Some(format!("it removes `{pattern}` in a directory that is not known"));
             }
-            bases
-                .iter()
-                .find(|base| sweeping && is_critical(base, action, facts) && !is_work(base, action, facts))
-                .map(|base| format!("it removes everything in {base}"))
+            let swept = |base: &&AbsPath| sweeping && is_critical_inside(base, action, facts);
+            if let Some(base) = bases.iter().find(swept) {
+                return Some(format!("it removes everything in {base}"));
+            }
+            let named = bases.iter().any(|base| could_name_critical(base, rest, action, facts));
+            named.then(|| format!("`{pattern}` can name what nothing removes unasked"))
         }
         Target::Unknown(word) => {
             if let Some(path) = before_unknown(word, action, facts) {
@@ -153,8 +179,29 @@ fn before_unknown(word: &str, action: &Action, facts: &Facts) -> Option<AbsPath>
     (known.ends_with('/') && is_critical(&path, action, facts)).then_some(path)
 }
 
-fn is_work(path: &AbsPath, action: &Action, facts: &Facts) -> bool {
-    *path == facts.project || *path == action.cwd
+/// Returns true when everything in a directory is as much as the directory itself: in the call's own one
+/// it is not, so that a person may clear it out.
+fn is_critical_inside(directory: &AbsPath, action: &Action, facts: &Facts) -> bool {
+    if *directory == action.cwd {
+        return directory.segments().count() <= 1 || *directory == facts.home;
+    }
+    is_critical(directory, action, facts) || facts.working_directories.iter().any(|work| work.is_within(directory))
+}
+
+/// Returns true when a shell's pattern in `base` could match a path whose removal is critical.
+fn could_name_critical(base: &AbsPath, rest: &str, action: &Action, facts: &Facts) -> bool {
+    let pattern: Vec<&str> = rest.split('/').filter(|segment| !segment.is_empty()).collect();
+    let matches = |(segment, name): (&&str, &str)| {
+        let hidden = name.starts_with('.') && segment.starts_with(['*', '?', '[']);
+        !hidden && Glob::parse(&segment.replace("**", "*")).matches(&[name])
+    };
+    let holds = |path: &AbsPath| {
+        path.below(base).is_some_and(|below| {
+            let names: Vec<&str> = below.split('/').filter(|name| !name.is_empty()).collect();
+            names.len() >= pattern.len() && pattern.iter().zip(names).all(matches)
+        })
+    };
+    base.segments().count() + pattern.len() <= 1 || [&facts.home, &action.cwd, &facts.project].into_iter().any(holds)
 }
 
 fn is_critical(path: &AbsPath, action: &Action, facts: &Facts) -> bool {

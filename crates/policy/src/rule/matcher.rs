@@ -60,7 +60,15 @@ impl NamePattern {
         &self.text
     }
 
-    /// Returns true when the pattern covers a call of `tool`.
+    /// Returns true when a rule that tightens covers a call of `tool`: the name of a server may hold `__`
+    /// itself, so `mcp__a__b` may be a server's.
+    pub(crate) fn tightens(&self, tool: &str) -> bool {
+        let own = self.text.as_str();
+        let server = own.starts_with("mcp__") && tool.strip_prefix(own).is_some_and(|rest| rest.starts_with("__"));
+        server || self.covers(tool)
+    }
+
+    /// Returns true when the pattern covers a call of `tool` under every reading.
     ///
     /// `Read` covers every tool that reads files and `Edit` every tool that writes them, as their
     /// path rules do.

@@ -2,9 +2,13 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on should stop")]
 
+mod composition;
 mod index;
+mod information;
 mod laws;
 mod packs;
 mod permit;
+mod reference;
 mod spec;
+mod spelling;
 mod world;

@@ -1,0 +1,183 @@
+//! Less is known, or less is permitted: no verdict becomes lower.
+
+use policy::effects::{Program, Target};
+use policy::facts::Person;
+use policy::layer::{Layer, Origin, Scope, Sourced};
+use policy::{Mode, Policy, Verdict};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::reference::generate::{Scene, layers, scene};
+use crate::world::{HOME, PROJECT, abs};
+
+fn policy(layers: &[Layer]) -> Policy {
+    Policy::compile(layers, &abs(HOME)).0
+}
+
+fn verdict(policy: &Policy, scene: &Scene) -> Verdict {
+    policy::decide(policy, &scene.action, &scene.effects, &scene.facts).proof().verdict
+}
+
+/// The ways of knowing less.
+const LOSSES: [&str; 12] = [
+    "text",
+    "program",
+    "word",
+    "suspicious",
+    "forbidden",
+    "exact",
+    "reads",
+    "edits",
+    "allow readings",
+    "target",
+    "path",
+    "person",
+];
+
+/// Takes one piece of information away.
+fn lose(scene: &mut Scene, what: &str, at: usize) {
+    if what == "text" {
+        scene.effects.opaque.get_or_insert("it is not understood".to_owned());
+    }
+    if what == "path" {
+        let many = scene.facts.resolved.len().max(1);
+        let path = scene.facts.resolved.keys().nth(at % many).cloned();
+        path.map(|path| scene.facts.resolved.remove(&path));
+    }
+    if what == "person" {
+        scene.facts.person = Person::Absent;
+    }
+    let many = scene.effects.parts.len().max(1);
+    let Some(part) = scene.effects.parts.get_mut(at % many) else { return };
+    match what {
+        "program" => part.program = Program::Unknown,
+        "word" => part.unknown.push("$word".to_owned()),
+        "suspicious" => part.suspicious = Some("it looks odd".to_owned()),
+        "forbidden" => part.forbidden = Some("it is never done".to_owned()),
+        "exact" => part.exact_only = true,
+        "reads" => part.reads_only = false,
+        "edits" => part.edits_only = false,
+        "allow readings" => part.allow_readings.clear(),
+        "target" => {
+            if let Some(touch) = part.touches.first_mut() {
+                touch.target = Target::Unknown("$word".to_owned());
+            }
+        }
+        _ => {}
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// What is not known asks at least, if it did not pass before: a deny by where a path leads may become a
+    /// question when that cannot be seen, and never a permission.
+    #[test]
+    fn knowing_less_never_permits(layers in layers(), scene in scene(), what in select(&LOSSES[..]), at in 0..4usize) {
+        let policy = policy(&layers);
+        let mut less = scene.clone();
+        lose(&mut less, what, at);
+        let (before, after) = (verdict(&policy, &scene), verdict(&policy, &less));
+        let hides_a_place = what == "path" || what == "target";
+        let least = if hides_a_place { before.min(Verdict::Ask) } else { before };
+        // Nobody needs to be asked where a person said so and no rule speaks against it.
+        let waived = policy.mode_for(scene.facts.mode) == Mode::BypassPermissions && hides_a_place;
+        prop_assert!(after >= least || (waived && !tightens(&layers)), "{before:?} became {after:?} without {what}");
+    }
+
+    /// A deny or ask more, a layer more that is not trusted, an allow less: none lowers a verdict.
+    #[test]
+    fn tightening_any_policy_never_loosens(layers in layers(), more in layers(), scene in scene(), at in 0..4usize, way in 0..3usize) {
+        let before = verdict(&policy(&layers), &scene);
+        let mut tighter = layers.clone();
+        match way {
+            0 => tighter.extend(more.into_iter().map(|layer| Layer { trusted: false, managed_rules_only: None, ..layer })),
+            1 => tighter.extend(more.into_iter().map(|layer| {
+                let bare = Layer::empty(layer.scope, &layer.file, layer.anchor.clone());
+                Layer { ask: layer.ask, deny: layer.deny, bypass_disabled: layer.bypass_disabled, ..bare }
+            })),
+            _ => {
+                let many = tighter.len().max(1);
+                if let Some(layer) = tighter.get_mut(at % many) {
+                    layer.allow.clear();
+                }
+            }
+        }
+        tighter.sort_by_key(|layer| layer.scope);
+        let after = verdict(&policy(&tighter), &scene);
+        prop_assert!(after >= before, "{before:?} became {after:?}");
+    }
+
+    /// From mode to stricter mode no verdict becomes lower.
+    #[test]
+    fn a_stricter_mode_never_loosens(layers in layers(), scene in scene(), pair in select(&[
+        (Mode::BypassPermissions, Mode::AcceptEdits),
+        (Mode::AcceptEdits, Mode::Default),
+        (Mode::Default, Mode::Plan),
+        (Mode::Default, Mode::DontAsk),
+        (Mode::AcceptEdits, Mode::DontAsk),
+    ][..])) {
+        let policy = policy(&layers);
+        let mut scene = scene;
+        // Where bypassing is switched off it is the default mode already.
+        prop_assume!(policy.mode_for(Some(pair.0)) == pair.0);
+        scene.facts.mode = Some(pair.0);
+        let before = verdict(&policy, &scene);
+        scene.facts.mode = Some(pair.1);
+        let after = verdict(&policy, &scene);
+        prop_assert!(after >= before, "{before:?} in {:?} became {after:?} in {:?}", pair.0, pair.1);
+    }
+
+    /// A call is as strict as its strictest part, and parts in another order decide the same.
+    #[test]
+    fn parts_join(layers in layers(), scene in scene()) {
+        let policy = policy(&layers);
+        let whole = verdict(&policy, &scene);
+        let mut reversed = scene.clone();
+        reversed.effects.parts.reverse();
+        prop_assert_eq!(verdict(&policy, &reversed), whole);
+        let alone = scene.effects.parts.iter().map(|part| {
+            let mut single = scene.clone();
+            single.effects.parts = vec![part.clone()];
+            verdict(&policy, &single)
+        });
+        if let Some(join) = alone.max() {
+            prop_assert_eq!(join, whole);
+        }
+    }
+
+    /// Equal layers have equal digests, a rule twice decides as once, and the order of layers' rules is nothing.
+    #[test]
+    fn a_policy_is_what_its_layers_say(layers in layers(), scene in scene()) {
+        let once = policy(&layers);
+        let again = policy(&layers);
+        prop_assert_eq!(once.digest(), again.digest());
+        let mut twice = layers.clone();
+        for layer in &mut twice {
+            for list in [&mut layer.allow, &mut layer.ask, &mut layer.deny] {
+                let again = list.clone();
+                list.extend(again);
+                list.reverse();
+            }
+        }
+        prop_assert_eq!(verdict(&policy(&twice), &scene), verdict(&once, &scene));
+        prop_assert_eq!(scene.action.digest(&abs(PROJECT)), scene.action.clone().digest(&abs(PROJECT)));
+    }
+
+    /// A tightening rule that cannot be read refuses everything, and no text of a rule grants more than it says.
+    #[test]
+    fn no_text_of_a_rule_widens(layers in layers(), scene in scene(), text in "[A-Za-z_]{0,6}[(]?[ -~]{0,8}[)]?", deny in any::<bool>()) {
+        let before = verdict(&policy(&layers), &scene);
+        let mut more = layers.clone();
+        let mut layer = Layer::empty(Scope::User, "more.json", abs(PROJECT));
+        let origin = Origin { scope: Scope::User, file: "more.json".to_owned(), line: 1 };
+        let value = Sourced { value: text, origin };
+        if deny { layer.deny.push(value) } else { layer.ask.push(value) }
+        more.push(layer);
+        prop_assert!(verdict(&policy(&more), &scene) >= before);
+    }
+}
+
+fn tightens(layers: &[Layer]) -> bool {
+    layers.iter().any(|layer| !layer.ask.is_empty() || !layer.deny.is_empty())
+}

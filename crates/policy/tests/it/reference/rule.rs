@@ -1,0 +1,162 @@
+//! Rule texts.
+
+use policy::layer::{Layer, Scope};
+use policy::{AbsPath, rule::List};
+
+use super::host;
+use super::path::Pattern;
+use super::text::command_forms;
+
+/// What a rule speaks of.
+#[derive(Debug, Clone)]
+pub(super) enum Subject {
+    /// Every call of a tool, by its name or a pattern of names.
+    Tool(String),
+    /// A command; the forms of its text.
+    Command(Vec<String>),
+    /// A command in another language.
+    Foreign(Vec<String>),
+    /// A path: `Edit` or else `Read`.
+    Path { edit: bool, pattern: Pattern },
+    /// A host.
+    Host(String),
+    /// A type of agent.
+    Agent(String),
+    /// A skill, perhaps with any arguments.
+    Skill { name: String, open: bool },
+    /// A field of the input.
+    Field { tool: String, name: String, value: String },
+}
+
+/// A rule in force.
+#[derive(Debug, Clone)]
+pub(super) struct Rule {
+    pub(super) list: List,
+    pub(super) subject: Subject,
+    /// True when the agent's own client reads the file that it stands in.
+    pub(super) shared: bool,
+}
+
+/// The tools whose path rules have one name.
+pub(super) const READERS: [&str; 6] = ["Read", "Grep", "Glob", "LS", "LSP", "NotebookRead"];
+pub(super) const WRITERS: [&str; 4] = ["Edit", "Write", "MultiEdit", "NotebookEdit"];
+
+/// Returns the rules in force, or `None` when one that tightens cannot be read.
+pub(super) fn in_force(layers: &[Layer], home: &AbsPath) -> Option<Vec<Rule>> {
+    let locked = layers.iter().any(|layer| layer.scope == Scope::Managed && layer.managed_rules_only.is_some());
+    let mut rules = Vec::new();
+    for layer in layers.iter().filter(|layer| !locked || layer.scope == Scope::Managed) {
+        for (list, texts) in [(List::Deny, &layer.deny), (List::Ask, &layer.ask), (List::Allow, &layer.allow)] {
+            for text in texts {
+                let subject = subject(&text.value, list, &layer.anchor, home);
+                match subject {
+                    Some(_) if list == List::Allow && !layer.trusted => {}
+                    Some(subject) => {
+                        rules.push(Rule { list, subject, shared: !text.origin.file.contains("palisade") });
+                    }
+                    None if list == List::Allow => {}
+                    None => return None,
+                }
+            }
+        }
+    }
+    Some(rules)
+}
+
+/// Reads a rule; `None` when it has no meaning.
+fn subject(text: &str, list: List, anchor: &AbsPath, home: &AbsPath) -> Option<Subject> {
+    let text = text.trim();
+    let (name, inner) = match text.find('(') {
+        None => (text, None),
+        Some(at) if text.ends_with(')') => (&text[..at], Some(&text[at + 1..text.len() - 1])),
+        Some(_) => return None,
+    };
+    if name.is_empty() || !name.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-*.:".contains(letter)) {
+        return None;
+    }
+    let name = if name == "Task" { "Agent" } else { name };
+    match inner {
+        None => whole_tool(name, list),
+        Some("*") if !name.contains('*') => whole_tool(name, list),
+        Some(inner) if inner.trim().is_empty() => None,
+        Some(inner) => {
+            if let Some((field, value)) = field(name, inner) {
+                let field = Subject::Field { tool: name.to_owned(), name: field, value };
+                return (list != List::Allow).then_some(field);
+            }
+            specific(name, inner, list, anchor, home)
+        }
+    }
+}
+
+fn whole_tool(name: &str, list: List) -> Option<Subject> {
+    if list == List::Allow && name.contains('*') {
+        // Only behind the literal name of a server.
+        let mut pieces = name.splitn(3, "__");
+        let (head, server, tool) = (pieces.next(), pieces.next(), pieces.next());
+        let literal = server.is_some_and(|server| !server.is_empty() && !server.contains('*'));
+        if head != Some("mcp") || !literal || tool.is_none() {
+            return None;
+        }
+    }
+    Some(Subject::Tool(name.to_owned()))
+}
+
+/// Reads `name: value`, where the tool has such a field that is not what its own rules speak of.
+fn field(tool: &str, inner: &str) -> Option<(String, String)> {
+    let (name, value) = inner.split_once(':')?;
+    let (name, value) = (name.trim(), value.trim());
+    let has = match tool {
+        "Bash" | "Monitor" | "PowerShell" => {
+            matches!(name, "run_in_background" | "dangerouslyDisableSandbox" | "timeout" | "description")
+        }
+        _ if READERS.contains(&tool) || WRITERS.contains(&tool) => {
+            matches!(name, "offset" | "limit" | "replace_all" | "output_mode" | "multiline" | "pages")
+        }
+        "Agent" => matches!(name, "model" | "isolation" | "run_in_background" | "name" | "mode"),
+        "Skill" => false,
+        "WebFetch" => name != "domain" && name != "url" && is_name(name),
+        _ => is_name(name),
+    };
+    has.then(|| (name.to_owned(), value.to_owned()))
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-')
+}
+
+fn specific(name: &str, inner: &str, list: List, anchor: &AbsPath, home: &AbsPath) -> Option<Subject> {
+    match name {
+        "Bash" | "Monitor" | "PowerShell" => {
+            let forms = command_forms(inner);
+            let everything = forms.iter().any(|form| !form.is_empty() && form.chars().all(|letter| letter == '*'));
+            if forms.iter().any(String::is_empty) {
+                None
+            } else if name == "PowerShell" {
+                Some(Subject::Foreign(forms))
+            } else if everything {
+                Some(Subject::Tool(name.to_owned()))
+            } else {
+                Some(Subject::Command(forms))
+            }
+        }
+        "WebFetch" => Some(Subject::Host(host::pattern(inner.trim().strip_prefix("domain:")?)?)),
+        "Agent" => Some(Subject::Agent(inner.trim().to_owned())),
+        "Skill" => {
+            let inner = inner.trim();
+            let (name, open) = match inner.strip_suffix(" *").or_else(|| inner.strip_suffix(":*")) {
+                Some(name) => (name, true),
+                None => (inner, false),
+            };
+            Some(Subject::Skill { name: name.to_owned(), open })
+        }
+        _ => {
+            let edit = WRITERS.contains(&name);
+            if !edit && (!READERS.contains(&name) || name == "LSP") {
+                return None;
+            }
+            let pattern = Pattern::read(inner, list != List::Allow, anchor, home)?;
+            Some(Subject::Path { edit, pattern })
+        }
+    }
+}

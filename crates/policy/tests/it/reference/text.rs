@@ -1,0 +1,46 @@
+//! Patterns of one line, by trying every way.
+
+/// Returns true when `pattern` can be made into `text` by putting any characters in the place of each `*`.
+pub(super) fn stars(pattern: &str, text: &str) -> bool {
+    match pattern.chars().next() {
+        None => text.is_empty(),
+        Some('*') => {
+            let rest = &pattern[1..];
+            text.char_indices().map(|(at, _)| at).chain([text.len()]).any(|at| stars(rest, &text[at..]))
+        }
+        Some(letter) => text.strip_prefix(letter).is_some_and(|rest| stars(&pattern[letter.len_utf8()..], rest)),
+    }
+}
+
+/// Returns true when two patterns with `*` have a text in common.
+pub(super) fn meet(left: &str, right: &str) -> bool {
+    let (mut first, mut second) = (left.chars(), right.chars());
+    match (first.next(), second.next()) {
+        (None, None) => true,
+        (Some('*'), _) => meet(first.as_str(), right) || second_is_letter(left, right),
+        (_, Some('*')) => meet(left, second.as_str()) || second_is_letter(right, left),
+        (Some(one), Some(other)) => one == other && meet(first.as_str(), second.as_str()),
+        (None, Some(_)) | (Some(_), None) => false,
+    }
+}
+
+/// The star at the head of `starred` takes a letter of the other in.
+fn second_is_letter(starred: &str, other: &str) -> bool {
+    let mut rest = other.chars();
+    rest.next().is_some() && meet(starred, rest.as_str())
+}
+
+/// What a command pattern stands for: the plain patterns of which one must match.
+///
+/// A last ` *` or `:*` is a word's end: the words before it alone, or followed by a blank and anything.
+pub(super) fn command_forms(written: &str) -> Vec<String> {
+    let text: Vec<&str> = written.split_whitespace().collect();
+    let text = text.join(" ");
+    for end in [" *", ":*"] {
+        if text.ends_with(end) {
+            let stem = &text[..text.len() - end.len()];
+            return vec![stem.to_owned(), format!("{stem} *")];
+        }
+    }
+    vec![text]
+}
