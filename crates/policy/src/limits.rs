@@ -10,3 +10,5 @@ pub(crate) const PARTS_MAX: usize = 1_000;
 pub(crate) const QUOTED_CHARACTERS_MAX: usize = 120;
 /// Words of a loop that are walked one by one.
 pub(crate) const LOOP_WORDS_MAX: usize = 16;
+/// Bytes of a word whose value is followed.
+pub(crate) const VALUE_BYTES_MAX: usize = 128 * 1024;

@@ -73,7 +73,7 @@ impl<'a> Candidates<'a> {
             Kind::ForeignCommand(_) => found.extend_from_slice(index.foreign_commands()),
             Kind::Fetch { url } => match Host::of_url(url) {
                 Some(host) => index.host(&host, found),
-                None => self.whole.push(index.all_hosts()),
+                None => found.extend_from_slice(index.all_hosts()),
             },
             Kind::Agent { agent_type } => index.agent(agent_type, found),
             Kind::Skill { skill } => index.skill(skill, found),

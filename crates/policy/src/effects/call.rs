@@ -6,7 +6,7 @@ use super::part::{Access, By, Part, Target, Touch};
 use super::shellwords::{State, Value};
 use super::walk::{Argument, is_shell_variable, touch};
 use super::{languages, special};
-use crate::tables::programs::EDITORS;
+use crate::tables::programs::{EDITORS, SHELLS};
 
 /// A command inside a command.
 #[derive(Debug, Clone)]
@@ -45,6 +45,10 @@ pub(super) fn understand(
     inner
 }
 
+fn is_shell_operand(argument: &programs::Argument<'_>) -> bool {
+    argument.role == Role::Shell && argument.option.is_none()
+}
+
 /// A reading in progress.
 struct Reading<'r, 'w> {
     state: &'r mut State,
@@ -61,9 +65,10 @@ impl Reading<'_, '_> {
     fn whole(&mut self) {
         // Where an option says in which directory it works, both that and this one count.
         let outside = self.state.cwds.clone();
-        for argument in &self.call.arguments {
+        for argument in self.call.arguments.iter().filter(|argument| !is_shell_operand(argument)) {
             self.argument(argument);
         }
+        self.shell_operands();
         self.copies();
         for (role, path) in &self.call.alone {
             self.role(*role, &Argument::literal(path));
@@ -188,7 +193,22 @@ impl Reading<'_, '_> {
         }
     }
 
+    /// The operands that are a text for a shell are joined to one.
+    fn shell_operands(&mut self) {
+        let operands = self.call.arguments.iter().filter(|argument| is_shell_operand(argument));
+        let words: Vec<&Argument> = operands.filter_map(|argument| self.rest.get(argument.index)).collect();
+        if words.is_empty() {
+            return;
+        }
+        let texts: Option<Vec<&str>> = words.iter().map(|word| word.known()).collect();
+        let source = words.iter().map(|word| word.source.as_str()).collect::<Vec<_>>().join(" ");
+        let value = texts.map_or(Value::Unknown, |texts| Value::Known(texts.join(" ")));
+        self.shell_text(&Argument { value, source });
+    }
+
     fn shell_text(&mut self, word: &Argument) {
+        // Other programs append words of their own to what they start.
+        self.proven &= SHELLS.contains(&self.base);
         match word.known() {
             Some(text) => self.inner.push(Inner::Text(text.to_owned())),
             None => {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::limits;
 use crate::path::AbsPath;
 use shell::tree::{Command, Part as Piece, Script, Variable, Word};
 
@@ -100,6 +101,10 @@ impl State {
                     kind = Value::Begins(String::new());
                 }
                 (Value::Begins(_), Value::Pattern(_) | Value::Unknown) => return Value::Unknown,
+            }
+            // Words double where variables are set to themselves.
+            if text.len() > limits::VALUE_BYTES_MAX {
+                return Value::Unknown;
             }
         }
         match kind {

@@ -55,7 +55,7 @@ pub(super) fn compares(rest: &[Argument]) -> bool {
 
 /// `set` with options that only say how the shell reports and stops.
 pub(super) fn sets_strictness(rest: &[Argument]) -> bool {
-    rest.iter().all(|word| {
+    !rest.is_empty() && rest.iter().all(|word| {
         word.known().is_some_and(|known| match known.strip_prefix(['-', '+']) {
             Some(letters) => !letters.is_empty() && letters.chars().all(|letter| "euxvo".contains(letter)),
             None => matches!(known, "pipefail" | "errexit" | "nounset" | "xtrace" | "verbose"),
@@ -253,4 +253,12 @@ pub(super) fn reaches(rest: &[Argument], part: &mut Part) {
             part.reaches.push(word.to_owned());
         }
     }
+}
+
+/// `printf` of some shells calculates numbers, and a subscript in one runs what stands in it.
+pub(super) fn calculates(rest: &[Argument]) -> bool {
+    rest.iter().skip(1).any(|word| word.known().is_none_or(|text| text.contains('[')))
+        && rest.first().and_then(Argument::known).is_none_or(|format| {
+            format.contains('%') && format.contains(['d', 'i', 'o', 'u', 'x', 'X', 'e', 'f', 'g', '*'])
+        })
 }

@@ -398,11 +398,13 @@ impl Walk<'_> {
         };
         let inner = call::understand(&mut self.state, base, rest, table, part);
         match base {
+            "printf" => part.reads_only &= !special::calculates(rest),
             "test" | "[" => part.reads_only &= special::compares(rest),
             "git" => self.git(rest, part),
             _ => {}
         }
-        if !part.unlisted.is_empty() {
+        // What runs code hands it words of which no table knows the meaning.
+        if !part.unlisted.is_empty() || part.does.iter().any(|does| does.is_open()) {
             special::mentions(&self.state, rest, part);
         }
         if inner.is_empty() {

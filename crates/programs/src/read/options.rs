@@ -223,14 +223,7 @@ where
     /// Takes the next word as a value.
     fn following(&mut self, role: Role, option: &'a str, call: &mut Call<'t, 'a>) {
         if role == Role::CommandUntil {
-            let start = self.at;
-            while let Some(word) = self.words.get(self.at) {
-                self.at += 1;
-                if matches!(word, Word::Known(";" | "+")) {
-                    break;
-                }
-            }
-            call.commands.push(start..self.at.saturating_sub(1).max(start));
+            self.command_until(option, call);
             return;
         }
         let Some(word) = self.words.get(self.at).copied() else {
@@ -242,6 +235,21 @@ where
         }
         call.arguments.push(Argument { role, word, index: self.at, option: Some(option) });
         self.at += 1;
+    }
+
+    /// Takes the words up to `;` or `+` as a command of their own.
+    fn command_until(&mut self, option: &str, call: &mut Call<'t, 'a>) {
+        let start = self.at;
+        let rest = self.words.get(start..).unwrap_or_default();
+        let length = rest.iter().position(|word| matches!(word, Word::Known(";" | "+")));
+        let command = start..start + length.unwrap_or(rest.len());
+        // A word that is not certain may itself be the end: what follows would be options again.
+        let certain = self.words.get(command.clone()).is_some_and(|words| words.iter().all(|word| word.known().is_some()));
+        if length.is_none() || !certain {
+            call.unknown.push(format!("where the command of its option `{option}` ends is not known"));
+        }
+        self.at = (command.end + 1).min(self.words.len());
+        call.commands.push(command);
     }
 
     /// The first word without a dash, read as one-letter options whose values follow in order.
