@@ -7,7 +7,7 @@
 mod calls;
 
 use libfuzzer_sys::fuzz_target;
-use policy::layer::{Layer, Scope};
+use policy::layer::{Layer, Origin, Scope, Sourced};
 use policy::{Policy, Verdict};
 
 fuzz_target!(|bytes: &[u8]| {
@@ -22,9 +22,16 @@ fuzz_target!(|bytes: &[u8]| {
     check(text);
 });
 
+fn base() -> Layer {
+    let origin = Origin { scope: Scope::User, file: "base.json".to_owned(), line: 1 };
+    let mut layer = Layer::empty(Scope::User, "base.json", calls::path("/home/u/.claude"));
+    layer.deny = calls::DENY.map(|rule| Sourced { value: rule.to_owned(), origin: origin.clone() }).to_vec();
+    layer
+}
+
 fn check(text: &str) {
     let home = calls::path("/home/u");
-    let base = calls::base();
+    let base = base();
     let plain = Policy::compile(std::slice::from_ref(&base), &home).0;
     let (own, _) = settings::layer_from_json_text("own.json", text, home.clone(), Scope::Flag);
     let (theirs, _) = settings::layer_from_json_text("their.json", text, home.clone(), Scope::Project);

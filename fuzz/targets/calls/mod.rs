@@ -4,21 +4,12 @@ use std::sync::LazyLock;
 
 use policy::action::{Command, FileTarget, Kind, Runner};
 use policy::facts::{Entry, Facts, Person, Resolved};
-use policy::layer::{Layer, Origin, Scope, Sourced};
 use policy::{AbsPath, Action, Effects, Policy, Verdict};
 
 pub(crate) const DENY: [&str; 5] = ["Bash(rm *)", "Read(.env)", "Edit(src/**)", "WebFetch(domain:*.example)", "mcp__a"];
 
 pub(crate) fn path(text: &str) -> AbsPath {
     AbsPath::parse(text).expect("an absolute path")
-}
-
-#[allow(dead_code, reason = "one of the targets reads its layers from files")]
-pub(crate) fn base() -> Layer {
-    let origin = Origin { scope: Scope::User, file: "base.json".to_owned(), line: 1 };
-    let mut layer = Layer::empty(Scope::User, "base.json", path("/home/u/.claude"));
-    layer.deny = DENY.map(|rule| Sourced { value: rule.to_owned(), origin: origin.clone() }).to_vec();
-    layer
 }
 
 pub(crate) fn actions() -> &'static [Action] {
