@@ -1,6 +1,12 @@
 //! The tests of the verdict: literate cases, laws, and what must not compile.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on should stop")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that cannot go on should stop, and one that compares says how much"
+)]
 
 mod composition;
 mod index;

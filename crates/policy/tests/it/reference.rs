@@ -11,6 +11,7 @@ mod host;
 mod path;
 mod removal;
 mod rule;
+mod seeds;
 mod text;
 
 use policy::layer::Layer;

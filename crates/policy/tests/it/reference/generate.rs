@@ -549,7 +549,7 @@ fn resolved(
         let entry = if DIRECTORIES.contains(&real.as_str()) { Entry::Directory } else { Entry::File };
         Resolved { real, entry, hops }
     };
-    let hidden = |path: &&AbsPath| unseen && path.as_str().len() % 3 == 0;
+    let hidden = |path: &&AbsPath| unseen && path.as_str().len().is_multiple_of(3);
     effects.paths().chain(mentions).filter(|path| !hidden(path)).map(|path| (path.clone(), look(path))).collect()
 }
 
