@@ -129,7 +129,7 @@ proptest! {
         let after: String = before.chars().rev().filter_map(|letter| match letter { '{' => Some(" }"), '(' => Some(")"), _ => None }).collect();
         let quote = if before.contains('"') { "\"" } else { "" };
         // The condition of `if` closes by itself.
-        let after = if before.starts_with("if") { " }".to_owned() } else if before.starts_with("try") { " }".to_owned() } else { after };
+        let after = if before.starts_with("if") || before.starts_with("try") { " }".to_owned() } else { after };
         let call = format!("PowerShell: {before}{quoted} {argument}{after}{quote}");
         let world = world(&[("deny", "PowerShell(Remove-Item *)"), ("allow", "PowerShell")], Mode::BypassPermissions);
         prop_assert_eq!(verdict(&world, &call), Verdict::Deny, "{}", call);
