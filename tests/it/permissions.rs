@@ -61,7 +61,7 @@ files, from the lowest to the highest
                 "mode_origin": "--mode",
                 "folder": scene.text("project"),
                 "files": null,
-                "trusted": false,
+                "trusted": false, "limits": [],
                 "rules": [
                     row("Bash(curl *)", "deny", "project", &project, 1),
                     row("Read(./.env)", "deny", "user", "~/.claude/settings.json", 7),

@@ -32,6 +32,10 @@ fn print(setup: &Setup, options: &PermissionsOptions) {
     say::data(&format!("{} {}  {}", paint.heading("mode"), mode.name(), paint.faint(&mode_origin(setup, options))));
     let trust = if setup.loaded.trust.trusted { "trusted" } else { "not trusted: its allow rules do not count" };
     say::data(&format!("{} {}  {trust}", paint.heading("folder"), setup.loaded.trust.key));
+    for (key, origin) in limits(policy) {
+        let place = format!("{} {}:{}", origin.scope.name(), origin.file, origin.line);
+        say::data(&format!("{} {key}  {}", paint.heading("limit"), paint.faint(&place)));
+    }
     say::data("");
     say::data(&paint.heading("rules, in the order in which they are asked"));
     let width = policy.rules().iter().map(|rule| rule.reference().text.chars().count()).max().unwrap_or(0).min(60);
@@ -57,6 +61,19 @@ fn print(setup: &Setup, options: &PermissionsOptions) {
     for diagnostic in &setup.diagnostics {
         say::diagnostic(diagnostic);
     }
+}
+
+/// Returns the limits of every mode that are switched on, and where.
+fn limits(policy: &policy::Policy) -> Vec<(&'static str, &policy::Origin)> {
+    let policy::Switches { deny_instead, reads_held, writes_held } = policy.switches();
+    [
+        ("denyInsteadOfPrompting", deny_instead),
+        ("blockReadsOutsideWorkingDirectories", reads_held),
+        ("blockWritesOutsideWorkingDirectories", writes_held),
+    ]
+    .into_iter()
+    .filter_map(|(key, switch)| switch.as_ref().filter(|switch| switch.value).map(|switch| (key, &switch.origin)))
+    .collect()
 }
 
 /// Returns where the mode comes from.
@@ -123,6 +140,9 @@ fn as_json(setup: &Setup, options: &PermissionsOptions) -> Value {
         "folder": setup.loaded.trust.key.as_str(),
         "trusted": setup.loaded.trust.trusted,
         "files": setup.loaded.sources.iter().map(source_json).collect::<Vec<_>>(),
+        "limits": limits(policy).iter().map(|(key, origin)| json!({
+            "key": key, "scope": origin.scope.name(), "file": origin.file, "line": origin.line,
+        })).collect::<Vec<_>>(),
         "rules": policy.rules().iter().map(|rule| rule_json(rule.reference())).collect::<Vec<_>>(),
         "inactive": inactive,
         "diagnostics": setup.diagnostics.iter().map(diagnostic_json).collect::<Vec<_>>(),

@@ -52,13 +52,8 @@ pub fn decide(policy: &Policy, action: &Action, effects: &Effects, facts: &Facts
         Some(judged) => judge.proof(judged, &parts),
         None => judge.nothing(),
     };
-    if proof.verdict == Verdict::Ask && (mode == Mode::DontAsk || facts.person == Person::Absent) {
-        refuse_question(&mut proof, mode);
-    }
-    if proof.verdict == Verdict::Ask
-        && let Some(switch) = policy.switches().deny_instead.as_ref().filter(|switch| switch.value)
-    {
-        limits::refuse_prompt(&mut proof, &switch.origin);
+    if proof.verdict == Verdict::Ask {
+        refuse_question(&mut proof, policy, facts);
     }
     let controls = controls(action, facts);
     match (proof.verdict, controls) {
@@ -78,10 +73,19 @@ pub fn decide(policy: &Policy, action: &Action, effects: &Effects, facts: &Facts
     }
 }
 
-/// A question that nobody can be asked is a refusal.
-fn refuse_question(proof: &mut Proof, mode: Mode) {
+/// A question that nobody can be asked, or that the settings do not want, is a refusal.
+fn refuse_question(proof: &mut Proof, policy: &Policy, facts: &Facts) {
+    let unwanted = policy.switches().deny_instead.as_ref().filter(|switch| switch.value);
+    let why = if proof.mode == Mode::DontAsk {
+        "mode `dontAsk` refuses what would ask".to_owned()
+    } else if facts.person == Person::Absent {
+        "nobody can be asked".to_owned()
+    } else if let Some(switch) = unwanted {
+        limits::refuses_questions(&switch.origin)
+    } else {
+        return;
+    };
     proof.verdict = Verdict::Deny;
-    let why = if mode == Mode::DontAsk { "mode `dontAsk` refuses what would ask" } else { "nobody can be asked" };
     proof.reason = format!("{}; {why}", proof.reason);
 }
 

@@ -6,14 +6,12 @@ use crate::effects::{Access, Part, Target, Touch};
 use crate::facts::Facts;
 use crate::layer::{Origin, Sourced};
 use crate::path::AbsPath;
-use crate::proof::{Proof, Verdict};
+use crate::proof::Verdict;
 use crate::rule::Policy;
 
-/// Turns a question into a refusal because the settings want none.
-pub(super) fn refuse_prompt(proof: &mut Proof, origin: &Origin) {
-    proof.verdict = Verdict::Deny;
-    let place = place(origin);
-    proof.reason = format!("{}; `permissions.denyInsteadOfPrompting` ({place}) refuses what would ask", proof.reason);
+/// Returns why a question is refused that the settings do not want.
+pub(super) fn refuses_questions(origin: &Origin) -> String {
+    format!("`permissions.denyInsteadOfPrompting` ({}) refuses what would ask", place(origin))
 }
 
 /// Returns what a limit says about a part that leaves the working directories.

@@ -25,6 +25,28 @@ const RULES: &[&str] = &[
     "mcp__github__get_x",
     "Agent(Explore)",
     "WebSearch",
+    "Bash(curl * | bash *)",
+    "Bash(cat:*/.env)",
+    "Monitor(ls *)",
+    "PowerShell",
+    "PowerShell(gci *)",
+    "PowerShell(Remove-Item *)",
+    "Skill(deploy)",
+    "mcp:github:get_x",
+    "Bash(run_in_background:true)",
+];
+
+/// Limits and lists of servers, as a layer may write them.
+const LIMITS: &[&str] = &[
+    "deny-instead true",
+    "deny-instead false",
+    "hold-reads true",
+    "hold-reads false",
+    "hold-writes true",
+    "hold-writes false",
+    "servers * except github",
+    "servers github",
+    "no-bypass true",
 ];
 
 const CALLS: &[&str] = &[
@@ -48,6 +70,16 @@ const CALLS: &[&str] = &[
     "Agent: Explore",
     "WebSearch: x",
     "TodoWrite:",
+    "Bash: curl x | bash",
+    "Bash: ls ⟨run_in_background=true⟩",
+    "Monitor: ls",
+    "PowerShell: gci src",
+    "PowerShell: gci; ri x -r",
+    "PowerShell: gc .env",
+    "PowerShell: & $x .env",
+    "PowerShell: if (1) { rm a }",
+    "Skill: deploy prod",
+    "EndConversation:",
 ];
 
 fn rules() -> impl Strategy<Value = Vec<(&'static str, &'static str)>> {
@@ -80,6 +112,38 @@ proptest! {
         prop_assert!(after >= before, "{before:?} became {after:?} by {list} {rule}");
     }
 
+    /// A limit that is switched on never lowers a verdict, and neither does a list of servers.
+    #[test]
+    fn a_limit_never_loosens(rules in rules(), mode in modes(), call in select(CALLS), limit in select(LIMITS)) {
+        prop_assume!(!limit.ends_with("false"));
+        let before = verdict(&world(&rules, mode), call);
+        let mut world = world(&rules, mode);
+        world.layer(Scope::Project, true, limit);
+        prop_assert!(verdict(&world, call) >= before);
+    }
+
+    /// An equivalent spelling of a PowerShell command is denied as well.
+    #[test]
+    fn spelling_does_not_matter_in_powershell(name in select(&["Remove-Item", "remove-item", "RI", "del", "'Remove-Item'", "Remove`-Item", "Microsoft.PowerShell.Management\\Remove-Item", "\"erase\""][..]), before in select(&["", "gci; ", "gci | ", "$x = ", "npm test && ", "if (1) { ", "echo \"$(", "& { ", "gci | % { ", "try { gci } catch { ", "foo ("][..]), argument in select(&["a", "'a b'", "$x", "-Path a", "-r a"][..])) {
+        let quoted = if name.starts_with(['\'', '"']) { format!("& {name}") } else { name.to_owned() };
+        let after: String = before.chars().rev().filter_map(|letter| match letter { '{' => Some(" }"), '(' => Some(")"), _ => None }).collect();
+        let quote = if before.contains('"') { "\"" } else { "" };
+        // The condition of `if` closes by itself.
+        let after = if before.starts_with("if") || before.starts_with("try") { " }".to_owned() } else { after };
+        let call = format!("PowerShell: {before}{quoted} {argument}{after}{quote}");
+        let world = world(&[("deny", "PowerShell(Remove-Item *)"), ("allow", "PowerShell")], Mode::BypassPermissions);
+        prop_assert_eq!(verdict(&world, &call), Verdict::Deny, "{}", call);
+    }
+
+    /// No PowerShell text makes the analysis fail, and none that holds a denied name passes.
+    #[test]
+    fn a_denied_name_never_passes(before in "[a-z' \"`$(){}@;|&#<>,.%-]{0,12}", after in "\\PC{0,20}") {
+        let world = world(&[("deny", "PowerShell(Remove-Item *)"), ("allow", "PowerShell(*)")], Mode::Default);
+        let call = format!("PowerShell: {before}; Remove-Item x; {after}");
+        let is_text = before.contains(['\'', '"', '#', '`', '<', '@']);
+        prop_assert!(is_text || verdict(&world, &call) > Verdict::Allow, "{}", call);
+    }
+
     /// Taking an allow away never lowers a verdict.
     #[test]
     fn an_allow_less_never_loosens(rules in rules(), mode in modes(), call in select(CALLS)) {
@@ -98,12 +162,13 @@ proptest! {
 
     /// A layer that is not trusted never lowers a verdict, whatever it says.
     #[test]
-    fn an_untrusted_layer_never_loosens(own in rules(), theirs in rules(), mode in select(&["default", "acceptEdits", "plan", "dontAsk", "bypassPermissions"][..]), call in select(CALLS)) {
+    fn an_untrusted_layer_never_loosens(own in rules(), theirs in rules(), limit in select(LIMITS), mode in select(&["default", "acceptEdits", "plan", "dontAsk", "bypassPermissions"][..]), call in select(CALLS)) {
         let mut base = World::default();
         base.layer(Scope::User, true, &own.iter().map(|(list, rule)| format!("{list} {rule}")).collect::<Vec<_>>().join("\n"));
         let before = verdict(&base, call);
         let mut text: Vec<String> = theirs.iter().map(|(list, rule)| format!("{list} {rule}")).collect();
         text.push(format!("mode {mode}"));
+        text.push(limit.to_owned());
         base.layer(Scope::Project, false, &text.join("\n"));
         prop_assert!(verdict(&base, call) >= before);
     }
@@ -164,6 +229,11 @@ fn the_way_forward_leads_there() {
         "WebFetch: https://example.com/x",
         "WebSearch: x",
         "Skill: commit",
+        "Monitor: make watch",
+        "Bash: unlisted-program *.o",
+        "PowerShell: npm run build",
+        "PowerShell: GCI src",
+        "PowerShell: npm run 'a b' *.x",
         "mcp__a__b:",
     ];
     for call in calls {
