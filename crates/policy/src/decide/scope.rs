@@ -155,7 +155,8 @@ pub(super) fn critical_removal(touch: &Touch, action: &Action, facts: &Facts) ->
                 return Some(format!("it removes {path} where what follows in `{word}` is empty"));
             }
             let directory = word.trim_matches('"');
-            let sweeping = directory.ends_with('*') || directory.ends_with('/') || word.ends_with('*');
+            let here = matches!(directory, "." | ".." | "*" | ".*");
+            let sweeping = here || directory.ends_with('*') || directory.ends_with('/') || word.ends_with('*');
             sweeping.then(|| format!("it removes what lies under `{word}`, which may be empty"))
         }
     }

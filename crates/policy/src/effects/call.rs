@@ -1,9 +1,11 @@
 //! What a program does with its arguments, by its table.
 
+use std::rc::Rc;
+
 use programs::{Call, Role, Word};
 
 use super::part::{Access, By, Part, Target, Touch};
-use super::shellwords::{State, Value};
+use super::shellwords::{Body, State, Value};
 use super::walk::{Argument, is_shell_variable, touch};
 use super::{languages, special};
 use crate::tables::programs::{EDITORS, SHELLS};
@@ -15,6 +17,8 @@ pub(super) enum Inner {
     Words(Vec<Argument>),
     /// A text for a shell.
     Text(String),
+    /// A function of the script.
+    Function(Rc<Body>),
 }
 
 /// Reads what a listed program does; what it starts is returned.

@@ -1,6 +1,7 @@
 //! The value of a word, as far as it is certain.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use crate::limits;
 use crate::path::AbsPath;
@@ -17,9 +18,16 @@ pub(super) struct State {
     pub(super) if_failed: Vec<AbsPath>,
     /// Variables: their value.
     pub(super) variables: BTreeMap<String, Value>,
-    /// Functions that the script defines: their bodies are judged where they stand.
-    pub(super) functions: BTreeSet<String>,
+    /// Functions that the script defines.
+    pub(super) functions: BTreeMap<String, Rc<Body>>,
     pub(super) home: AbsPath,
+}
+
+/// The body of a function, and the text that its spans point into.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Body {
+    pub(super) text: String,
+    pub(super) command: Command,
 }
 
 /// The value of a word.
@@ -42,7 +50,7 @@ impl State {
             cwds: vec![cwd.clone()],
             if_failed: Vec::new(),
             variables: BTreeMap::new(),
-            functions: BTreeSet::new(),
+            functions: BTreeMap::new(),
             home: home.clone(),
         }
     }
@@ -138,7 +146,7 @@ impl State {
                     words == [Some("pwd".to_owned())]
                         && simple.redirects.is_empty()
                         && simple.assignments.is_empty()
-                        && !self.functions.contains("pwd")
+                        && !self.functions.contains_key("pwd")
                 }
                 Command::Pipeline(_) | Command::Compound(_) | Command::Function(_) => false,
             },

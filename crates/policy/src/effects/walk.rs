@@ -1,8 +1,10 @@
 //! Walks a script as the shell would run it.
 
+use std::rc::Rc;
+
 use super::part::{Access, By, Part, Program, Target, Touch};
 use super::call::{self, Inner};
-use super::shellwords::{State, Value};
+use super::shellwords::{Body, State, Value};
 use super::{Effects, special, wrappers};
 use crate::limits;
 use crate::tables::programs::{EVALUATORS, INTERPRETERS, NETWORK, SHELLS};
@@ -147,7 +149,8 @@ impl Walk<'_> {
             // Defining runs nothing, but a later call would run this: it is judged where it stands,
             // with every variable unknown.
             Command::Function(function) => {
-                self.state.functions.insert(function.name.clone());
+                let body = Body { text: self.text.to_owned(), command: (*function.body).clone() };
+                self.state.functions.insert(function.name.clone(), Rc::new(body));
                 self.apart(|walk| {
                     walk.state.cwds.clear();
                     for value in walk.state.variables.values_mut() {
@@ -264,7 +267,9 @@ impl Walk<'_> {
                 self.state.variables.insert(name, Value::Unknown);
             }
         }
-        self.state.functions.extend(other.functions.iter().cloned());
+        for (name, body) in &other.functions {
+            self.state.functions.entry(name.clone()).or_insert_with(|| Rc::clone(body));
+        }
     }
 
     fn redirects_of_group(&mut self, compound: &Compound) {
@@ -334,6 +339,21 @@ impl Walk<'_> {
         self.depth += 1;
         match inner {
             Inner::Text(text) => self.nested_text(&text, Some(runner)),
+            Inner::Function(body) => {
+                let mut walk = Walk {
+                    text: &body.text,
+                    effects: Effects::default(),
+                    state: self.state.clone(),
+                    depth: self.depth,
+                };
+                walk.command(&body.command);
+                let Walk { effects, state, .. } = walk;
+                self.take_parts(effects, Some(runner));
+                self.depth -= 1;
+                // What a function changes lasts.
+                self.state = state;
+                return;
+            }
             Inner::Words(arguments) => {
                 let text = arguments.iter().map(|argument| argument.source.as_str()).collect::<Vec<_>>().join(" ");
                 let mut part = Part { runner: Some(runner), ..Part::named(&text) };
@@ -349,15 +369,9 @@ impl Walk<'_> {
     fn understand(&mut self, arguments: &[Argument], input: &Input<'_>, part: &mut Part) -> Vec<Inner> {
         let Some((first, rest)) = arguments.split_first() else { return Vec::new() };
         let Some(name) = first.known() else { return Vec::new() };
-        if self.state.functions.contains(name) {
-            // Its body is a part of its own, judged with nothing known.
+        if let Some(body) = self.state.functions.get(name) {
             part.reads_only = true;
-            self.state.cwds.clear();
-            for value in self.state.variables.values_mut() {
-                *value = Value::Unknown;
-            }
-            self.state.variables.insert("HOME".to_owned(), Value::Unknown);
-            return Vec::new();
+            return vec![Inner::Function(Rc::clone(body))];
         }
         let base = wrappers::base_name(name);
         match base {
@@ -504,13 +518,23 @@ impl Walk<'_> {
         let script = shell::parse(text);
         let mut inner = Walk { text, effects: Effects::default(), state: self.state.clone(), depth: self.depth + 1 };
         inner.whole(&script);
+        let Walk { effects, .. } = inner;
+        self.take_parts(effects, runner);
+    }
+
+    /// Takes over what a text or function does that `runner` starts.
+    fn take_parts(&mut self, effects: Effects, runner: Option<usize>) {
         let offset = self.effects.parts.len();
-        for mut part in inner.effects.parts {
+        for mut part in effects.parts {
+            if self.effects.parts.len() >= limits::PARTS_MAX {
+                self.effects.mark(format!("it has more than {} parts", limits::PARTS_MAX));
+                return;
+            }
             part.span = None;
             part.runner = part.runner.map(|index| index + offset).or(runner);
             self.effects.parts.push(part);
         }
-        if let Some(why) = inner.effects.opaque {
+        if let Some(why) = effects.opaque {
             self.effects.mark(why);
         }
     }

@@ -173,23 +173,21 @@ fn what_a_shell_is_handed_asks_at_least() {
     assert!(found.is_empty(), "{}: {:#?}", found.len(), found);
 }
 
-/// Two classes in which the analysis loses what a deny by path needs.
+/// What a function or `env -S` runs is judged where it runs.
 #[test]
-fn what_is_lost_on_the_way() {
+fn nothing_is_lost_on_the_way() {
     let mut world = World::default();
     world.layer(Scope::User, true, "allow Bash\ndeny Read(.env)");
     assert_eq!(verdict(&world, "cat .env"), Verdict::Deny);
-    // FIXME: a function's body is analysed without a directory, so a deny becomes a question.
-    assert_eq!(verdict(&world, "f() { cat .env; }; f"), Verdict::Ask);
-    // FIXME: what `env -S` splits and runs is matched by its text, and its files are not.
-    assert_eq!(verdict(&world, "env -S 'cat .env'"), Verdict::Allow);
-    // FIXME: the same for what nobody approves: in a function the place of a removal is not known.
-    world.mode = Some(Mode::BypassPermissions);
-    assert_eq!(verdict(&world, "find . -delete"), Verdict::Ask);
+    assert_eq!(verdict(&world, "f() { cat .env; }; f"), Verdict::Deny);
+    assert_eq!(verdict(&world, "env -S 'cat .env'"), Verdict::Deny);
     let mut free = World { mode: Some(Mode::BypassPermissions), ..World::default() };
     free.layer(Scope::User, true, "allow Bash");
     assert_eq!(verdict(&free, "find . -delete"), Verdict::Ask);
-    assert_eq!(verdict(&free, "f() { find . -delete; }; f"), Verdict::Allow);
+    assert_eq!(verdict(&free, "f() { find . -delete; }; f"), Verdict::Ask);
+    assert_eq!(verdict(&free, "env find . -delete"), Verdict::Ask);
+    assert_eq!(verdict(&free, "sudo find . -delete"), Verdict::Ask);
+    assert_eq!(verdict(&free, "env -S 'rm -rf /'"), Verdict::Ask);
 }
 
 /// A command with so much around it that a bound is reached is at least as strict, and never allowed unless it
