@@ -90,7 +90,7 @@ fn is_below(path: &str, directory: &str) -> bool {
 }
 
 /// Returns true when a text matches a pattern; a bracket stands for any one letter.
-fn glob(pattern: &[u8], text: &[u8]) -> bool {
+pub(super) fn glob(pattern: &[u8], text: &[u8]) -> bool {
     match (pattern.split_first(), text.split_first()) {
         (None, None) => true,
         (Some((b'*', rest)), None) => glob(rest, text),

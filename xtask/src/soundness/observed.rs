@@ -49,8 +49,10 @@ impl Effect {
 pub(super) struct Observed {
     /// True when the command's shell started.
     pub(super) started: bool,
-    /// The effects, each once, with the program by whose process it happened.
+    /// The effects, each once.
     pub(super) effects: BTreeSet<Effect>,
+    /// Files that a process made for itself under a new name.
+    private: BTreeSet<String>,
 }
 
 /// A process being read.
@@ -88,6 +90,7 @@ impl Observed {
         let mut orphans = calls.keys().copied();
         loop {
             let Some(process) = waiting.pop().or_else(|| orphans.find(|pid| !seen.contains(pid)).map(first)) else {
+                observed.forget_private();
                 return Ok(observed);
             };
             let pid = process.pid;
@@ -96,6 +99,15 @@ impl Observed {
                 // What the root did before it was the shell is the cell's own doing.
                 let start = if pid == root { list.iter().position(starts_shell).map_or(0, |at| at + 1) } else { 0 };
                 waiting.extend(observed.process(process, list.get(start..).unwrap_or_default()));
+            }
+        }
+    }
+
+    /// Forgets temporary files: made under a name that was free, and removed again.
+    fn forget_private(&mut self) {
+        for path in std::mem::take(&mut self.private) {
+            if self.effects.remove(&Effect::Delete(path.clone())) {
+                self.effects.remove(&Effect::Write(path));
             }
         }
     }
@@ -152,7 +164,12 @@ impl Observed {
         let mut wrote: Vec<Option<String>> = Vec::new();
         let mut gone: Vec<Option<String>> = Vec::new();
         match call.name.as_str() {
-            "openat" | "openat2" if writes(call, 2) => wrote.push(at(0, 1)),
+            "openat" | "openat2" if writes(call, 2) => {
+                let path = at(0, 1);
+                let is_new = call.arguments.get(2).is_some_and(|flags| flags.contains("O_EXCL"));
+                self.private.extend(path.clone().filter(|path| is_new && path.starts_with("/tmp/")));
+                wrote.push(path);
+            }
             "open" if writes(call, 1) => wrote.push(here(0)),
             "creat" | "truncate" | "mknod" | "chmod" | "chown" | "lchown" | "utime" | "utimes" | "setxattr"
             | "lsetxattr" | "removexattr" | "lremovexattr" => wrote.push(here(0)),

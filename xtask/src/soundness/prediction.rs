@@ -38,7 +38,10 @@ pub(super) fn predicted(effects: &Effects) -> Prediction {
     for part in &effects.parts {
         match &part.program {
             Program::Named(name) => {
-                prediction.programs.insert(name.rsplit('/').next().unwrap_or(name).to_owned());
+                // What a wrapper that changes nothing runs is told by the part's readings.
+                let inner = part.allow_readings.iter().filter_map(|reading| reading.split(' ').next());
+                let names = inner.chain([name.as_str()]).map(|name| name.rsplit('/').next().unwrap_or(name).to_owned());
+                prediction.programs.extend(names);
             }
             Program::None | Program::Unknown => {}
         }

@@ -21,7 +21,7 @@ pub(super) struct State {
 
 /// The value of a word.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Value {
+pub enum Value {
     /// Exactly this one word.
     Known(String),
     /// The words that this pattern matches.

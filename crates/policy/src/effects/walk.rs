@@ -228,6 +228,7 @@ impl Walk<'_> {
             }
             return;
         }
+        part.words = arguments.iter().map(|argument| argument.value.clone()).collect();
         wrappers::readings(&arguments, &simple.assignments, &mut part);
         self.environment(&simple.assignments, &mut part);
         part.unknown
