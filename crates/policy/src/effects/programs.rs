@@ -48,7 +48,7 @@ pub(super) fn understand(
         _ if SCRIPTED.contains(&base) => scripts::understand(state, base, rest, part),
         "cd" | "pushd" | "popd" => state.cwds.clear(),
         "export" | "declare" | "typeset" | "local" | "readonly" | "read" | "unset" | "printf" | "mapfile"
-        | "readarray" | "getopts" => sets_variables(state, base, rest, part),
+        | "readarray" | "getopts" | "let" => sets_variables(state, base, rest, part),
         "find" => find(state, rest, part),
         "git" => git(rest, part),
         "watch" | "setsid" | "ionice" | "flock" => part.exact_only = true,
@@ -250,7 +250,7 @@ fn sets_variables(state: &mut State, base: &str, rest: &[Argument], part: &mut P
         (_, words) => words.to_vec(),
     };
     for text in named {
-        let name = text.split(['=', '[', '+']).next().unwrap_or(text);
+        let name = text.split(['=', '[', '+', '-', '*', '/', '%', '<', '>', '&', '^', '|']).next().unwrap_or(text);
         state.variables.insert(name.to_owned(), None);
         if is_shell_variable(name) {
             part.suspicious.get_or_insert(format!("it sets `{name}`, which changes what later words mean or run"));

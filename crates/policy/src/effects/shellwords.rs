@@ -1,6 +1,6 @@
 //! The value of a word, as far as it is certain.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::path::AbsPath;
 use shell::tree::{Part as Piece, Word};
@@ -16,6 +16,10 @@ pub(super) struct State {
     pub(super) if_failed: Vec<AbsPath>,
     /// Variables: their value, or that it is not known.
     pub(super) variables: BTreeMap<String, Option<String>>,
+    /// Variables that a function sets: a call anywhere may have changed them.
+    pub(super) uncertain: BTreeSet<String>,
+    /// True when a function changes the directory.
+    pub(super) roams: bool,
     pub(super) home: AbsPath,
 }
 
@@ -37,6 +41,8 @@ impl State {
             cwds: vec![cwd.clone()],
             if_failed: Vec::new(),
             variables: BTreeMap::new(),
+            uncertain: BTreeSet::new(),
+            roams: false,
             home: home.clone(),
         }
     }
@@ -44,6 +50,7 @@ impl State {
     /// Returns the value of a variable, if it is certain.
     pub(super) fn variable(&self, name: &str) -> Option<String> {
         match self.variables.get(name) {
+            _ if self.uncertain.contains(name) => None,
             Some(value) => value.clone(),
             None if name == "HOME" => Some(self.home.to_string()),
             None if name == "PWD" => match self.cwds.as_slice() {
@@ -87,6 +94,10 @@ impl State {
                 | Piece::Process(_)
                 | Piece::Arithmetic(_) => return Value::Unknown,
             }
+        }
+        // Nothing but empty expansions without quotes is no word at all.
+        if text.is_empty() && !word.quoted && !word.parts.is_empty() {
+            return Value::Unknown;
         }
         if pattern { Value::Pattern(text) } else { Value::Known(text) }
     }

@@ -111,11 +111,28 @@ impl Walk<'_> {
             Command::Compound(compound) => self.compound(compound),
             // Defining runs nothing, but a later call would run this: it is judged where it stands,
             // with every variable unknown.
-            Command::Function(function) => self.apart(|walk| {
-                walk.state.cwds.clear();
-                walk.state.variables.insert("HOME".to_owned(), None);
-                walk.command(&function.body);
-            }),
+            Command::Function(function) => {
+                self.apart(|walk| {
+                    walk.state.cwds.clear();
+                    walk.state.variables.insert("HOME".to_owned(), None);
+                    walk.command(&function.body);
+                });
+                self.distrust(&function.body);
+            }
+        }
+    }
+
+    /// A call may come anywhere: what a function's body changes is not certain from here on.
+    fn distrust(&mut self, body: &Command) {
+        let mut state = self.state.clone();
+        state.variables.clear();
+        let mut trial = Walk { text: self.text, effects: Effects::default(), state, depth: self.depth };
+        trial.command(body);
+        let changed = trial.state;
+        self.state.uncertain.extend(changed.variables.into_keys().chain(changed.uncertain));
+        if changed.roams || changed.cwds != self.state.cwds {
+            self.state.roams = true;
+            self.state.cwds.clear();
         }
     }
 
@@ -241,6 +258,9 @@ impl Walk<'_> {
         // A redirection that writes is a change, whatever the program is.
         part.reads_only &= part.touches.iter().all(Touch::only_reads);
         self.effects.parts.push(part);
+        if self.state.roams {
+            self.state.cwds.clear();
+        }
         if let Some(text) = inner {
             self.nested_text(&text);
         }
@@ -342,7 +362,13 @@ impl Walk<'_> {
         let names = text.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
         let is_number =
             |value: &Option<String>| value.as_ref().is_some_and(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-        let unknown = names.filter_map(|name| self.state.variables.get(name)).any(|value| !is_number(value));
+        let unknown = names.clone().filter_map(|name| self.state.variables.get(name)).any(|value| !is_number(value));
+        if text.contains('=') || text.contains("++") || text.contains("--") {
+            // It may assign to any of them.
+            for name in names.filter(|name| !name.is_empty()) {
+                self.state.variables.insert(name.to_owned(), None);
+            }
+        }
         if unknown {
             self.effects.mark("it calculates with a value that is not known to be a number".to_owned());
         }
@@ -354,7 +380,10 @@ impl Walk<'_> {
             match piece {
                 Piece::Arithmetic(arithmetic) => self.arithmetic(&arithmetic.text),
                 // `${name[subscript]}` and `${name:offset}`.
-                Piece::Variable(variable) if variable.operation.starts_with(['[', ':']) => {
+                Piece::Variable(variable) if variable.operation.starts_with(['[', ':', '=']) => {
+                    if variable.operation.contains('=') {
+                        self.state.variables.insert(variable.name.clone(), None);
+                    }
                     self.arithmetic(&variable.operation);
                 }
                 Piece::Variable(_)
