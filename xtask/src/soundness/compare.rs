@@ -30,7 +30,7 @@ pub(super) fn uncovered(prediction: &Prediction, observed: &Observed, links: &Li
     if prediction.marked.is_some() {
         return Vec::new();
     }
-    let is_open = |effect: &&Effect| !covers(prediction, effect, links);
+    let is_open = |effect: &&Effect| !covers(prediction, effect, links) && !replaces(prediction, effect, observed, links);
     observed.effects.iter().filter(is_open).cloned().collect()
 }
 
@@ -40,7 +40,12 @@ fn covers(prediction: &Prediction, effect: &Effect, links: &Links) -> bool {
             let name = base(path);
             prediction.programs.contains(name) || HELPERS.contains(&(base(by), name))
         }
-        Effect::Write(path) => refreshes_index(path) || within(&prediction.writes, path, links),
+        // What is to be deleted may be overwritten before.
+        Effect::Write(path) => {
+            refreshes_index(path)
+                || within(&prediction.writes, path, links)
+                || within(&prediction.deletes, path, links)
+        }
         // `mkdir -p` makes what stands above what it is told to make, and nothing in it.
         Effect::Make(path) => {
             within(&prediction.writes, path, links)
@@ -49,6 +54,21 @@ fn covers(prediction: &Prediction, effect: &Effect, links: &Links) -> bool {
         Effect::Delete(path) => refreshes_index(path) || within(&prediction.deletes, path, links),
         Effect::Reach(place) => prediction.reaches.iter().any(|reach| reach.contains(place.as_str())),
         Effect::Signal(_) | Effect::System(_) => false,
+    }
+}
+
+/// What is to be written may be removed first and made anew.
+fn replaces(prediction: &Prediction, effect: &Effect, observed: &Observed, links: &Links) -> bool {
+    match effect {
+        Effect::Delete(path) => {
+            observed.effects.contains(&Effect::Write(path.clone())) && within(&prediction.writes, path, links)
+        }
+        Effect::Run { .. }
+        | Effect::Write(_)
+        | Effect::Make(_)
+        | Effect::Reach(_)
+        | Effect::Signal(_)
+        | Effect::System(_) => false,
     }
 }
 

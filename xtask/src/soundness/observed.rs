@@ -167,7 +167,7 @@ impl Observed {
             "openat" | "openat2" if writes(call, 2) => {
                 let path = at(0, 1);
                 let is_new = call.arguments.get(2).is_some_and(|flags| flags.contains("O_EXCL"));
-                self.private.extend(path.clone().filter(|path| is_new && path.starts_with("/tmp/")));
+                self.private.extend(path.clone().filter(|_| is_new));
                 wrote.push(path);
             }
             "open" if writes(call, 1) => wrote.push(here(0)),
@@ -176,7 +176,11 @@ impl Observed {
             "fchmod" | "fchown" | "fsetxattr" | "fremovexattr" => wrote.push(call.descriptor(0)),
             "mknodat" | "fchmodat" | "fchownat" | "utimensat" | "futimesat" => wrote.push(at(0, 1)),
             "link" | "symlink" => wrote.push(here(1)),
-            "symlinkat" => wrote.push(at(1, 2)),
+            "symlinkat" => {
+                let path = at(1, 2);
+                self.private.extend(path.clone().filter(|path| is_made_up(path)));
+                wrote.push(path);
+            }
             "linkat" => wrote.push(at(2, 3)),
             "rename" => {
                 gone.push(here(0));
@@ -255,6 +259,12 @@ impl Observed {
             self.effects.insert(Effect::Signal(format!("process {number}")));
         }
     }
+}
+
+/// Returns true for a name such as programs make up for what they rename at once.
+fn is_made_up(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.len() == 8 && name.bytes().all(|byte| byte.is_ascii_alphanumeric()) && name.bytes().any(|byte| byte.is_ascii_uppercase())
 }
 
 fn makes_process(call: &Call) -> bool {

@@ -38,8 +38,8 @@ pub(super) fn predicted(effects: &Effects) -> Prediction {
     for part in &effects.parts {
         match &part.program {
             Program::Named(name) => {
-                // What a wrapper that changes nothing runs is told by the part's readings.
-                let inner = part.allow_readings.iter().filter_map(|reading| reading.split(' ').next());
+                // What a wrapper runs is told by the part's readings.
+                let inner = part.allow_readings.iter().chain(&part.readings).filter_map(|reading| reading.split(' ').next());
                 let names = inner.chain([name.as_str()]).map(|name| name.rsplit('/').next().unwrap_or(name).to_owned());
                 prediction.programs.extend(names);
             }

@@ -169,7 +169,9 @@ fn together(cell: &Cell, tree: &Path, texts: &[String]) -> anyhow::Result<usize>
 
 /// Returns the lists of words in a log: a number, and so many words, each ended by a zero byte.
 fn logged(file: &Path) -> Vec<Vec<String>> {
-    let bytes = std::fs::read(file).unwrap_or_default();
+    let mut bytes = std::fs::read(file).unwrap_or_default();
+    // What stands behind the last zero byte was cut off by the bound on files.
+    bytes.truncate(bytes.iter().rposition(|byte| *byte == 0).unwrap_or_default());
     let mut words = bytes.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned());
     let mut lists = Vec::new();
     while let Some(count) = words.next().and_then(|count| count.parse::<usize>().ok()) {
@@ -223,14 +225,15 @@ fn fit(part: &Part, list: &[String]) -> Option<Fit> {
 fn matches(words: &[Value], list: &[String]) -> bool {
     match (words.split_first(), list.split_first()) {
         (None, None) => true,
-        (Some((Value::Unknown, rest)), None) => matches(rest, list),
+        // A pattern without a match vanishes under `nullglob`.
+        (Some((Value::Unknown | Value::Pattern(_), rest)), None) => matches(rest, list),
         (Some(_), None) | (None, Some(_)) => false,
         (Some((Value::Known(known), rest)), Some((word, after))) => known == word && matches(rest, after),
         (Some((Value::Unknown, rest)), Some((_, after))) => matches(rest, list) || matches(words, after),
         (Some((Value::Pattern(pattern), rest)), Some((word, after))) => {
             let is_extended = pattern.contains('(');
             let is_match = is_extended || pattern == word || glob(pattern.as_bytes(), word.as_bytes());
-            is_match && (matches(rest, after) || matches(words, after))
+            matches(rest, list) || is_match && (matches(rest, after) || matches(words, after))
         }
     }
 }

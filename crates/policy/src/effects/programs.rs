@@ -49,6 +49,9 @@ pub(super) fn understand(
         "cd" | "pushd" | "popd" => state.cwds.clear(),
         "export" | "declare" | "typeset" | "local" | "readonly" | "read" | "unset" | "printf" | "mapfile"
         | "readarray" | "getopts" | "let" => sets_variables(state, base, rest, part),
+        "set" | "shopt" if !keeps_reading(base, rest) => {
+            part.suspicious.get_or_insert(format!("`{base}` changes how the words after it are read"));
+        }
         "find" => find(state, rest, part),
         "git" => git(rest, part),
         "watch" | "setsid" | "ionice" | "flock" => part.exact_only = true,
@@ -240,9 +243,47 @@ fn interpreter(base: &str, rest: &[Argument], after_pipe: bool, part: &mut Part)
     }
 }
 
+/// Returns true for settings of the shell that leave words what they are, but for what patterns match.
+fn keeps_reading(base: &str, rest: &[Argument]) -> bool {
+    const NAMES: &[&str] = &[
+        "errexit", "nounset", "xtrace", "verbose", "pipefail", "noglob", "errtrace", "functrace", "nullglob",
+        "failglob", "dotglob", "globstar", "nocaseglob", "inherit_errexit", "checkwinsize",
+    ];
+    let mut words = rest.iter().map(Argument::known);
+    while let Some(word) = words.next() {
+        let is_plain = match word {
+            Some("--" | "-") => return base == "set",
+            Some(word) if word.starts_with(['-', '+']) => word.chars().skip(1).all(|letter| match base {
+                "set" => "euxvfETo".contains(letter),
+                _ => "squo".contains(letter),
+            }),
+            Some(word) => NAMES.contains(&word) || (base == "set" && !word.contains('=')),
+            None => false,
+        };
+        if !is_plain {
+            return false;
+        }
+        let names_follow = base == "set" && word.is_some_and(|word| word.contains('o') && word.starts_with(['-', '+']));
+        if names_follow && !words.next().flatten().is_some_and(|name| NAMES.contains(&name)) {
+            return false;
+        }
+    }
+    true
+}
+
 /// Builtins that set variables: what these hold is not known any more.
 fn sets_variables(state: &mut State, base: &str, rest: &[Argument], part: &mut Part) {
     let words: Vec<&str> = rest.iter().filter_map(Argument::known).collect();
+    if words.iter().any(|word| word.contains('[') && (word.contains("$(") || word.contains('`'))) {
+        part.suspicious.get_or_insert("a subscript is calculated, and what it holds runs".to_owned());
+    }
+    let gives_attribute = |word: &&str| word.starts_with('-') && word.contains(['i', 'u', 'l', 'n', 'c']);
+    let changes_values = matches!(base, "declare" | "typeset" | "local" | "export" | "readonly");
+    if changes_values && words.iter().any(gives_attribute) {
+        // What is assigned later is calculated, put in capitals, or goes to another variable.
+        let names = words.iter().flat_map(|word| word.split(['=', '[', '+'])).map(str::to_owned);
+        state.uncertain.extend(names);
+    }
     let named: Vec<&str> = match (base, words.as_slice()) {
         ("printf", ["-v", name, ..]) => vec![name],
         ("printf", [first, ..]) => first.strip_prefix("-v").into_iter().collect(),

@@ -1,5 +1,7 @@
 //! Walks a script as the shell would run it.
 
+use std::collections::BTreeMap;
+
 use super::part::{Access, By, Part, Program, Target, Touch};
 use super::programs;
 use super::shellwords::{State, Value};
@@ -64,7 +66,17 @@ impl Walk<'_> {
     }
 
     fn list(&mut self, items: &[Item]) {
+        // What variables hold when a command of the chain did not run.
+        let mut skipped = Vec::new();
+        let mut before = Follows::Always;
         for item in items {
+            if item.follows != Follows::And || before == Follows::Or {
+                self.join_variables(&mut skipped);
+            }
+            if item.follows != Follows::Always {
+                skipped.push(self.state.variables.clone());
+            }
+            before = item.follows;
             match item.follows {
                 Follows::And => {}
                 Follows::Always | Follows::Or => {
@@ -84,6 +96,19 @@ impl Walk<'_> {
         self.state.cwds.extend(failed);
         self.state.cwds.sort();
         self.state.cwds.dedup();
+        self.join_variables(&mut skipped);
+    }
+
+    /// Keeps of what variables hold only what is the same in each of the others.
+    fn join_variables(&mut self, others: &mut Vec<BTreeMap<String, Option<String>>>) {
+        for other in others.drain(..) {
+            let names: Vec<String> = self.state.variables.keys().chain(other.keys()).cloned().collect();
+            for name in names {
+                if self.state.variables.get(&name) != other.get(&name) {
+                    self.state.variables.insert(name, None);
+                }
+            }
+        }
     }
 
     /// Walks something whose changes of directory and variables do not last.
@@ -204,12 +229,7 @@ impl Walk<'_> {
             self.state.cwds.sort();
             self.state.cwds.dedup();
         }
-        let names: Vec<String> = self.state.variables.keys().chain(other.variables.keys()).cloned().collect();
-        for name in names {
-            if self.state.variables.get(&name) != other.variables.get(&name) {
-                self.state.variables.insert(name, None);
-            }
-        }
+        self.join_variables(&mut vec![other.variables.clone()]);
     }
 
     fn redirects_of_group(&mut self, compound: &Compound) {
