@@ -81,6 +81,7 @@ fn analysed(text: &str) -> anyhow::Result<policy::Effects> {
     let home = policy::AbsPath::parse(HOME).context("the home is no path")?;
     let cwd = policy::AbsPath::parse(PROJECT).context("the project is no path")?;
     let command = policy::Command::parse(text, policy::action::Runner::Agent);
-    let action = policy::Action { tool: "Bash".to_owned(), kind: policy::Kind::Command(command), params: Vec::new(), cwd };
+    let action =
+        policy::Action { tool: "Bash".to_owned(), kind: policy::Kind::Command(command), params: Vec::new(), cwd };
     Ok(policy::Effects::of(&action, &home))
 }

@@ -30,7 +30,8 @@ pub(super) fn uncovered(prediction: &Prediction, observed: &Observed, links: &Li
     if prediction.marked.is_some() {
         return Vec::new();
     }
-    let is_open = |effect: &&Effect| !covers(prediction, effect, links) && !replaces(prediction, effect, observed, links);
+    let is_open =
+        |effect: &&Effect| !covers(prediction, effect, links) && !replaces(prediction, effect, observed, links);
     observed.effects.iter().filter(is_open).cloned().collect()
 }
 
@@ -42,9 +43,7 @@ fn covers(prediction: &Prediction, effect: &Effect, links: &Links) -> bool {
         }
         // What is to be deleted may be overwritten before.
         Effect::Write(path) => {
-            refreshes_index(path)
-                || within(&prediction.writes, path, links)
-                || within(&prediction.deletes, path, links)
+            refreshes_index(path) || within(&prediction.writes, path, links) || within(&prediction.deletes, path, links)
         }
         // `mkdir -p` makes what stands above what it is told to make, and nothing in it.
         Effect::Make(path) => {
@@ -84,9 +83,11 @@ fn refreshes_index(path: &str) -> bool {
 fn within(places: &[Place], path: &str, links: &Links) -> bool {
     let names = links.names(path);
     places.iter().any(|place| match &place.pattern {
-        None => place.paths.iter().flat_map(|target| links.names(target)).any(|target| {
-            names.iter().any(|name| *name == target || (place.below && is_below(name, &target)))
-        }),
+        None => place
+            .paths
+            .iter()
+            .flat_map(|target| links.names(target))
+            .any(|target| names.iter().any(|name| *name == target || (place.below && is_below(name, &target)))),
         Some(pattern) => {
             let full = joined(PROJECT, pattern);
             let matches = |name: &String| {
@@ -115,9 +116,7 @@ pub(super) fn glob(pattern: &[u8], text: &[u8]) -> bool {
         (None, None) => true,
         (Some((b'*', rest)), None) => glob(rest, text),
         (Some(_), None) | (None, Some(_)) => false,
-        (Some((b'*', rest)), Some((letter, after))) => {
-            glob(rest, text) || (*letter != b'/' && glob(pattern, after))
-        }
+        (Some((b'*', rest)), Some((letter, after))) => glob(rest, text) || (*letter != b'/' && glob(pattern, after)),
         (Some((b'?', rest)), Some((letter, after))) => *letter != b'/' && glob(rest, after),
         (Some((b'[', rest)), Some((letter, after))) => {
             let close = rest.iter().skip(1).position(|byte| *byte == b']').map_or(rest.len(), |at| at + 2);

@@ -49,10 +49,12 @@ pub(super) fn run(wish: &Wish) -> anyhow::Result<End> {
     let findings = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..wish.workers.max(1))
-            .map(|number| scope.spawn({
-                let (scratch, model, jobs, next, findings) = (&scratch, &model, &jobs, &next, &findings);
-                move || worker(scratch.path(), number, model, jobs, next, findings)
-            }))
+            .map(|number| {
+                scope.spawn({
+                    let (scratch, model, jobs, next, findings) = (&scratch, &model, &jobs, &next, &findings);
+                    move || worker(scratch.path(), number, model, jobs, next, findings)
+                })
+            })
             .collect();
         workers.into_iter().try_for_each(|worker| worker.join().map_err(|_| anyhow!("a worker broke"))?)
     })?;

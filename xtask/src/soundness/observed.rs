@@ -264,7 +264,9 @@ impl Observed {
 /// Returns true for a name such as programs make up for what they rename at once.
 fn is_made_up(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
-    name.len() == 8 && name.bytes().all(|byte| byte.is_ascii_alphanumeric()) && name.bytes().any(|byte| byte.is_ascii_uppercase())
+    name.len() == 8
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && name.bytes().any(|byte| byte.is_ascii_uppercase())
 }
 
 fn makes_process(call: &Call) -> bool {
@@ -302,8 +304,10 @@ fn is_kept(path: &str) -> bool {
         .strip_prefix("/dev/")
         .is_some_and(|name| DEVICES.contains(&name) || name.starts_with("fd/") || name.starts_with("pts/"));
     let is_own = path.starts_with("/proc/self/fd/") || path.starts_with("/proc/thread-self/");
-    let is_descriptor =
-        path.strip_prefix("/proc/").and_then(|rest| rest.split_once('/')).is_some_and(|(_, rest)| rest.starts_with("fd/"));
+    let is_descriptor = path
+        .strip_prefix("/proc/")
+        .and_then(|rest| rest.split_once('/'))
+        .is_some_and(|(_, rest)| rest.starts_with("fd/"));
     path.starts_with('/') && !is_device && !is_own && !is_descriptor && !path.starts_with("/tmp/sh-thd")
 }
 

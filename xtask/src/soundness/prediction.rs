@@ -39,7 +39,8 @@ pub(super) fn predicted(effects: &Effects) -> Prediction {
         match &part.program {
             Program::Named(name) => {
                 // What a wrapper runs is told by the part's readings.
-                let inner = part.allow_readings.iter().chain(&part.readings).filter_map(|reading| reading.split(' ').next());
+                let inner =
+                    part.allow_readings.iter().chain(&part.readings).filter_map(|reading| reading.split(' ').next());
                 let names = inner.chain([name.as_str()]).map(|name| name.rsplit('/').next().unwrap_or(name).to_owned());
                 prediction.programs.extend(names);
             }

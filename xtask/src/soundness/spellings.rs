@@ -324,7 +324,11 @@ fn command(random: &mut Random) -> String {
 
 /// Writes a name of a command and some words.
 fn list(random: &mut Random, text: &mut String) {
-    if random.below(6) == 0 { word(random, text) } else { text.push_str(name(random)) }
+    if random.below(6) == 0 {
+        word(random, text)
+    } else {
+        text.push_str(name(random))
+    }
     for _ in 0..random.below(4) {
         text.push(' ');
         word(random, text);

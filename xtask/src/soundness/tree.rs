@@ -74,7 +74,12 @@ impl Model {
         let project = directory.join("home/u/proj");
         let archive = project.join("archive.tar.gz");
         place::output(
-            Command::new("tar").args(["--create", "--gzip", "--file"]).arg(archive).arg("-C").arg(&project).arg("a.txt"),
+            Command::new("tar")
+                .args(["--create", "--gzip", "--file"])
+                .arg(archive)
+                .arg("-C")
+                .arg(&project)
+                .arg("a.txt"),
         )?;
         if !project.join("link.txt").exists() {
             std::os::unix::fs::symlink("a.txt", project.join("link.txt"))?;

@@ -200,7 +200,10 @@ fn compare(text: &str, seen: BTreeSet<Vec<String>>, tally: &mut Tally) -> anyhow
         } else {
             tally.missed += 1;
             let predicted: Vec<&Vec<Value>> = effects.parts.iter().map(|part| &part.words).collect();
-            tally.misses.push(format!("MISSED: {}\n    bash passes {list:?}\n    predicted {predicted:?}", text.replace('\n', "\\n")));
+            tally.misses.push(format!(
+                "MISSED: {}\n    bash passes {list:?}\n    predicted {predicted:?}",
+                text.replace('\n', "\\n")
+            ));
         }
     }
     Ok(())

@@ -246,8 +246,21 @@ fn interpreter(base: &str, rest: &[Argument], after_pipe: bool, part: &mut Part)
 /// Returns true for settings of the shell that leave words what they are, but for what patterns match.
 fn keeps_reading(base: &str, rest: &[Argument]) -> bool {
     const NAMES: &[&str] = &[
-        "errexit", "nounset", "xtrace", "verbose", "pipefail", "noglob", "errtrace", "functrace", "nullglob",
-        "failglob", "dotglob", "globstar", "nocaseglob", "inherit_errexit", "checkwinsize",
+        "errexit",
+        "nounset",
+        "xtrace",
+        "verbose",
+        "pipefail",
+        "noglob",
+        "errtrace",
+        "functrace",
+        "nullglob",
+        "failglob",
+        "dotglob",
+        "globstar",
+        "nocaseglob",
+        "inherit_errexit",
+        "checkwinsize",
     ];
     let mut words = rest.iter().map(Argument::known);
     while let Some(word) = words.next() {
