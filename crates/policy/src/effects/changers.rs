@@ -18,7 +18,22 @@ struct Sorted<'a> {
 /// Reads what such a program does; false when it is none.
 pub(super) fn understand(state: &State, base: &str, rest: &[Argument], part: &mut Part) -> bool {
     let Some((_, changes, valued, edits)) = CHANGERS.iter().find(|(name, ..)| *name == base) else { return false };
-    let sorted = sort(*changes, valued, rest);
+    let mut sorted = sort(*changes, valued, rest);
+    // `shred -u` tries names of its own, and backups have theirs.
+    let has = |letter: char, long: &str| {
+        rest.iter().filter_map(Argument::known).any(|word| {
+            word.starts_with(long) || (word.starts_with('-') && !word.starts_with("--") && word.contains(letter))
+        })
+    };
+    sorted.plain &= match changes {
+        Changes::Copied | Changes::Moved => !has('b', "--b") && !has('S', "--s"),
+        Changes::Deleted => base != "shred" || !has('u', "--r"),
+        Changes::Written | Changes::AfterFirst => true,
+    };
+    if base == "ln" && sorted.target.is_none() && sorted.operands.len() == 1 {
+        // One operand alone is linked to from here.
+        sorted.target = Some(Argument::literal("."));
+    }
     let Sorted { operands, target, recursive, plain } = &sorted;
     let count = operands.len();
     for (index, operand) in operands.iter().enumerate() {
@@ -32,7 +47,9 @@ pub(super) fn understand(state: &State, base: &str, rest: &[Argument], part: &mu
             Changes::AfterFirst if index == 0 => continue,
             Changes::AfterFirst => Access::Write,
         };
-        touch(state, operand, access, By::Operand, *recursive, part);
+        // A directory is moved with everything in it.
+        let whole = *recursive || *changes == Changes::Moved;
+        touch(state, operand, access, By::Operand, whole, part);
     }
     if matches!(changes, Changes::Copied | Changes::Moved) {
         let sources = if target.is_some() { count } else { count.saturating_sub(1) };
@@ -93,6 +110,10 @@ fn sort<'a>(changes: Changes, valued: &str, rest: &'a [Argument]) -> Sorted<'a> 
 fn into_directory(state: &State, sources: &[&Argument], directory: &Argument, part: &mut Part) {
     let Some(directory) = directory.known() else { return };
     for source in sources {
+        if source.known().is_none() {
+            // What a pattern matches gets a name of its own there.
+            touch(state, &Argument::literal(directory), Access::Write, By::Operand, true, part);
+        }
         if let Some(name) = source.known().and_then(|source| source.trim_end_matches('/').rsplit('/').next()) {
             let made = Argument::literal(&format!("{directory}/{name}"));
             touch(state, &made, Access::Write, By::Operand, false, part);

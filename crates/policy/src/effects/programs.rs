@@ -61,6 +61,11 @@ pub(super) fn understand(
         return None;
     }
     let inner = if wrappers::runs_another(base, arguments) { behind_runner(state, rest, part) } else { None };
+    if matches!(base, "xargs" | "parallel") {
+        part.unknown.push(format!("the words that {base} appends"));
+    } else if base == "strace" {
+        part.exact_only = true;
+    }
     if NETWORK.contains(&base) {
         reaches(rest, part);
     }

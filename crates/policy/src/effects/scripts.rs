@@ -10,6 +10,8 @@ use super::walk::{Argument, touch};
 /// A call of `sed`, sorted.
 struct Sed<'a> {
     in_place: bool,
+    /// What the name of a file's backup ends in.
+    backup: Option<String>,
     files: Vec<&'a Argument>,
 }
 
@@ -21,6 +23,10 @@ pub(super) fn understand(state: &State, base: &str, rest: &[Argument], part: &mu
                 let access = if sed.in_place { Access::Write } else { Access::Read };
                 for file in &sed.files {
                     touch(state, file, access, By::Operand, false, part);
+                    if let (Some(suffix), Some(name)) = (sed.backup.as_ref(), file.known()) {
+                        let backup = Argument::literal(&format!("{name}{suffix}"));
+                        touch(state, &backup, Access::Write, By::Operand, false, part);
+                    }
                 }
                 part.edits_only = sed.in_place && sed.files.iter().all(|file| file.known().is_some());
                 return;
@@ -83,7 +89,7 @@ pub(super) fn sed_only_reads(state: &State, rest: &[Argument], part: &mut Part) 
 
 /// Sorts a call of `sed`; `None` when an option or its script is not understood.
 fn sed(rest: &[Argument]) -> Option<Sed<'_>> {
-    let mut call = Sed { in_place: false, files: Vec::new() };
+    let mut call = Sed { in_place: false, backup: None, files: Vec::new() };
     let mut has_script = false;
     let mut words = rest.iter();
     while let Some(argument) = words.next() {
@@ -103,6 +109,7 @@ fn sed(rest: &[Argument]) -> Option<Sed<'_>> {
                 let suffix = word.strip_prefix("-i").or_else(|| word.strip_prefix("--in-place="))?;
                 // A suffix with a slash or star names a backup somewhere else.
                 (!suffix.contains(['/', '*'])).then_some(())?;
+                call.backup = Some(suffix.to_owned());
                 call.in_place = true;
             }
             _ if !has_script => {
