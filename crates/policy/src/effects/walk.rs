@@ -15,7 +15,7 @@ use shell::tree::{
 
 /// Reads what a script does.
 pub(super) fn script(text: &str, script: &Script, cwd: &AbsPath, home: &AbsPath) -> Effects {
-    let mut walk = Walk { text, effects: Effects::default(), state: State::new(cwd, home), depth: 0 };
+    let mut walk = Walk { text, effects: Effects::default(), state: State::new(cwd, home), depth: 0, is_trial: false };
     walk.whole(script);
     walk.effects
 }
@@ -26,6 +26,8 @@ pub(super) struct Walk<'a> {
     pub(super) effects: Effects,
     pub(super) state: State,
     pub(super) depth: usize,
+    /// True when only what happens to the state counts.
+    pub(super) is_trial: bool,
 }
 
 /// One argument of a simple command: its value and how it is written.
@@ -137,11 +139,14 @@ impl Walk<'_> {
             // Defining runs nothing, but a later call would run this: it is judged where it stands,
             // with every variable unknown.
             Command::Function(function) => {
-                self.apart(|walk| {
-                    walk.state.cwds.clear();
-                    walk.state.variables.insert("HOME".to_owned(), None);
-                    walk.command(&function.body);
-                });
+                // A trial walks it once, or the work would double with each level.
+                if !self.is_trial {
+                    self.apart(|walk| {
+                        walk.state.cwds.clear();
+                        walk.state.variables.insert("HOME".to_owned(), None);
+                        walk.command(&function.body);
+                    });
+                }
                 self.distrust(&function.body);
             }
         }
@@ -149,11 +154,7 @@ impl Walk<'_> {
 
     /// A call may come anywhere: what a function's body changes is not certain from here on.
     fn distrust(&mut self, body: &Command) {
-        let mut state = self.state.clone();
-        state.variables.clear();
-        let mut trial = Walk { text: self.text, effects: Effects::default(), state, depth: self.depth };
-        trial.command(body);
-        let changed = trial.state;
+        let changed = self.tried(|trial| trial.command(body));
         self.state.uncertain.extend(changed.variables.into_keys().chain(changed.uncertain));
         if changed.roams || changed.cwds != self.state.cwds {
             self.state.roams = true;
@@ -192,14 +193,14 @@ impl Walk<'_> {
             | CompoundKind::Case => {
                 // A body may run or not, and a loop's body may see what it changed itself.
                 let before = self.state.clone();
-                if matches!(
+                let repeats = matches!(
                     compound.kind,
                     CompoundKind::While | CompoundKind::Until | CompoundKind::For | CompoundKind::Select
-                ) {
-                    self.forget_what(compound);
-                }
+                );
+                let names = if repeats && !self.is_trial { self.forget_what(compound) } else { Vec::new() };
                 self.bodies(compound);
                 self.join(&before);
+                self.forget(&names);
             }
             CompoundKind::Test | CompoundKind::Arithmetic => {}
         }
@@ -212,12 +213,33 @@ impl Walk<'_> {
         }
     }
 
-    /// Forgets what the bodies of a loop change, before they are walked.
-    fn forget_what(&mut self, compound: &Compound) {
-        let mut trial =
-            Walk { text: self.text, effects: Effects::default(), state: self.state.clone(), depth: self.depth };
-        trial.bodies(compound);
-        self.join(&trial.state);
+    /// Forgets what the bodies of a loop change, before they are walked; returns the variables among it. A loop
+    /// may be left or begun anew between any two of its commands.
+    fn forget_what(&mut self, compound: &Compound) -> Vec<String> {
+        let changed = self.tried(|trial| trial.bodies(compound));
+        if self.state.cwds.is_empty() || changed.cwds.is_empty() {
+            self.state.cwds.clear();
+        } else {
+            self.state.cwds.extend(changed.cwds);
+            self.state.cwds.sort();
+            self.state.cwds.dedup();
+        }
+        let names: Vec<String> = changed.variables.into_keys().collect();
+        self.forget(&names);
+        names
+    }
+
+    fn forget(&mut self, names: &[String]) {
+        self.state.variables.extend(names.iter().map(|name| (name.clone(), None)));
+    }
+
+    /// Returns the state after something that is only tried, with no variable but those that it sets.
+    fn tried(&self, walk: impl FnOnce(&mut Walk<'_>)) -> State {
+        let mut state = self.state.clone();
+        state.variables.clear();
+        let mut trial = Walk { text: self.text, effects: Effects::default(), state, depth: self.depth, is_trial: true };
+        walk(&mut trial);
+        trial.state
     }
 
     /// Keeps of the state only what is the same in `other`.
@@ -319,7 +341,13 @@ impl Walk<'_> {
             return;
         }
         let script = shell::parse(text);
-        let mut inner = Walk { text, effects: Effects::default(), state: self.state.clone(), depth: self.depth + 1 };
+        let mut inner = Walk {
+            text,
+            effects: Effects::default(),
+            state: self.state.clone(),
+            depth: self.depth + 1,
+            is_trial: self.is_trial,
+        };
         inner.whole(&script);
         for mut part in inner.effects.parts {
             part.span = None;
