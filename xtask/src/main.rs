@@ -7,6 +7,7 @@
 //! - `dist` builds the program that is given to people.
 //! - `demo` shows the main job on something real.
 //! - `corpus` decides recorded commands and counts the verdicts.
+//! - `soundness` runs commands in throw-away cells and compares what they do with what was predicted.
 //! - `test` runs everything that must pass.
 //!
 //! Tasks print, start programs and write files: they are the repository's, not the product's.
@@ -23,6 +24,7 @@ mod options;
 mod place;
 #[cfg(test)]
 mod schema;
+mod soundness;
 mod test;
 mod tidy;
 
@@ -40,7 +42,9 @@ const USAGE: &str = "usage: cargo xtask TASK
   test                                  run everything that must pass
   demo                                  a hostile script and an honest build, outside and inside the boundary
   dist                                  build the program that is given to people, and say where it is
-  corpus [--dir DIR] [--every N]        decide recorded commands and count the verdicts";
+  corpus [--dir DIR] [--every N]        decide recorded commands and count the verdicts
+  soundness effects|words [--corpus FILE]... [--count N] [--seed S] [--only TEXT] [--keep DIR]
+            [--sample] [--workers N]    compare what commands do, or the words they get, with what is predicted";
 
 /// How a task ends when it could be carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +65,7 @@ fn main() -> ExitCode {
         "bench" => bench::run(options),
         "fuzz" => fuzz::run(options),
         "corpus" => corpus::run(options),
+        "soundness" => soundness::run(options),
         "demo" => demo::run(options),
         "dist" => options.end().and_then(|()| place::palisade(place::Profile::Release)).map(|path| {
             println!("{}", path.display());

@@ -31,6 +31,8 @@ pub(crate) fn test() -> Result<()> {
     tally.step("generated files", &["xtask", "generate", "--check"])?;
     tally.step("demo", &["xtask", "demo"])?;
     tally.step("start-up, a sample", &["xtask", "bench", "--runs", "20"])?;
+    tally.step("effects of a sample", &["xtask", "soundness", "effects", "--sample"])?;
+    tally.step("words of a sample", &["xtask", "soundness", "words", "--sample", "--count", "1500"])?;
     if has_cxx() {
         tally.step("fuzz", &["xtask", "fuzz", "--seconds", &FUZZ_SECONDS.to_string()])?;
     } else {

@@ -15,6 +15,7 @@ use crate::action::{Action, Kind};
 use crate::limits;
 use crate::path::AbsPath;
 pub use part::{Access, By, Part, Program, Target, Touch};
+pub use shellwords::Value;
 
 /// What a call would do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -294,10 +294,25 @@ impl Reading<'_, '_> {
 
     /// `cp a b/`: when the last operand is a directory, the file made is `b/a`.
     fn copies(&mut self) {
+        let operands: Vec<&programs::Argument<'_>> =
+            self.call.arguments.iter().filter(|argument| argument.option.is_none()).collect();
+        if let ("ln", [one]) = (self.base, operands.as_slice()) {
+            // One operand alone is linked to from here.
+            let name = one.word.known().map(|text| text.trim_end_matches('/').rsplit('/').next().unwrap_or_default());
+            let made = match name {
+                Some(name) => Argument::literal(name),
+                None => Argument { value: Value::Unknown, source: String::new() },
+            };
+            touch(self.state, &made, Access::Write, By::Operand, false, self.part);
+        }
         let sources: Vec<Argument> = self.words_of(&[Role::Read, Role::Tree, Role::Move, Role::Text]);
         for directory in self.words_of(&[Role::Into]) {
             let Some(directory) = directory.known() else { continue };
             for source in &sources {
+                if source.known().is_none() {
+                    // What a pattern matches gets a name of its own there.
+                    touch(self.state, &Argument::literal(directory), Access::Write, By::Operand, true, self.part);
+                }
                 if let Some(name) = source.known().and_then(|source| source.trim_end_matches('/').rsplit('/').next()) {
                     let made = Argument::literal(&format!("{directory}/{name}"));
                     touch(self.state, &made, Access::Write, By::Operand, self.call.recursive, self.part);

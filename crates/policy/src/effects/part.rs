@@ -1,5 +1,6 @@
 //! One part of a call.
 
+use super::shellwords::Value;
 use crate::action::FileTarget;
 use crate::path::{AbsPath, climbs_out_of_a_name};
 use shell::Span;
@@ -13,6 +14,8 @@ pub struct Part {
     pub span: Option<Span>,
     /// What it runs.
     pub program: Program,
+    /// The program and its arguments, as far as their values are known.
+    pub words: Vec<Value>,
     /// The texts under which a deny or ask rule may know it: as written, with quotes resolved, behind
     /// each wrapper, with the program's bare name.
     pub readings: Vec<String>,

@@ -1,6 +1,6 @@
 //! The value of a word, as far as it is certain.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::limits;
@@ -18,6 +18,8 @@ pub(super) struct State {
     pub(super) if_failed: Vec<AbsPath>,
     /// Variables: their value.
     pub(super) variables: BTreeMap<String, Value>,
+    /// Variables whose values are changed as they are set, or that stand for others.
+    pub(super) uncertain: BTreeSet<String>,
     /// Functions that the script defines.
     pub(super) functions: BTreeMap<String, Rc<Body>>,
     pub(super) home: AbsPath,
@@ -32,7 +34,7 @@ pub(super) struct Body {
 
 /// The value of a word.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Value {
+pub enum Value {
     /// Exactly this one word.
     Known(String),
     /// The words that this pattern matches, or one of them.
@@ -50,6 +52,7 @@ impl State {
             cwds: vec![cwd.clone()],
             if_failed: Vec::new(),
             variables: BTreeMap::new(),
+            uncertain: BTreeSet::new(),
             functions: BTreeMap::new(),
             home: home.clone(),
         }
@@ -58,6 +61,7 @@ impl State {
     /// Returns the value of a variable, as one word.
     pub(super) fn variable(&self, name: &str) -> Value {
         match self.variables.get(name) {
+            _ if self.uncertain.contains(name) => Value::Unknown,
             Some(value) => value.clone(),
             None if name == "HOME" => Value::Known(self.home.to_string()),
             None if name == "PWD" => self.directory(),

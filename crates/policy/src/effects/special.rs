@@ -63,10 +63,62 @@ pub(super) fn sets_strictness(rest: &[Argument]) -> bool {
     })
 }
 
+/// Returns true for settings of the shell that leave words what they are, but for what patterns match.
+pub(super) fn keeps_reading(base: &str, rest: &[Argument]) -> bool {
+    const NAMES: &[&str] = &[
+        "errexit",
+        "nounset",
+        "xtrace",
+        "verbose",
+        "pipefail",
+        "noglob",
+        "errtrace",
+        "functrace",
+        "nullglob",
+        "failglob",
+        "dotglob",
+        "globstar",
+        "nocaseglob",
+        "inherit_errexit",
+        "checkwinsize",
+    ];
+    let mut words = rest.iter().map(Argument::known);
+    while let Some(word) = words.next() {
+        let is_plain = match word {
+            Some("--" | "-") => return base == "set",
+            Some(word) if word.starts_with(['-', '+']) => word.chars().skip(1).all(|letter| match base {
+                "set" => "euxvfETo".contains(letter),
+                _ => "squo".contains(letter),
+            }),
+            Some(word) => NAMES.contains(&word) || (base == "set" && !word.contains('=')),
+            None => false,
+        };
+        if !is_plain {
+            return false;
+        }
+        let names_follow = base == "set" && word.is_some_and(|word| word.contains('o') && word.starts_with(['-', '+']));
+        if names_follow && !words.next().flatten().is_some_and(|name| NAMES.contains(&name)) {
+            return false;
+        }
+    }
+    true
+}
+
 /// `export NAME=value` and its kin: what the variables hold afterwards. Returns true when nothing else is
 /// changed.
 pub(super) fn sets_variables(state: &mut State, base: &str, rest: &[Argument], part: &mut Part) -> bool {
     let mut plain = matches!(base, "export" | "declare" | "typeset" | "local" | "readonly");
+    let gives_attribute =
+        |word: &&str| word.starts_with(['-', '+']) && word.contains(['i', 'u', 'l', 'n', 'c', 'a', 'A']);
+    let words: Vec<&str> = rest.iter().filter_map(Argument::known).collect();
+    if plain && words.iter().any(gives_attribute) {
+        // What is assigned later is calculated, put in capitals, or goes to another variable.
+        let names = words.iter().flat_map(|word| word.split(['=', '[', '+'])).map(str::to_owned);
+        state.uncertain.extend(names);
+    }
+    if words.iter().any(|word| word.contains('[') && (word.contains("$(") || word.contains('`'))) {
+        part.suspicious.get_or_insert("a subscript is calculated, and what it holds runs".to_owned());
+    }
     for word in rest {
         let (text, value) = match &word.value {
             Value::Known(text) => match text.split_once('=') {

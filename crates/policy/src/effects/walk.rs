@@ -1,5 +1,6 @@
 //! Walks a script as the shell would run it.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::part::{Access, By, Part, Program, Target, Touch};
@@ -16,7 +17,8 @@ use shell::tree::{
 
 /// Reads what a script does.
 pub(super) fn script(text: &str, script: &Script, cwd: &AbsPath, home: &AbsPath) -> Effects {
-    let mut walk = Walk { text, effects: Effects::default(), state: State::new(cwd, home), depth: 0 };
+    let state = State::new(cwd, home);
+    let mut walk = Walk { text, effects: Effects::default(), state, depth: 0, is_trial: false };
     walk.whole(script);
     walk.runs_what_it_writes();
     walk.effects
@@ -28,6 +30,8 @@ pub(super) struct Walk<'a> {
     pub(super) effects: Effects,
     pub(super) state: State,
     pub(super) depth: usize,
+    /// True when only what happens to the state counts.
+    is_trial: bool,
 }
 
 /// Where a command's standard input comes from.
@@ -101,15 +105,20 @@ impl Walk<'_> {
     }
 
     fn list(&mut self, items: &[Item]) {
+        // What variables hold when a command of the chain did not run.
+        let mut skipped = Vec::new();
+        let mut before = Follows::Always;
         for item in items {
+            if item.follows != Follows::And || before == Follows::Or {
+                self.join_variables(&mut skipped);
+            }
+            if item.follows != Follows::Always {
+                skipped.push(self.state.variables.clone());
+            }
+            before = item.follows;
             match item.follows {
                 Follows::And => {}
-                Follows::Always | Follows::Or => {
-                    let failed = std::mem::take(&mut self.state.if_failed);
-                    self.state.cwds.extend(failed);
-                    self.state.cwds.sort();
-                    self.state.cwds.dedup();
-                }
+                Follows::Always | Follows::Or => self.may_have_failed(),
             }
             if item.background {
                 self.apart(|walk| walk.command(&item.command));
@@ -117,10 +126,28 @@ impl Walk<'_> {
                 self.command(&item.command);
             }
         }
+        self.may_have_failed();
+        self.join_variables(&mut skipped);
+    }
+
+    /// The last `cd` may have failed: its start is possible too.
+    fn may_have_failed(&mut self) {
         let failed = std::mem::take(&mut self.state.if_failed);
         self.state.cwds.extend(failed);
         self.state.cwds.sort();
         self.state.cwds.dedup();
+    }
+
+    /// Keeps of what variables hold only what is the same in each of the others.
+    fn join_variables(&mut self, others: &mut Vec<BTreeMap<String, Value>>) {
+        for other in others.drain(..) {
+            let names: Vec<String> = self.state.variables.keys().chain(other.keys()).cloned().collect();
+            for name in names {
+                if self.state.variables.get(&name) != other.get(&name) {
+                    self.state.variables.insert(name, Value::Unknown);
+                }
+            }
+        }
     }
 
     /// Walks something whose changes of directory and variables do not last.
@@ -151,6 +178,10 @@ impl Walk<'_> {
             Command::Function(function) => {
                 let body = Body { text: self.text.to_owned(), command: (*function.body).clone() };
                 self.state.functions.insert(function.name.clone(), Rc::new(body));
+                // A trial walks no body that is not called, or the work would double with each level.
+                if self.is_trial {
+                    return;
+                }
                 self.apart(|walk| {
                     walk.state.cwds.clear();
                     for value in walk.state.variables.values_mut() {
@@ -194,16 +225,16 @@ impl Walk<'_> {
             | CompoundKind::Case => {
                 // A body may run or not, and a loop's body may see what it changed itself.
                 let before = self.state.clone();
-                if matches!(
+                let repeats = matches!(
                     compound.kind,
                     CompoundKind::While | CompoundKind::Until | CompoundKind::For | CompoundKind::Select
-                ) {
-                    self.forget_what(compound);
-                }
-                if !self.each_word(compound) {
+                );
+                let names = if repeats && !self.is_trial { self.forget_what(compound) } else { Vec::new() };
+                if self.is_trial || !self.each_word(compound) {
                     self.bodies(compound);
                 }
                 self.join(&before);
+                self.forget(&names);
             }
             CompoundKind::Test | CompoundKind::Arithmetic => {}
         }
@@ -233,10 +264,11 @@ impl Walk<'_> {
             self.state.variables.insert(variable.clone(), value);
             self.bodies(compound);
         }
-        // The same part twice says nothing new.
+        // The same part twice says nothing new; what others point at keeps its place.
         let made = self.effects.parts.split_off(parts);
+        let keep_all = made.iter().any(|part| part.runner.is_some());
         for part in made {
-            if part.runner.is_some() || !self.effects.parts.iter().skip(parts).any(|known| *known == part) {
+            if keep_all || !self.effects.parts.iter().skip(parts).any(|known| *known == part) {
                 self.effects.parts.push(part);
             }
         }
@@ -244,12 +276,33 @@ impl Walk<'_> {
         true
     }
 
-    /// Forgets what the bodies of a loop change, before they are walked.
-    fn forget_what(&mut self, compound: &Compound) {
-        let mut trial =
-            Walk { text: self.text, effects: Effects::default(), state: self.state.clone(), depth: self.depth };
-        trial.bodies(compound);
-        self.join(&trial.state);
+    /// Forgets what the bodies of a loop change, before they are walked; returns the variables among it. A loop
+    /// may be left or begun anew between any two of its commands.
+    fn forget_what(&mut self, compound: &Compound) -> Vec<String> {
+        let changed = self.tried(|trial| trial.bodies(compound));
+        if self.state.cwds.is_empty() || changed.cwds.is_empty() {
+            self.state.cwds.clear();
+        } else {
+            self.state.cwds.extend(changed.cwds);
+            self.state.cwds.sort();
+            self.state.cwds.dedup();
+        }
+        let names: Vec<String> = changed.variables.into_keys().collect();
+        self.forget(&names);
+        names
+    }
+
+    fn forget(&mut self, names: &[String]) {
+        self.state.variables.extend(names.iter().map(|name| (name.clone(), Value::Unknown)));
+    }
+
+    /// Returns the state after something that is only tried, with no variable but those that it sets.
+    fn tried(&self, walk: impl FnOnce(&mut Walk<'_>)) -> State {
+        let mut state = self.state.clone();
+        state.variables.clear();
+        let mut trial = Walk { text: self.text, effects: Effects::default(), state, depth: self.depth, is_trial: true };
+        walk(&mut trial);
+        trial.state
     }
 
     /// Keeps of the state only what is the same in `other`.
@@ -261,14 +314,16 @@ impl Walk<'_> {
             self.state.cwds.sort();
             self.state.cwds.dedup();
         }
-        let names: Vec<String> = self.state.variables.keys().chain(other.variables.keys()).cloned().collect();
-        for name in names {
-            if self.state.variables.get(&name) != other.variables.get(&name) {
-                self.state.variables.insert(name, Value::Unknown);
-            }
-        }
+        self.join_variables(&mut vec![other.variables.clone()]);
+        self.state.uncertain.extend(other.uncertain.iter().cloned());
         for (name, body) in &other.functions {
-            self.state.functions.entry(name.clone()).or_insert_with(|| Rc::clone(body));
+            match self.state.functions.get(name) {
+                Some(own) if own != body => self.effects.mark(format!("`{name}` is defined in more than one way")),
+                Some(_) => {}
+                None => {
+                    self.state.functions.insert(name.clone(), Rc::clone(body));
+                }
+            }
         }
     }
 
@@ -313,6 +368,7 @@ impl Walk<'_> {
 
     /// Judges an argument list, and what it starts.
     fn words(&mut self, arguments: &[Argument], mut part: Part, input: &Input<'_>) {
+        part.words = arguments.iter().map(|argument| argument.value.clone()).collect();
         let named = |argument: &&Argument| matches!(argument.value, Value::Unknown | Value::Begins(_));
         part.unknown.extend(arguments.iter().filter(named).map(|argument| argument.source.clone()));
         part.program = match arguments.first().and_then(Argument::known) {
@@ -345,6 +401,7 @@ impl Walk<'_> {
                     effects: Effects::default(),
                     state: self.state.clone(),
                     depth: self.depth,
+                    is_trial: self.is_trial,
                 };
                 walk.command(&body.command);
                 let Walk { effects, state, .. } = walk;
@@ -392,6 +449,10 @@ impl Walk<'_> {
                 part.reads_only = true;
                 return Vec::new();
             }
+            "set" | "shopt" if !special::keeps_reading(base, rest) => {
+                part.suspicious.get_or_insert(format!("`{base}` changes how the words after it are read"));
+            }
+            "let" => rest.iter().for_each(|word| self.assigned_by(&word.source)),
             "export" | "declare" | "typeset" | "local" | "readonly" => {
                 part.reads_only = special::sets_variables(&mut self.state, base, rest, part);
                 return Vec::new();
@@ -516,7 +577,13 @@ impl Walk<'_> {
             return;
         }
         let script = shell::parse(text);
-        let mut inner = Walk { text, effects: Effects::default(), state: self.state.clone(), depth: self.depth + 1 };
+        let mut inner = Walk {
+            text,
+            effects: Effects::default(),
+            state: self.state.clone(),
+            depth: self.depth + 1,
+            is_trial: self.is_trial,
+        };
         inner.whole(&script);
         let Walk { effects, .. } = inner;
         self.take_parts(effects, runner);

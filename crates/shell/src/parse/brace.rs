@@ -48,7 +48,7 @@ impl Parser<'_> {
         let span = self.span(reading.start, reading.end);
         for text in texts {
             let mut parser = self.inner(text, Origin::Within(span));
-            let word = parser.word(Place::Argument);
+            let word = parser.word(Place::Made);
             if parser.peek().is_some() {
                 parser.fail(DoubtKind::Syntax);
             }

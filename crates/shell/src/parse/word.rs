@@ -13,6 +13,8 @@ pub(super) enum Place {
     Name,
     /// An argument, an element of a list, the target of a redirection.
     Argument,
+    /// A word that brace expansion made, which looks like an assignment no more.
+    Made,
     /// The right side of an assignment.
     Value,
     /// An operand of `[[ ]]`, where extended globs are always on.
@@ -61,6 +63,22 @@ impl Reading {
     fn push_char(&mut self, c: char) {
         self.push(c.encode_utf8(&mut [0; 4]));
     }
+}
+
+/// Returns true when a text is one pair of brackets with what stands between them.
+fn is_one_subscript(text: &str) -> bool {
+    let mut depth = 0_usize;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'[' => depth += 1,
+            b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth == 0 {
+            return at + 1 == text.len();
+        }
+    }
+    false
 }
 
 /// Adds literal text; neighbouring literals are one part.
@@ -160,9 +178,20 @@ impl Parser<'_> {
     }
 
     /// Bash expands a tilde after `=` in any word that looks like an assignment, not only in one.
-    fn names_variable(&self, reading: &Reading, at: usize) -> bool {
-        let name = self.slice(reading.start, at);
-        is_name(name.strip_suffix('+').unwrap_or(name))
+    fn names_variable(&mut self, reading: &Reading, at: usize) -> bool {
+        if reading.place == Place::Made {
+            return false;
+        }
+        let text = self.slice(reading.start, at);
+        let (name, subscript) = text.split_at(text.find('[').unwrap_or(text.len()));
+        let subscript = subscript.strip_suffix('+').unwrap_or(subscript);
+        // Which bracket ends a subscript with quotes in it is not told.
+        let is_odd = subscript.contains(['\'', '"', '\\']);
+        if is_odd && self.rest().chars().take_while(|&c| !is_meta(c)).any(|c| c == '~') {
+            self.doubt(DoubtKind::Unmodelled, reading.start, at);
+        }
+        let name = if subscript.is_empty() { name.strip_suffix('+').unwrap_or(name) } else { name };
+        is_name(name) && (subscript.is_empty() || is_one_subscript(subscript))
     }
 
     fn regex_character(&mut self, reading: &mut Reading, c: char) -> bool {
