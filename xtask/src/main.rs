@@ -6,6 +6,7 @@
 //! - `fuzz` builds and runs the fuzz targets.
 //! - `dist` builds the program that is given to people.
 //! - `demo` shows the main job on something real.
+//! - `client` compares the real client's verdicts with ours.
 //! - `corpus` decides recorded commands and counts the verdicts.
 //! - `test` runs everything that must pass.
 //!
@@ -15,6 +16,7 @@
 #![expect(clippy::disallowed_methods, reason = "a task is on no path of a decision: it reads, writes and starts")]
 
 mod bench;
+mod client;
 mod corpus;
 mod demo;
 mod fuzz;
@@ -39,7 +41,9 @@ const USAGE: &str = "usage: cargo xtask TASK
   test                                  run everything that must pass
   demo                                  a hostile script and an honest build, outside and inside the boundary
   dist                                  build the program that is given to people, and say where it is
-  corpus [--dir DIR] [--every N]        decide recorded commands and count the verdicts";
+  corpus [--dir DIR] [--every N]        decide recorded commands and count the verdicts
+  client [--settings N] [--calls N] [--sample] [--compare FILE] [--report FILE]
+                                        ask the real client about calls, and compare its verdicts with ours";
 
 /// How a task ends when it could be carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +63,7 @@ fn main() -> ExitCode {
         "generate" => generate::run(options),
         "bench" => bench::run(options),
         "fuzz" => fuzz::run(options),
+        "client" => client::run(options),
         "corpus" => corpus::run(options),
         "demo" => demo::run(options),
         "dist" => options.end().and_then(|()| place::palisade(place::Profile::Release)).map(|path| {

@@ -1,0 +1,109 @@
+//! `cargo xtask client`: asks the real client about generated and collected calls, and compares.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::{Context, anyhow};
+use testclient::compare::{Job, Observed, drive, judge, ledger, ours, plan};
+use testclient::fetch;
+
+use crate::End;
+use crate::options::Options;
+use crate::place::{self, Profile};
+
+/// Clients that run side by side.
+const CLIENTS: usize = 2;
+/// Settings and calls under each, unless told otherwise.
+const FULL: plan::Size = plan::Size { settings: 1_000, calls: 80 };
+const SAMPLE: plan::Size = plan::Size { settings: 4, calls: 15 };
+
+/// Asks the client, unless verdicts of an earlier run are given, and compares.
+pub(crate) fn run(mut options: Options) -> anyhow::Result<End> {
+    if drive::inside() {
+        return Ok(End::Good);
+    }
+    let sample = options.flag("--sample");
+    let mut size = if sample { SAMPLE } else { FULL };
+    size.settings = options.value("--settings")?.unwrap_or(size.settings);
+    size.calls = options.value("--calls")?.unwrap_or(size.calls);
+    let earlier = options.value::<PathBuf>("--compare")?;
+    let only = options.value::<String>("--only")?;
+    let report = options.value::<PathBuf>("--report")?;
+    options.end()?;
+    let (observed, asked) = match earlier {
+        Some(file) => (read(&file)?, End::Good),
+        None => {
+            let mut jobs = jobs(size, sample);
+            jobs.retain(|job| only.as_ref().is_none_or(|only| job.name == *only));
+            ask(&jobs)?
+        },
+    };
+    let compared = compare(&observed, report.as_deref())?;
+    Ok(if asked == End::Good { compared } else { asked })
+}
+
+fn jobs(size: plan::Size, sample: bool) -> Vec<Job> {
+    let mut jobs = plan::own(size);
+    match std::env::var_os("PALISADE_CORPORA") {
+        _ if sample => {}
+        Some(corpora) => jobs.extend(plan::collected(Path::new(&corpora))),
+        None => eprintln!("xtask client: PALISADE_CORPORA is not set: collected calls are LEFT OUT"),
+    }
+    jobs
+}
+
+/// Asks the client about every job, and keeps what it did.
+fn ask(jobs: &[Job]) -> anyhow::Result<(Vec<Observed>, End)> {
+    let claude = fetch::claude().map_err(|error| anyhow!("there is no client: {error}"))?;
+    let next = AtomicUsize::new(0);
+    let found = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..CLIENTS {
+            scope.spawn(|| {
+                while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let result = drive::run(&claude, job, &["client"]);
+                    eprintln!("{}: {}", job.name, if result.is_ok() { "asked" } else { "FAILED" });
+                    if let Ok(mut found) = found.lock() {
+                        found.push((job, result));
+                    }
+                }
+            });
+        }
+    });
+    let found = found.into_inner().map_err(|_| anyhow!("a client's thread ended early"))?;
+    let mut observed = Vec::new();
+    let mut failed = Vec::new();
+    for job in jobs {
+        match found.iter().find(|(found, _)| std::ptr::eq(*found, job)) {
+            Some((_, Ok(one))) => observed.extend(one.iter().cloned()),
+            Some((_, Err(error))) => failed.push(format!("{}: {error}", job.name)),
+            None => failed.push(format!("{}: its thread ended early", job.name)),
+        }
+    }
+    let file = place::target().join("client-verdicts.jsonl");
+    let lines: String = observed.iter().map(|one| format!("{}\n", one.to_json())).collect();
+    std::fs::write(&file, lines).with_context(|| format!("{} cannot be written", file.display()))?;
+    println!("what the client did stands in {}", file.display());
+    for failed in &failed {
+        println!("FAILED session: {failed}");
+    }
+    Ok((observed, if failed.is_empty() { End::Good } else { End::Finding }))
+}
+
+fn read(file: &Path) -> anyhow::Result<Vec<Observed>> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    text.lines().map(|line| Observed::from_line(line).map_err(|error| anyhow!(error))).collect()
+}
+
+fn compare(observed: &[Observed], report: Option<&Path>) -> anyhow::Result<End> {
+    let palisade = place::palisade(Profile::Debug)?;
+    let decided = ours::decide(&palisade, observed);
+    let classes = std::fs::read_to_string(ledger::file()).context("the ledger of differences cannot be read")?;
+    let found = judge::judge(observed, &decided, &ledger::parse(&classes));
+    println!("{found}");
+    if let Some(report) = report {
+        std::fs::write(report, found.to_string())?;
+    }
+    Ok(if found.uncovered().next().is_none() { End::Good } else { End::Finding })
+}
