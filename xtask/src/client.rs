@@ -1,10 +1,12 @@
 //! `cargo xtask client`: asks the real client about generated and collected calls, and compares.
 
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use testclient::compare::{Job, Observed, drive, judge, ledger, ours, plan};
 use testclient::fetch;
 
@@ -53,42 +55,47 @@ fn jobs(size: plan::Size, sample: bool) -> Vec<Job> {
     jobs
 }
 
-/// Asks the client about every job, and keeps what it did.
+/// Asks the client about every job, and keeps what it did: a line a call, as it comes.
 fn ask(jobs: &[Job]) -> anyhow::Result<(Vec<Observed>, End)> {
+    if let Some(reason) = drive::missing() {
+        bail!("the client cannot be shut in: {reason}");
+    }
     let claude = fetch::claude().map_err(|error| anyhow!("there is no client: {error}"))?;
+    let path = place::target().join("client-verdicts.jsonl");
+    let file = File::create(&path).with_context(|| format!("{} cannot be written", path.display()))?;
+    println!("what the client does is kept in {}", path.display());
     let next = AtomicUsize::new(0);
-    let found = Mutex::new(Vec::new());
+    let found = Mutex::new((file, Vec::new(), End::Good));
     std::thread::scope(|scope| {
-        for _ in 0..CLIENTS {
-            scope.spawn(|| {
-                while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let result = drive::run(&claude, job, &["client"]);
-                    eprintln!("{}: {}", job.name, if result.is_ok() { "asked" } else { "FAILED" });
-                    if let Ok(mut found) = found.lock() {
-                        found.push((job, result));
-                    }
-                }
-            });
-        }
-    });
-    let found = found.into_inner().map_err(|_| anyhow!("a client's thread ended early"))?;
-    let mut observed = Vec::new();
-    let mut failed = Vec::new();
-    for job in jobs {
-        match found.iter().find(|(found, _)| std::ptr::eq(*found, job)) {
-            Some((_, Ok(one))) => observed.extend(one.iter().cloned()),
-            Some((_, Err(error))) => failed.push(format!("{}: {error}", job.name)),
-            None => failed.push(format!("{}: its thread ended early", job.name)),
+        let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(|| take_jobs(&claude, jobs, &next, &found))).collect();
+        clients.into_iter().try_for_each(|client| client.join().map_err(|_| anyhow!("a session ended in a panic"))?)
+    })?;
+    let (_, observed, end) = found.into_inner().map_err(|_| anyhow!("a session ended in a panic"))?;
+    Ok((observed, end))
+}
+
+/// The file of what was observed, the same in memory, and whether every session came to its end.
+type Found = (File, Vec<Observed>, End);
+
+fn take_jobs(claude: &Path, jobs: &[Job], next: &AtomicUsize, found: &Mutex<Found>) -> anyhow::Result<()> {
+    while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+        let result = drive::run(claude, job, &["client"]);
+        let mut found = found.lock().map_err(|_| anyhow!("another session ended in a panic"))?;
+        let (file, all, end) = &mut *found;
+        match result {
+            Ok(observed) => {
+                eprintln!("{}: {} calls", job.name, observed.len());
+                let lines: String = observed.iter().map(|one| format!("{}\n", one.to_json())).collect();
+                file.write_all(lines.as_bytes()).context("the verdicts cannot be written")?;
+                all.extend(observed);
+            }
+            Err(error) => {
+                println!("FAILED session `{}`: {error}", job.name);
+                *end = End::Finding;
+            }
         }
     }
-    let file = place::target().join("client-verdicts.jsonl");
-    let lines: String = observed.iter().map(|one| format!("{}\n", one.to_json())).collect();
-    std::fs::write(&file, lines).with_context(|| format!("{} cannot be written", file.display()))?;
-    println!("what the client did stands in {}", file.display());
-    for failed in &failed {
-        println!("FAILED session: {failed}");
-    }
-    Ok((observed, if failed.is_empty() { End::Good } else { End::Finding }))
+    Ok(())
 }
 
 fn read(file: &Path) -> anyhow::Result<Vec<Observed>> {

@@ -10,12 +10,13 @@
 //! - `PALISADE_CLAUDE`: the `claude` program to drive instead of the pinned one.
 //! - `PALISADE_PROGRAM`: the `palisade` to test instead of the one beside the test program.
 //!
-//! Reading order: `testclient` answers and drives, [`decides`], [`confines`], [`refuses`], [`fails`] check.
+//! Reading order: `testclient` answers and drives, [`decides`], [`confines`], [`refuses`], [`fails`], [`agrees`] check.
 #![expect(
     clippy::disallowed_methods,
     reason = "the world around the program is played here: its processes and servers"
 )]
 
+mod agrees;
 mod confines;
 mod decides;
 mod fails;
@@ -71,4 +72,9 @@ fn real_client_stops_when_the_hook_fails() {
 #[test]
 fn real_client_checks_the_rewritten_command_only() {
     namespace::isolated("client::real_client_checks_the_rewritten_command_only", fails::rewritten);
+}
+
+#[test]
+fn real_client_agrees() {
+    agrees::sample("client::real_client_agrees");
 }

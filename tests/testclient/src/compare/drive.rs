@@ -24,9 +24,17 @@ const TURN_CALLS: usize = 30;
 const BEFORE: &str = "before-";
 
 /// Tools that the client may not have here.
-const ABSENT: [&str; 4] = ["Grep", "Glob", "LS", "MultiEdit"];
+const ABSENT: [&str; 5] = ["Grep", "Glob", "LS", "MultiEdit", "TodoWrite"];
 /// How a tool's own refusal reads, which is no verdict.
-const REFUSED: [&str; 2] = ["<tool_use_error>", "Refusing to write"];
+const REFUSED: [&str; 3] = ["<tool_use_error>", "Refusing to write", "Invalid URL"];
+/// How a denial reads.
+const DENIED: [&str; 5] = [
+    "has been denied",
+    "denied by your permission settings",
+    "denied access to",
+    "blocked by permission rules",
+    "was denied",
+];
 
 /// Stands for the client's shell: it says that it was called, and does nothing.
 const STUB: &str = "#!/bin/sh\nfor word; do printf '%s\\0' \"$word\"; done >> /mnt/shell.log\nprintf '\\n\\0' >> /mnt/shell.log\n";
@@ -45,6 +53,16 @@ while read -r line; do
     printf '{"jsonrpc":"2.0","id":%s,"result":%s}\n' "$id" "$result"
 done
 "#;
+
+/// Returns what this machine lacks, if it lacks something.
+pub fn missing() -> Option<String> {
+    let found = Command::new("bwrap").args(["--ro-bind", "/", "/", "--unshare-net", "--", "true"]).output();
+    match found {
+        Ok(output) if output.status.success() => None,
+        Ok(output) => Some(format!("`bwrap` makes no namespace: {}", String::from_utf8_lossy(&output.stderr).trim_end())),
+        Err(error) => Some(format!("`bwrap` does not start: {error}")),
+    }
+}
 
 /// Asks the client about a job's calls. The program runs itself again with `arguments`, which must lead to
 /// [`inside`], in a world of the job's own.
@@ -204,10 +222,9 @@ fn verdict(call: &Call, transcript: &Transcript, person: &Person) -> (&'static s
         return ("dropped", "no answer".to_owned());
     };
     let said = text.chars().take(300).collect();
-    let denied = ["has been denied", "denied by your permission settings", "permission denied by", "was denied"];
     // A tool that is denied as a whole is withheld from the model.
     let withheld = text.contains("No such tool available") && !ABSENT.contains(&call.tool.as_str());
-    if *is_error && (withheld || denied.iter().any(|words| text.contains(words))) {
+    if *is_error && (withheld || DENIED.iter().any(|words| text.contains(words))) {
         ("deny", said)
     } else if *is_error && REFUSED.iter().any(|words| text.contains(words)) {
         ("dropped", said)

@@ -24,7 +24,7 @@ pub enum Tree {
 }
 
 /// Files of our own tree.
-const FILES: [(&str, &str); 22] = [
+const FILES: [(&str, &str); 24] = [
     ("u/.bashrc", "# start\n"),
     ("u/.ssh/id_rsa", "the key\n"),
     ("u/notes.txt", "at home\n"),
@@ -47,6 +47,8 @@ const FILES: [(&str, &str); 22] = [
     ("u/proj/docs/guide.md", "# guide\n"),
     ("u/proj/secrets/a", "secret\n"),
     ("u/proj/.claude/settings.json", "{}\n"),
+    ("u/proj/.claude/skills/hello/SKILL.md", "---\nname: hello\ndescription: says hello\n---\nSay hello.\n"),
+    ("u/proj/.claude/skills/bye/SKILL.md", "---\nname: bye\ndescription: says bye\n---\nSay bye.\n"),
 ];
 
 /// Links of our own tree.
