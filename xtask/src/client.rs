@@ -39,7 +39,7 @@ pub(crate) fn run(mut options: Options) -> anyhow::Result<End> {
             let mut jobs = jobs(size, sample);
             jobs.retain(|job| only.as_ref().is_none_or(|only| job.name == *only));
             ask(&jobs)?
-        },
+        }
     };
     let compared = compare(&observed, report.as_deref())?;
     Ok(if asked == End::Good { compared } else { asked })

@@ -132,7 +132,8 @@ fn messages(request: &Value, turns: &[Vec<Call>]) -> (&'static str, String) {
     let has_tools = request["tools"].as_array().is_some_and(|tools| !tools.is_empty());
     let first = request["messages"][0]["content"].clone();
     let opens = |text: &Value| text == FIRST_WORD;
-    let is_main = opens(&first) || first.as_array().is_some_and(|blocks| blocks.iter().any(|block| opens(&block["text"])));
+    let is_main =
+        opens(&first) || first.as_array().is_some_and(|blocks| blocks.iter().any(|block| opens(&block["text"])));
     let blocks = match turns.get(said) {
         // A request without tools is a side question, such as the title of the session; one that begins with
         // other words is an agent's of the session.

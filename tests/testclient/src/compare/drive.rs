@@ -28,7 +28,9 @@ const ABSENT: [&str; 5] = ["Grep", "Glob", "LS", "MultiEdit", "TodoWrite"];
 /// How a tool's own refusal reads, which is no verdict.
 const REFUSED: [&str; 3] = ["<tool_use_error>", "Refusing to write", "Invalid URL"];
 /// How a denial reads.
-const DENIED: [&str; 5] = [
+const DENIED: [&str; 7] = [
+    "covered by a Read deny rule",
+    "blocked by a deny rule",
     "has been denied",
     "denied by your permission settings",
     "denied access to",
@@ -37,7 +39,8 @@ const DENIED: [&str; 5] = [
 ];
 
 /// Stands for the client's shell: it says that it was called, and does nothing.
-const STUB: &str = "#!/bin/sh\nfor word; do printf '%s\\0' \"$word\"; done >> /mnt/shell.log\nprintf '\\n\\0' >> /mnt/shell.log\n";
+const STUB: &str =
+    "#!/bin/sh\nfor word; do printf '%s\\0' \"$word\"; done >> /mnt/shell.log\nprintf '\\n\\0' >> /mnt/shell.log\n";
 
 /// An MCP server whose tools do nothing; its first argument is a list of them in JSON.
 const SERVER: &str = r#"#!/bin/sh
@@ -59,7 +62,9 @@ pub fn missing() -> Option<String> {
     let found = Command::new("bwrap").args(["--ro-bind", "/", "/", "--unshare-net", "--", "true"]).output();
     match found {
         Ok(output) if output.status.success() => None,
-        Ok(output) => Some(format!("`bwrap` makes no namespace: {}", String::from_utf8_lossy(&output.stderr).trim_end())),
+        Ok(output) => {
+            Some(format!("`bwrap` makes no namespace: {}", String::from_utf8_lossy(&output.stderr).trim_end()))
+        }
         Err(error) => Some(format!("`bwrap` does not start: {error}")),
     }
 }
@@ -83,15 +88,20 @@ pub fn run(claude: &Path, job: &Job, arguments: &[&str]) -> Result<Vec<Observed>
         .map_err(|error| format!("{}: {error}\n{}\n{}", job.name, finished.stdout, finished.stderr))?;
     let result: Value = serde_json::from_str(&result).unwrap();
     check_tree(&before, &tree::files(home.path()), job)?;
-    let observed: Vec<Observed> = job.calls.iter().zip(result.as_array().unwrap()).map(|(call, result)| Observed {
-        settings: job.name.clone(),
-        mode: job.mode.clone(),
-        permissions: job.permissions.clone(),
-        tree: job.tree,
-        call: call.clone(),
-        verdict: result["verdict"].as_str().unwrap().to_owned(),
-        said: result["said"].as_str().unwrap().to_owned(),
-    }).collect();
+    let observed: Vec<Observed> = job
+        .calls
+        .iter()
+        .zip(result.as_array().unwrap())
+        .map(|(call, result)| Observed {
+            settings: job.name.clone(),
+            mode: job.mode.clone(),
+            permissions: job.permissions.clone(),
+            tree: job.tree,
+            call: call.clone(),
+            verdict: result["verdict"].as_str().unwrap().to_owned(),
+            said: result["said"].as_str().unwrap().to_owned(),
+        })
+        .collect();
     check_shell(desk.path(), &observed)?;
     Ok(observed)
 }
@@ -113,8 +123,7 @@ fn prepare(home: &Path, desk: &Path, job: &Job) {
     std::fs::create_dir_all(home.join("u/proj/.claude")).unwrap();
     let settings = json!({"permissions": job.permissions});
     std::fs::write(home.join("u/proj/.claude/settings.json"), settings.to_string()).unwrap();
-    let calls: Vec<Value> =
-        job.calls.iter().map(|call| json!({"tool": call.tool, "input": call.input})).collect();
+    let calls: Vec<Value> = job.calls.iter().map(|call| json!({"tool": call.tool, "input": call.input})).collect();
     let file = json!({"mode": job.mode, "calls": calls});
     std::fs::write(desk.join("job.json"), file.to_string()).unwrap();
     std::fs::create_dir(desk.join("tmp")).unwrap();
@@ -239,7 +248,8 @@ fn check_tree(
     after: &std::collections::BTreeMap<String, Vec<u8>>,
     job: &Job,
 ) -> Result<(), String> {
-    const OWN: [&str; 6] = ["/u/.claude", "/u/.cache", "/u/.config", "/u/.local", "/u/.npm", "/u/proj/.claude/.cc-writes"];
+    const OWN: [&str; 6] =
+        ["/u/.claude", "/u/.cache", "/u/.config", "/u/.local", "/u/.npm", "/u/proj/.claude/.cc-writes"];
     let written: Vec<String> = job
         .calls
         .iter()
@@ -273,4 +283,3 @@ fn check_shell(desk: &Path, observed: &[Observed]) -> Result<(), String> {
         Err(format!("the stub shell was called for {evaluated} commands, and {allowed} were allowed:{allowed_ones}"))
     }
 }
-

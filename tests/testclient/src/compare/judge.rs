@@ -12,7 +12,7 @@ use crate::compare::ours::Decided;
 pub enum Side {
     /// Both are the same.
     Same,
-    /// The client asks, and Palisade proves that the command only reads.
+    /// The client asks, or refuses for want of an answer, and Palisade proves that the command only reads.
     Proved,
     /// Palisade is stricter.
     Stricter,
@@ -40,6 +40,8 @@ pub struct Report {
     pub settings: usize,
     /// Calls by how the verdicts stand to each other.
     pub sides: BTreeMap<Side, usize>,
+    /// Differences by the state of their class.
+    pub states: BTreeMap<(Side, String), usize>,
     /// Differences by class; those without one stand under the empty name.
     pub classes: BTreeMap<(Side, String), Group>,
 }
@@ -61,10 +63,11 @@ pub fn judge(observed: &[Observed], decided: &[Decided], classes: &[Class]) -> R
             continue;
         }
         let call = text(one);
-        let subject =
-            [&one.verdict, &ours.verdict, &one.mode, &one.call.tool, &call, &one.said, &ours.reason].map(String::as_str);
+        let subject = [&one.verdict, &ours.verdict, &one.mode, &one.call.tool, &call, &one.said, &ours.reason]
+            .map(String::as_str);
         let class = classes.iter().find(|class| class.covers(&subject));
-        let key = class.map_or_else(String::new, |class| class.key.clone());
+        let key = class.map_or_else(String::new, |class| format!("{} ({})", class.key, class.state));
+        *report.states.entry((side, class.map_or("no class", |class| &class.state).to_owned())).or_default() += 1;
         let group = report.classes.entry((side, key)).or_default();
         group.count += 1;
         group.lines.push(line(one, ours, &call));
@@ -89,7 +92,12 @@ impl fmt::Display for Report {
         let all: usize = self.sides.values().sum();
         let dropped: usize = self.dropped.values().sum();
         let modes: Vec<String> = self.modes.iter().map(|(mode, count)| format!("{mode} {count}")).collect();
-        writeln!(out, "{all} calls under {} settings ({}); {dropped} more the client did not decide", self.settings, modes.join(", "))?;
+        writeln!(
+            out,
+            "{all} calls under {} settings ({}); {dropped} more the client did not decide",
+            self.settings,
+            modes.join(", ")
+        )?;
         let share = |count: usize| count as f64 * 100.0 / all.max(1) as f64;
         for (side, name) in [
             (Side::Same, "the same verdict"),
@@ -98,6 +106,9 @@ impl fmt::Display for Report {
             (Side::Permissive, "Palisade is more permissive"),
         ] {
             writeln!(out, "{:>6} {:5.1} % {name}", self.count(side), share(self.count(side)))?;
+            for ((_, state), count) in self.states.iter().filter(|((of, _), _)| *of == side) {
+                writeln!(out, "{count:>14} {state}")?;
+            }
         }
         for (said, count) in &self.dropped {
             writeln!(out, "dropped {count}: {}", said.replace('\n', " "))?;
@@ -119,9 +130,14 @@ fn side(one: &Observed, ours: &Decided) -> Side {
     match rank(&ours.verdict).cmp(&rank(&one.verdict)) {
         std::cmp::Ordering::Equal => Side::Same,
         std::cmp::Ordering::Greater => Side::Stricter,
-        std::cmp::Ordering::Less if one.verdict == "ask" && ours.reason.contains(" only reads, ") => Side::Proved,
+        std::cmp::Ordering::Less if was_question(one) && ours.reason.contains(" only reads, ") => Side::Proved,
         std::cmp::Ordering::Less => Side::Permissive,
     }
+}
+
+/// Returns true when the client asked, or would have if it could ask.
+fn was_question(one: &Observed) -> bool {
+    one.verdict == "ask" || one.said.contains("don't ask mode")
 }
 
 /// Returns what is called, in one line.

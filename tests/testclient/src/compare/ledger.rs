@@ -86,7 +86,14 @@ mod tests {
 
     #[test]
     fn a_star_stands_for_any_text() {
-        let rows = [("*", "", true), ("a*", "ab", true), ("a*c*e", "abcde", true), ("a*c", "abcd", false), ("a", "b", false), ("ab*ba", "aba", false)];
+        let rows = [
+            ("*", "", true),
+            ("a*", "ab", true),
+            ("a*c*e", "abcde", true),
+            ("a*c", "abcd", false),
+            ("a", "b", false),
+            ("ab*ba", "aba", false),
+        ];
         for (pattern, text, expected) in rows {
             assert_eq!(fits(pattern, text), expected, "{pattern} {text}");
         }

@@ -143,7 +143,9 @@ fn bash(source: &str, command: &str) -> Asked {
 
 /// Returns `count` of the items in their order, drawn with a seed that the name gives.
 fn sample<'a, T>(items: &'a [T], count: usize, name: &str) -> Vec<&'a T> {
-    let mut state = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    let mut state = name
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
     let mut drawn: Vec<(u64, usize)> = (0..items.len())
         .map(|at| {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
