@@ -31,7 +31,7 @@ pub(crate) fn run(mut options: Options) -> anyhow::Result<End> {
     size.calls = options.value("--calls")?.unwrap_or(size.calls);
     let earlier = options.value::<PathBuf>("--compare")?;
     let only = options.value::<String>("--only")?;
-    let report = options.value::<PathBuf>("--report")?;
+    let program = options.value::<PathBuf>("--program")?;
     options.end()?;
     let (observed, asked) = match earlier {
         Some(file) => (read(&file)?, End::Good),
@@ -41,7 +41,7 @@ pub(crate) fn run(mut options: Options) -> anyhow::Result<End> {
             ask(&jobs)?
         }
     };
-    let compared = compare(&observed, report.as_deref())?;
+    let compared = compare(&observed, program)?;
     Ok(if asked == End::Good { compared } else { asked })
 }
 
@@ -103,14 +103,11 @@ fn read(file: &Path) -> anyhow::Result<Vec<Observed>> {
     text.lines().map(|line| Observed::from_line(line).map_err(|error| anyhow!(error))).collect()
 }
 
-fn compare(observed: &[Observed], report: Option<&Path>) -> anyhow::Result<End> {
-    let palisade = place::palisade(Profile::Debug)?;
+fn compare(observed: &[Observed], program: Option<PathBuf>) -> anyhow::Result<End> {
+    let palisade = program.map_or_else(|| place::palisade(Profile::Debug), Ok)?;
     let decided = ours::decide(&palisade, observed);
     let classes = std::fs::read_to_string(ledger::file()).context("the ledger of differences cannot be read")?;
-    let found = judge::judge(observed, &decided, &ledger::parse(&classes));
-    println!("{found}");
-    if let Some(report) = report {
-        std::fs::write(report, found.to_string())?;
-    }
-    Ok(if found.uncovered().next().is_none() { End::Good } else { End::Finding })
+    let report = judge::judge(observed, &decided, &ledger::parse(&classes));
+    println!("{report}");
+    Ok(if report.uncovered().next().is_none() { End::Good } else { End::Finding })
 }

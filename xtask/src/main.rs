@@ -42,8 +42,9 @@ const USAGE: &str = "usage: cargo xtask TASK
   demo                                  a hostile script and an honest build, outside and inside the boundary
   dist                                  build the program that is given to people, and say where it is
   corpus [--dir DIR] [--every N]        decide recorded commands and count the verdicts
-  client [--settings N] [--calls N] [--sample] [--compare FILE] [--report FILE]
-                                        ask the real client about calls, and compare its verdicts with ours";
+  client [--settings N] [--calls N] [--sample] [--only NAME] [--compare FILE] [--program FILE]
+                                        ask the real client about calls, and compare its verdicts with ours;
+                                        with `--compare`, take its verdicts from the file of an earlier run";
 
 /// How a task ends when it could be carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
