@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::compare::{Asked, Job, Tree};
+use crate::compare::{Asked, Job, Tree, tree};
 
 /// Settings, each with a name, a mode, rules, and what its calls are made of.
 const SETTINGS: &str = include_str!("../../data/settings.json");
@@ -96,12 +96,12 @@ fn job(settings: &Value, forms: &Value, count: usize) -> Job {
     for command in texts(&settings["commands"]) {
         made.extend(texts(&forms["around"]).iter().map(|form| bash("form", &form.replace("{}", &command))));
     }
-    let mut paths = texts(&settings["paths"]);
+    let mut on_paths = Vec::new();
     if settings["paths"] == "all" {
-        paths = texts(&forms["paths"]);
-    }
-    for path in paths {
-        made.extend(forms["on paths"].as_array().unwrap().iter().map(|form| filled(form, &path)));
+        for path in texts(&forms["paths"]) {
+            on_paths.extend(forms["on paths"].as_array().unwrap().iter().map(|form| filled(form, &path)));
+            made.extend(forms["commands on paths"].as_array().unwrap().iter().map(|form| filled(form, &path)));
+        }
     }
     for host in texts(&settings["hosts"]) {
         made.extend(texts(&forms["urls"]).iter().map(|form| {
@@ -115,8 +115,11 @@ fn job(settings: &Value, forms: &Value, count: usize) -> Job {
     for group in texts(&settings["groups"]) {
         made.extend(texts(&forms["groups"][&group]).iter().map(|command| bash(&group, command)));
     }
+    // As many calls of file tools as of others: there are fewer forms of them.
     let room = count.saturating_sub(calls.len());
-    calls.extend(sample(&made, room, name).into_iter().cloned());
+    let others = sample(&made, room - usize::min(room / 2, on_paths.len()), name);
+    let files = sample(&on_paths, room - others.len(), name);
+    calls.extend(others.into_iter().chain(files).cloned());
     Job {
         name: name.to_owned(),
         mode: settings["mode"].as_str().unwrap_or("default").to_owned(),
@@ -126,14 +129,15 @@ fn job(settings: &Value, forms: &Value, count: usize) -> Job {
     }
 }
 
-/// Returns the call of a form with the path in it.
+/// Returns the call of a form with the path in it. An edit of a file that exists replaces its first line.
 fn filled(form: &Value, path: &str) -> Asked {
-    let input = form["input"].to_string().replace("{}", path);
-    Asked {
-        source: "form".to_owned(),
-        tool: form["tool"].as_str().unwrap().to_owned(),
-        input: serde_json::from_str(&input).unwrap(),
+    let mut input: Value = serde_json::from_str(&form["input"].to_string().replace("{}", path)).unwrap();
+    if form["tool"] == "Edit"
+        && let Some(line) = tree::first_line(path)
+    {
+        input["old_string"] = json!(line);
     }
+    Asked { source: "form".to_owned(), tool: form["tool"].as_str().unwrap().to_owned(), input }
 }
 
 fn bash(source: &str, command: &str) -> Asked {

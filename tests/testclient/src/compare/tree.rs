@@ -108,6 +108,13 @@ impl Tree {
     }
 }
 
+/// Returns the first line of a file of our own tree that is named plainly.
+pub(super) fn first_line(path: &str) -> Option<&'static str> {
+    let below = path.strip_prefix("/home/")?;
+    let (_, text) = FILES.iter().find(|(name, _)| *name == below)?;
+    text.lines().next()
+}
+
 /// Returns a command in a world where the tree is `/home`, the desk is [`DESK`], everything else is read-only
 /// and there is no network.
 pub(super) fn world(tree: &Path, desk: &Path, programs: &[(&Path, &str)]) -> Command {
