@@ -2,9 +2,9 @@
 //!
 //! It is for tests and measurements alone. [`model`] says what a script says, [`person`] answers what the client
 //! asks, [`session`] drives one session, [`namespace`] is where that happens: nothing but loopback exists there.
-//! compare holds the client's verdicts against Palisade's.
+//! [`compare`] holds the client's verdicts against Palisade's.
 //!
-//! Read first: [`session`], then compare.
+//! Read first: [`session`], then [`compare`].
 #![expect(
     clippy::disallowed_methods,
     reason = "the world around the program is played here: its processes, files and servers"

@@ -1,5 +1,6 @@
 //! Asks the client.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::compare::tree::{self, DESK, HOME, PROJECT};
+use crate::compare::tree::{self, DESK, Files, HOME, PROJECT};
 use crate::compare::{Job, Observed};
 use crate::model::{Call, Model};
 use crate::person::Person;
@@ -188,7 +189,7 @@ fn client(desk: &Path, model: &Model, mode: &str, calls: &[Call]) -> Command {
 /// Returns servers that have the MCP tools of the calls.
 fn servers(desk: &Path, calls: &[Call]) -> Value {
     let mut servers = serde_json::Map::new();
-    let mut tools: std::collections::BTreeMap<&str, std::collections::BTreeSet<&str>> = Default::default();
+    let mut tools: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for call in calls {
         if let Some((server, tool)) = call.tool.strip_prefix("mcp__").and_then(|name| name.split_once("__")) {
             tools.entry(server).or_default().insert(tool);
@@ -243,11 +244,7 @@ fn verdict(call: &Call, transcript: &Transcript, person: &Person) -> (&'static s
 }
 
 /// Only what allowed calls of file tools name may have changed, and what the client keeps for itself.
-fn check_tree(
-    before: &std::collections::BTreeMap<String, Vec<u8>>,
-    after: &std::collections::BTreeMap<String, Vec<u8>>,
-    job: &Job,
-) -> Result<(), String> {
+fn check_tree(before: &Files, after: &Files, job: &Job) -> Result<(), String> {
     const OWN: [&str; 6] =
         ["/u/.claude", "/u/.cache", "/u/.config", "/u/.local", "/u/.npm", "/u/proj/.claude/.cc-writes"];
     let written: Vec<String> = job

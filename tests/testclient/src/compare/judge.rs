@@ -1,6 +1,7 @@
 //! What is the same, what is not, and which class of the ledger that is.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::compare::Observed;
@@ -42,6 +43,8 @@ pub struct Report {
     pub sides: BTreeMap<Side, usize>,
     /// Differences by the state of their class.
     pub states: BTreeMap<(Side, String), usize>,
+    /// Classes that no difference is of.
+    pub unused: Vec<String>,
     /// Differences by class; those without one stand under the empty name.
     pub classes: BTreeMap<(Side, String), Group>,
 }
@@ -49,7 +52,7 @@ pub struct Report {
 /// Compares.
 pub fn judge(observed: &[Observed], decided: &[Decided], classes: &[Class]) -> Report {
     let mut report = Report::default();
-    let mut settings = std::collections::BTreeSet::new();
+    let mut settings = BTreeSet::new();
     for (one, ours) in observed.iter().zip(decided) {
         if one.verdict == "dropped" {
             *report.dropped.entry(one.said.chars().take(60).collect()).or_default() += 1;
@@ -73,6 +76,8 @@ pub fn judge(observed: &[Observed], decided: &[Decided], classes: &[Class]) -> R
         group.lines.push(line(one, ours, &call));
     }
     report.settings = settings.len();
+    let used = |class: &&Class| report.classes.keys().any(|(_, key)| key.starts_with(&format!("{} (", class.key)));
+    report.unused = classes.iter().filter(|class| !used(class)).map(|class| class.key.clone()).collect();
     report
 }
 
@@ -110,6 +115,7 @@ impl fmt::Display for Report {
                 writeln!(out, "{count:>14} {state}")?;
             }
         }
+        writeln!(out, "classes without a difference: {}", self.unused.join(", "))?;
         for (said, count) in &self.dropped {
             writeln!(out, "dropped {count}: {}", said.replace('\n', " "))?;
         }
@@ -128,10 +134,10 @@ impl fmt::Display for Report {
 fn side(one: &Observed, ours: &Decided) -> Side {
     let rank = |verdict: &str| ["allow", "ask", "deny"].iter().position(|name| *name == verdict);
     match rank(&ours.verdict).cmp(&rank(&one.verdict)) {
-        std::cmp::Ordering::Equal => Side::Same,
-        std::cmp::Ordering::Greater => Side::Stricter,
-        std::cmp::Ordering::Less if was_question(one) && ours.reason.contains(" only reads, ") => Side::Proved,
-        std::cmp::Ordering::Less => Side::Permissive,
+        Ordering::Equal => Side::Same,
+        Ordering::Greater => Side::Stricter,
+        Ordering::Less if was_question(one) && ours.reason.contains(" only reads, ") => Side::Proved,
+        Ordering::Less => Side::Permissive,
     }
 }
 
@@ -163,4 +169,50 @@ fn line(one: &Observed, ours: &Decided, call: &str) -> String {
         one.said.replace('\n', " ").chars().take(160).collect::<String>(),
         ours.reason
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Side, judge};
+    use crate::compare::ledger::parse;
+    use crate::compare::ours::Decided;
+    use crate::compare::{Asked, Observed, Tree};
+
+    const LEDGER: &str = "\
+| key | client | palisade | mode | tool | call | client says | palisade says | state |
+|---|---|---|---|---|---|---|---|---|
+| looser | ask | allow | * | Bash | make | * | *rule* | argued |
+";
+
+    #[test]
+    fn a_difference_has_a_side_and_a_class() {
+        let rows = [
+            ("ask", "", "ask", "", Side::Same, None),
+            ("ask", "other", "allow", "`make` is allowed by a rule", Side::Permissive, Some("looser (argued)")),
+            ("ask", "other", "allow", "`make` only reads, in the project", Side::Proved, Some("")),
+            ("deny", "running in don't ask mode", "allow", "`make` only reads, in it", Side::Proved, Some("")),
+            ("deny", "has been denied", "allow", "`make` only reads, in it", Side::Permissive, Some("")),
+            ("allow", "", "ask", "no rule decides `make`", Side::Stricter, Some("")),
+        ];
+        for (client, said, ours, reason, side, class) in rows {
+            let input = json!({"command": "make"});
+            let observed = Observed {
+                settings: "one".to_owned(),
+                mode: "default".to_owned(),
+                permissions: json!({}),
+                tree: Tree::Own,
+                call: Asked { source: "own".to_owned(), tool: "Bash".to_owned(), input },
+                verdict: client.to_owned(),
+                said: said.to_owned(),
+            };
+            assert_eq!(Observed::from_line(&observed.to_json().to_string()), Ok(observed.clone()));
+            let decided = Decided { verdict: ours.to_owned(), reason: reason.to_owned() };
+            let report = judge(&[observed], &[decided], &parse(LEDGER));
+            let classes: Vec<_> = report.classes.keys().map(|(side, key)| (*side, key.as_str())).collect();
+            assert_eq!(report.sides.keys().collect::<Vec<_>>(), [&side], "{client} {ours} {reason}");
+            assert_eq!(classes, class.map(|class| (side, class)).into_iter().collect::<Vec<_>>());
+        }
+    }
 }

@@ -15,7 +15,7 @@ pub struct Class {
     patterns: [String; 7],
 }
 
-/// What a row's patterns are held against, in the order of [`COLUMNS`].
+/// What a row's patterns are held against, in the order of the columns.
 pub type Subject<'a> = [&'a str; 7];
 
 const COLUMNS: [&str; 7] = ["client", "palisade", "mode", "tool", "call", "client says", "palisade says"];
@@ -82,7 +82,19 @@ fn fits(pattern: &str, text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{fits, parse};
+    use std::collections::BTreeSet;
+
+    use super::{file, fits, parse};
+
+    #[test]
+    fn every_row_has_a_key_of_its_own_and_a_state() {
+        let classes = parse(&std::fs::read_to_string(file()).unwrap());
+        let keys: BTreeSet<&str> = classes.iter().map(|class| class.key.as_str()).collect();
+        assert!(!classes.is_empty() && keys.len() == classes.len(), "{keys:?}");
+        for class in &classes {
+            assert!(["argued", "to be fixed"].contains(&class.state.as_str()), "{class:?}");
+        }
+    }
 
     #[test]
     fn a_star_stands_for_any_text() {

@@ -128,14 +128,17 @@ pub(super) fn world(tree: &Path, desk: &Path, programs: &[(&Path, &str)]) -> Com
     world
 }
 
+/// The files of a tree, and what is in them.
+pub(super) type Files = BTreeMap<String, Vec<u8>>;
+
 /// Returns every file below a directory with what is in it.
-pub(super) fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(super) fn files(root: &Path) -> Files {
     let mut found = BTreeMap::new();
     list(root, "", &mut found);
     found
 }
 
-fn list(directory: &Path, prefix: &str, found: &mut BTreeMap<String, Vec<u8>>) {
+fn list(directory: &Path, prefix: &str, found: &mut Files) {
     for entry in std::fs::read_dir(directory).unwrap() {
         let entry = entry.unwrap();
         let name = format!("{prefix}/{}", entry.file_name().to_string_lossy());
