@@ -66,8 +66,8 @@ pub fn judge(observed: &[Observed], decided: &[Decided], classes: &[Class]) -> R
             continue;
         }
         let call = text(one);
-        let subject = [&one.verdict, &ours.verdict, &one.mode, &one.call.tool, &call, &one.said, &ours.reason]
-            .map(String::as_str);
+        let (verdict, reason) = as_question(ours);
+        let subject = [&one.verdict, verdict, &one.mode, &one.call.tool, &call, &one.said, reason];
         let class = classes.iter().find(|class| class.covers(&subject));
         let key = class.map_or_else(String::new, |class| format!("{} ({})", class.key, class.state));
         *report.states.entry((side, class.map_or("no class", |class| &class.state).to_owned())).or_default() += 1;
@@ -138,6 +138,14 @@ fn side(one: &Observed, ours: &Decided) -> Side {
         Ordering::Greater => Side::Stricter,
         Ordering::Less if was_question(one) && ours.reason.contains(" only reads, ") => Side::Proved,
         Ordering::Less => Side::Permissive,
+    }
+}
+
+/// Returns Palisade's verdict and reason; what it refuses only because nobody may be asked is a question.
+fn as_question(ours: &Decided) -> (&str, &str) {
+    match ours.reason.strip_suffix("; mode `dontAsk` refuses what would ask") {
+        Some(reason) => ("ask", reason),
+        None => (&ours.verdict, &ours.reason),
     }
 }
 
