@@ -47,7 +47,7 @@ pub(crate) fn run(mut options: Options) -> anyhow::Result<End> {
 
 fn jobs(size: plan::Size, sample: bool) -> Vec<Job> {
     let mut jobs = plan::own(size);
-    match std::env::var_os("PALISADE_CORPORA") {
+    match std::env::var_os("PALISADE_CORPORA").filter(|corpora| !corpora.is_empty()) {
         _ if sample => {}
         Some(corpora) => jobs.extend(plan::collected(Path::new(&corpora))),
         None => eprintln!("xtask client: PALISADE_CORPORA is not set: collected calls are LEFT OUT"),
