@@ -6,6 +6,7 @@
 //! - `fuzz` builds and runs the fuzz targets.
 //! - `dist` builds the program that is given to people.
 //! - `demo` shows the main job on something real.
+//! - `client` compares the real client's verdicts with ours.
 //! - `corpus` decides recorded commands and counts the verdicts.
 //! - `soundness` runs commands in throw-away cells and compares what they do with what was predicted.
 //! - `test` runs everything that must pass.
@@ -16,6 +17,7 @@
 #![expect(clippy::disallowed_methods, reason = "a task is on no path of a decision: it reads, writes and starts")]
 
 mod bench;
+mod client;
 mod corpus;
 mod demo;
 mod fuzz;
@@ -44,7 +46,10 @@ const USAGE: &str = "usage: cargo xtask TASK
   dist                                  build the program that is given to people, and say where it is
   corpus [--dir DIR] [--every N]        decide recorded commands and count the verdicts
   soundness effects|words [--corpus FILE]... [--count N] [--seed S] [--only TEXT] [--keep DIR]
-            [--sample] [--workers N]    compare what commands do, or the words they get, with what is predicted";
+            [--sample] [--workers N]    compare what commands do, or the words they get, with what is predicted
+  client [--settings N] [--calls N] [--sample] [--only NAME] [--compare FILE] [--program FILE]
+                                        ask the real client about calls, and compare its verdicts with ours;
+                                        with `--compare`, take its verdicts from the file of an earlier run";
 
 /// How a task ends when it could be carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +69,7 @@ fn main() -> ExitCode {
         "generate" => generate::run(options),
         "bench" => bench::run(options),
         "fuzz" => fuzz::run(options),
+        "client" => client::run(options),
         "corpus" => corpus::run(options),
         "soundness" => soundness::run(options),
         "demo" => demo::run(options),

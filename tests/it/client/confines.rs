@@ -8,10 +8,10 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::client::decides::{decisions, hook, merged};
-use crate::client::model::Call;
-use crate::client::palisade;
-use crate::client::person::Person;
-use crate::client::session::Session;
+use testclient::model::Call;
+use testclient::palisade;
+use testclient::person::Person;
+use testclient::session::Session;
 
 /// What the script does is nothing that a rule could see.
 const SCRIPT: &str = r#"
@@ -84,9 +84,9 @@ pub fn approved(claude: &Path) {
     let calls = vec![bash("yes", "./escape.sh"), bash("no", "touch no.txt")];
     let mut person = Person::new(&["yes"]);
     let transcript = session.run_with(&mut person, vec![calls]);
-    assert_eq!(person.shown.keys().collect::<Vec<_>>(), ["no", "yes"], "{transcript:#?}");
-    for (id, input) in person.shown {
-        let command = input["command"].as_str().unwrap();
+    assert_eq!(person.asked.keys().collect::<Vec<_>>(), ["no", "yes"], "{transcript:#?}");
+    for (id, request) in person.asked {
+        let command = request["input"]["command"].as_str().unwrap();
         assert!(command.contains(" run ") && command.contains(" -- bash -c "), "{id}: {command}");
     }
     check(&session, &listener, &[]);
@@ -117,7 +117,7 @@ fn add_script(session: &Session) -> TcpListener {
 }
 
 fn bash(id: &'static str, command: &str) -> Call {
-    Call { id, tool: "Bash", input: json!({"command": command, "description": "a test"}) }
+    Call { id: id.to_owned(), tool: "Bash".to_owned(), input: json!({"command": command, "description": "a test"}) }
 }
 
 /// The script ran and did what it could: only its file and the empty `marks` are new.

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::client::model::Call;
-use crate::client::palisade;
-use crate::client::session::{Session, Transcript};
+use testclient::model::Call;
+use testclient::palisade;
+use testclient::session::{Session, Transcript};
 
 /// What must come of a call.
 #[derive(Debug, Clone, Copy)]
@@ -131,7 +131,7 @@ fn cases(session: &Session, client: Client) -> Vec<Vec<Case>> {
 }
 
 fn case(id: &'static str, fate: Fate, tool: &'static str, input: Value) -> Case {
-    Case { fate, call: Call { id, tool, input } }
+    Case { fate, call: Call { id: id.to_owned(), tool: tool.to_owned(), input } }
 }
 
 fn check(session: &Session, cases: &[Vec<Case>], arguments: &[&str]) -> Transcript {
@@ -146,12 +146,12 @@ fn check(session: &Session, cases: &[Vec<Case>], arguments: &[&str]) -> Transcri
 fn check_answers(cases: &[Vec<Case>], transcript: &Transcript) {
     let mut wrong = Vec::new();
     for Case { fate, call } in cases.iter().flatten() {
-        let answer = transcript.answers.get(call.id).unwrap_or_else(|| panic!("`{}` has no answer", call.id));
+        let answer = transcript.answers.get(&call.id).unwrap_or_else(|| panic!("`{}` has no answer", call.id));
         let right = match fate {
             // A command may fail and have run all the same.
             Fate::Runs(text) => answer.text.contains(text),
             Fate::Denied => answer.text.starts_with(&format!("PreToolUse:{} hook error: ", call.tool)),
-            Fate::Asked => transcript.asked_by.contains_key(call.id),
+            Fate::Asked => transcript.asked_by.contains_key(&call.id),
             Fate::DeniedUnasked | Fate::Rejected => answer.text.starts_with("<tool_use_error>"),
         };
         if !right || answer.text.contains("hunter2") {
@@ -183,7 +183,7 @@ fn check_journal(cases: &[Vec<Case>], journal: &[Value]) {
         .flatten()
         .filter_map(|case| {
             let outcomes = if matches!(case.fate, Fate::Runs(_)) { "1" } else { "0" };
-            Some([case.call.id, case.call.tool, verdict(case.fate)?, outcomes])
+            Some([case.call.id.as_str(), &case.call.tool, verdict(case.fate)?, outcomes])
         })
         .collect();
     expected.sort_unstable();
@@ -215,5 +215,5 @@ fn verdict(fate: Fate) -> Option<&'static str> {
 }
 
 fn ids(cases: &[Vec<Case>], wanted: impl Fn(Fate) -> bool) -> BTreeSet<String> {
-    cases.iter().flatten().filter(|case| wanted(case.fate)).map(|case| case.call.id.to_owned()).collect()
+    cases.iter().flatten().filter(|case| wanted(case.fate)).map(|case| case.call.id.clone()).collect()
 }

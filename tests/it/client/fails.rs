@@ -7,8 +7,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::client::model::Call;
-use crate::client::session::{Answer, Session};
+use testclient::model::Call;
+use testclient::session::{Answer, Session};
 
 /// A hook, `onFailure` of its registration, and whether the allowed call happens.
 type Row = (&'static str, &'static str, Option<&'static str>, bool);
@@ -97,7 +97,7 @@ fn touch(claude: &Path, script: &str, mut registration: Value, settings: Value) 
 fn touch_with(session: &Session, registration: Value, mut settings: Value) -> (bool, Answer) {
     settings["hooks"] = json!({"PreToolUse": [{"matcher": "*", "hooks": [registration]}]});
     session.write("home/.claude/settings.json", &settings.to_string());
-    let call = Call { id: "touch", tool: "Bash", input: json!({"command": "touch mark"}) };
+    let call = Call { id: "touch".to_owned(), tool: "Bash".to_owned(), input: json!({"command": "touch mark"}) };
     let mut transcript = session.run(vec![vec![call]], &[]);
     (session.project().join("mark").exists(), transcript.answers.remove("touch").unwrap())
 }

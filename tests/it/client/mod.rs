@@ -10,36 +10,19 @@
 //! - `PALISADE_CLAUDE`: the `claude` program to drive instead of the pinned one.
 //! - `PALISADE_PROGRAM`: the `palisade` to test instead of the one beside the test program.
 //!
-//! Reading order: [`model`] and [`person`] answer, [`session`] drives, [`decides`], [`confines`], [`refuses`],
-//! [`fails`] check.
+//! Reading order: `testclient` answers and drives, [`decides`], [`confines`], [`refuses`], [`fails`], [`agrees`] check.
 #![expect(
     clippy::disallowed_methods,
     reason = "the world around the program is played here: its processes and servers"
 )]
 
+mod agrees;
 mod confines;
 mod decides;
 mod fails;
-mod fetch;
-mod model;
-mod namespace;
-mod person;
-mod process;
 mod refuses;
-mod session;
 
-use std::path::PathBuf;
-
-/// Returns the program under test.
-///
-/// # Panics
-/// When it has not been built.
-pub fn palisade() -> PathBuf {
-    let path =
-        std::env::var_os("PALISADE_PROGRAM").map_or_else(|| fetch::target().join("debug/palisade"), PathBuf::from);
-    assert!(path.is_file(), "{}: not there; run `cargo build -p palisade` first", path.display());
-    path
-}
+use testclient::namespace;
 
 #[test]
 fn real_client_keeps_each_verdict() {
@@ -89,4 +72,9 @@ fn real_client_stops_when_the_hook_fails() {
 #[test]
 fn real_client_checks_the_rewritten_command_only() {
     namespace::isolated("client::real_client_checks_the_rewritten_command_only", fails::rewritten);
+}
+
+#[test]
+fn real_client_agrees() {
+    agrees::sample("client::real_client_agrees");
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::client::decides::{decisions, hook};
-use crate::client::model::Call;
-use crate::client::session::Session;
+use testclient::model::Call;
+use testclient::session::Session;
 
 const ALLOW: &str = r#"{"permissions": {"allow": ["Bash(touch mark)"]}}"#;
 
@@ -41,7 +41,7 @@ pub fn without_trust(claude: &Path) {
 fn touches(session: &Session) -> bool {
     session.write("hook.json", &hook().to_string());
     let file = session.home().join("../hook.json");
-    let call = Call { id: "touch", tool: "Bash", input: json!({"command": "touch mark"}) };
+    let call = Call { id: "touch".to_owned(), tool: "Bash".to_owned(), input: json!({"command": "touch mark"}) };
     session.run(vec![vec![call]], &["--setting-sources", "", "--settings", &file.to_string_lossy()]);
     session.project().join("mark").exists()
 }

@@ -70,6 +70,8 @@ pub(super) fn facts(effects: &Effects, home: &AbsPath, project: &AbsPath) -> Fac
         resolved,
         person: Person::Present,
         mode: None,
+        found_below: BTreeMap::new(),
+        removals: Vec::new(),
         boundary: None,
     }
 }

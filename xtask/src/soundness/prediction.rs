@@ -3,10 +3,7 @@
 use std::collections::BTreeSet;
 
 use policy::Effects;
-use policy::effects::{Access, By, Part, Program, Target};
-
-/// Programs that change nothing whatever their words are: only a redirection of theirs does.
-const SPEAKERS: &[&str] = &["echo", "printf", "cat", "ls", "grep", "head", "tail", "true", ":"];
+use policy::effects::{Access, Part, Program, Target};
 
 /// A prediction, in the words of the comparison.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +14,8 @@ pub(super) struct Prediction {
     pub(super) deletes: Vec<Place>,
     /// Hosts and URLs.
     pub(super) reaches: Vec<String>,
+    /// True when it may reach hosts that the line does not name.
+    pub(super) any_host: bool,
     /// Why anything may happen, if the analysis says so.
     pub(super) marked: Option<String>,
     /// True when the analysis proves that nothing is changed: it would be allowed without a rule.
@@ -36,15 +35,8 @@ pub(super) struct Place {
 pub(super) fn predicted(effects: &Effects) -> Prediction {
     let mut prediction = Prediction { marked: effects.opaque.clone(), ..Prediction::default() };
     for part in &effects.parts {
-        match &part.program {
-            Program::Named(name) => {
-                // What a wrapper runs is told by the part's readings.
-                let inner =
-                    part.allow_readings.iter().chain(&part.readings).filter_map(|reading| reading.split(' ').next());
-                let names = inner.chain([name.as_str()]).map(|name| name.rsplit('/').next().unwrap_or(name).to_owned());
-                prediction.programs.extend(names);
-            }
-            Program::None | Program::Unknown => {}
+        if let Program::Named(name) = &part.program {
+            prediction.programs.insert(name.rsplit('/').next().unwrap_or(name).to_owned());
         }
         for touch in &part.touches {
             let place = match &touch.target {
@@ -65,6 +57,7 @@ pub(super) fn predicted(effects: &Effects) -> Prediction {
             }
         }
         prediction.reaches.extend(part.reaches.iter().cloned());
+        prediction.any_host |= part.does.contains(&programs::Does::Network);
         if let Some(why) = mark(part) {
             prediction.marked.get_or_insert(why);
         }
@@ -83,21 +76,13 @@ fn mark(part: &Part) -> Option<String> {
     if let Some(why) = part.suspicious.as_ref().or(part.forbidden.as_ref()) {
         return Some(why.clone());
     }
-    if let Some(word) = part.unknown.first().filter(|_| !part.reads_only) {
-        return Some(format!("`{word}` is not known"));
+    if part.program == Program::Unknown {
+        return Some("its program is not known".to_owned());
     }
-    let name = match &part.program {
-        Program::None => return None,
-        Program::Unknown => return Some("its program is not known".to_owned()),
-        Program::Named(name) => name,
-    };
-    if part.exact_only {
-        return Some(format!("the arguments of `{name}` run or delete"));
+    if let Some(does) = part.does.iter().find(|does| does.is_open()) {
+        return Some(does.words().to_owned());
     }
-    let changes = part.touches.iter().any(|touch| touch.access > Access::Read && touch.by == By::Operand);
-    let redirects = part.touches.iter().any(|touch| touch.access > Access::Read && touch.by == By::Redirect);
-    let speaks = redirects && SPEAKERS.contains(&name.as_str());
-    (!part.reads_only && !changes && !speaks).then(|| format!("`{name}` is in no table"))
+    part.unlisted.first().cloned()
 }
 
 fn texts(paths: &[policy::AbsPath]) -> Vec<String> {

@@ -232,6 +232,7 @@ fn matches(words: &[Value], list: &[String]) -> bool {
         (Some((Value::Unknown | Value::Pattern(_), rest)), None) => matches(rest, list),
         (Some(_), None) | (None, Some(_)) => false,
         (Some((Value::Known(known), rest)), Some((word, after))) => known == word && matches(rest, after),
+        (Some((Value::Begins(begin), rest)), Some((word, after))) => word.starts_with(begin) && matches(rest, after),
         (Some((Value::Unknown, rest)), Some((_, after))) => matches(rest, list) || matches(words, after),
         (Some((Value::Pattern(pattern), rest)), Some((word, after))) => {
             let is_extended = pattern.contains('(');

@@ -8,9 +8,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::client::model::{Call, LAST_WORD, Model};
-use crate::client::person::Person;
-use crate::client::{fetch, palisade, process};
+use crate::model::{Call, LAST_WORD, Model};
+use crate::person::Person;
+use crate::{fetch, palisade, process};
 
 /// How long one session may take; a plain one takes a second.
 const SESSION_LIMIT: Duration = Duration::from_secs(60);
@@ -112,25 +112,15 @@ impl Session {
     pub fn run_with(&self, person: &mut Person, turns: Vec<Vec<Call>>) -> Transcript {
         let model = Model::start(turns);
         let mut client = self.client(&model);
-        client.args(["--input-format", "stream-json", "--permission-prompt-tool", "stdio"]);
+        client.args(WITH_PERSON);
         let finished =
             process::talk(&mut client, self.scratch.path(), SESSION_LIMIT, |line| person.hear(line)).unwrap();
         Transcript::parse(&finished)
     }
 
     fn client(&self, model: &Model) -> Command {
-        let mut client = Command::new(&self.claude);
-        client
-            .args(["-p", "--output-format", "stream-json", "--verbose", "--permission-mode", "default"])
-            .current_dir(self.project())
-            .env_clear()
-            .envs([("PATH", SEARCH), ("TERM", "dumb"), ("ANTHROPIC_API_KEY", "none")])
-            .envs([("DISABLE_AUTOUPDATER", "1"), ("DISABLE_TELEMETRY", "1")])
-            .envs([("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"), ("BASH_DEFAULT_TIMEOUT_MS", "10000")])
-            .env("ANTHROPIC_BASE_URL", model.url())
-            .env("HOME", self.home())
-            .env("TMPDIR", self.scratch.path())
-            .env("CLAUDE_CODE_TMPDIR", self.scratch.path());
+        let mut client = client(&self.claude, model, &self.home(), self.scratch.path());
+        client.args(["--permission-mode", "default"]).current_dir(self.project());
         client
     }
 
@@ -187,12 +177,31 @@ fn list(directory: &Path, prefix: &str, files: &mut BTreeMap<String, String>) {
     }
 }
 
+/// Returns the client, headless, with a model, a home and a place for temporary files, and nothing else.
+pub fn client(claude: &Path, model: &Model, home: &Path, scratch: &Path) -> Command {
+    let mut client = Command::new(claude);
+    client
+        .args(["-p", "--output-format", "stream-json", "--verbose"])
+        .env_clear()
+        .envs([("PATH", SEARCH), ("TERM", "dumb"), ("ANTHROPIC_API_KEY", "none")])
+        .envs([("DISABLE_AUTOUPDATER", "1"), ("DISABLE_TELEMETRY", "1")])
+        .envs([("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"), ("BASH_DEFAULT_TIMEOUT_MS", "10000")])
+        .env("ANTHROPIC_BASE_URL", model.url())
+        .env("HOME", home)
+        .env("TMPDIR", scratch)
+        .env("CLAUDE_CODE_TMPDIR", scratch);
+    client
+}
+
+/// Further arguments with which a person answers the client's questions.
+pub const WITH_PERSON: [&str; 4] = ["--input-format", "stream-json", "--permission-prompt-tool", "stdio"];
+
 impl Transcript {
     /// Reads the client's stream: one event a line.
     ///
     /// # Panics
     /// When the session did not come to the end of the script.
-    fn parse(finished: &process::Finished) -> Self {
+    pub fn parse(finished: &process::Finished) -> Self {
         let mut transcript = Self::default();
         let mut last_word = String::new();
         for line in finished.stdout.lines() {

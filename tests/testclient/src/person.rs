@@ -8,15 +8,15 @@ use serde_json::{Value, json};
 #[derive(Debug)]
 pub struct Person {
     /// The calls that this person approves.
-    pub approves: &'static [&'static str],
-    /// What the person was shown: for each call, its input.
-    pub shown: BTreeMap<String, Value>,
+    pub approves: Vec<String>,
+    /// What the person was asked: for each call, the client's request, with the `input` as it is shown.
+    pub asked: BTreeMap<String, Value>,
 }
 
 impl Person {
     /// Returns a person who approves these calls.
-    pub fn new(approves: &'static [&'static str]) -> Self {
-        Self { approves, shown: BTreeMap::new() }
+    pub fn new(approves: &[&str]) -> Self {
+        Self { approves: approves.iter().map(|id| (*id).to_owned()).collect(), asked: BTreeMap::new() }
     }
 
     /// Returns what to write to the client after a line of its stream; without a line, what to begin
@@ -40,12 +40,12 @@ impl Person {
     fn answer(&mut self, event: &Value) -> Value {
         let request = &event["request"];
         let id = request["tool_use_id"].as_str().unwrap_or_default();
-        let response = if self.approves.contains(&id) {
+        let response = if self.approves.iter().any(|approved| approved == id) {
             json!({"behavior": "allow", "updatedInput": request["input"]})
         } else {
             json!({"behavior": "deny", "message": "the person says no"})
         };
-        self.shown.insert(id.to_owned(), request["input"].clone());
+        self.asked.insert(id.to_owned(), request.clone());
         let response = json!({"subtype": "success", "request_id": event["request_id"], "response": response});
         json!({"type": "control_response", "response": response})
     }

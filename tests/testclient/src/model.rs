@@ -18,6 +18,9 @@ const BODY_BYTES_MAX: usize = 64 << 20;
 /// How long one read or write may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What the person says first.
+pub const FIRST_WORD: &str = "go";
+
 /// What the model says after the last scripted turn.
 pub const LAST_WORD: &str = "the script is over";
 
@@ -25,9 +28,9 @@ pub const LAST_WORD: &str = "the script is over";
 #[derive(Debug, Clone)]
 pub struct Call {
     /// Its identifier, which everything about it carries.
-    pub id: &'static str,
+    pub id: String,
     /// The tool.
-    pub tool: &'static str,
+    pub tool: String,
     /// The tool's input.
     pub input: Value,
 }
@@ -127,9 +130,14 @@ fn messages(request: &Value, turns: &[Vec<Call>]) -> (&'static str, String) {
         .as_array()
         .map_or(0, |messages| messages.iter().filter(|message| message["role"] == "assistant").count());
     let has_tools = request["tools"].as_array().is_some_and(|tools| !tools.is_empty());
+    let first = request["messages"][0]["content"].clone();
+    let opens = |text: &Value| text == FIRST_WORD;
+    let is_main =
+        opens(&first) || first.as_array().is_some_and(|blocks| blocks.iter().any(|block| opens(&block["text"])));
     let blocks = match turns.get(said) {
-        // A request without tools is a side question, such as the title of the session.
-        _ if !has_tools => vec![json!({"type": "text", "text": "an aside"})],
+        // A request without tools is a side question, such as the title of the session; one that begins with
+        // other words is an agent's of the session.
+        _ if !has_tools || !is_main => vec![json!({"type": "text", "text": "an aside"})],
         Some(calls) => calls.iter().map(block).collect(),
         None => vec![json!({"type": "text", "text": LAST_WORD})],
     };

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use crate::client::process;
+use crate::process;
 
 /// The one version of the client that these tests drive.
 const VERSION: &str = "2.1.329";
@@ -36,10 +36,14 @@ pub fn claude() -> Result<PathBuf, String> {
     CLAUDE.get_or_init(find).clone()
 }
 
-/// Returns the target directory that the test program was built in.
+/// Returns the target directory that the running program was built in.
+///
+/// # Panics
+/// When it was not built by cargo.
 pub fn target() -> PathBuf {
     let program = std::env::current_exe().unwrap();
-    program.ancestors().nth(3).unwrap().to_owned()
+    let profile = program.ancestors().find(|path| path.ends_with("debug") || path.ends_with("release"));
+    profile.and_then(Path::parent).unwrap().to_owned()
 }
 
 fn find() -> Result<PathBuf, String> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink};
 
-use crate::client::{fetch, palisade, process};
+use crate::{fetch, palisade, process};
 
 /// Set for the second run of a test, inside: the file that says it came to its end.
 const INSIDE: &str = "PALISADE_IT_INSIDE";
@@ -64,7 +64,7 @@ fn again(name: &str, claude: &Path) {
 }
 
 /// Sets the first interface up: what `ip link set lo up` does.
-fn raise_loopback() {
+pub(crate) fn raise_loopback() {
     const NEW_LINK: u16 = 16;
     const REQUEST_AND_ACKNOWLEDGE: u16 = 1 | 4;
     const ERROR: u16 = 2;
@@ -87,7 +87,7 @@ fn raise_loopback() {
 }
 
 /// INVARIANT: nothing but loopback is here, so nothing can leave the machine.
-fn assert_alone() {
+pub(crate) fn assert_alone() {
     let devices = std::fs::read_to_string("/proc/thread-self/net/dev").unwrap();
     let names: Vec<&str> = devices.lines().skip(2).filter_map(|line| line.split(':').next()).map(str::trim).collect();
     assert_eq!(names, ["lo"], "other network devices are in reach");
