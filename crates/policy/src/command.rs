@@ -1,5 +1,7 @@
 //! The patterns of `Bash(...)` rules.
 
+use crate::lint::language::{Language, Letters};
+
 /// A command pattern: exact, or with `*` for any run of characters.
 ///
 /// A trailing ` *` or `:*` is a word boundary: it matches the command alone or followed by a space
@@ -36,6 +38,18 @@ impl CommandPattern {
         star_matches(&self.stem, text) || (self.open && star_matches(&format!("{} *", self.stem), text))
     }
 
+    /// Returns the texts that the pattern covers.
+    pub(crate) fn language(&self) -> Language {
+        let mut alone = Language::empty_text();
+        spell(&self.stem, &Letters::any(), &mut alone);
+        if !self.open {
+            return alone;
+        }
+        let mut followed = Language::empty_text();
+        spell(&format!("{} *", self.stem), &Letters::any(), &mut followed);
+        Language::union(&[alone, followed])
+    }
+
     /// Returns true when a command whose text begins with `known` and goes on in an unknown way could
     /// be covered.
     pub(crate) fn could_continue(&self, known: &str) -> bool {
@@ -61,6 +75,16 @@ pub(crate) fn star_matches(pattern: &str, text: &str) -> bool {
         }
     }
     true
+}
+
+/// Appends what a pattern covers, a star standing for any run of these letters.
+pub(crate) fn spell(pattern: &str, star: &Letters, language: &mut Language) {
+    for (index, piece) in pieces(pattern).iter().enumerate() {
+        if index > 0 {
+            language.then_many(star);
+        }
+        language.then_text(piece);
+    }
 }
 
 /// Splits a pattern at its stars.

@@ -1,5 +1,7 @@
 //! Host names of URLs, and the patterns of `WebFetch(domain:...)`.
 
+use crate::lint::language::{Language, Letters};
+
 /// A host name as URLs and patterns are compared: lower case, without a trailing dot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Host(String);
@@ -65,6 +67,26 @@ impl HostPattern {
             return Some(Self::Below(rest.to_owned()));
         }
         Some(Self::Labels(name.split('.').map(str::to_owned).collect()))
+    }
+
+    /// Returns the names that the pattern covers.
+    pub(crate) fn language(&self) -> Language {
+        let mut language = Language::empty_text();
+        match self {
+            Self::Any => language.then_many(&Letters::any()),
+            Self::Below(domain) => {
+                language.then(&Letters::any());
+                language.then_many(&Letters::any());
+                language.then_text(&format!(".{domain}"));
+            }
+            Self::Labels(labels) => {
+                for (index, label) in labels.iter().enumerate() {
+                    language.then_text(if index == 0 { "" } else { "." });
+                    crate::command::spell(label, &Letters::but('.'), &mut language);
+                }
+            }
+        }
+        language
     }
 
     /// Returns true when the pattern covers the host.

@@ -18,6 +18,7 @@ pub mod facts;
 mod host;
 pub mod layer;
 mod limits;
+pub mod lint;
 pub mod mode;
 pub mod path;
 mod permit;

@@ -1,5 +1,7 @@
 //! Globs in the language of gitignore(5): `*`, `?`, `[...]`, `\x` within a segment, `**` across them.
 
+use crate::lint::language::{Language, Letters};
+
 /// A glob over the segments of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Glob {
@@ -77,6 +79,20 @@ impl Glob {
             Segment::One(tokens) => Segment::One(tokens.iter().map(token).collect()),
         };
         Self { segments: self.segments.iter().map(segment).collect() }
+    }
+
+    /// Appends to the paths of a language what the glob matches, and everything below that.
+    pub(crate) fn spell(&self, language: &mut Language) {
+        for segment in &self.segments {
+            match segment {
+                Segment::Any => language.then_segments(),
+                Segment::One(tokens) => {
+                    language.then_text("/");
+                    tokens.iter().for_each(|token| token.spell(language));
+                }
+            }
+        }
+        language.then_segments();
     }
 
     /// Returns true when something below the directory `path` could match.
@@ -216,6 +232,25 @@ fn matches(tokens: &[Token], name: &str) -> bool {
 }
 
 impl Token {
+    /// Appends what the token matches; no name holds a slash.
+    fn spell(&self, language: &mut Language) {
+        match self {
+            Self::Char(letter) => language.then(&Letters::one(*letter)),
+            Self::One => language.then(&Letters::but('/')),
+            Self::Run => language.then_many(&Letters::but('/')),
+            Self::Class(true, ranges) => {
+                let ranges: Vec<(char, char)> = ranges.iter().copied().chain([('/', '/')]).collect();
+                language.then(&Letters::ranges(true, &ranges));
+            }
+            Self::Class(false, ranges) => {
+                let below = ranges.iter().map(|(low, high)| (*low, (*high).min('.')));
+                let above = ranges.iter().map(|(low, high)| ((*low).max('0'), *high));
+                let kept: Vec<(char, char)> = below.chain(above).filter(|(low, high)| low <= high).collect();
+                language.then(&Letters::ranges(false, &kept));
+            }
+        }
+    }
+
     fn takes(&self, letter: char) -> bool {
         match self {
             Self::Char(own) => *own == letter,

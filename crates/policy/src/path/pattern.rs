@@ -1,6 +1,7 @@
 //! The path patterns of Read and Edit rules: gitignore(5) under one of four anchors.
 
 use super::{AbsPath, Glob};
+use crate::lint::language::Language;
 use crate::rule::List;
 
 /// A path pattern with its anchor.
@@ -166,6 +167,21 @@ impl PathPattern {
                     self.glob.could_match_below(&segments)
                 })
             })
+    }
+
+    /// Returns the paths that the pattern covers at one of the directories that it hangs at.
+    pub(crate) fn language(&self, base: &AbsPath) -> Language {
+        let mut language = Language::empty_text();
+        for segment in base.segments() {
+            language.then_text(&format!("/{segment}"));
+        }
+        self.glob.spell(&mut language);
+        language
+    }
+
+    /// Returns true when it hangs at the directory of the call too.
+    pub(crate) fn follows_the_call(&self) -> bool {
+        matches!(self.base, Base::Current { tightens: true, .. })
     }
 
     /// Returns the directories below which everything it covers lies, and whether each is itself the

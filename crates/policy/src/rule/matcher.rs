@@ -43,6 +43,11 @@ impl NamePattern {
         Self(text.to_owned())
     }
 
+    /// Returns the text.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Returns true when the pattern covers a call of `tool`.
     ///
     /// `Read` covers every tool that reads files and `Edit` every tool that writes them, as their

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on should stop")]
 
 mod laws;
+mod lint;
 mod permit;
 mod spec;
 mod world;

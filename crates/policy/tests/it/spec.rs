@@ -10,7 +10,7 @@ use testkit::Case;
 
 use crate::world::{PROJECT, World, abs, action};
 
-fn world(case: &Case) -> World {
+pub(crate) fn world(case: &Case) -> World {
     let mut world = World::default();
     for (info, text) in &case.blocks {
         match info.as_str() {
@@ -31,7 +31,7 @@ fn world(case: &Case) -> World {
                     }
                 }
             }
-            "verdicts" => {}
+            "verdicts" | "findings" => {}
             other => panic!("{}:{}: unknown block `{other}`", case.file.display(), case.line),
         }
     }
