@@ -3,6 +3,7 @@
 mod places;
 mod sarif;
 
+use policy::Policy;
 use policy::lint::{self, Example, Finding, Level, Subject};
 use policy::proof::RuleRef;
 use serde_json::{Value, json};
@@ -38,7 +39,20 @@ fn setup(options: &LintOptions) -> anyhow::Result<Setup> {
     }
     let files = options.files.iter().chain(&options.settings.settings).cloned().collect();
     let settings = SettingsOptions { settings: files, mode: options.settings.mode };
-    Setup::at(&settings, &PlaceOptions { only_given_settings: true, ..PlaceOptions::default() })
+    let mut setup = Setup::at(&settings, &PlaceOptions { only_given_settings: true, ..PlaceOptions::default() })?;
+    // A project's own file hangs its paths at the project, also when it is named.
+    let own = [setup.places.claude_dir(), setup.places.palisade_dir()];
+    for layer in &mut setup.loaded.layers {
+        let is_of_project =
+            !own.contains(&layer.anchor) && matches!(layer.anchor.name(), Some(".claude" | ".palisade"));
+        if let Some(project) = layer.anchor.parent().filter(|_| is_of_project) {
+            layer.anchor = project;
+        }
+    }
+    let (policy, found) = Policy::compile(&setup.loaded.layers, &setup.places.home);
+    setup.diagnostics = setup.loaded.diagnostics.iter().cloned().chain(found).collect();
+    setup.policy = policy;
+    Ok(setup)
 }
 
 fn findings(setup: &Setup) -> Vec<Finding> {

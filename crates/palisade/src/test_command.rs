@@ -9,7 +9,6 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use policy::layer::Layer;
 use policy::{Policy, Proof, Verdict};
 
 use crate::cli::TestOptions;
@@ -47,6 +46,8 @@ struct Respelled<'a> {
 struct Missed {
     rule: policy::proof::RuleRef,
     how: How,
+    /// A line of a case that would notice it, where one was found.
+    case: Option<String>,
 }
 
 /// What running the cases gave.
@@ -77,7 +78,7 @@ pub(crate) fn test(options: &TestOptions) -> anyhow::Result<Exit> {
     if in_force && !setup.policy.failures().is_empty() {
         return Ok(Exit::Settings);
     }
-    let run = Run::new(&setup, &cases, options);
+    let run = Run { setup: &setup, cases: &cases, options };
     let results = run.all();
     if options.json {
         say::data(&report::as_json(&results).to_string());
@@ -90,10 +91,9 @@ pub(crate) fn test(options: &TestOptions) -> anyhow::Result<Exit> {
 
 fn read(options: &TestOptions, setup: &Setup) -> anyhow::Result<Cases> {
     let mut cases = Cases::default();
-    let project = &setup.place.project;
     for (name, path) in files(options, setup)? {
         let text = text(&path).with_context(|| format!("`{name}` cannot be read"))?;
-        file::read(&mut cases, &name, &text, project);
+        file::read(&mut cases, &name, &text, &setup.place);
     }
     Ok(cases)
 }
@@ -143,16 +143,9 @@ struct Run<'a> {
     setup: &'a Setup,
     cases: &'a Cases,
     options: &'a TestOptions,
-    /// The policies of the settings that stand in files.
-    policies: Vec<Policy>,
 }
 
 impl<'a> Run<'a> {
-    fn new(setup: &'a Setup, cases: &'a Cases, options: &'a TestOptions) -> Self {
-        let compile = |layer: &Layer| Policy::compile(std::slice::from_ref(layer), &setup.place.home).0;
-        Self { setup, cases, options, policies: cases.layers.iter().map(compile).collect() }
-    }
-
     fn all(&self) -> Results<'a> {
         let mut results = Results::default();
         for case in &self.cases.cases {
@@ -171,7 +164,7 @@ impl<'a> Run<'a> {
     }
 
     fn policy(&self, case: &Case) -> &Policy {
-        case.settings.and_then(|number| self.policies.get(number)).unwrap_or(&self.setup.policy)
+        case.settings.and_then(|number| self.cases.policies.get(number)).unwrap_or(&self.setup.policy)
     }
 
     fn decide(&self, policy: &Policy, case: &Case, subject: &str) -> Proof {
@@ -202,24 +195,43 @@ impl<'a> Run<'a> {
         let own =
             self.cases.layers.iter().enumerate().map(|(number, layer)| (Some(number), std::slice::from_ref(layer)));
         let mut tried = 0;
-        let mut missed = Vec::new();
+        let mut missed: Vec<Missed> = Vec::new();
         for (settings, layers) in own.chain([(None, in_force)]) {
             let about = |decided: &&Decided<'a>| decided.holds && decided.case.settings == settings;
             let cases: Vec<&Case> = results.cases.iter().filter(about).map(|decided| decided.case).collect();
             let Some(first) = cases.first() else { continue };
-            for rule in self.policy(first).rules() {
-                for mutant in mutants::of(rule.reference(), layers) {
-                    tried += 1;
-                    let (policy, _) = Policy::compile(&mutant.layers, &self.setup.place.home);
-                    let noticed = cases.iter().any(|case| !holds(case, &self.decide(&policy, case, &case.subject)));
-                    if !noticed {
-                        missed.push(Missed { rule: mutant.rule, how: mutant.how });
-                    }
+            let rules = self.policy(first).rules().iter();
+            for mutant in rules.flat_map(|rule| mutants::of(rule.reference(), layers)) {
+                tried += 1;
+                // What nobody misses whole, nobody misses in part.
+                let is_part = matches!(mutant.how, How::Narrowed(_));
+                if !(is_part && missed.last().is_some_and(|last| last.rule == mutant.rule)) {
+                    missed.extend(self.missed(mutant, &cases));
                 }
             }
         }
         results.mutants = Some(tried);
         results.missed = missed;
+    }
+
+    /// Returns a mutant that none of the cases notices.
+    fn missed(&self, mutant: mutants::Mutant, cases: &[&Case]) -> Option<Missed> {
+        let (policy, _) = Policy::compile(&mutant.layers, &self.setup.place.home);
+        if cases.iter().any(|case| !holds(case, &self.decide(&policy, case, &case.subject))) {
+            return None;
+        }
+        let case = self.noticing(cases.first()?, &mutant, &policy);
+        Some(Missed { rule: mutant.rule, how: mutant.how, case })
+    }
+}
+
+impl Run<'_> {
+    /// Returns a line of a case that holds with the policy and not with its mutant.
+    fn noticing(&self, like: &Case, mutant: &mutants::Mutant, changed: &Policy) -> Option<String> {
+        let line = mutants::noticing(&mutant.rule, &mutant.how);
+        let case = file::case_like(like, &line)?;
+        let holds_with = |policy: &Policy| holds(&case, &self.decide(policy, &case, &case.subject));
+        (holds_with(self.policy(like)) && !holds_with(changed)).then_some(line)
     }
 }
 

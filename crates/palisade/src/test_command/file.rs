@@ -7,9 +7,10 @@
 //! | `verdicts` | a call a line: `deny  Bash: rm -rf x <- deny Bash(rm *)` |
 
 use cases::{Block, Fault};
+use guard::Place;
 use policy::layer::{Diagnostic, Severity};
 use policy::rule::{TOOLS, nearest};
-use policy::{AbsPath, Layer, Mode, Scope, Verdict};
+use policy::{AbsPath, Layer, Mode, Policy, Scope, Verdict};
 use settings::layer_from_json_text;
 
 const NAMES: [&str; 3] = ["settings", "world", "verdicts"];
@@ -53,6 +54,8 @@ pub(super) struct Cases {
     pub(super) cases: Vec<Case>,
     /// The settings that stand in files.
     pub(super) layers: Vec<Layer>,
+    /// The policies compiled from them.
+    pub(super) policies: Vec<Policy>,
     pub(super) mistakes: Vec<Mistake>,
     /// What is wrong in settings that stand in files, though they can be read.
     pub(super) warnings: Vec<Diagnostic>,
@@ -67,8 +70,8 @@ struct Above {
 }
 
 /// Reads one file into the cases.
-pub(super) fn read(cases: &mut Cases, file: &str, text: &str, project: &AbsPath) {
-    let mut reader = Reader { cases, file, project };
+pub(super) fn read(cases: &mut Cases, file: &str, text: &str, place: &Place) {
+    let mut reader = Reader { cases, file, project: &place.project, home: &place.home };
     match cases::parse(text) {
         Err(Fault::Open { line }) => {
             reader.mistake(line, "the block is not closed", "end it with a line of three backticks")
@@ -88,10 +91,17 @@ pub(super) fn read(cases: &mut Cases, file: &str, text: &str, project: &AbsPath)
     }
 }
 
+/// Returns the case of a line under the settings of another, in the default mode at the top of the project.
+pub(super) fn case_like(like: &Case, line: &str) -> Option<Case> {
+    let Call { expected, tool, subject, rule } = call(line).ok()?;
+    Some(Case { expected, tool, subject, rule, mode: None, cwd: None, ..like.clone() })
+}
+
 struct Reader<'a> {
     cases: &'a mut Cases,
     file: &'a str,
     project: &'a AbsPath,
+    home: &'a AbsPath,
 }
 
 impl Reader<'_> {
@@ -145,17 +155,22 @@ impl Reader<'_> {
         // Lines before the text keep the line numbers of the file.
         let text = format!("{}{}", "\n".repeat(block.line), block.text);
         let (layer, found) = layer_from_json_text(self.file, &text, self.project.clone(), Scope::Flag);
-        for diagnostic in found {
-            match diagnostic.severity {
-                Severity::Error => {
-                    let hint = diagnostic.hint.unwrap_or_else(|| "write the settings as in a settings file".to_owned());
-                    self.mistake(diagnostic.origin.line as usize, diagnostic.message, hint);
-                }
-                Severity::Warning => self.cases.warnings.push(diagnostic),
-            }
-        }
+        found.into_iter().for_each(|diagnostic| self.told(diagnostic));
+        let (policy, found) = Policy::compile(std::slice::from_ref(&layer), self.home);
+        found.into_iter().for_each(|diagnostic| self.told(diagnostic));
         self.cases.layers.push(layer);
+        self.cases.policies.push(policy);
         self.cases.layers.len() - 1
+    }
+
+    fn told(&mut self, diagnostic: Diagnostic) {
+        match diagnostic.severity {
+            Severity::Error => {
+                let hint = diagnostic.hint.unwrap_or_else(|| "write the settings as in a settings file".to_owned());
+                self.mistake(diagnostic.origin.line as usize, diagnostic.message, hint);
+            }
+            Severity::Warning => self.cases.warnings.push(diagnostic),
+        }
     }
 
     fn world(&mut self, block: &Block, above: &mut Above) {

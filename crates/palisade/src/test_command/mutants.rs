@@ -78,7 +78,9 @@ fn narrower(text: &str) -> Option<String> {
             stem.trim_end().to_owned()
         }
         "WebFetch" => inner.strip_prefix("domain:*.").map(|host| format!("domain:{host}"))?,
-        _ => format!("{}/*", inner.strip_suffix("/**")?),
+        // A rule about reading concerns editing too.
+        "Read" => return Some(format!("Edit({inner})")),
+        _ => return None,
     };
     (!less.is_empty()).then(|| format!("{tool}({less})"))
 }
@@ -105,7 +107,29 @@ fn wider(text: &str) -> Option<String> {
         _ => {
             let directory = inner.strip_suffix("/**").unwrap_or(inner);
             let (above, _) = directory.rsplit_once('/').unwrap_or((".", ""));
-            format!("{tool}({}/**)", if above.is_empty() { "/" } else { above })
+            format!("{tool}({above}/**)")
         }
     })
+}
+
+/// Returns a line of a case that should notice a change: the call that the rule, or the wider one, spells out.
+pub(super) fn noticing(rule: &RuleRef, how: &How) -> String {
+    let (verdict, text) = match how {
+        How::Removed | How::Narrowed(_) => (rule.list.name(), rule.text.trim()),
+        How::Widened(text) => ("ask", text.as_str()),
+    };
+    let (tool, inner) = parts(text).unwrap_or((text, ""));
+    let filled = inner.strip_suffix(":*").map_or_else(|| inner.to_owned(), |stem| format!("{stem} *"));
+    let filled = filled.replace("/**", "/other").replace('*', "other");
+    let subject = match (tool, inner) {
+        ("Bash" | "Monitor", "") => "./other".to_owned(),
+        ("WebFetch", "") => "https://other.example/".to_owned(),
+        (_, "") => "other".to_owned(),
+        ("WebFetch", _) => format!("https://{}/", filled.trim_start_matches("domain:")),
+        _ => filled.strip_prefix("//").map_or(filled.clone(), |rest| format!("/{rest}")),
+    };
+    // A rule that names a server is about its tools.
+    let is_server = tool.strip_prefix("mcp__").is_some_and(|server| !server.contains("__"));
+    let tool = if is_server { format!("{tool}__other") } else { tool.replace('*', "other") };
+    format!("{verdict} {tool}: {subject}")
 }

@@ -2,7 +2,6 @@
 
 use policy::Proof;
 use policy::proof::RuleRef;
-use policy::rule::List;
 use serde_json::{Value, json};
 
 use super::file::{Case, Mistake};
@@ -43,7 +42,7 @@ pub(super) fn print(results: &Results<'_>, setup: &Setup) {
     }
     if !results.stricter.is_empty() {
         lines.push(format!(
-            "{} of allowed commands not allowed: a person is asked, which is safe (`--json` lists them)",
+            "{} of allowed commands not allowed, which is safe (`--json` lists them)",
             counted(results.stricter.len(), "spelling")
         ));
     }
@@ -100,33 +99,15 @@ fn print_weaker(respelled: &Respelled<'_>, paint: Paint) {
 }
 
 fn print_missed(missed: &Missed, paint: Paint) {
-    let Missed { rule, how } = missed;
+    let Missed { rule, how, case } = missed;
     let place = format!("{}:{}", rule.origin.file, rule.origin.line);
     let named = format!("{} `{}`", rule.list.name(), shown(&rule.text));
     say::data(&format!("{place}: {} {}: no case would miss it", paint.heading(&named), shown(&how.describe())));
-    say::data(&format!("    write one, such as `{}`", shown(&suggestion(rule, how))));
+    match case {
+        Some(case) => say::data(&format!("    add one: `{}`", shown(case))),
+        None => say::data("    no call was found that it decides; another rule may cover it: see `palisade lint`"),
+    }
     say::data("");
-}
-
-/// Returns a line of a case that would notice the change.
-fn suggestion(rule: &RuleRef, how: &How) -> String {
-    let text = rule.text.trim();
-    let (tool, inner) = text.split_once('(').map_or((text, ""), |(tool, rest)| (tool, rest.trim_end_matches(')')));
-    let subject = match tool {
-        "WebFetch" => format!("https://{}/", inner.trim_start_matches("domain:").replace('*', "x")),
-        _ => inner.replace(":*", " x").replace("**", "x").replace('*', "x"),
-    };
-    let subject = subject.strip_prefix("//").map_or(subject.clone(), |rest| format!("/{rest}"));
-    let (verdict, subject) = match how {
-        How::Removed => (rule.list.name(), subject),
-        How::Narrowed(_) => (rule.list.name(), subject),
-        How::Widened(_) => ("ask", "a call that the rule must not allow".to_owned()),
-    };
-    let by = match (how, rule.list) {
-        (How::Widened(_), _) | (_, List::Allow) => String::new(),
-        (How::Removed | How::Narrowed(_), List::Deny | List::Ask) => format!(" <- {} {text}", rule.list.name()),
-    };
-    format!("{verdict} {tool}: {subject}{by}")
 }
 
 fn rule_json(rule: &RuleRef) -> Value {
@@ -171,7 +152,7 @@ pub(super) fn as_json(results: &Results<'_>) -> Value {
             How::Narrowed(text) => ("narrowed", Some(text)),
             How::Widened(text) => ("widened", Some(text)),
         };
-        json!({"rule": rule_json(&missed.rule), "change": change, "text": text})
+        json!({"rule": rule_json(&missed.rule), "change": change, "text": text, "case": missed.case})
     };
     json!({
         "schema_version": 1,

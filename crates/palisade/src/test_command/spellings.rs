@@ -51,6 +51,7 @@ fn whole(text: &str) -> Vec<Spelling> {
         return Vec::new();
     }
     let quoted = shell::quote(text);
+    // A newline closes what a comment or `&` at the end would leave open.
     let made = [
         ("inside sh -c", format!("sh -c {quoted}")),
         ("inside bash -c", format!("bash -c {quoted}")),
@@ -58,13 +59,13 @@ fn whole(text: &str) -> Vec<Spelling> {
         ("after cd .", format!("cd . && {text}")),
         ("after another command", format!("true; {text}")),
         ("on a second line", format!("true\n{text}")),
-        ("in a subshell", format!("({text})")),
-        ("in a group", format!("{{ {text}; }}")),
-        ("negated", format!("! {{ {text}; }}")),
-        ("in an if", format!("if true; then {text}; fi")),
-        ("in the background", format!("{{ {text}; }} &")),
-        ("in a substitution", format!("echo \"$({text})\"")),
-        ("in a function", format!("f() {{ {text}; }}; f")),
+        ("in a subshell", format!("({text}\n)")),
+        ("in a group", format!("{{ {text}\n}}")),
+        ("negated", format!("! {{ {text}\n}}")),
+        ("in an if", format!("if true; then {text}\nfi")),
+        ("in the background", format!("{{ {text}\n}} &")),
+        ("in a substitution", format!("echo \"$({text}\n)\"")),
+        ("in a function", format!("f() {{ {text}\n}}; f")),
     ];
     made.into_iter().map(|(how, text)| Spelling { how, text }).collect()
 }
@@ -167,3 +168,6 @@ fn options(text: &str, name: &str, rest: &[Word]) -> Vec<Spelling> {
     }
     made
 }
+
+#[cfg(test)]
+mod tests;

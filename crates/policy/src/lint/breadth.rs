@@ -131,7 +131,7 @@ fn runs_anything(world: &World<'_>, rule: &Rule) -> Option<Finding> {
     Some(
         Finding::about(Check::DoesMore, Level::Note, rule, message)
             .example(world.example("Bash", &text))
-            .hint("name the calls that are needed, or see to it that the rest asks"),
+            .hint("name the calls that are needed; the rest then asks"),
     )
 }
 

@@ -204,8 +204,8 @@ fn other_tool(world: &World<'_>, rule: &Rule, access: FileAccess, wanted: Verdic
             calls.push(("Bash", format!("cp {path} x")));
         }
     }
-    let weaker = calls.iter().map(|(tool, subject)| world.example(tool, subject));
-    let example = weaker.filter(|example| example.verdict == Verdict::Allow).next()?;
+    let mut examples = calls.iter().map(|(tool, subject)| world.example(tool, subject));
+    let example = examples.find(|example| example.verdict == Verdict::Allow)?;
     let message = format!("`{}` reaches a path that `{own}` may not", example.tool);
     let hint =
         format!("add a rule for it too, such as `Edit({})`", specifier(&rule.reference.text).unwrap_or_default());
