@@ -5,6 +5,7 @@
 use super::language::{Found, Language, Letters, Shape, witness};
 use super::world::World;
 use crate::command::spell;
+use crate::path::PathPattern;
 use crate::rule::{FileAccess, List, Matcher, Rule};
 
 /// Returns true when `outer`, standing in a list that is asked before, covers all that `inner` covers.
@@ -49,11 +50,15 @@ pub(super) fn covers_beside(outer: &Rule, inner: &Rule, world: &World<'_>) -> bo
 /// Returns true when the rules of a list cover all that `inner` covers only taken together.
 pub(super) fn cover_together<'r>(outers: &[&'r Rule], inner: &Rule) -> Vec<&'r Rule> {
     let Matcher::Command(of_inner) = &inner.matcher else { return Vec::new() };
+    let Some(text) = super::world::specifier(&inner.reference.text) else { return Vec::new() };
+    let known = text.split('*').next().unwrap_or_default();
     let inner = of_inner.language();
     let mut commands: Vec<(&Rule, Language)> = outers
         .iter()
         .filter_map(|rule| match &rule.matcher {
-            Matcher::Command(pattern) => Some((*rule, pattern.language())),
+            // One that begins otherwise takes no part.
+            Matcher::Command(pattern) if pattern.could_continue(known) => Some((*rule, pattern.language())),
+            Matcher::Command(_) => None,
             Matcher::Tool(_)
             | Matcher::ForeignCommand(_)
             | Matcher::Path { .. }
@@ -190,12 +195,21 @@ fn alike(outer: &Matcher, inner: &Matcher) -> bool {
     }
 }
 
+/// Returns true unless the literal beginnings of two patterns lie apart.
+fn could_meet(outer: &PathPattern, inner: &PathPattern, world: &World<'_>) -> bool {
+    let roots = |pattern: &PathPattern| pattern.roots(world.project, world.project);
+    roots(inner).iter().all(|(inner, _)| roots(outer).iter().any(|(outer, _)| inner.is_within(outer)))
+}
+
 fn paths(outer: &Rule, inner: &Rule, world: &World<'_>) -> bool {
     let (Matcher::Path { pattern: outer_pattern, .. }, Matcher::Path { pattern: inner_pattern, .. }) =
         (&outer.matcher, &inner.matcher)
     else {
         return false;
     };
+    if !could_meet(outer_pattern, inner_pattern, world) {
+        return false;
+    }
     // What the client's own tools find is judged by the file in which a rule stands.
     let own = |rule: &Rule| rule.reference.origin.file.contains("palisade");
     if inner.reference.list != List::Allow && own(inner) && !own(outer) {
@@ -206,13 +220,12 @@ fn paths(outer: &Rule, inner: &Rule, world: &World<'_>) -> bool {
     if inner_pattern.follows_the_call() && !outer_pattern.follows_the_call() {
         return false;
     }
-    let bases = |pattern: &crate::path::PathPattern| pattern.bases(world.project, world.project);
+    let bases = |pattern: &PathPattern| pattern.bases(world.project, world.project);
     if inner_pattern.follows_the_call() && bases(inner_pattern) != bases(outer_pattern) {
         return false;
     }
-    let languages = |pattern: &crate::path::PathPattern| -> Vec<Language> {
-        bases(pattern).iter().map(|base| pattern.language(base)).collect()
-    };
+    let languages =
+        |pattern: &PathPattern| -> Vec<Language> { bases(pattern).iter().map(|base| pattern.language(base)).collect() };
     let outer = languages(outer_pattern);
     languages(inner_pattern).iter().all(|inner| witness(inner, &outer, Shape::Path) == Found::Nothing)
 }

@@ -8,7 +8,7 @@ use crate::proof::RuleRef;
 use crate::rule::{List, Matcher, Rule};
 
 /// Rules that are compared with one another; the time grows with the square.
-const COMPARED_MAX: usize = 1_500;
+const COMPARED_MAX: usize = 1_000;
 
 /// Returns the findings about pairs of rules.
 pub(super) fn findings(world: &World<'_>) -> Vec<Finding> {
@@ -58,9 +58,31 @@ fn contradictory(rule: &Rule, stricter: &RuleRef) -> Finding {
         .others(vec![stricter.clone()])
 }
 
+/// Returns true unless a call that `inner` covers shows that `outer` does not cover all of them.
+fn could_cover(outer: &Rule, inner: &Rule, sample: Option<&str>) -> bool {
+    match (&outer.matcher, &inner.matcher, sample) {
+        (Matcher::Command(outer), Matcher::Command(_), Some(sample)) => outer.covers(sample),
+        (Matcher::Path { .. }, Matcher::Command(_), _) | (Matcher::Command(_), Matcher::Path { .. }, _) => false,
+        (
+            Matcher::Tool(_)
+            | Matcher::Command(_)
+            | Matcher::ForeignCommand(_)
+            | Matcher::Path { .. }
+            | Matcher::Domain(_)
+            | Matcher::Agent(_)
+            | Matcher::Skill { .. }
+            | Matcher::Parameter { .. },
+            _,
+            _,
+        ) => true,
+    }
+}
+
 fn unreachable(rule: &Rule, stricter: &[&Rule], world: &World<'_>) -> Option<Finding> {
+    let text = super::effect::spelled(rule).map(|(_, text)| text);
+    let possible = |other: &&&Rule| could_cover(other, rule, text.as_deref());
     let alone: Vec<&Rule> =
-        stricter.iter().find(|other| covers_before(other, rule, world)).copied().into_iter().collect();
+        stricter.iter().filter(possible).find(|other| covers_before(other, rule, world)).copied().into_iter().collect();
     let by = if alone.is_empty() { cover_together(stricter, rule) } else { alone };
     let strictest = by.first()?.reference.list;
     let list = rule.reference.list.name();
@@ -81,9 +103,10 @@ fn unreachable(rule: &Rule, stricter: &[&Rule], world: &World<'_>) -> Option<Fin
 
 fn shadowed(rule: &Rule, index: usize, rules: &[&Rule], world: &World<'_>) -> Option<Finding> {
     let list = rule.reference.list;
+    let text = super::effect::spelled(rule).map(|(_, text)| text);
     let beside = rules.iter().enumerate().filter(|(at, other)| *at != index && other.reference.list == list);
     let wider = beside
-        .filter(|(_, other)| covers_beside(other, rule, world))
+        .filter(|(_, other)| could_cover(other, rule, text.as_deref()) && covers_beside(other, rule, world))
         // Of two that cover one another the later one can go.
         .find(|(at, other)| *at < index || !covers_beside(rule, other, world))
         .map(|(_, other)| &other.reference)?;

@@ -25,7 +25,8 @@ fn runs(directory: &Path, text: &str) -> Vec<String> {
 #[expect(clippy::disallowed_methods, reason = "the program that bash runs is made here")]
 fn every_spelling_runs_the_same() {
     let directory = tempfile::tempdir().unwrap();
-    let script = "#!/bin/bash\nprintf '%s|' \"$0\" \"$@\" | sed \"s,^$PWD/,,\" >> \"$LOG\"\necho >> \"$LOG\"\n";
+    // One write a run, so that two at once do not mingle.
+    let script = "#!/bin/bash\nprintf '%s\\n' \"$(printf '%s|' \"${0##*/}\" \"$@\")\" >> \"$LOG\"\n";
     std::fs::write(directory.path().join("rm"), script).unwrap();
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(directory.path().join("rm"), mode).unwrap();
