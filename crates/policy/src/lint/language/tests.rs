@@ -20,7 +20,7 @@ fn texts(letters: &[char], length_max: usize) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(120))]
 
     /// A witness is covered by the inner pattern alone; without one no text is.
     #[test]
