@@ -35,6 +35,9 @@ _palisade() {
             palisade,hook)
                 cmd="palisade__subcmd__hook"
                 ;;
+            palisade,lint)
+                cmd="palisade__subcmd__lint"
+                ;;
             palisade,man)
                 cmd="palisade__subcmd__man"
                 ;;
@@ -43,6 +46,9 @@ _palisade() {
                 ;;
             palisade,run)
                 cmd="palisade__subcmd__run"
+                ;;
+            palisade,test)
+                cmd="palisade__subcmd__test"
                 ;;
             palisade,trust)
                 cmd="palisade__subcmd__trust"
@@ -89,6 +95,9 @@ _palisade() {
             palisade__subcmd__help,hook)
                 cmd="palisade__subcmd__help__subcmd__hook"
                 ;;
+            palisade__subcmd__help,lint)
+                cmd="palisade__subcmd__help__subcmd__lint"
+                ;;
             palisade__subcmd__help,man)
                 cmd="palisade__subcmd__help__subcmd__man"
                 ;;
@@ -97,6 +106,9 @@ _palisade() {
                 ;;
             palisade__subcmd__help,run)
                 cmd="palisade__subcmd__help__subcmd__run"
+                ;;
+            palisade__subcmd__help,test)
+                cmd="palisade__subcmd__help__subcmd__test"
                 ;;
             palisade__subcmd__help,trust)
                 cmd="palisade__subcmd__help__subcmd__trust"
@@ -150,7 +162,7 @@ _palisade() {
 
     case "${cmd}" in
         palisade)
-            opts="-h -V --help --version run check explain permissions hook trust audit completions man help"
+            opts="-h -V --help --version run check explain permissions lint test hook trust audit completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -392,7 +404,7 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__help)
-            opts="run check explain permissions hook trust audit completions man help"
+            opts="run check explain permissions lint test hook trust audit completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -531,6 +543,20 @@ _palisade() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        palisade__subcmd__help__subcmd__lint)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         palisade__subcmd__help__subcmd__man)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -560,6 +586,20 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__help__subcmd__run)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        palisade__subcmd__help__subcmd__test)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -643,6 +683,36 @@ _palisade() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        palisade__subcmd__lint)
+            opts="-h -V --settings --mode --level --format --json --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --settings)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mode)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --level)
+                    COMPREPLY=($(compgen -W "note warning error" -- "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "human json sarif" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         palisade__subcmd__man)
             opts="-h -V --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -707,6 +777,36 @@ _palisade() {
                     return 0
                     ;;
                 --project)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        palisade__subcmd__test)
+            opts="-h -V --settings --mode --cwd --home --only-given-settings --mutants --no-spellings --json --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --settings)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mode)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cwd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --home)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

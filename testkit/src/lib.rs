@@ -62,36 +62,20 @@ pub fn cases(area: &str) -> Vec<Case> {
 
 fn read(file: &Path) -> Vec<Case> {
     let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    let mut cases: Vec<Case> = Vec::new();
-    let mut open: Option<(String, Vec<&str>)> = None;
-    for (index, line) in text.lines().enumerate() {
-        match open.take() {
-            Some((info, body)) if line.trim_end() == "```" => {
-                let case = cases
-                    .last_mut()
-                    .unwrap_or_else(|| panic!("{}:{}: block before the first case", file.display(), index + 1));
-                case.blocks.push((info, body.join("\n")));
-            }
-            Some((info, mut body)) => {
-                body.push(line);
-                open = Some((info, body));
-            }
-            None => {
-                if let Some(info) = line.strip_prefix("```") {
-                    open = Some((info.trim().to_owned(), Vec::new()));
-                } else if let Some(name) = line.strip_prefix("## ") {
-                    cases.push(Case {
-                        file: file.to_owned(),
-                        line: index + 1,
-                        name: name.trim().to_owned(),
-                        blocks: Vec::new(),
-                    });
-                }
-            }
-        }
+    let document = cases::parse(&text).unwrap_or_else(|cases::Fault::Open { line }| {
+        panic!("{}:{line}: a block is not closed", file.display());
+    });
+    if let Some(block) = document.preamble.first() {
+        panic!("{}:{}: block before the first case", file.display(), block.line);
     }
-    assert!(open.is_none(), "{}: a block is not closed", file.display());
-    cases
+    let blocks = |case: cases::Case| case.blocks.into_iter().map(|block| (block.info, block.text)).collect();
+    let made = |case: cases::Case| Case {
+        file: file.to_owned(),
+        line: case.line,
+        name: case.name.clone(),
+        blocks: blocks(case),
+    };
+    document.cases.into_iter().map(made).collect()
 }
 
 /// Runs every case of an area: `run` makes the text that the case's last block must equal.

@@ -45,6 +45,7 @@ fn all(program: &Path) -> anyhow::Result<Files> {
     page("credential-stores", tables::credential_stores());
     page("protected-names", tables::protected_names());
     page("environment", tables::environment());
+    page("lint", tables::lint());
     manual(program, &mut files)?;
     completions(program, &mut files)?;
     Ok(files)

@@ -145,6 +145,39 @@ fn lines_of_check_are_as_their_schema_says() {
     assert_eq!(replies[2]["id"], json!([1, {"a": null}]));
 }
 
+/// Runs a command in a project whose settings and cases find something of every kind.
+fn answer(home: &Path, words: &[&str]) -> Value {
+    let settings = r#"{"permissions": {"allow": ["Bash(npx *)", "Bash(npm test)", 7], "ask": ["Bash(npm test)"],
+        "deny": ["Read(/etc/passwd)", "Bash(rm -rf *)", "Bash(ls*)", "Nowhere"], "defaultMode": "acceptEdits"}}"#;
+    let cases = "## One\n```verdicts\ndeny Bash: rm -rf x\nallow Bash: npx x\nask Bash: npx y <- ask Bash\n```\n";
+    std::fs::create_dir_all(home.join(".claude")).unwrap();
+    std::fs::write(home.join(".claude/settings.json"), settings).unwrap();
+    std::fs::create_dir_all(home.join("project/.palisade")).unwrap();
+    std::fs::write(home.join("project/.palisade/policy-test.md"), cases).unwrap();
+    let output = program(home).args(words).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn findings_are_as_their_schema_says() {
+    let (schema, home) = (schema("lint.schema.json"), home("lint"));
+    let found = answer(home.path(), &["lint", "--json"]);
+    assert_eq!(differs(&schema, &schema, &found), None);
+    assert!(found["findings"].as_array().unwrap().len() > 5, "{found}");
+}
+
+#[test]
+fn results_of_cases_are_as_their_schema_says() {
+    let (schema, home) = (schema("test.schema.json"), home("test"));
+    let found = answer(home.path(), &["test", "--json", "--mutants"]);
+    assert_eq!(differs(&schema, &schema, &found), None);
+    for list in ["/cases", "/spellings/weaker", "/spellings/not_allowed", "/mutants/missed"] {
+        assert!(!found.pointer(list).unwrap().as_array().unwrap().is_empty(), "{list} {found}");
+    }
+    assert_eq!(differs(&schema, &schema, &answer(home.path(), &["test", "--json"])), None);
+}
+
 #[test]
 fn a_report_is_as_its_schema_says() {
     let (schema, home) = (schema("report.schema.json"), home("report"));

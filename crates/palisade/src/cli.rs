@@ -31,6 +31,10 @@ pub(crate) enum Command {
     Explain(ExplainOptions),
     /// Show every rule in force with its file and line.
     Permissions(PermissionsOptions),
+    /// Find rules that do not do what they say, or more.
+    Lint(LintOptions),
+    /// Decide the cases that a team wrote for its policy.
+    Test(TestOptions),
     /// Answer an agent's hook on standard input.
     Hook(HookOptions),
     /// Show, grant or withdraw trust in a folder.
@@ -136,6 +140,79 @@ pub(crate) struct PermissionsOptions {
     /// Answer as JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  palisade lint\n  palisade lint .claude/settings.json --level note\n  palisade lint --format sarif > palisade.sarif\n\nEnds with 1 when there is a finding at or above --level, and with 5 when the settings cannot be read.\nThe findings: docs/reference/lint.md"
+)]
+pub(crate) struct LintOptions {
+    #[command(flatten)]
+    pub(crate) settings: SettingsOptions,
+    /// The least level that ends with 1.
+    #[arg(long, value_enum, default_value_t = LevelName::Warning, value_name = "LEVEL")]
+    pub(crate) level: LevelName,
+    /// How to answer.
+    #[arg(long, value_enum, default_value_t = Format::Human, value_name = "FORMAT")]
+    pub(crate) format: Format,
+    /// Answer as JSON; the same as `--format json`.
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
+    /// Settings files to look at alone; without one, those in force here.
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+}
+
+/// The levels of findings.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum LevelName {
+    Note,
+    Warning,
+    Error,
+}
+
+impl From<LevelName> for policy::lint::Level {
+    fn from(name: LevelName) -> Self {
+        match name {
+            LevelName::Note => Self::Note,
+            LevelName::Warning => Self::Warning,
+            LevelName::Error => Self::Error,
+        }
+    }
+}
+
+/// How findings are written.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Format {
+    /// For a person.
+    Human,
+    /// One JSON value.
+    Json,
+    /// SARIF 2.1.0, for what shows findings beside code.
+    Sarif,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  palisade test\n  palisade test --mutants\n  palisade test policy.md --only-given-settings --settings strict.json\n\nEnds with 1 when a case does not hold or nothing would miss a rule, and with 5 when the settings or a\nfile of cases cannot be read. How cases are written: docs/guides/policy.md"
+)]
+pub(crate) struct TestOptions {
+    #[command(flatten)]
+    pub(crate) settings: SettingsOptions,
+    #[command(flatten)]
+    pub(crate) place: PlaceOptions,
+    /// Change the policy, one rule at a time, and say which change no case notices.
+    #[arg(long)]
+    pub(crate) mutants: bool,
+    /// Leave out the other spellings of commands that must be denied or ask.
+    #[arg(long)]
+    pub(crate) no_spellings: bool,
+    /// Answer as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Files of cases; without one, `.palisade/tests/*.md` and `.palisade/policy-test.md` of the project.
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -8,13 +8,14 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// Yes: allowed, sound, done.
     Yes = 0,
-    /// There is a finding: the journal was changed, the settings have entries that do not count.
+    /// There is a finding: the journal was changed, settings have entries that do not count or rules that
+    /// `lint` finds fault with, a case of `test` does not hold.
     Finding = 1,
     /// Denied.
     Denied = 3,
     /// It asks: a person must answer.
     Asks = 4,
-    /// The settings cannot be relied on until they are mended.
+    /// The settings, or the cases of `test`, cannot be relied on until they are mended.
     Settings = 5,
     /// The world failed: a file, the journal, the terminal.
     World = 6,

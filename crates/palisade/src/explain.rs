@@ -30,7 +30,7 @@ pub(crate) fn explain(options: &ExplainOptions) -> anyhow::Result<Exit> {
 }
 
 /// Returns the input that a tool's subject stands for.
-fn input(tool: &str, subject: &str) -> hooks::Input {
+pub(crate) fn input(tool: &str, subject: &str) -> hooks::Input {
     let key = match tool {
         "Read" | "Edit" | "Write" | "MultiEdit" => "file_path",
         "NotebookEdit" => "notebook_path",

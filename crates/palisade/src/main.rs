@@ -10,10 +10,12 @@ mod exit;
 mod explain;
 mod generate;
 mod hook;
+mod lint;
 mod permissions;
 mod run;
 mod say;
 mod setup;
+mod test_command;
 mod trust;
 
 use std::process::ExitCode;
@@ -33,6 +35,8 @@ fn main() -> ExitCode {
         Command::Check(options) => exit::of(check::check(&options)),
         Command::Explain(options) => exit::of(explain::explain(&options)),
         Command::Permissions(options) => exit::of(permissions::permissions(&options)),
+        Command::Lint(options) => exit::of(lint::lint(&options)),
+        Command::Test(options) => exit::of(test_command::test(&options)),
         Command::Hook(options) => hook::hook(options.agent),
         Command::Trust(options) => exit::of(trust::trust(&options)),
         Command::Audit(options) => exit::of(audit_command::audit(&options)),

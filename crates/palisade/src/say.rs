@@ -70,6 +70,16 @@ impl Paint {
         self.with(code, verdict.name())
     }
 
+    /// Returns a level of findings in its colour.
+    pub(crate) fn level(self, level: policy::lint::Level) -> String {
+        let code = match level {
+            policy::lint::Level::Note => "36",
+            policy::lint::Level::Warning => "33",
+            policy::lint::Level::Error => "31",
+        };
+        self.with(code, level.name())
+    }
+
     /// Returns a heading.
     pub(crate) fn heading(self, text: &str) -> String {
         self.with("1", text)

@@ -1,5 +1,7 @@
 //! The patterns of `Bash(...)` rules.
 
+use crate::lint::language::{Language, Letters};
+
 /// A command pattern: exact, or with `*` for any run of characters.
 ///
 /// A trailing ` *` or `:*` is a word boundary: it matches the command alone or followed by a space
@@ -82,6 +84,11 @@ impl CommandPattern {
         !self.only_monitor || tool == "Monitor"
     }
 
+    /// Returns true when it is one pattern about one command and no more.
+    pub(crate) fn is_one(&self) -> bool {
+        self.also.is_empty() && self.before.is_empty() && !self.only_monitor
+    }
+
     /// Returns the stages that a pipeline must have before the command that the pattern covers.
     pub(crate) fn before(&self) -> &[Self] {
         &self.before
@@ -118,6 +125,18 @@ impl CommandPattern {
             before: all(&self.before),
             only_monitor: self.only_monitor,
         }
+    }
+
+    /// Returns the texts that the pattern covers.
+    pub(crate) fn language(&self) -> Language {
+        let mut alone = Language::empty_text();
+        spell(&self.stem, &Letters::any(), &mut alone);
+        if !self.open {
+            return alone;
+        }
+        let mut followed = Language::empty_text();
+        spell(&format!("{} *", self.stem), &Letters::any(), &mut followed);
+        Language::union(&[alone, followed])
     }
 
     /// Returns true when a command whose text begins with `known` and goes on in an unknown way could
@@ -164,6 +183,16 @@ fn pieces_match<'a>(mut pieces: impl DoubleEndedIterator<Item = &'a str>, text: 
         }
     }
     true
+}
+
+/// Appends what a pattern covers, a star standing for any run of these letters.
+pub(crate) fn spell(pattern: &str, star: &Letters, language: &mut Language) {
+    for (index, piece) in pieces(pattern).iter().enumerate() {
+        if index > 0 {
+            language.then_many(star);
+        }
+        language.then_text(piece);
+    }
 }
 
 /// Splits a pattern at its stars.

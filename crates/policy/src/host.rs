@@ -1,6 +1,8 @@
 //! Host names of URLs, and the patterns of `WebFetch(domain:...)`.
 
-use core::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use crate::lint::language::{Language, Letters};
 
 /// A host name as URLs and patterns are compared: lower case, without a trailing dot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,6 +104,26 @@ impl HostPattern {
             return Ok(Self::Below(rest.to_owned()));
         }
         Ok(Self::Labels(name.split('.').map(str::to_owned).collect()))
+    }
+
+    /// Returns the names that the pattern covers.
+    pub(crate) fn language(&self) -> Language {
+        let mut language = Language::empty_text();
+        match self {
+            Self::Any => language.then_many(&Letters::any()),
+            Self::Below(domain) => {
+                language.then(&Letters::any());
+                language.then_many(&Letters::any());
+                language.then_text(&format!(".{domain}"));
+            }
+            Self::Labels(labels) => {
+                for (index, label) in labels.iter().enumerate() {
+                    language.then_text(if index == 0 { "" } else { "." });
+                    crate::command::spell(label, &Letters::but('.'), &mut language);
+                }
+            }
+        }
+        language
     }
 
     /// Returns the last labels that every host it covers has; empty where any host may do.

@@ -19,6 +19,7 @@ mod foreign;
 mod host;
 pub mod layer;
 mod limits;
+pub mod lint;
 pub mod mode;
 pub mod path;
 mod permit;

@@ -1,5 +1,6 @@
 //! Pages made from the product's own tables.
 
+use policy::lint::Check;
 use policy::tables::credentials::STORES;
 use policy::tables::protected::{EXCEPTIONS, Held, NAMES};
 use settings::env::Variable;
@@ -16,6 +17,18 @@ pub(super) fn credential_stores() -> String {
         "# Credential stores\n\nInside the boundary nothing below these paths can be read. A path that is not there is \
         skipped.\n\n{}",
         table(&["path", "what is in it"], &rows)
+    )
+}
+
+pub(super) fn lint() -> String {
+    let rows: Vec<Vec<String>> = Check::ALL
+        .iter()
+        .map(|check| vec![code(check.id()), check.name().to_owned(), check.about().replace('\n', " ")])
+        .collect();
+    format!(
+        "# Findings of `palisade lint`\n\nAn id never changes its meaning. How much a finding weighs depends on the \
+        case: what opens something is a warning, what only surprises a note.\n\n{}",
+        table(&["id", "name", "what is found"], &rows)
     )
 }
 

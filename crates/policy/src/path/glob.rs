@@ -2,6 +2,8 @@
 
 use std::hash::{Hash, Hasher};
 
+use crate::lint::language::{Language, Letters};
+
 mod meet;
 
 /// A glob over the segments of a path.
@@ -119,6 +121,20 @@ impl Glob {
             Segment::One(tokens) => Segment::One(tokens.iter().map(token).collect()),
         };
         Self { segments: self.segments.iter().map(segment).collect() }
+    }
+
+    /// Appends to the paths of a language what the glob matches, and everything below that.
+    pub(crate) fn spell(&self, language: &mut Language) {
+        for segment in &self.segments {
+            match segment {
+                Segment::Any => language.then_segments(),
+                Segment::One(tokens) => {
+                    language.then_text("/");
+                    tokens.iter().for_each(|token| token.spell(language));
+                }
+            }
+        }
+        language.then_segments();
     }
 
     /// Returns true when something below the directory `path` could match.
@@ -301,6 +317,25 @@ impl Token {
                 text.push_str(if *negated { "\0!" } else { "\0[" });
                 ranges.iter().for_each(|(low, high)| text.extend(['\0', '-', *low, *high]));
                 text.push_str("\0]");
+            }
+        }
+    }
+
+    /// Appends what the token matches; no name holds a slash.
+    fn spell(&self, language: &mut Language) {
+        match self {
+            Self::Char(letter) => language.then(&Letters::one(*letter)),
+            Self::One => language.then(&Letters::but('/')),
+            Self::Run => language.then_many(&Letters::but('/')),
+            Self::Class(true, ranges) => {
+                let ranges: Vec<(char, char)> = ranges.iter().copied().chain([('/', '/')]).collect();
+                language.then(&Letters::ranges(true, &ranges));
+            }
+            Self::Class(false, ranges) => {
+                let below = ranges.iter().map(|(low, high)| (*low, (*high).min('.')));
+                let above = ranges.iter().map(|(low, high)| ((*low).max('0'), *high));
+                let kept: Vec<(char, char)> = below.chain(above).filter(|(low, high)| low <= high).collect();
+                language.then(&Letters::ranges(false, &kept));
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::{AbsPath, Glob, Hold};
+use crate::lint::language::Language;
 use crate::rule::List;
 
 /// A path pattern with its anchor.
@@ -229,6 +230,21 @@ impl PathPattern {
     pub fn could_meet(&self, directory: &AbsPath, shell: &Glob, project: &AbsPath, cwd: &AbsPath) -> bool {
         let shell = shell.below(directory);
         self.bases(project, cwd).iter().any(|base| self.glob.below(base).meets(&shell))
+    }
+
+    /// Returns the paths that the pattern covers at one of the directories that it hangs at.
+    pub(crate) fn language(&self, base: &AbsPath) -> Language {
+        let mut language = Language::empty_text();
+        for segment in base.segments() {
+            language.then_text(&format!("/{segment}"));
+        }
+        self.glob.spell(&mut language);
+        language
+    }
+
+    /// Returns true when it hangs at the directory of the call too.
+    pub(crate) fn follows_the_call(&self) -> bool {
+        matches!(self.base, Base::Current { tightens: true, .. })
     }
 
     /// Returns the directories below which everything it covers lies, and whether each is itself the

@@ -55,6 +55,11 @@ impl NamePattern {
         Self { except: approved.iter().map(|server| tools(server)).collect(), ..tools(blocked) }
     }
 
+    /// Returns true when some tools that the pattern spells are left out.
+    pub(crate) fn leaves_out_some(&self) -> bool {
+        !self.except.is_empty()
+    }
+
     /// Returns the pattern as written.
     pub(crate) fn as_str(&self) -> &str {
         &self.text

@@ -13,6 +13,7 @@ mod index;
 mod information;
 mod laws;
 mod packs;
+mod lint;
 mod permit;
 mod reference;
 mod spec;

@@ -12,7 +12,7 @@ use testkit::Case;
 
 use crate::world::{PROJECT, World, abs, action};
 
-fn world(case: &Case) -> World {
+pub(crate) fn world(case: &Case) -> World {
     let mut world = World::default();
     for (info, text) in &case.blocks {
         match info.as_str() {
@@ -35,7 +35,7 @@ fn world(case: &Case) -> World {
                     }
                 }
             }
-            "verdicts" | "notes" | "hints" | "reasons" => {}
+            "verdicts" | "notes" | "hints" | "reasons" | "findings" => {}
             other => panic!("{}:{}: unknown block `{other}`", case.file.display(), case.line),
         }
     }

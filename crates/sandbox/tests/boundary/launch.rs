@@ -95,6 +95,8 @@ fn permit(spec: &Spec) -> Permit<Exec> {
         resolved: std::collections::BTreeMap::default(),
         person: facts::Person::Present,
         mode: None,
+        found_below: std::collections::BTreeMap::new(),
+        removals: Vec::new(),
         boundary: Some(facts::BoundaryFacts {
             writable: spec.writable.iter().map(|text| path(text)).collect(),
             unreadable: spec.hidden.iter().map(held).collect(),

@@ -1,0 +1,196 @@
+//! Rules that do not do what they say: not read, not in force, covering nothing, allowing nothing.
+
+use super::language::{Found, Shape, witness};
+use super::world::{World, specifier, tool_name};
+use super::{Check, Finding, Fix, Level, Subject};
+use crate::layer::{Diagnostic, Severity};
+use crate::proof::{Proof, RuleRef, Verdict};
+use crate::rule::{FileAccess, List, Matcher, Rule};
+
+/// What a star is replaced by in the calls that a pattern spells out, most telling first.
+const FILLS: [&str; 4] = ["x", "", "-x", "x y"];
+
+/// Returns what reading and compiling the settings told.
+pub(super) fn told(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = subject.diagnostics.iter().map(|found| from_diagnostic(found, subject)).collect();
+    for (rule, why) in subject.policy.inactive() {
+        let known = subject.diagnostics.iter().any(|found| found.message == *why);
+        if !known {
+            findings.push(not_in_force(rule, why));
+        }
+    }
+    findings
+}
+
+fn from_diagnostic(found: &Diagnostic, subject: &Subject<'_>) -> Finding {
+    let (check, level) = match found.severity {
+        Severity::Error => (Check::Settings, Level::Error),
+        Severity::Warning => (Check::Entry, Level::Warning),
+    };
+    // What is told about a rule quotes it, or its beginning.
+    let lists = |layer: &crate::layer::Layer| {
+        let allow = layer.allow.iter().map(|entry| (List::Allow, entry.clone()));
+        let ask = layer.ask.iter().map(|entry| (List::Ask, entry.clone()));
+        let deny = layer.deny.iter().map(|entry| (List::Deny, entry.clone()));
+        allow.chain(ask).chain(deny).collect::<Vec<_>>()
+    };
+    let here = subject.layers.iter().flat_map(lists).filter(|(_, entry)| entry.origin == found.origin);
+    let rule = here
+        .filter(|(_, entry)| found.message.contains(tool_name(&entry.value)))
+        .max_by_key(|(_, entry)| (found.message.contains(entry.value.trim()), entry.value.len()))
+        .map(|(list, entry)| RuleRef { text: entry.value, list, origin: entry.origin });
+    let replacement = found.hint.as_deref().zip(rule.as_ref()).and_then(|(hint, rule)| replacement(hint, rule));
+    Finding {
+        check,
+        level,
+        origin: found.origin.clone(),
+        column: found.column,
+        rule,
+        message: found.message.clone(),
+        example: None,
+        fix: found.hint.clone().map(|hint| Fix { hint, replacement }),
+        others: Vec::new(),
+    }
+}
+
+/// Returns the rule that a hint names in the place of another.
+fn replacement(hint: &str, rule: &RuleRef) -> Option<String> {
+    let quoted = |start: &str| hint.strip_prefix(start)?.split('`').next().map(str::to_owned);
+    if let Some(tool) = quoted("did you mean `") {
+        return rule.text.trim().strip_prefix(tool_name(&rule.text)).map(|rest| format!("{tool}{rest}"));
+    }
+    quoted("write `").filter(|text| specifier(text).is_some() && specifier(text) == specifier(&rule.text))
+}
+
+fn not_in_force(rule: &RuleRef, why: &str) -> Finding {
+    let (why, hint) = match why.split_once(": run `") {
+        Some((why, rest)) => (why, format!("run `{rest}")),
+        None => (why, "remove it, or move it to a file that counts".to_owned()),
+    };
+    Finding {
+        check: Check::NotInForce,
+        level: Level::Note,
+        origin: rule.origin.clone(),
+        column: 0,
+        rule: Some(rule.clone()),
+        message: format!("it does not count: {why}"),
+        example: None,
+        fix: Some(Fix { hint, replacement: None }),
+        others: Vec::new(),
+    }
+}
+
+/// Returns what is found about one rule by deciding the calls that it spells out.
+pub(super) fn of_rule(world: &World<'_>, rule: &Rule) -> Option<Finding> {
+    let spelled = all_spelled(rule);
+    let (tool, first) = spelled.first()?.clone();
+    let denying = world.alone(rule, List::Deny)?;
+    let proofs = |policy| spelled.iter().map(move |(tool, call)| world.decide_alone(policy, tool, call));
+    if !proofs(&denying).any(|proof| is_matched(&proof)) {
+        return Some(never_matches(world, rule, tool, &first));
+    }
+    if rule.reference.list != List::Allow {
+        return None;
+    }
+    let allowing = world.alone(rule, List::Allow)?;
+    if proofs(&allowing).any(|proof| proof.verdict == Verdict::Allow) {
+        return None;
+    }
+    let told = world.decide_alone(&allowing, tool, &first);
+    let message = format!("it never allows what it spells out: {}", told.reason);
+    let finding = Finding::about(Check::NeverApproves, Level::Warning, rule, message);
+    let finding = finding.example(world.example(tool, &first));
+    Some(match told.hint {
+        Some(hint) => finding.hint(hint),
+        None => finding.hint("remove it"),
+    })
+}
+
+/// Returns true when the one rule of a policy covers a part of the call.
+fn is_matched(proof: &Proof) -> bool {
+    let is_deny = |rule: &RuleRef| rule.list == List::Deny;
+    // A doubt names the rule too, and asks.
+    let decided =
+        proof.parts.iter().any(|part| part.verdict == Verdict::Deny && part.rule.as_ref().is_some_and(is_deny));
+    decided || proof.shadowed.iter().any(|(rule, _)| is_deny(rule))
+}
+
+fn never_matches(world: &World<'_>, rule: &Rule, tool: &'static str, call: &str) -> Finding {
+    let inner = specifier(&rule.reference.text).unwrap_or_default();
+    let proof = world.decide(tool, call);
+    let parts: Vec<String> = proof.parts.iter().map(|part| format!("`{}`", part.text)).collect();
+    let finding = |message: String| {
+        Finding::about(Check::NeverMatches, Level::Warning, rule, message).example(world.example(tool, call))
+    };
+    if matches!(rule.matcher, Matcher::Domain(_)) {
+        let message = format!("no host is covered by `{inner}`: a host has neither port nor user name");
+        let host = inner.trim_start_matches("domain:").split(':').next().unwrap_or_default();
+        return finding(message).replace("name the host alone", format!("WebFetch(domain:{host})"));
+    }
+    if parts.len() > 1 {
+        let pieces = inner.split(['|', '&', ';', '\n']).map(str::trim).filter(|piece| !piece.is_empty());
+        let rules: Vec<String> = pieces.map(|piece| format!("`{tool}({piece})`")).collect();
+        return finding(format!(
+            "it does not cover the line that it spells out: each command of a line is judged on its own, here {}",
+            parts.join(" and ")
+        ))
+        .hint(format!("write a rule for each command: {}", rules.join(" and ")));
+    }
+    let understood = proof.parts.first().map(|part| part.understood.join(", ")).unwrap_or_default();
+    let read = if understood.is_empty() { String::new() } else { format!("; that is read as: {understood}") };
+    finding(format!("it does not cover the command that it spells out{read}"))
+        .hint("write the command as it is run, without redirections, assignments or shell syntax")
+}
+
+/// Returns a call that a rule spells out.
+pub(super) fn spelled(rule: &Rule) -> Option<(&'static str, String)> {
+    all_spelled(rule).into_iter().next()
+}
+
+/// Returns a call that a rule covers, with its tool; for a path pattern the shortest that there is.
+pub(super) fn sample(rule: &Rule, world: &World<'_>) -> Option<(String, String)> {
+    match &rule.matcher {
+        Matcher::Path { access, pattern } => {
+            let base = pattern.bases(world.project, world.project).into_iter().next()?;
+            let Found::Text(path) = witness(&pattern.language(&base), &[], Shape::Path) else { return None };
+            let tool = match access {
+                FileAccess::Read => "Read",
+                FileAccess::Edit => "Edit",
+            };
+            Some((tool.to_owned(), if path.is_empty() { "/".to_owned() } else { path }))
+        }
+        Matcher::Tool(name) => {
+            let is_one = name.as_str().starts_with("mcp__") && !name.as_str().contains('*');
+            is_one.then(|| (name.as_str().to_owned(), String::new()))
+        }
+        Matcher::Command(_)
+        | Matcher::ForeignCommand(_)
+        | Matcher::Domain(_)
+        | Matcher::Agent(_)
+        | Matcher::Cd(_)
+        | Matcher::Skill { .. }
+        | Matcher::Parameter { .. } => spelled(rule).map(|(tool, call)| (tool.to_owned(), call)),
+    }
+}
+
+fn all_spelled(rule: &Rule) -> Vec<(&'static str, String)> {
+    let Some(inner) = specifier(&rule.reference.text) else { return Vec::new() };
+    match &rule.matcher {
+        Matcher::Command(_) => FILLS.iter().map(|fill| ("Bash", filled(inner, fill))).collect(),
+        Matcher::ForeignCommand(_) => FILLS.iter().map(|fill| ("PowerShell", filled(inner, fill))).collect(),
+        Matcher::Domain(_) => {
+            let host = inner.trim_start_matches("domain:").trim().trim_end_matches('.').replace('*', "x");
+            vec![("WebFetch", format!("https://{host}/"))]
+        }
+        Matcher::Agent(names) => names.iter().map(|name| ("Agent", name.clone())).collect(),
+        Matcher::Skill { name, .. } => vec![("Skill", name.clone())],
+        Matcher::Tool(_) | Matcher::Path { .. } | Matcher::Cd(_) | Matcher::Parameter { .. } => Vec::new(),
+    }
+}
+
+/// Returns a command pattern with every star replaced; an escaped star stands for itself.
+pub(super) fn filled(pattern: &str, fill: &str) -> String {
+    let pattern = pattern.strip_suffix(":*").map_or_else(|| pattern.to_owned(), |stem| format!("{stem} *"));
+    let text = pattern.replace("\\*", "\u{1}").replace('*', fill).replace('\u{1}', "\\*");
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
