@@ -296,7 +296,8 @@ impl Reading<'_, '_> {
     fn copies(&mut self) {
         let operands: Vec<&programs::Argument<'_>> =
             self.call.arguments.iter().filter(|argument| argument.option.is_none()).collect();
-        if let ("ln", [one]) = (self.base, operands.as_slice()) {
+        let directory = self.call.arguments.iter().any(|argument| argument.option.is_some());
+        if let ("ln", [one], false) = (self.base, operands.as_slice(), directory) {
             // One operand alone is linked to from here.
             let name = one.word.known().map(|text| text.trim_end_matches('/').rsplit('/').next().unwrap_or_default());
             let made = match name {
