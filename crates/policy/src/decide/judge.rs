@@ -51,8 +51,8 @@ pub(super) struct Judged {
     shadowed: Vec<(RuleRef, String)>,
     /// True when the rule that allowed it allows what it starts, too.
     allows_inner: bool,
-    /// True when what it starts is allowed by no other rule.
-    exact_only: bool,
+    /// True when no rule for what it starts allows that.
+    keeps_inner: bool,
 }
 
 impl Judged {
@@ -136,10 +136,10 @@ impl Judge<'_> {
         let candidates = Candidates::of(self.policy, self.action, part, self.facts);
         let finding = self.finding(part, &candidates, runner);
         let shadowed = self.shadowed(part, &candidates, finding.rule.as_ref());
-        let by_allow_rule = finding.verdict == Verdict::Allow
-            && finding.rule.as_ref().is_some_and(|rule| rule.list == List::Allow);
+        let by_allow_rule =
+            finding.verdict == Verdict::Allow && finding.rule.as_ref().is_some_and(|rule| rule.list == List::Allow);
         Judged {
-            exact_only: part.exact_only,
+            keeps_inner: !part.clear || part.exact_only,
             allows_inner: by_allow_rule && (!part.clear || self.is_exact(finding.rule.as_ref())),
             text: part.text.clone(),
             span: part.span,
@@ -165,7 +165,7 @@ impl Judge<'_> {
             .or_else(|| self.protected(part))
             .or_else(|| self.built_in(part))
             .or_else(|| self.allowed_with(part, runner))
-            .or_else(|| self.wants_exact(part, runner))
+            .or_else(|| self.wants_runner(part, runner))
             .or_else(|| self.allowed(part, candidates))
             .unwrap_or_else(|| self.unmatched(part))
     }
@@ -260,7 +260,9 @@ impl Judge<'_> {
             let why = format!("{} names {path}, and where that leads cannot be looked at", quoted(&part.text));
             return Some(Finding::new(Verdict::Ask, why).hint("name a path that can be looked at"));
         }
-        let row = touched.or_else(|| part.mentions.iter().find_map(|path| scope::protected_path(path, self.facts)))?;
+        let row = touched.or_else(|| {
+            part.mentions.iter().chain(&part.may_name).find_map(|path| scope::protected_path(path, self.facts))
+        })?;
         let why = format!("{} changes `{}`, which is protected: {}", quoted(&part.text), row.name, row.why);
         Some(Finding::new(Verdict::Ask, why).hint("answer the question; no allow rule approves a protected path"))
     }
@@ -284,7 +286,9 @@ impl Judge<'_> {
             Kind::Command(_) if part.reads_only && part.touches.iter().all(readable) => {
                 allow("only reads, in the working directories")
             }
-            Kind::Command(_) if part.edits_only && scoped && self.mode == Mode::AcceptEdits && !self.runs_later(part) => {
+            Kind::Command(_)
+                if part.edits_only && scoped && self.mode == Mode::AcceptEdits && !self.runs_later(part) =>
+            {
                 allow("changes files in the working directories, which mode `acceptEdits` accepts")
             }
             Kind::Read(_) if scoped => allow("lies in the working directories"),
@@ -332,18 +336,18 @@ impl Judge<'_> {
         Some(Finding::by(Verdict::Allow, rule, &format!("{} is started by what is allowed by the", quoted(&part.text))))
     }
 
-    /// What `find -exec` and its kin start is not allowed by a rule for the started program alone.
-    fn wants_exact(&self, part: &Part, runner: Option<&Judged>) -> Option<Finding> {
-        let runner = runner.filter(|runner| runner.exact_only)?;
-        let why = format!("{} is started by {}, which only a rule with its exact text allows", quoted(&part.text), quoted(&runner.text));
+    /// What another program starts is not allowed by a rule for the started program alone: the rule must
+    /// name the other, too.
+    fn wants_runner(&self, part: &Part, runner: Option<&Judged>) -> Option<Finding> {
+        let runner = runner.filter(|runner| runner.keeps_inner)?;
+        let why = format!("{} is started by {}, which no rule allows", quoted(&part.text), quoted(&runner.text));
         Some(Finding { rules: vec![format!("Bash({})", runner.text)], ..Finding::new(Verdict::Ask, why) })
     }
 
     /// Returns true for a rule that is one command text and no pattern.
     fn is_exact(&self, rule: Option<&RuleRef>) -> bool {
         self.allow_rules().any(|known| {
-            Some(&known.reference) == rule
-                && matches!(&known.matcher, Matcher::Command(pattern) if pattern.is_exact())
+            Some(&known.reference) == rule && matches!(&known.matcher, Matcher::Command(pattern) if pattern.is_exact())
         })
     }
 
@@ -367,8 +371,10 @@ impl Judge<'_> {
             ));
         }
         // A rule that covers all of it counts, whatever stands before it.
-        let mut rules =
-            candidates.certain_of(List::Allow).filter(|rule| rules::allows(rule, self.action, part, self.facts)).peekable();
+        let mut rules = candidates
+            .certain_of(List::Allow)
+            .filter(|rule| rules::allows(rule, self.action, part, self.facts))
+            .peekable();
         let first = *rules.peek()?;
         let rule = rules.find(|rule| self.beyond(rule, part).is_none()).unwrap_or(first);
         if is_wide(rule)
@@ -383,7 +389,7 @@ impl Judge<'_> {
                 touch.access.verb(),
                 touch.target.describe()
             );
-            let name = if touch.access == Access::Read { "Read" } else { "Edit" };
+            let name = if touch.access <= Access::Read { "Read" } else { "Edit" };
             return Some(match advice::path_rule(name, touch) {
                 Some(rule) => Finding { rules: vec![rule], ..Finding::new(Verdict::Ask, why) },
                 None => Finding::new(Verdict::Ask, why).hint("name the paths instead of a pattern"),
@@ -391,7 +397,7 @@ impl Judge<'_> {
         }
         // A rule for the command does not cover what its redirections write.
         let open = part.touches.iter().find(|touch| {
-            touch.by == By::Redirect && touch.access != Access::Read && !touch.is_device() && !self.may_write(touch)
+            touch.by == By::Redirect && touch.access > Access::Read && !touch.is_device() && !self.may_write(touch)
         });
         if let Some(touch) = open {
             let why = format!(
@@ -446,7 +452,7 @@ impl Judge<'_> {
                 rules: finding.rules,
                 shadowed: Vec::new(),
                 allows_inner: false,
-                exact_only: false,
+                keeps_inner: false,
             });
         };
         for failure in &self.policy.failures {

@@ -62,7 +62,7 @@ pub(super) fn in_working_directories(touch: &Touch, facts: &Facts) -> bool {
 
 /// Returns the protected name that a write or removal touches, and what it would run.
 pub(super) fn protected_name(touch: &Touch, facts: &Facts) -> Option<&'static protected::Name> {
-    if touch.access == Access::Read {
+    if touch.access <= Access::Read {
         return None;
     }
     if let Target::Pattern(pattern, bases) = &touch.target {
@@ -113,7 +113,7 @@ pub(super) fn protected_path(path: &AbsPath, facts: &Facts) -> Option<&'static p
 
 /// Returns the name of something that is run later, and that a touch changes.
 pub(super) fn executed_name(touch: &Touch, facts: &Facts) -> Option<(AbsPath, &'static executed::Executed)> {
-    if touch.access == Access::Read {
+    if touch.access <= Access::Read {
         return None;
     }
     let Target::Paths(paths) = &touch.target else { return None };

@@ -39,8 +39,12 @@ where
             let count = operands.iter().take_while(|(_, word)| is_assignment(word)).count();
             let rest = operands.split_off(count);
             let assigned = operands.into_iter();
-            call.arguments
-                .extend(assigned.map(|(index, word)| Argument { role: Role::Assignment, word, index, option: None }));
+            call.arguments.extend(assigned.map(|(index, word)| Argument {
+                role: Role::Assignment,
+                word,
+                index,
+                option: None,
+            }));
             operands = rest;
         }
         let count = operands.len();

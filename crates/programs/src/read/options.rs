@@ -88,7 +88,8 @@ where
     /// Returns true when no option of the command does more than read.
     fn only_reads(&self, command: &Command<'t>) -> bool {
         command.options_only_read
-            || (command.complete && command.options.iter().all(|option| option.takes.only_reads() && option.is_harmless()))
+            || (command.complete
+                && command.options.iter().all(|option| option.takes.only_reads() && option.is_harmless()))
     }
 
     /// Reads one word that is an option.
@@ -244,7 +245,8 @@ where
         let length = rest.iter().position(|word| matches!(word, Word::Known(";" | "+")));
         let command = start..start + length.unwrap_or(rest.len());
         // A word that is not certain may itself be the end: what follows would be options again.
-        let certain = self.words.get(command.clone()).is_some_and(|words| words.iter().all(|word| word.known().is_some()));
+        let certain =
+            self.words.get(command.clone()).is_some_and(|words| words.iter().all(|word| word.known().is_some()));
         if length.is_none() || !certain {
             call.unknown.push(format!("where the command of its option `{option}` ends is not known"));
         }
