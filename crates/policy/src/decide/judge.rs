@@ -49,8 +49,8 @@ pub(super) struct Judged {
     /// Allow rules that would turn it, where rules are all that is missing.
     pub(super) rules: Vec<String>,
     shadowed: Vec<(RuleRef, String)>,
-    /// True when the rule that allowed it allows what it starts, too.
-    allows_inner: bool,
+    /// The rule that allows what it starts with it, if one does.
+    allows_inner: Option<RuleRef>,
     /// True when no rule for what it starts allows that.
     keeps_inner: bool,
 }
@@ -131,16 +131,20 @@ fn quoted(text: &str) -> String {
 }
 
 impl Judge<'_> {
-    /// Judges one part, which `runner` may start.
-    pub(super) fn part(&self, part: &Part, runner: Option<&Judged>) -> Judged {
+    /// Judges one part, which `runner` may start, and which may start others itself.
+    pub(super) fn part(&self, part: &Part, runner: Option<&Judged>, starts: bool) -> Judged {
         let candidates = Candidates::of(self.policy, self.action, part, self.facts);
         let finding = self.finding(part, &candidates, runner);
         let shadowed = self.shadowed(part, &candidates, finding.rule.as_ref());
-        let by_allow_rule =
-            finding.verdict == Verdict::Allow && finding.rule.as_ref().is_some_and(|rule| rule.list == List::Allow);
+        let allows_inner =
+            Some(&finding).filter(|finding| starts && finding.verdict == Verdict::Allow).and_then(|_| {
+                let by_rule = self.allowed_with(part, runner).or_else(|| self.allowed(part, &candidates))?;
+                let rule = by_rule.rule.filter(|rule| by_rule.verdict == Verdict::Allow && rule.list == List::Allow)?;
+                (!part.clear || self.is_exact(Some(&rule))).then_some(rule)
+            });
         Judged {
             keeps_inner: !part.clear || part.exact_only,
-            allows_inner: by_allow_rule && (!part.clear || self.is_exact(finding.rule.as_ref())),
+            allows_inner,
             text: part.text.clone(),
             span: part.span,
             understood: part.understood(),
@@ -332,7 +336,7 @@ impl Judge<'_> {
 
     /// What a program starts is allowed with it, where a rule allows the program with all its words.
     fn allowed_with(&self, part: &Part, runner: Option<&Judged>) -> Option<Finding> {
-        let rule = runner.filter(|runner| runner.allows_inner)?.rule.as_ref()?;
+        let rule = runner?.allows_inner.as_ref()?;
         Some(Finding::by(Verdict::Allow, rule, &format!("{} is started by what is allowed by the", quoted(&part.text))))
     }
 
@@ -451,7 +455,7 @@ impl Judge<'_> {
                 hint: finding.hint,
                 rules: finding.rules,
                 shadowed: Vec::new(),
-                allows_inner: false,
+                allows_inner: None,
                 keeps_inner: false,
             });
         };
