@@ -113,11 +113,12 @@ where
         }
         let is_long = text.starts_with("--");
         let single = matches!(self.table.style, Style::Single | Style::SingleFirst);
-        if is_long || single {
-            if let Some(option) = exact(name).or_else(|| single.then(|| exact(name.strip_prefix('-')?)).flatten()) {
-                self.take(option, name, value, certain, call);
-                return;
-            }
+        let in_full = || exact(name).or_else(|| single.then(|| exact(name.strip_prefix('-')?)).flatten());
+        if (is_long || single)
+            && let Some(option) = in_full()
+        {
+            self.take(option, name, value, certain, call);
+            return;
         }
         if is_long && matches!(self.table.style, Style::Gnu | Style::GnuFirst) {
             self.abbreviated(name, value, certain, (lists, command.complete), call);
@@ -161,8 +162,7 @@ where
             self.take(option, text, Value::Follows, certain, call);
             return;
         }
-        let mut letters = text.char_indices().skip(1);
-        while let Some((at, letter)) = letters.next() {
+        for (at, letter) in text.char_indices().skip(1) {
             let Some(option) = all().find(|option| option.is_letter(letter)) else {
                 call.unknown.push(format!("its option `-{letter}` is not listed"));
                 return;
