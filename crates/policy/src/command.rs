@@ -162,8 +162,11 @@ impl CommandPattern {
     pub(crate) fn could_continue(&self, known: &str) -> bool {
         let first = self.stem.split('*').next().unwrap_or_default();
         let could = |literal: &str| literal.starts_with(known.trim_end()) || known.starts_with(literal);
-        let own =
-            if first.contains('\\') { pieces(&self.stem).first().is_some_and(|piece| could(piece)) } else { could(first) };
+        let own = if first.contains('\\') {
+            pieces(&self.stem).first().is_some_and(|piece| could(piece))
+        } else {
+            could(first)
+        };
         own || self.also.iter().any(|other| other.could_continue(known))
     }
 }

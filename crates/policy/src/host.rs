@@ -1,6 +1,6 @@
 //! Host names of URLs, and the patterns of `WebFetch(domain:...)`.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::lint::language::{Language, Letters};
 

@@ -51,7 +51,9 @@ fn covers(prediction: &Prediction, effect: &Effect, links: &Links) -> bool {
                 || prediction.writes.iter().flat_map(|place| &place.paths).any(|made| is_below(made, path))
         }
         Effect::Delete(path) => refreshes_index(path) || within(&prediction.deletes, path, links),
-        Effect::Reach(place) => prediction.any_host || prediction.reaches.iter().any(|reach| reach.contains(place.as_str())),
+        Effect::Reach(place) => {
+            prediction.any_host || prediction.reaches.iter().any(|reach| reach.contains(place.as_str()))
+        }
         Effect::Signal(_) | Effect::System(_) => false,
     }
 }

@@ -102,13 +102,20 @@ impl<'a> Candidates<'a> {
             Target::Paths(paths) => Some(paths),
             Target::Pattern(..) | Target::Unknown(_) => None,
         });
-        let names = touched.flatten().chain(&part.mentions).flat_map(|path| scope::names_to_tighten(path, facts));
+        let names = touched
+            .flatten()
+            .chain(part.mentions.iter().chain(&part.may_name))
+            .flat_map(|path| scope::names_to_tighten(path, facts));
         let names: Vec<AbsPath> = names.collect();
         index.paths(names.iter(), &mut self.certain);
         for touch in &part.touches {
             self.touch(index, action, touch, facts);
         }
-        let written = part.touches.iter().flat_map(|touch| touch.target.paths()).chain(&part.mentions);
+        let written = part
+            .touches
+            .iter()
+            .flat_map(|touch| touch.target.paths())
+            .chain(part.mentions.iter().chain(&part.may_name));
         if rules::has_unknown_paths(part) || scope::unseen(written, facts).is_some() {
             self.whole.extend([FileAccess::Read, FileAccess::Edit].map(|access| index.all_paths(access)));
         }
@@ -122,7 +129,7 @@ impl<'a> Candidates<'a> {
     /// What lies somewhere below a directory, or anywhere.
     fn touch(&mut self, index: &'a Index, action: &Action, touch: &Touch, facts: &Facts) {
         let kinds: &[FileAccess] = match touch.access {
-            Access::Read => &[FileAccess::Read],
+            Access::Look | Access::Read => &[FileAccess::Read],
             Access::Write | Access::Delete => &[FileAccess::Read, FileAccess::Edit],
         };
         let mut below = |directory: &AbsPath, readers: Readers| {

@@ -49,10 +49,10 @@ pub(super) struct Judged {
     /// Allow rules that would turn it, where rules are all that is missing.
     pub(super) rules: Vec<String>,
     shadowed: Vec<(RuleRef, String)>,
-    /// True when the rule that allowed it allows what it starts, too.
-    allows_inner: bool,
-    /// True when what it starts is allowed by no other rule.
-    exact_only: bool,
+    /// The rule that allows what it starts with it, if one does.
+    allows_inner: Option<RuleRef>,
+    /// True when no rule for what it starts allows that.
+    keeps_inner: bool,
 }
 
 impl Judged {
@@ -131,16 +131,20 @@ fn quoted(text: &str) -> String {
 }
 
 impl Judge<'_> {
-    /// Judges one part, which `runner` may start.
-    pub(super) fn part(&self, part: &Part, runner: Option<&Judged>) -> Judged {
+    /// Judges one part, which `runner` may start, and which may start others itself.
+    pub(super) fn part(&self, part: &Part, runner: Option<&Judged>, starts: bool) -> Judged {
         let candidates = Candidates::of(self.policy, self.action, part, self.facts);
         let finding = self.finding(part, &candidates, runner);
         let shadowed = self.shadowed(part, &candidates, finding.rule.as_ref());
-        let by_allow_rule = finding.verdict == Verdict::Allow
-            && finding.rule.as_ref().is_some_and(|rule| rule.list == List::Allow);
+        let allows_inner =
+            Some(&finding).filter(|finding| starts && finding.verdict == Verdict::Allow).and_then(|_| {
+                let by_rule = self.allowed_with(part, runner).or_else(|| self.allowed(part, &candidates))?;
+                let rule = by_rule.rule.filter(|rule| by_rule.verdict == Verdict::Allow && rule.list == List::Allow)?;
+                (!part.clear || self.is_exact(Some(&rule))).then_some(rule)
+            });
         Judged {
-            exact_only: part.exact_only,
-            allows_inner: by_allow_rule && (!part.clear || self.is_exact(finding.rule.as_ref())),
+            keeps_inner: !part.clear || part.exact_only,
+            allows_inner,
             text: part.text.clone(),
             span: part.span,
             understood: part.understood(),
@@ -165,7 +169,7 @@ impl Judge<'_> {
             .or_else(|| self.protected(part))
             .or_else(|| self.built_in(part))
             .or_else(|| self.allowed_with(part, runner))
-            .or_else(|| self.wants_exact(part, runner))
+            .or_else(|| self.wants_runner(part, runner))
             .or_else(|| self.allowed(part, candidates))
             .unwrap_or_else(|| self.unmatched(part))
     }
@@ -260,7 +264,9 @@ impl Judge<'_> {
             let why = format!("{} names {path}, and where that leads cannot be looked at", quoted(&part.text));
             return Some(Finding::new(Verdict::Ask, why).hint("name a path that can be looked at"));
         }
-        let row = touched.or_else(|| part.mentions.iter().find_map(|path| scope::protected_path(path, self.facts)))?;
+        let row = touched.or_else(|| {
+            part.mentions.iter().chain(&part.may_name).find_map(|path| scope::protected_path(path, self.facts))
+        })?;
         let why = format!("{} changes `{}`, which is protected: {}", quoted(&part.text), row.name, row.why);
         Some(Finding::new(Verdict::Ask, why).hint("answer the question; no allow rule approves a protected path"))
     }
@@ -284,7 +290,9 @@ impl Judge<'_> {
             Kind::Command(_) if part.reads_only && part.touches.iter().all(readable) => {
                 allow("only reads, in the working directories")
             }
-            Kind::Command(_) if part.edits_only && scoped && self.mode == Mode::AcceptEdits && !self.runs_later(part) => {
+            Kind::Command(_)
+                if part.edits_only && scoped && self.mode == Mode::AcceptEdits && !self.runs_later(part) =>
+            {
                 allow("changes files in the working directories, which mode `acceptEdits` accepts")
             }
             Kind::Command(_) if part.edits_only && part.touches.iter().all(|touch| self.writes_as_allowed(touch)) => {
@@ -338,31 +346,22 @@ impl Judge<'_> {
 
     /// What a program starts is allowed with it, where a rule allows the program with all its words.
     fn allowed_with(&self, part: &Part, runner: Option<&Judged>) -> Option<Finding> {
-        let rule = runner.filter(|runner| runner.allows_inner)?.rule.as_ref()?;
+        let rule = runner?.allows_inner.as_ref()?;
         Some(Finding::by(Verdict::Allow, rule, &format!("{} is started by what is allowed by the", quoted(&part.text))))
     }
 
-    /// What `find -exec` and its kin start is not allowed by a rule for the started program alone.
-    fn wants_exact(&self, part: &Part, runner: Option<&Judged>) -> Option<Finding> {
-        let runner = runner.filter(|runner| runner.exact_only)?;
-        if self.whole_tool_allowed() {
-            return None;
-        }
-        let why = format!("{} is started by {}, which only a rule with its exact text allows", quoted(&part.text), quoted(&runner.text));
+    /// What another program starts is not allowed by a rule for the started program alone: the rule must
+    /// name the other, too.
+    fn wants_runner(&self, part: &Part, runner: Option<&Judged>) -> Option<Finding> {
+        let runner = runner.filter(|runner| runner.keeps_inner)?;
+        let why = format!("{} is started by {}, which no rule allows", quoted(&part.text), quoted(&runner.text));
         Some(Finding { rules: vec![format!("Bash({})", runner.text)], ..Finding::new(Verdict::Ask, why) })
-    }
-
-    /// Returns true when a rule allows every call of the tool.
-    fn whole_tool_allowed(&self) -> bool {
-        self.allow_rules()
-            .any(|rule| matches!(&rule.matcher, Matcher::Tool(name) if name.grants(&self.action.tool)))
     }
 
     /// Returns true for a rule that is one command text and no pattern.
     fn is_exact(&self, rule: Option<&RuleRef>) -> bool {
         self.allow_rules().any(|known| {
-            Some(&known.reference) == rule
-                && matches!(&known.matcher, Matcher::Command(pattern) if pattern.is_exact())
+            Some(&known.reference) == rule && matches!(&known.matcher, Matcher::Command(pattern) if pattern.is_exact())
         })
     }
 
@@ -387,8 +386,10 @@ impl Judge<'_> {
             ));
         }
         // A rule that covers all of it counts, whatever stands before it.
-        let mut rules =
-            candidates.certain_of(List::Allow).filter(|rule| rules::allows(rule, self.action, part, self.facts)).peekable();
+        let mut rules = candidates
+            .certain_of(List::Allow)
+            .filter(|rule| rules::allows(rule, self.action, part, self.facts))
+            .peekable();
         let first = *rules.peek()?;
         let rule = rules.find(|rule| self.beyond(rule, part).is_none()).unwrap_or(first);
         if is_wide(rule)
@@ -406,7 +407,7 @@ impl Judge<'_> {
                 touch.access.verb(),
                 touch.target.describe()
             );
-            let name = if touch.access == Access::Read { "Read" } else { "Edit" };
+            let name = if touch.access <= Access::Read { "Read" } else { "Edit" };
             return Some(match advice::path_rule(name, touch) {
                 Some(rule) => Finding { rules: vec![rule], ..Finding::new(Verdict::Ask, why) },
                 None => Finding::new(Verdict::Ask, why).hint("name the paths instead of a pattern"),
@@ -414,7 +415,7 @@ impl Judge<'_> {
         }
         // A rule for the command does not cover what its redirections write.
         let open = part.touches.iter().find(|touch| {
-            touch.by == By::Redirect && touch.access != Access::Read && !touch.is_device() && !self.may_write(touch)
+            touch.by == By::Redirect && touch.access > Access::Read && !touch.is_device() && !self.may_write(touch)
         });
         if let Some(touch) = open {
             let why = format!(
@@ -483,8 +484,8 @@ impl Judge<'_> {
                 hint: finding.hint,
                 rules: finding.rules,
                 shadowed: Vec::new(),
-                allows_inner: false,
-                exact_only: false,
+                allows_inner: None,
+                keeps_inner: false,
             });
         };
         for failure in &self.policy.failures {

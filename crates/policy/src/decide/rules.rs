@@ -61,7 +61,11 @@ pub(super) fn tightens(rule: &Rule, action: &Action, part: &Part, facts: &Facts)
 fn foreign(pattern: &CommandPattern, part: &Part) -> Cover {
     let found = command(pattern, part);
     let pieces = || part.text.split(['|', ';', '&', '\n', '{', '}', '(', ')']).map(|piece| piece.trim().to_lowercase());
-    if found == Cover::Possible && pieces().any(|piece| pattern.folded().covers(&piece)) { Cover::Certain } else { found }
+    if found == Cover::Possible && pieces().any(|piece| pattern.folded().covers(&piece)) {
+        Cover::Certain
+    } else {
+        found
+    }
 }
 
 /// `Cd` names its directory in a field; a whole path must match, and `x/**` is `x` too.
@@ -131,7 +135,7 @@ fn concerns(access: FileAccess, touch: Access) -> bool {
     match access {
         // A path that may not be read may not be written or removed either.
         FileAccess::Read => true,
-        FileAccess::Edit => touch != Access::Read,
+        FileAccess::Edit => touch > Access::Read,
     }
 }
 
@@ -148,12 +152,19 @@ struct PathRule<'a> {
 impl PathRule<'_> {
     fn part(&self, part: &Part) -> Cover {
         let touched =
-            part.touches.iter().filter(|touch| concerns(self.access, touch.access)).map(|touch| self.touch(touch));
+            part.touches.iter().filter(|touch| concerns(self.access, touch.access)).map(|touch| match touch.access {
+                Access::Look => self.touch(touch).min(Cover::Possible),
+                Access::Read | Access::Write | Access::Delete => self.touch(touch),
+            });
         let mentioned = part.mentions.iter().map(|path| {
             let unseen = scope::unseen(std::iter::once(path), self.facts).is_some();
             Cover::from(self.covers(path)).max(if unseen { Cover::Possible } else { Cover::No })
         });
-        let strongest = touched.chain(mentioned).max().unwrap_or(Cover::No);
+        let named = part.may_name.iter().filter(|path| self.covers(path)).map(|_| Cover::Possible);
+        let strongest = touched.chain(mentioned).chain(named).max().unwrap_or(Cover::No);
+        // A notebook is edited by a tool of its own, of which the documentation says nothing.
+        let is_notebook = self.action.tool == "NotebookEdit" && self.access == FileAccess::Read;
+        let strongest = if is_notebook { strongest.min(Cover::Possible) } else { strongest };
         if strongest == Cover::No && has_unknown_paths(part) { Cover::Possible } else { strongest }
     }
 
@@ -185,13 +196,18 @@ impl PathRule<'_> {
                 let rest = pattern.get(super::scope::stem(pattern)..).unwrap_or(pattern);
                 // Other shells' patterns match hidden names.
                 let is_ours = self.action.kind.foreign_command().is_none();
-                let readable = is_ours && !rest.contains(['\\', '(']) && !rest.split('/').any(|segment| segment == "..");
+                let readable =
+                    is_ours && !rest.contains(['\\', '(']) && !rest.split('/').any(|segment| segment == "..");
                 let glob = Glob::parse(rest);
                 if readable && bases.iter().any(|base| self.could_name(base, &glob)) {
                     return Cover::Certain;
                 }
                 let below = unseen || bases.is_empty() || bases.iter().any(|base| self.could_lie_below(base));
-                if below && (unseen || !readable || touch.recursive || bases.is_empty()) { Cover::Possible } else { Cover::No }
+                if below && (unseen || !readable || touch.recursive || bases.is_empty()) {
+                    Cover::Possible
+                } else {
+                    Cover::No
+                }
             }
             Target::Unknown(_) => Cover::Possible,
         }
@@ -257,9 +273,9 @@ pub(super) fn allows(rule: &Rule, action: &Action, part: &Part, facts: &Facts) -
 pub(super) fn allows_touch(rule: &Rule, touch: &Touch, action: &Action, facts: &Facts) -> bool {
     let Matcher::Path { access, pattern } = &rule.matcher else { return false };
     let right = match access {
-        FileAccess::Read => touch.access == Access::Read,
+        FileAccess::Read => touch.access <= Access::Read,
         // Whoever may edit a file may read it with the file tools; a command needs a rule about reading.
-        FileAccess::Edit => touch.access != Access::Read || touch.by == By::Tool,
+        FileAccess::Edit => touch.access > Access::Read || touch.by == By::Tool,
     };
     let known = |path: &AbsPath| facts.resolved.contains_key(path);
     right

@@ -72,7 +72,7 @@ pub(super) fn led_out<'f>(touch: &Touch, facts: &'f Facts) -> Option<&'f AbsPath
 
 /// Returns the protected name that a write or removal touches, and what it would run.
 pub(super) fn protected_name(touch: &Touch, facts: &Facts) -> Option<&'static protected::Name> {
-    if touch.access == Access::Read {
+    if touch.access <= Access::Read {
         return None;
     }
     if let Target::Pattern(pattern, bases) = &touch.target {
@@ -123,7 +123,7 @@ pub(super) fn protected_path(path: &AbsPath, facts: &Facts) -> Option<&'static p
 
 /// Returns the name of something that is run later, and that a touch changes.
 pub(super) fn executed_name(touch: &Touch, facts: &Facts) -> Option<(AbsPath, &'static executed::Executed)> {
-    if touch.access == Access::Read {
+    if touch.access <= Access::Read {
         return None;
     }
     let Target::Paths(paths) = &touch.target else { return None };

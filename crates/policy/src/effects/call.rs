@@ -36,7 +36,11 @@ pub(super) fn understand(
     let Reading { inner, proven, part, .. } = reading;
     let plain = call.unknown.is_empty() && call.asks.is_empty();
     part.exact_only |= call.exact;
-    part.clear = call.clear;
+    // `xargs` without options is looked through, as documented.
+    let bare_xargs = base == "xargs"
+        && call.arguments.iter().all(|argument| argument.option.is_none())
+        && call.commands.first().is_some_and(|command| command.start == 0);
+    part.clear = call.clear || bare_xargs;
     if let Some(why) = call.asks.first() {
         part.suspicious.get_or_insert(format!("`{base}` {why}"));
     }
@@ -103,6 +107,7 @@ impl Reading<'_, '_> {
         let recursive = self.call.recursive;
         match role {
             Role::Text => {}
+            Role::Look => self.touch(word, Access::Look, false),
             Role::Read => self.touch(word, Access::Read, recursive),
             Role::Tree => self.touch(word, Access::Read, true),
             Role::Write => self.touch(word, Access::Write, recursive),
@@ -120,7 +125,10 @@ impl Reading<'_, '_> {
             }
             Role::Code => {
                 self.touch(word, Access::Read, false);
-                if EDITORS.contains(&self.base) || matches!(self.base, "sed" | "gsed" | "ssed") || self.base.ends_with("awk") {
+                if EDITORS.contains(&self.base)
+                    || matches!(self.base, "sed" | "gsed" | "ssed")
+                    || self.base.ends_with("awk")
+                {
                     self.suspect("the file of commands may read, write or run something");
                 }
                 self.part.executes.extend(word.known().into_iter().flat_map(|text| self.state.paths(text)));
@@ -155,7 +163,9 @@ impl Reading<'_, '_> {
             Role::Command | Role::CommandUntil => {}
             Role::Unknown => {
                 self.proven = false;
-                self.part.unlisted.push(format!("`{}`: what its word `{}` means is not listed", self.base, word.source));
+                self.part
+                    .unlisted
+                    .push(format!("`{}`: what its word `{}` means is not listed", self.base, word.source));
             }
         }
     }
@@ -229,7 +239,7 @@ impl Reading<'_, '_> {
         let text = word.known().unwrap_or(&word.source);
         let is_part = |letter: char| letter.is_alphanumeric() || "._/~-+@%".contains(letter);
         for piece in text.split(|letter| !is_part(letter)).filter(|piece| !piece.is_empty()) {
-            special::mention(self.state, piece, self.part);
+            special::may_name(self.state, piece, self.part);
         }
     }
 
@@ -274,7 +284,8 @@ impl Reading<'_, '_> {
 
     /// The name of a variable that is set: a subscript in it would be evaluated.
     fn variable(&mut self, word: &Argument) {
-        let is_name = |text: &&str| !text.is_empty() && text.chars().all(|letter| letter == '_' || letter.is_alphanumeric());
+        let is_name =
+            |text: &&str| !text.is_empty() && text.chars().all(|letter| letter == '_' || letter.is_alphanumeric());
         match word.known().filter(is_name) {
             Some(name) => {
                 self.state.variables.insert(name.to_owned(), Value::Unknown);

@@ -28,6 +28,8 @@ pub struct Part {
     pub mentions: Vec<AbsPath>,
     /// Files that it runs.
     pub executes: Vec<AbsPath>,
+    /// Pieces of a text in another language that may be paths.
+    pub may_name: Vec<AbsPath>,
     /// URLs and hosts it reaches.
     pub reaches: Vec<String>,
     /// Words whose value is not known, as written.
@@ -69,6 +71,8 @@ pub enum Program {
 /// How something is touched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Access {
+    /// Its name, size or times are looked at, and not its content.
+    Look,
     /// Its content or listing is read.
     Read,
     /// It is made or changed.
@@ -113,7 +117,7 @@ impl Touch {
 
     /// Returns true when the touch changes nothing.
     pub fn only_reads(&self) -> bool {
-        self.access == Access::Read || self.is_device()
+        self.access <= Access::Read || self.is_device()
     }
 }
 
@@ -152,6 +156,7 @@ impl Access {
     /// Returns the verb for a person.
     pub fn verb(self) -> &'static str {
         match self {
+            Self::Look => "looks at",
             Self::Read => "reads",
             Self::Write => "writes",
             Self::Delete => "deletes",

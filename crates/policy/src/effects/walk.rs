@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::part::{Access, By, Part, Program, Target, Touch};
 use super::call::{self, Inner};
+use super::part::{Access, By, Part, Program, Target, Touch};
 use super::shellwords::{Body, State, Value};
 use super::{Effects, special, wrappers};
 use crate::limits;
-use crate::tables::programs::{EVALUATORS, INTERPRETERS, NETWORK, SHELLS};
 use crate::path::{AbsPath, climbs_out_of_a_name};
+use crate::tables::programs::{EVALUATORS, INTERPRETERS, NETWORK, SHELLS};
 use shell::tree::{
     Assignment, Command, Compound, CompoundKind, DoubtKind, Follows, Item, Part as Piece, Redirect, RedirectOp, Script,
     Simple, Span, Word,
@@ -250,7 +250,9 @@ impl Walk<'_> {
     /// A loop over a few words that are known, or over one pattern, is walked with each.
     fn each_word(&mut self, compound: &Compound) -> bool {
         let Some(variable) = compound.variable.clone().filter(|name| !is_shell_variable(name)) else { return false };
-        if compound.kind != CompoundKind::For || compound.words.is_empty() || compound.words.len() > limits::LOOP_WORDS_MAX
+        if compound.kind != CompoundKind::For
+            || compound.words.is_empty()
+            || compound.words.len() > limits::LOOP_WORDS_MAX
         {
             return false;
         }
@@ -429,6 +431,7 @@ impl Walk<'_> {
         let Some(name) = first.known() else { return Vec::new() };
         if let Some(body) = self.state.functions.get(name) {
             part.reads_only = true;
+            part.clear = true;
             return vec![Inner::Function(Rc::clone(body))];
         }
         let base = wrappers::base_name(name);
@@ -540,9 +543,10 @@ impl Walk<'_> {
             return;
         }
         part.proved_if(false);
-        let texts = input.redirects.iter().filter(|redirect| {
-            matches!(redirect.op, RedirectOp::HereDocument | RedirectOp::HereString)
-        });
+        let texts = input
+            .redirects
+            .iter()
+            .filter(|redirect| matches!(redirect.op, RedirectOp::HereDocument | RedirectOp::HereString));
         let has_text = texts.count() > 0;
         if input.after_pipe && !has_text {
             part.suspicious.get_or_insert(format!("`{base}` runs whatever the pipe brings"));
@@ -664,9 +668,8 @@ impl Walk<'_> {
     /// substitutions: a variable of this text whose value is not a number makes it unknown.
     fn arithmetic(&mut self, text: &str) {
         let names = text.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
-        let is_number = |value: &Value| {
-            matches!(value, Value::Known(text) if text.bytes().all(|byte| byte.is_ascii_digit()))
-        };
+        let is_number =
+            |value: &Value| matches!(value, Value::Known(text) if text.bytes().all(|byte| byte.is_ascii_digit()));
         let unknown = names.filter_map(|name| self.state.variables.get(name)).any(|value| !is_number(value));
         if unknown {
             self.effects.mark("it calculates with a value that is not known to be a number".to_owned());
