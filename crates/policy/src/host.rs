@@ -36,6 +36,14 @@ impl Host {
         if authority.starts_with('[') { Self::address(host) } else { Self::parse(host) }
     }
 
+    /// Reads the host of a URL that names a user before it; no allow rule may be asked about it.
+    pub(crate) fn behind_user(url: &str) -> Option<Self> {
+        let (scheme, rest) = url.split_once("://")?;
+        let authority = rest.split(['/', '?', '#']).next()?;
+        let (_, host) = authority.rsplit_once('@')?;
+        Self::of_url(&format!("{scheme}://{host}/"))
+    }
+
     /// Reads a name. A name of letters beyond ASCII has no certain form, and neither has a number that
     /// only some readers take for an address.
     fn parse(text: &str) -> Option<Self> {

@@ -5,6 +5,7 @@ use std::collections::BinaryHeap;
 
 use super::{rules, scope};
 use crate::action::{Action, Kind};
+use crate::command::spaced_operators;
 use crate::effects::{Access, By, Part, Program, Target, Touch};
 use crate::facts::Facts;
 use crate::host::Host;
@@ -50,7 +51,10 @@ impl<'a> Candidates<'a> {
         let (mut candidates, index) = Self::none(policy);
         let Some(index) = index else { return candidates };
         candidates.call(index, action);
-        if action.kind.command().is_some() {
+        if let Some(whole) = action.kind.command() {
+            if whole.text.contains(['&', '|', ';', '\n']) {
+                index.command(&spaced_operators(&whole.text), &mut candidates.certain);
+            }
             candidates.command(index, part);
         }
         candidates.paths(index, action, part, facts);

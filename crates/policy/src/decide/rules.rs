@@ -3,7 +3,7 @@
 
 use super::scope;
 use crate::action::{Action, Command, Kind};
-use crate::command::{CommandPattern, star_matches};
+use crate::command::{CommandPattern, spaced_operators, star_matches};
 use crate::effects::{Access, By, Part, Program, Target, Touch};
 use crate::facts::Facts;
 use crate::host::{Host, HostPattern};
@@ -34,9 +34,10 @@ pub(super) fn tightens(rule: &Rule, action: &Action, part: &Part, facts: &Facts)
     match &rule.matcher {
         Matcher::Tool(name) => name.tightens(&action.tool).into(),
         Matcher::Command(pattern) if !pattern.concerns(&action.tool) => Cover::No,
-        Matcher::Command(pattern) => {
-            kind.command().map_or(Cover::No, |whole| command(pattern, part).min(piped(pattern, whole, part)))
-        }
+        Matcher::Command(pattern) => kind.command().map_or(Cover::No, |whole| {
+            let as_whole = Cover::from(pattern.is_about_lists() && pattern.covers_whole(&spaced_operators(&whole.text)));
+            as_whole.max(command(pattern, part).min(piped(pattern, whole, part)))
+        }),
         Matcher::ForeignCommand(pattern) => kind.foreign_command().map_or(Cover::No, |_| foreign(pattern, part)),
         Matcher::Path { access, pattern } => {
             let known_to_client = rule.is_known_to_client();
@@ -81,6 +82,8 @@ fn domain(pattern: &HostPattern, url: &str) -> Cover {
     match Host::of_url(url) {
         Some(host) => pattern.tightens(&host).into(),
         None if *pattern == HostPattern::Any => Cover::Certain,
+        // Of the readings of a URL that names a user, one is that the host follows it.
+        None if Host::behind_user(url).is_some_and(|host| pattern.tightens(&host)) => Cover::Certain,
         None => Cover::Possible,
     }
 }
@@ -180,9 +183,9 @@ impl PathRule<'_> {
                             && self.could_lie_below(path)
                             && scope::is_directory(path, self.facts)
                     });
-                if really_holds || paths.iter().any(|path| self.covers(path)) {
+                if really_holds || paths.iter().any(|path| self.covers(path) || self.covers_in_any_case(path)) {
                     Cover::Certain
-                } else if holds_one || unseen || paths.iter().any(|path| self.covers_in_any_case(path)) {
+                } else if holds_one || unseen {
                     Cover::Possible
                 } else {
                     Cover::No
@@ -238,7 +241,7 @@ impl PathRule<'_> {
 pub(super) fn allows(rule: &Rule, action: &Action, part: &Part, facts: &Facts) -> bool {
     let kind = &action.kind;
     match &rule.matcher {
-        Matcher::Tool(name) => name.covers(&action.tool) && !part.exact_only,
+        Matcher::Tool(name) => name.grants(&action.tool),
         Matcher::Command(pattern) => {
             kind.command().is_some()
                 && pattern.concerns(&action.tool)

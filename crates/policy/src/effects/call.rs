@@ -48,8 +48,8 @@ pub(super) fn understand(
     part.unlisted.extend(call.unknown.iter().map(|why| format!("`{base}`: {why}")));
     let plain = plain && part.does.is_empty() && part.unlisted.is_empty();
     part.reads_only = proven && plain && part.touches.iter().all(Touch::only_reads);
-    let known_files = part.touches.iter().all(|touch| matches!(touch.target, Target::Paths(_)));
-    part.edits_only = call.edits && proven && plain && known_files && !part.touches.is_empty();
+    let edits = call.edits || part.touches.iter().all(|touch| touch.by == By::Redirect || touch.only_reads());
+    part.edits_only = edits && proven && plain && !part.reads_only && part.changes_known_files();
     inner
 }
 

@@ -45,7 +45,8 @@ pub struct Part {
     pub clear: bool,
     /// True when it is proved that it changes nothing itself; what it starts is a part of its own.
     pub reads_only: bool,
-    /// True when it is a plain change of files that `acceptEdits` covers.
+    /// True when it is a plain change of files that `acceptEdits` covers: what a file command does, or a
+    /// redirection of what otherwise only reads.
     pub edits_only: bool,
     /// True when a rule with a wildcard may not allow it, because its arguments run or delete.
     pub exact_only: bool,
@@ -185,6 +186,17 @@ impl Part {
             touches.push(touch(Target::Unknown(text.clone())));
         }
         Self { touches, ..Self::named(&text) }
+    }
+
+    /// Returns true when it touches something, and all of it by a name that is known.
+    pub(crate) fn changes_known_files(&self) -> bool {
+        !self.touches.is_empty() && self.touches.iter().all(|touch| matches!(touch.target, Target::Paths(_)))
+    }
+
+    /// Keeps what is proved of it only while this holds.
+    pub(crate) fn proved_if(&mut self, holds: bool) {
+        self.reads_only &= holds;
+        self.edits_only &= holds;
     }
 
     /// Returns how the part was understood, a line each.

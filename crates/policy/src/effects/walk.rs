@@ -335,6 +335,7 @@ impl Walk<'_> {
             self.redirects(&compound.redirects, &mut part);
             if !part.touches.is_empty() || !part.unknown.is_empty() {
                 part.reads_only = part.touches.iter().all(Touch::only_reads);
+                part.edits_only = !part.reads_only && part.changes_known_files();
                 self.effects.parts.push(part);
             }
         }
@@ -476,8 +477,8 @@ impl Walk<'_> {
         };
         let inner = call::understand(&mut self.state, base, rest, table, part);
         match base {
-            "printf" => part.reads_only &= !special::calculates(rest),
-            "test" | "[" => part.reads_only &= special::compares(rest),
+            "printf" => part.proved_if(!special::calculates(rest)),
+            "test" | "[" => part.proved_if(special::compares(rest)),
             "git" => self.git(rest, part),
             _ => {}
         }
@@ -525,8 +526,12 @@ impl Walk<'_> {
     /// `git` reads the configuration of the repository that it works in, which can name programs: only the
     /// one that the session started in is the person's choice.
     fn git(&self, rest: &[Argument], part: &mut Part) {
-        part.reads_only &= self.state.cwds.as_slice() == std::slice::from_ref(&self.state.start)
-            && !rest.iter().any(|word| matches!(word.known(), Some("-C")));
+        let is_home = self.state.cwds.as_slice() == std::slice::from_ref(&self.state.start);
+        part.proved_if(is_home && !rest.iter().any(|word| matches!(word.known(), Some("-C"))));
+        if !is_home {
+            // No rule for the command was written with another repository in mind.
+            part.allow_readings.clear();
+        }
         wrappers::git(rest, part);
     }
 
@@ -537,7 +542,7 @@ impl Walk<'_> {
         if !runs_input || !bare {
             return;
         }
-        part.reads_only = false;
+        part.proved_if(false);
         let texts = input
             .redirects
             .iter()
