@@ -268,6 +268,7 @@ pub(super) fn allows_touch(rule: &Rule, touch: &Touch, action: &Action, facts: &
                             && scope::names(path, facts).all(|name| pattern.covers(name, &facts.project, &action.cwd))
                     })
             }
-            Target::Pattern(..) | Target::Unknown(_) => false,
+            // What is not known is covered where everything is. A change wants to be named all the same.
+            Target::Pattern(..) | Target::Unknown(_) => touch.access == Access::Read && pattern.covers_all(),
         }
 }

@@ -37,6 +37,7 @@ pub(super) fn understand(
     let plain = call.unknown.is_empty() && call.asks.is_empty();
     part.exact_only |= call.exact;
     part.clear = call.clear;
+    part.starts.extend(call.starts.iter().map(|name| (*name).to_owned()));
     if let Some(why) = call.asks.first() {
         part.suspicious.get_or_insert(format!("`{base}` {why}"));
     }
@@ -79,6 +80,9 @@ impl Reading<'_, '_> {
         }
         for range in &self.call.commands {
             self.command(self.rest.get(range.clone()).unwrap_or_default());
+        }
+        if matches!(self.base, "xargs" | "gxargs") && self.call.commands.is_empty() {
+            self.command(&[Argument::literal("echo")]);
         }
         self.state.cwds = outside;
     }
@@ -343,7 +347,7 @@ impl Reading<'_, '_> {
     fn command(&mut self, words: &[Argument]) {
         let mut words = words.to_vec();
         match self.base {
-            "xargs" | "parallel" => special::append_input(self.call, &mut words),
+            "xargs" | "gxargs" | "parallel" => special::append_input(self.call, &mut words),
             "find" | "fd" | "fdfind" => special::fill_in_found(self.call, self.state, &mut words),
             _ => {}
         }
