@@ -320,7 +320,8 @@ impl Judge<'_> {
 
     /// Returns true for what may be read without a rule, and for a redirection that a rule about the file allows.
     fn writes_as_allowed(&self, touch: &Touch) -> bool {
-        let free = touch.is_device() || (touch.access == Access::Read && scope::in_working_directories(touch, self.facts));
+        let free =
+            touch.is_device() || (touch.access == Access::Read && scope::in_working_directories(touch, self.facts));
         let may_be = touch.access == Access::Read || (touch.by == By::Redirect && self.mode != Mode::Plan);
         free || (may_be && self.rule_for_touch(touch).is_some())
     }

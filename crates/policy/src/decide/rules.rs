@@ -35,7 +35,8 @@ pub(super) fn tightens(rule: &Rule, action: &Action, part: &Part, facts: &Facts)
         Matcher::Tool(name) => name.tightens(&action.tool).into(),
         Matcher::Command(pattern) if !pattern.concerns(&action.tool) => Cover::No,
         Matcher::Command(pattern) => kind.command().map_or(Cover::No, |whole| {
-            let as_whole = Cover::from(pattern.is_about_lists() && pattern.covers_whole(&spaced_operators(&whole.text)));
+            let as_whole =
+                Cover::from(pattern.is_about_lists() && pattern.covers_whole(&spaced_operators(&whole.text)));
             as_whole.max(command(pattern, part).min(piped(pattern, whole, part)))
         }),
         Matcher::ForeignCommand(pattern) => kind.foreign_command().map_or(Cover::No, |_| foreign(pattern, part)),
@@ -287,6 +288,7 @@ pub(super) fn allows_touch(rule: &Rule, touch: &Touch, action: &Action, facts: &
                             && scope::names(path, facts).all(|name| pattern.covers(name, &facts.project, &action.cwd))
                     })
             }
-            Target::Pattern(..) | Target::Unknown(_) => false,
+            // What is not known is covered where everything is. A change wants to be named all the same.
+            Target::Pattern(..) | Target::Unknown(_) => touch.access == Access::Read && pattern.covers_all(),
         }
 }

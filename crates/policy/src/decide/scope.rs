@@ -149,6 +149,13 @@ pub(super) fn critical_removal(touch: &Touch, action: &Action, facts: &Facts) ->
             .map(|path| format!("it removes {path}")),
         Target::Pattern(pattern, bases) => {
             let rest = below_stem(pattern);
+            // `find` hands out where it begins, too.
+            if touch.recursive
+                && pattern.ends_with("/**")
+                && let Some(base) = bases.iter().find(|base| is_critical(base, action, facts))
+            {
+                return Some(format!("it may remove {base}"));
+            }
             let sweeping = ["*", ".*"].contains(&rest) || rest.ends_with("/*") || rest.ends_with("/.*");
             if sweeping && bases.is_empty() {
                 return Some(format!("it removes `{pattern}` in a directory that is not known"));

@@ -199,6 +199,12 @@ impl PathPattern {
         })
     }
 
+    /// Returns true when the pattern covers every path.
+    pub fn covers_all(&self) -> bool {
+        let root = AbsPath::root();
+        matches!(&self.base, Base::Fixed(base) if *base == root) && self.covers(&root, &root, &root)
+    }
+
     /// Returns true when the pattern covers `path` where letters of another case count as the same, and
     /// invisible letters and blanks and points at the end of a name as nothing, as some file systems have it.
     pub fn covers_in_any_case(&self, path: &AbsPath, project: &AbsPath, cwd: &AbsPath) -> bool {

@@ -309,9 +309,7 @@ impl Call<'_> {
                                     self.facts.resolved.get(path).is_some_and(|known| known.entry == Entry::Directory);
                                 directory && named(path).iter().any(|name| pattern.could_lie_below(name, &place))
                             });
-                        if any(&|name| {
-                            pattern.covers(name, &place) || pattern.covers_in_any_case(name, &place)
-                        }) {
+                        if any(&|name| pattern.covers(name, &place) || pattern.covers_in_any_case(name, &place)) {
                             Match::Yes
                         } else if tree || paths.iter().any(|path| self.unseen(path) && !touch.is_device()) {
                             Match::Perhaps
