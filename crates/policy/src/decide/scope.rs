@@ -168,6 +168,11 @@ pub(super) fn stem(pattern: &str) -> usize {
     pattern.get(..first).and_then(|text| text.rfind('/')).map_or(0, |at| at + 1)
 }
 
+/// Returns true when a way up stands behind a wildcard of a shell's pattern.
+pub(super) fn climbs(pattern: &str) -> bool {
+    pattern.get(stem(pattern)..).is_some_and(|rest| rest.split('/').any(|segment| segment == ".."))
+}
+
 /// Returns the critical path that a word names when the variable or substitution in it is empty.
 fn before_unknown(word: &str, action: &Action, facts: &Facts) -> Option<AbsPath> {
     let plain = word.replace('"', "");
