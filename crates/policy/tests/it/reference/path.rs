@@ -96,13 +96,15 @@ impl Pattern {
         })
     }
 
-    /// Returns true when it covers the directory, or something that could lie below it.
+    /// Returns true when it covers the directory, or something that could lie below it; the case of letters
+    /// is not looked at.
     pub(super) fn could_lie_below(&self, directory: &str, place: &Place<'_>) -> bool {
         let path = split(directory);
-        self.covers(directory, place)
+        let lower = |segments: &[String]| segments.iter().map(|segment| segment.to_lowercase()).collect::<Vec<_>>();
+        self.covers_in_any_case(directory, place)
             || self.bases(place).iter().any(|base| {
                 base.starts_with(&path)
-                    || (path.starts_with(base) && goes_on_below(&self.segments, &path[base.len()..]))
+                    || (path.starts_with(base) && goes_on_below(&lower(&self.segments), &lower(&path[base.len()..])))
             })
     }
 
