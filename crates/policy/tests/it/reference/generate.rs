@@ -81,8 +81,8 @@ const COMMAND_PATTERNS: &[&str] = &[
     "timeout:*",
     "timeout 5 make",
     "timeout 5 rm x",
-    "find src -exec rm {} ;",
-    "find . -exec timeout 5 rm {} ;",
+    "find src -exec rm {} \\;",
+    "find . -exec timeout 5 rm {} \\;",
     "sh -c *",
     "sed *",
     "xargs *",
@@ -266,6 +266,11 @@ fn rule() -> impl Strategy<Value = String> {
     };
     prop_oneof![
         6 => with(&["Bash"], COMMAND_PATTERNS),
+        // Rules for the very calls that are made: the whole text, or the program with anything.
+        3 => (select(COMMANDS), any::<bool>()).prop_map(|(command, whole)| {
+            let program = command.split(' ').next().unwrap_or_default();
+            if whole { format!("Bash({command})") } else { format!("Bash({program} *)") }
+        }),
         1 => with(&["Monitor"], COMMAND_PATTERNS),
         6 => with(&["Read", "Edit"], PATHS),
         1 => with(&["Write", "Glob", "NotebookEdit", "LS"], PATHS),
@@ -399,7 +404,7 @@ const COMMANDS: &[&str] = &[
     "mkdir -p secrets/x",
     "find . -name x",
     "find . -delete",
-    "find src -exec rm {} ;",
+    "find src -exec rm {} \\;",
     "grep -r key .",
     "grep k src/a.rs",
     "grep -r key secrets",
@@ -434,10 +439,17 @@ const COMMANDS: &[&str] = &[
     "timeout 5 rm x",
     "timeout 5 tee Makefile",
     "nice timeout 5 make",
-    "find . -exec timeout 5 rm {} ;",
-    "find . -exec sh -c 'rm x' ;",
+    "find . -exec timeout 5 rm {} \\;",
+    "find . -exec sh -c 'rm x' \\;",
     "find . -exec grep k {} +",
-    "find /etc -exec rm {} ;",
+    "find . -exec rm {} +",
+    "find . -exec timeout 5 rm {} +",
+    "find . -exec timeout 5 sh -c 'rm x' +",
+    "find /etc -exec rm x {} +",
+    "find /etc -exec timeout 5 grep k x +",
+    "find src -exec nice make {} +",
+    "timeout 5 find /etc -exec touch sub/b {} +",
+    "find /etc -exec rm {} \\;",
     "sudo sh -c 'echo x > /etc/hosts'",
     "sh -c 'timeout 5 rm x; cat .env'",
     "sh -c 'make; git push'",
