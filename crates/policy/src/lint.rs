@@ -202,8 +202,7 @@ impl Finding {
 
     /// Returns the finding with every secret masked. What would put a mask into the settings is left out.
     fn without_secrets(self) -> Self {
-        let masked = |text: String| secrets::redact(&text).text;
-        let rule = |rule: RuleRef| RuleRef { text: masked(rule.text), ..rule };
+        let rule = |rule: RuleRef| RuleRef { text: masked(&rule.text), ..rule };
         let Self { check, level, origin, column, rule: about, message, example, fix, others } = self;
         Self {
             check,
@@ -211,10 +210,10 @@ impl Finding {
             origin,
             column,
             rule: about.map(rule),
-            message: masked(message),
-            example: example.map(|example| Example { subject: masked(example.subject), ..example }),
+            message: masked(&message),
+            example: example.map(|example| Example { subject: masked(&example.subject), ..example }),
             fix: fix.map(|fix| Fix {
-                hint: masked(fix.hint),
+                hint: masked(&fix.hint),
                 replacement: fix.replacement.filter(|text| secrets::redact(text).found.is_empty()),
             }),
             others: others.into_iter().map(rule).collect(),
@@ -264,6 +263,11 @@ pub fn lint(subject: &Subject<'_>) -> Vec<Finding> {
         finding.check != Check::Entry || finding.rule.as_ref().is_none_or(|rule| !said.contains(rule))
     });
     findings.into_iter().map(Finding::without_secrets).collect()
+}
+
+/// Returns a text as findings show it: without secrets.
+pub fn masked(text: &str) -> String {
+    secrets::redact(text).text
 }
 
 /// Returns the place of a rule for a person.
