@@ -67,6 +67,17 @@ impl PatternError {
             Self::Variable => "variables are not expanded in rules",
         }
     }
+
+    /// Returns what to do, for a person.
+    pub fn hint(self) -> Option<&'static str> {
+        match self {
+            Self::OtherHome | Self::Variable => {
+                Some("write the path out: `//` and the path from the root, or `~/` and the path from your home")
+            }
+            Self::Negated => Some("name what is meant; no rule carves an exception out of another"),
+            Self::Empty | Self::Control | Self::Upwards => None,
+        }
+    }
 }
 
 impl PathPattern {
