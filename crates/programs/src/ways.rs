@@ -137,6 +137,7 @@ fn runs(role: Role) -> bool {
     match role {
         Role::Code | Role::Shell | Role::Command | Role::CommandUntil | Role::Source | Role::Sed | Role::Awk => true,
         Role::Text
+        | Role::Look
         | Role::Read
         | Role::Tree
         | Role::Write
@@ -173,6 +174,7 @@ fn sample(role: Role) -> &'static str {
         Role::Variable => "A",
         Role::Into => "y",
         Role::Text
+        | Role::Look
         | Role::Read
         | Role::Write
         | Role::WriteTree
