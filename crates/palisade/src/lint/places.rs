@@ -2,7 +2,7 @@
 
 use policy::AbsPath;
 use policy::layer::Origin;
-use policy::lint::Finding;
+use policy::lint::{self, Finding};
 use settings::{Source, SourceState};
 
 use crate::setup::Setup;
@@ -36,12 +36,17 @@ impl<'a> Places<'a> {
     /// included.
     pub(super) fn rule(&self, finding: &Finding) -> Option<(u32, u32)> {
         let rule = finding.rule.as_ref()?;
-        let SourceState::Read(bytes) = &self.source(&finding.origin)?.state else { return None };
+        self.string(&finding.origin, |value| value == rule.text || lint::masked(value) == rule.text)
+    }
+
+    /// Returns the columns of the first string of a line that is looked for, quotes included.
+    pub(super) fn string(&self, origin: &Origin, is_it: impl Fn(&str) -> bool) -> Option<(u32, u32)> {
+        let SourceState::Read(bytes) = &self.source(origin)?.state else { return None };
         let text = std::str::from_utf8(bytes).ok()?;
-        let line = text.lines().nth(usize::try_from(finding.origin.line).ok()?.checked_sub(1)?)?;
+        let line = text.lines().nth(usize::try_from(origin.line).ok()?.checked_sub(1)?)?;
         let (start, end) = strings(line).into_iter().find(|(start, end)| {
             let written = line.get(*start..*end).unwrap_or_default();
-            serde_json::from_str::<String>(written).is_ok_and(|value| value == rule.text)
+            serde_json::from_str::<String>(written).is_ok_and(|value| is_it(&value))
         })?;
         let column = |at: usize| u32::try_from(line.get(..at)?.chars().count() + 1).ok();
         Some((column(start)?, column(end)?))

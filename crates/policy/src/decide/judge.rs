@@ -320,7 +320,8 @@ impl Judge<'_> {
 
     /// Returns true for what may be read without a rule, and for a redirection that a rule about the file allows.
     fn writes_as_allowed(&self, touch: &Touch) -> bool {
-        let free = touch.is_device() || (touch.access == Access::Read && scope::in_working_directories(touch, self.facts));
+        let free =
+            touch.is_device() || (touch.access == Access::Read && scope::in_working_directories(touch, self.facts));
         let may_be = touch.access == Access::Read || (touch.by == By::Redirect && self.mode != Mode::Plan);
         free || (may_be && self.rule_for_touch(touch).is_some())
     }
@@ -391,9 +392,11 @@ impl Judge<'_> {
             .filter(|rule| rules::allows(rule, self.action, part, self.facts))
             .peekable();
         let first = *rules.peek()?;
-        let rule = rules.find(|rule| self.beyond(rule, part).is_none()).unwrap_or(first);
+        let executed = self.changes_executed(part);
+        let covers = |rule: &&Rule| self.beyond(rule, part).is_none() && (executed.is_none() || !is_wide(rule));
+        let rule = rules.find(covers).unwrap_or(first);
         if is_wide(rule)
-            && let Some(finding) = self.changes_executed(part)
+            && let Some(finding) = executed
         {
             return Some(finding);
         }
@@ -458,7 +461,9 @@ impl Judge<'_> {
 
     pub(super) fn may_write(&self, touch: &Touch) -> bool {
         self.rule_for_touch(touch).is_some()
-            || (self.mode == Mode::AcceptEdits && scope::in_working_directories(touch, self.facts))
+            || (self.mode == Mode::AcceptEdits
+                && scope::in_working_directories(touch, self.facts)
+                && scope::executed_name(touch, self.facts).is_none())
     }
 
     fn unmatched(&self, part: &Part) -> Finding {

@@ -36,6 +36,8 @@ pub struct Part {
     pub unknown: Vec<String>,
     /// What it does beyond its words.
     pub does: Vec<programs::Does>,
+    /// Programs that it starts as a part of itself, which do no more than is said here.
+    pub starts: Vec<String>,
     /// Why its program's table does not say what it does; empty when it does.
     pub unlisted: Vec<String>,
     /// The part that starts this one, counted from 0, where one does: an allow rule for it covers this.
@@ -221,6 +223,7 @@ impl Part {
         let looks_like_file = |path: &&AbsPath| path.name().is_some_and(|name| name.contains('.'));
         lines.extend(self.mentions.iter().filter(looks_like_file).map(|path| format!("mentions {path}")));
         lines.extend(self.reaches.iter().map(|host| format!("reaches {host}")));
+        lines.extend(self.starts.iter().map(|name| format!("starts `{name}` as a part of itself")));
         lines.extend(self.does.iter().map(|does| does.words().to_owned()));
         lines.extend(self.unlisted.iter().cloned());
         lines.extend(self.unknown.iter().map(|word| format!("has a word that is not known before it runs: `{word}`")));

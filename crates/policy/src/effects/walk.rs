@@ -1,6 +1,6 @@
 //! Walks a script as the shell would run it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::call::{self, Inner};
@@ -184,6 +184,7 @@ impl Walk<'_> {
                 }
                 self.apart(|walk| {
                     walk.state.cwds.clear();
+                    walk.state.locals = Some(BTreeSet::new());
                     for value in walk.state.variables.values_mut() {
                         *value = Value::Unknown;
                     }
@@ -406,12 +407,15 @@ impl Walk<'_> {
                     depth: self.depth,
                     is_trial: self.is_trial,
                 };
+                walk.state.locals = Some(BTreeSet::new());
                 walk.command(&body.command);
                 let Walk { effects, state, .. } = walk;
                 self.take_parts(effects, Some(runner));
                 self.depth -= 1;
-                // What a function changes lasts.
-                self.state = state;
+                // What a function changes lasts, but for what is its own.
+                let own = state.locals.clone().unwrap_or_default();
+                self.state = State { locals: kept.locals, ..state };
+                self.forget(&own.into_iter().collect::<Vec<_>>());
                 return;
             }
             Inner::Words(arguments) => {
@@ -442,7 +446,8 @@ impl Walk<'_> {
             }
             _ if EVALUATORS.contains(&base) => return self.evaluator(base, rest, part),
             "cd" | "pushd" => {
-                part.reads_only = special::change_directory(&mut self.state, rest, part) && base == "cd";
+                special::change_directory(&mut self.state, rest, part);
+                part.reads_only = base == "cd";
                 return Vec::new();
             }
             "popd" => {
@@ -460,6 +465,9 @@ impl Walk<'_> {
             "export" | "declare" | "typeset" | "local" | "readonly" => {
                 part.reads_only = special::sets_variables(&mut self.state, base, rest, part);
                 return Vec::new();
+            }
+            "read" => {
+                self.state.variables.insert("REPLY".to_owned(), Value::Unknown);
             }
             "unset" | "mapfile" | "readarray" | "getopts" => {
                 special::sets_variables(&mut self.state, base, rest, part);
