@@ -62,6 +62,17 @@ pub(super) fn compares(rest: &[Argument]) -> bool {
     })
 }
 
+/// An interpreter that is asked for its version alone reads no program.
+pub(super) fn prints_version(base: &str, rest: &[Argument]) -> bool {
+    let [only] = rest else { return false };
+    match only.known() {
+        Some("--version") => !SHELLS.contains(&base),
+        Some("-v") => base == "node",
+        Some("-V") => base.starts_with("python"),
+        Some(_) | None => false,
+    }
+}
+
 /// `set` with options that only say how the shell reports and stops.
 pub(super) fn sets_strictness(rest: &[Argument]) -> bool {
     !rest.is_empty()
