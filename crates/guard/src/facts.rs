@@ -27,7 +27,7 @@ pub(crate) fn gather(
     person: Person,
 ) -> Facts {
     let mut resolved = BTreeMap::new();
-    let mentions = effects.parts.iter().flat_map(|part| part.mentions.iter());
+    let mentions = effects.parts.iter().flat_map(|part| part.mentions.iter().chain(&part.may_name));
     for path in effects.paths().chain(mentions).take(limits::PATHS_MAX) {
         if !resolved.contains_key(path)
             && let Ok(found) = resolve::resolve(path)

@@ -39,7 +39,8 @@ pub fn decide(policy: &Policy, action: &Action, effects: &Effects, facts: &Facts
     let mut parts: Vec<judge::Judged> = Vec::with_capacity(effects.parts.len());
     for (index, part) in effects.parts.iter().enumerate() {
         // What starts a part stands before it.
-        let mut judged = judge.part(part, part.runner.and_then(|runner| parts.get(runner)));
+        let starts = effects.parts.iter().skip(index).any(|part| part.runner == Some(index));
+        let mut judged = judge.part(part, part.runner.and_then(|runner| parts.get(runner)), starts);
         if let Some(removal) = facts.removals.iter().find(|removal| removal.part == index) {
             judged.tell(&removal.words());
         }

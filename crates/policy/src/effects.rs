@@ -35,6 +35,10 @@ impl Effects {
                 if command.text.chars().count() > limits::COMMAND_CHARACTERS_MAX {
                     effects.mark(format!("the command is longer than {} characters", limits::COMMAND_CHARACTERS_MAX));
                 }
+                if effects.parts.is_empty() {
+                    // A comment or a test runs nothing; rules about the whole tool speak of it all the same.
+                    effects.parts.push(Part { reads_only: true, ..Part::named(&command.text) });
+                }
                 effects
             }
             Kind::Read(target) => Self::tool(Part::file(Access::Read, target, &action.cwd, home)),

@@ -1,6 +1,6 @@
 //! Host names of URLs, and the patterns of `WebFetch(domain:...)`.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::lint::language::{Language, Letters};
 
@@ -34,6 +34,14 @@ impl Host {
             return None;
         }
         if authority.starts_with('[') { Self::address(host) } else { Self::parse(host) }
+    }
+
+    /// Reads the host of a URL that names a user before it; no allow rule may be asked about it.
+    pub(crate) fn behind_user(url: &str) -> Option<Self> {
+        let (scheme, rest) = url.split_once("://")?;
+        let authority = rest.split(['/', '?', '#']).next()?;
+        let (_, host) = authority.rsplit_once('@')?;
+        Self::of_url(&format!("{scheme}://{host}/"))
     }
 
     /// Reads a name. A name of letters beyond ASCII has no certain form, and neither has a number that

@@ -64,8 +64,7 @@ pub fn blocks(text: &str) -> Result<Vec<Block<'_>>, Fault> {
 pub(crate) fn table(body: &str) -> Result<Table<'_>, Fault> {
     let end = if body.starts_with("sub ") { 0 } else { body.find("\nsub ").map_or(body.len(), |at| at + 1) };
     let (head, mut rest) = body.split_at_checked(end).unwrap_or((body, ""));
-    let mut table =
-        Table {
+    let mut table = Table {
         style: Style::Gnu,
         globals_anywhere: false,
         bundled: false,

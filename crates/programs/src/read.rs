@@ -90,7 +90,8 @@ where
         call.unknown.push("its table cannot be read".to_owned());
         return call;
     };
-    let mut reader = Reader { table: &table, words, at: 0, operands: Vec::new(), places: None, given: false, writes: false };
+    let mut reader =
+        Reader { table: &table, words, at: 0, operands: Vec::new(), places: None, given: false, writes: false };
     reader.whole(&mut call);
     call
 }
@@ -138,9 +139,10 @@ where
         let rest = self.words.get(self.at..).unwrap_or_default();
         let named = |path: &str| {
             let words: Vec<&str> = path.split(' ').collect();
-            let fits = words.iter().enumerate().all(|(at, word)| {
-                rest.get(at).and_then(|given| given.known()).is_some_and(|given| given == *word)
-            });
+            let fits = words
+                .iter()
+                .enumerate()
+                .all(|(at, word)| rest.get(at).and_then(|given| given.known()).is_some_and(|given| given == *word));
             fits.then_some(words.len())
         };
         let mut best: Option<(&'t str, usize)> = None;

@@ -5,6 +5,8 @@
 pub enum Role {
     /// Data: nothing in the file system, nothing that runs.
     Text,
+    /// A file of which only the name, size or times are looked at.
+    Look,
     /// A file that is read; `-` is standard input.
     Read,
     /// A directory of which everything below is read.
@@ -265,7 +267,7 @@ impl Role {
     /// Returns true when what stands there is no more than read.
     pub fn only_reads(self) -> bool {
         match self {
-            Self::Text | Self::Read | Self::Tree | Self::Directory => true,
+            Self::Text | Self::Look | Self::Read | Self::Tree | Self::Directory => true,
             Self::Write
             | Self::WriteTree
             | Self::Delete
@@ -293,6 +295,7 @@ impl Role {
     /// Every role with its name in a pack.
     pub const NAMES: &'static [(&'static str, Self)] = &[
         ("TEXT", Self::Text),
+        ("LOOK", Self::Look),
         ("READ", Self::Read),
         ("TREE", Self::Tree),
         ("WRITE", Self::Write),
@@ -353,7 +356,9 @@ impl Does {
     /// Returns true when it may run or write anything, so that what it touches is not known.
     pub fn is_open(self) -> bool {
         match self {
-            Self::Builds | Self::Installs | Self::System | Self::Interactive | Self::Repository | Self::Scatters => true,
+            Self::Builds | Self::Installs | Self::System | Self::Interactive | Self::Repository | Self::Scatters => {
+                true
+            }
             Self::Network | Self::Signals | Self::Environment | Self::Shell => false,
         }
     }

@@ -58,7 +58,7 @@ pub(super) fn predicted(effects: &Effects) -> Prediction {
                 Target::Unknown(_) => continue,
             };
             match touch.access {
-                Access::Read => {}
+                Access::Look | Access::Read => {}
                 Access::Write => prediction.writes.push(place),
                 Access::Delete => prediction.deletes.push(place),
             }

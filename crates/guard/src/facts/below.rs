@@ -1,5 +1,7 @@
 //! What really lies below a directory that a call reads as a whole.
 
+#![expect(clippy::disallowed_methods, reason = "paths are looked at here, among the facts")]
+
 use std::collections::BTreeMap;
 
 use policy::effects::{Access, Target};
@@ -15,12 +17,7 @@ use crate::place::Place;
 /// tightens covers.
 ///
 /// The search ends at a bound; what it has not seen is not known, and the rules ask about that.
-pub(super) fn search(
-    policy: &Policy,
-    place: &Place,
-    action: &Action,
-    effects: &Effects,
-) -> BTreeMap<AbsPath, Below> {
+pub(super) fn search(policy: &Policy, place: &Place, action: &Action, effects: &Effects) -> BTreeMap<AbsPath, Below> {
     let patterns: Vec<&PathPattern> = policy.tightened_paths().collect();
     let mut found = BTreeMap::new();
     if patterns.is_empty() {
@@ -29,7 +26,9 @@ pub(super) fn search(
     let mut left = limits::BELOW_ENTRIES_MAX;
     let touches = effects.parts.iter().flat_map(|part| &part.touches).filter(|touch| touch.recursive);
     for touch in touches {
-        let (Access::Read | Access::Write | Access::Delete, Target::Paths(paths)) = (touch.access, &touch.target) else {
+        let (Access::Look | Access::Read | Access::Write | Access::Delete, Target::Paths(paths)) =
+            (touch.access, &touch.target)
+        else {
             continue;
         };
         for path in paths {

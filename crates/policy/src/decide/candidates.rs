@@ -5,6 +5,7 @@ use std::collections::BinaryHeap;
 
 use super::{rules, scope};
 use crate::action::{Action, Kind};
+use crate::command::spaced_operators;
 use crate::effects::{Access, By, Part, Program, Target, Touch};
 use crate::facts::Facts;
 use crate::host::Host;
@@ -56,7 +57,10 @@ impl<'a> Candidates<'a> {
         let (mut candidates, index) = Self::none(policy);
         let Some(index) = index else { return candidates };
         candidates.call(index, action);
-        if action.kind.command().is_some() {
+        if let Some(whole) = action.kind.command() {
+            if whole.text.contains(['&', '|', ';', '\n']) {
+                index.command(&spaced_operators(&whole.text), &mut candidates.certain);
+            }
             candidates.command(index, part);
         }
         candidates.paths(index, action, part, facts);
@@ -104,13 +108,20 @@ impl<'a> Candidates<'a> {
             Target::Paths(paths) => Some(paths),
             Target::Pattern(..) | Target::Unknown(_) => None,
         });
-        let names = touched.flatten().chain(&part.mentions).flat_map(|path| scope::names_to_tighten(path, facts));
+        let names = touched
+            .flatten()
+            .chain(part.mentions.iter().chain(&part.may_name))
+            .flat_map(|path| scope::names_to_tighten(path, facts));
         let names: Vec<AbsPath> = names.collect();
         index.paths(names.iter(), &mut self.certain);
         for touch in &part.touches {
             self.touch(index, action, touch, facts);
         }
-        let written = part.touches.iter().flat_map(|touch| touch.target.paths()).chain(&part.mentions);
+        let written = part
+            .touches
+            .iter()
+            .flat_map(|touch| touch.target.paths())
+            .chain(part.mentions.iter().chain(&part.may_name));
         if rules::has_unknown_paths(part) || scope::unseen(written, facts).is_some() {
             self.whole.extend([FileAccess::Read, FileAccess::Edit].map(|access| index.all_paths(access)));
         }
@@ -124,7 +135,7 @@ impl<'a> Candidates<'a> {
     /// What lies somewhere below a directory, or anywhere.
     fn touch(&mut self, index: &'a Index, action: &Action, touch: &Touch, facts: &Facts) {
         let kinds: &[FileAccess] = match touch.access {
-            Access::Read => &[FileAccess::Read],
+            Access::Look | Access::Read => &[FileAccess::Read],
             Access::Write | Access::Delete => &[FileAccess::Read, FileAccess::Edit],
         };
         let mut below = |directory: &AbsPath, readers: Readers| {

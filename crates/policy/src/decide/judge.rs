@@ -49,10 +49,10 @@ pub(super) struct Judged {
     /// Allow rules that would turn it, where rules are all that is missing.
     pub(super) rules: Vec<String>,
     shadowed: Vec<(RuleRef, String)>,
-    /// True when the rule that allowed it allows what it starts, too.
-    allows_inner: bool,
-    /// True when what it starts is allowed by no other rule.
-    exact_only: bool,
+    /// The rule that allows what it starts with it, if one does.
+    allows_inner: Option<RuleRef>,
+    /// True when no rule for what it starts allows that.
+    keeps_inner: bool,
 }
 
 impl Judged {
@@ -131,16 +131,20 @@ fn quoted(text: &str) -> String {
 }
 
 impl Judge<'_> {
-    /// Judges one part, which `runner` may start.
-    pub(super) fn part(&self, part: &Part, runner: Option<&Judged>) -> Judged {
+    /// Judges one part, which `runner` may start, and which may start others itself.
+    pub(super) fn part(&self, part: &Part, runner: Option<&Judged>, starts: bool) -> Judged {
         let candidates = Candidates::of(self.policy, self.action, part, self.facts);
         let finding = self.finding(part, &candidates, runner);
         let shadowed = self.shadowed(part, &candidates, finding.rule.as_ref());
-        let by_allow_rule = finding.verdict == Verdict::Allow
-            && finding.rule.as_ref().is_some_and(|rule| rule.list == List::Allow);
+        let allows_inner =
+            Some(&finding).filter(|finding| starts && finding.verdict == Verdict::Allow).and_then(|_| {
+                let by_rule = self.allowed_with(part, runner).or_else(|| self.allowed(part, &candidates))?;
+                let rule = by_rule.rule.filter(|rule| by_rule.verdict == Verdict::Allow && rule.list == List::Allow)?;
+                (!part.clear || self.is_exact(Some(&rule))).then_some(rule)
+            });
         Judged {
-            exact_only: part.exact_only,
-            allows_inner: by_allow_rule && (!part.clear || self.is_exact(finding.rule.as_ref())),
+            keeps_inner: !part.clear || part.exact_only,
+            allows_inner,
             text: part.text.clone(),
             span: part.span,
             understood: part.understood(),
@@ -165,7 +169,7 @@ impl Judge<'_> {
             .or_else(|| self.protected(part))
             .or_else(|| self.built_in(part))
             .or_else(|| self.allowed_with(part, runner))
-            .or_else(|| self.wants_exact(part, runner))
+            .or_else(|| self.wants_runner(part, runner))
             .or_else(|| self.allowed(part, candidates))
             .unwrap_or_else(|| self.unmatched(part))
     }
@@ -260,7 +264,9 @@ impl Judge<'_> {
             let why = format!("{} names {path}, and where that leads cannot be looked at", quoted(&part.text));
             return Some(Finding::new(Verdict::Ask, why).hint("name a path that can be looked at"));
         }
-        let row = touched.or_else(|| part.mentions.iter().find_map(|path| scope::protected_path(path, self.facts)))?;
+        let row = touched.or_else(|| {
+            part.mentions.iter().chain(&part.may_name).find_map(|path| scope::protected_path(path, self.facts))
+        })?;
         let why = format!("{} changes `{}`, which is protected: {}", quoted(&part.text), row.name, row.why);
         Some(Finding::new(Verdict::Ask, why).hint("answer the question; no allow rule approves a protected path"))
     }
@@ -284,8 +290,13 @@ impl Judge<'_> {
             Kind::Command(_) if part.reads_only && part.touches.iter().all(readable) => {
                 allow("only reads, in the working directories")
             }
-            Kind::Command(_) if part.edits_only && scoped && self.mode == Mode::AcceptEdits && !self.runs_later(part) => {
+            Kind::Command(_)
+                if part.edits_only && scoped && self.mode == Mode::AcceptEdits && !self.runs_later(part) =>
+            {
                 allow("changes files in the working directories, which mode `acceptEdits` accepts")
+            }
+            Kind::Command(_) if part.edits_only && part.touches.iter().all(|touch| self.writes_as_allowed(touch)) => {
+                allow("writes by redirection what an Edit rule allows, and else only reads")
             }
             Kind::Read(_) if scoped => allow("lies in the working directories"),
             Kind::Edit(_) if scoped && self.mode == Mode::AcceptEdits && !self.runs_later(part) => {
@@ -305,6 +316,13 @@ impl Judge<'_> {
             | Kind::Other
             | Kind::Malformed(_) => None,
         }
+    }
+
+    /// Returns true for what may be read without a rule, and for a redirection that a rule about the file allows.
+    fn writes_as_allowed(&self, touch: &Touch) -> bool {
+        let free = touch.is_device() || (touch.access == Access::Read && scope::in_working_directories(touch, self.facts));
+        let may_be = touch.access == Access::Read || (touch.by == By::Redirect && self.mode != Mode::Plan);
+        free || (may_be && self.rule_for_touch(touch).is_some())
     }
 
     /// Returns true when the part changes something that is run later.
@@ -328,22 +346,22 @@ impl Judge<'_> {
 
     /// What a program starts is allowed with it, where a rule allows the program with all its words.
     fn allowed_with(&self, part: &Part, runner: Option<&Judged>) -> Option<Finding> {
-        let rule = runner.filter(|runner| runner.allows_inner)?.rule.as_ref()?;
+        let rule = runner?.allows_inner.as_ref()?;
         Some(Finding::by(Verdict::Allow, rule, &format!("{} is started by what is allowed by the", quoted(&part.text))))
     }
 
-    /// What `find -exec` and its kin start is not allowed by a rule for the started program alone.
-    fn wants_exact(&self, part: &Part, runner: Option<&Judged>) -> Option<Finding> {
-        let runner = runner.filter(|runner| runner.exact_only)?;
-        let why = format!("{} is started by {}, which only a rule with its exact text allows", quoted(&part.text), quoted(&runner.text));
+    /// What another program starts is not allowed by a rule for the started program alone: the rule must
+    /// name the other, too.
+    fn wants_runner(&self, part: &Part, runner: Option<&Judged>) -> Option<Finding> {
+        let runner = runner.filter(|runner| runner.keeps_inner)?;
+        let why = format!("{} is started by {}, which no rule allows", quoted(&part.text), quoted(&runner.text));
         Some(Finding { rules: vec![format!("Bash({})", runner.text)], ..Finding::new(Verdict::Ask, why) })
     }
 
     /// Returns true for a rule that is one command text and no pattern.
     fn is_exact(&self, rule: Option<&RuleRef>) -> bool {
         self.allow_rules().any(|known| {
-            Some(&known.reference) == rule
-                && matches!(&known.matcher, Matcher::Command(pattern) if pattern.is_exact())
+            Some(&known.reference) == rule && matches!(&known.matcher, Matcher::Command(pattern) if pattern.is_exact())
         })
     }
 
@@ -359,21 +377,27 @@ impl Judge<'_> {
     }
 
     fn allowed(&self, part: &Part, candidates: &Candidates<'_>) -> Option<Finding> {
-        let is_command = matches!(self.action.kind, Kind::Command(_) | Kind::ForeignCommand(_));
-        if self.mode == Mode::Plan && !part.reads_only && is_command {
+        // Nobody knows of a server's tool whether it only reads.
+        let may_change = matches!(self.action.kind, Kind::Command(_) | Kind::ForeignCommand(_) | Kind::Mcp { .. });
+        if self.mode == Mode::Plan && !part.reads_only && may_change {
             return Some(Finding::new(
                 Verdict::Ask,
                 format!("{} may change something, and mode `plan` only reads", quoted(&part.text)),
             ));
         }
         // A rule that covers all of it counts, whatever stands before it.
-        let mut rules =
-            candidates.certain_of(List::Allow).filter(|rule| rules::allows(rule, self.action, part, self.facts)).peekable();
+        let mut rules = candidates
+            .certain_of(List::Allow)
+            .filter(|rule| rules::allows(rule, self.action, part, self.facts))
+            .peekable();
         let first = *rules.peek()?;
         let rule = rules.find(|rule| self.beyond(rule, part).is_none()).unwrap_or(first);
         if is_wide(rule)
             && let Some(finding) = self.changes_executed(part)
         {
+            return Some(finding);
+        }
+        if let Some(finding) = self.led_out(part) {
             return Some(finding);
         }
         if let Some(touch) = self.beyond(rule, part) {
@@ -383,7 +407,7 @@ impl Judge<'_> {
                 touch.access.verb(),
                 touch.target.describe()
             );
-            let name = if touch.access == Access::Read { "Read" } else { "Edit" };
+            let name = if touch.access <= Access::Read { "Read" } else { "Edit" };
             return Some(match advice::path_rule(name, touch) {
                 Some(rule) => Finding { rules: vec![rule], ..Finding::new(Verdict::Ask, why) },
                 None => Finding::new(Verdict::Ask, why).hint("name the paths instead of a pattern"),
@@ -391,7 +415,7 @@ impl Judge<'_> {
         }
         // A rule for the command does not cover what its redirections write.
         let open = part.touches.iter().find(|touch| {
-            touch.by == By::Redirect && touch.access != Access::Read && !touch.is_device() && !self.may_write(touch)
+            touch.by == By::Redirect && touch.access > Access::Read && !touch.is_device() && !self.may_write(touch)
         });
         if let Some(touch) = open {
             let why = format!(
@@ -407,11 +431,26 @@ impl Judge<'_> {
         Some(Finding::by(Verdict::Allow, &rule.reference, &format!("{} is allowed by the", quoted(&part.text))))
     }
 
+    /// A rule that names no path says nothing about where links lead.
+    fn led_out(&self, part: &Part) -> Option<Finding> {
+        let led = |touch: &Touch| scope::led_out(touch, self.facts).filter(|_| self.rule_for_touch(touch).is_none());
+        let real = part.touches.iter().find_map(led)?;
+        let why = format!(
+            "{} {} {real} through a link, outside the working directories, which no Edit rule allows",
+            quoted(&part.text),
+            Access::Write.verb()
+        );
+        Some(Finding::new(Verdict::Ask, why).hint("name the path that the link leads to"))
+    }
+
     /// Returns what a command touches outside the working directories, or where nobody knows, though its
-    /// rule names no path: `Bash(touch *)` was written with the project in mind.
+    /// rule names no path: `Bash(touch *)` was written with the project in mind, and a rule for a program says
+    /// nothing about the file that it is fed.
     fn beyond<'p>(&self, rule: &Rule, part: &'p Part) -> Option<&'p Touch> {
-        part.touches.iter().filter(|_| is_wide(rule)).find(|touch| {
-            touch.by == By::Operand
+        let is_fed = |touch: &Touch| touch.by == By::Redirect && touch.access == Access::Read && !touch.is_device();
+        let is_for_commands = matches!(rule.matcher, Matcher::Command(_));
+        part.touches.iter().find(|touch| {
+            ((is_wide(rule) && touch.by == By::Operand) || (is_for_commands && is_fed(touch)))
                 && !scope::in_working_directories(touch, self.facts)
                 && self.rule_for_touch(touch).is_none()
         })
@@ -445,8 +484,8 @@ impl Judge<'_> {
                 hint: finding.hint,
                 rules: finding.rules,
                 shadowed: Vec::new(),
-                allows_inner: false,
-                exact_only: false,
+                allows_inner: None,
+                keeps_inner: false,
             });
         };
         for failure in &self.policy.failures {

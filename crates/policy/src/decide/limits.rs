@@ -45,7 +45,7 @@ pub(super) fn outside(policy: &Policy, action: &Action, part: &Part, facts: &Fac
 
 fn touched(touch: &Touch, reads: Option<&Origin>, writes: Option<&Origin>) -> Option<String> {
     let (origin, key) = match touch.access {
-        Access::Read => (reads?, "blockReadsOutsideWorkingDirectories"),
+        Access::Look | Access::Read => (reads?, "blockReadsOutsideWorkingDirectories"),
         Access::Write | Access::Delete => (writes?, "blockWritesOutsideWorkingDirectories"),
     };
     let (verb, target) = (touch.access.verb(), touch.target.describe());

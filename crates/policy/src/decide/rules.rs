@@ -3,7 +3,7 @@
 
 use super::scope;
 use crate::action::{Action, Command, Kind};
-use crate::command::{CommandPattern, star_matches};
+use crate::command::{CommandPattern, spaced_operators, star_matches};
 use crate::effects::{Access, By, Part, Program, Target, Touch};
 use crate::facts::Facts;
 use crate::host::{Host, HostPattern};
@@ -34,9 +34,10 @@ pub(super) fn tightens(rule: &Rule, action: &Action, part: &Part, facts: &Facts)
     match &rule.matcher {
         Matcher::Tool(name) => name.tightens(&action.tool).into(),
         Matcher::Command(pattern) if !pattern.concerns(&action.tool) => Cover::No,
-        Matcher::Command(pattern) => {
-            kind.command().map_or(Cover::No, |whole| command(pattern, part).min(piped(pattern, whole, part)))
-        }
+        Matcher::Command(pattern) => kind.command().map_or(Cover::No, |whole| {
+            let as_whole = Cover::from(pattern.is_about_lists() && pattern.covers_whole(&spaced_operators(&whole.text)));
+            as_whole.max(command(pattern, part).min(piped(pattern, whole, part)))
+        }),
         Matcher::ForeignCommand(pattern) => kind.foreign_command().map_or(Cover::No, |_| foreign(pattern, part)),
         Matcher::Path { access, pattern } => {
             let known_to_client = rule.is_known_to_client();
@@ -60,7 +61,11 @@ pub(super) fn tightens(rule: &Rule, action: &Action, part: &Part, facts: &Facts)
 fn foreign(pattern: &CommandPattern, part: &Part) -> Cover {
     let found = command(pattern, part);
     let pieces = || part.text.split(['|', ';', '&', '\n', '{', '}', '(', ')']).map(|piece| piece.trim().to_lowercase());
-    if found == Cover::Possible && pieces().any(|piece| pattern.folded().covers(&piece)) { Cover::Certain } else { found }
+    if found == Cover::Possible && pieces().any(|piece| pattern.folded().covers(&piece)) {
+        Cover::Certain
+    } else {
+        found
+    }
 }
 
 /// `Cd` names its directory in a field; a whole path must match, and `x/**` is `x` too.
@@ -77,6 +82,8 @@ fn domain(pattern: &HostPattern, url: &str) -> Cover {
     match Host::of_url(url) {
         Some(host) => pattern.tightens(&host).into(),
         None if *pattern == HostPattern::Any => Cover::Certain,
+        // Of the readings of a URL that names a user, one is that the host follows it.
+        None if Host::behind_user(url).is_some_and(|host| pattern.tightens(&host)) => Cover::Certain,
         None => Cover::Possible,
     }
 }
@@ -128,7 +135,7 @@ fn concerns(access: FileAccess, touch: Access) -> bool {
     match access {
         // A path that may not be read may not be written or removed either.
         FileAccess::Read => true,
-        FileAccess::Edit => touch != Access::Read,
+        FileAccess::Edit => touch > Access::Read,
     }
 }
 
@@ -145,12 +152,19 @@ struct PathRule<'a> {
 impl PathRule<'_> {
     fn part(&self, part: &Part) -> Cover {
         let touched =
-            part.touches.iter().filter(|touch| concerns(self.access, touch.access)).map(|touch| self.touch(touch));
+            part.touches.iter().filter(|touch| concerns(self.access, touch.access)).map(|touch| match touch.access {
+                Access::Look => self.touch(touch).min(Cover::Possible),
+                Access::Read | Access::Write | Access::Delete => self.touch(touch),
+            });
         let mentioned = part.mentions.iter().map(|path| {
             let unseen = scope::unseen(std::iter::once(path), self.facts).is_some();
             Cover::from(self.covers(path)).max(if unseen { Cover::Possible } else { Cover::No })
         });
-        let strongest = touched.chain(mentioned).max().unwrap_or(Cover::No);
+        let named = part.may_name.iter().filter(|path| self.covers(path)).map(|_| Cover::Possible);
+        let strongest = touched.chain(mentioned).chain(named).max().unwrap_or(Cover::No);
+        // A notebook is edited by a tool of its own, of which the documentation says nothing.
+        let is_notebook = self.action.tool == "NotebookEdit" && self.access == FileAccess::Read;
+        let strongest = if is_notebook { strongest.min(Cover::Possible) } else { strongest };
         if strongest == Cover::No && has_unknown_paths(part) { Cover::Possible } else { strongest }
     }
 
@@ -169,9 +183,9 @@ impl PathRule<'_> {
                             && self.could_lie_below(path)
                             && scope::is_directory(path, self.facts)
                     });
-                if really_holds || paths.iter().any(|path| self.covers(path)) {
+                if really_holds || paths.iter().any(|path| self.covers(path) || self.covers_in_any_case(path)) {
                     Cover::Certain
-                } else if holds_one || unseen || paths.iter().any(|path| self.covers_in_any_case(path)) {
+                } else if holds_one || unseen {
                     Cover::Possible
                 } else {
                     Cover::No
@@ -182,13 +196,18 @@ impl PathRule<'_> {
                 let rest = pattern.get(super::scope::stem(pattern)..).unwrap_or(pattern);
                 // Other shells' patterns match hidden names.
                 let is_ours = self.action.kind.foreign_command().is_none();
-                let readable = is_ours && !rest.contains(['\\', '(']) && !rest.split('/').any(|segment| segment == "..");
+                let readable =
+                    is_ours && !rest.contains(['\\', '(']) && !rest.split('/').any(|segment| segment == "..");
                 let glob = Glob::parse(rest);
                 if readable && bases.iter().any(|base| self.could_name(base, &glob)) {
                     return Cover::Certain;
                 }
                 let below = unseen || bases.is_empty() || bases.iter().any(|base| self.could_lie_below(base));
-                if below && (unseen || !readable || touch.recursive || bases.is_empty()) { Cover::Possible } else { Cover::No }
+                if below && (unseen || !readable || touch.recursive || bases.is_empty()) {
+                    Cover::Possible
+                } else {
+                    Cover::No
+                }
             }
             Target::Unknown(_) => Cover::Possible,
         }
@@ -222,7 +241,7 @@ impl PathRule<'_> {
 pub(super) fn allows(rule: &Rule, action: &Action, part: &Part, facts: &Facts) -> bool {
     let kind = &action.kind;
     match &rule.matcher {
-        Matcher::Tool(name) => name.covers(&action.tool) && !part.exact_only,
+        Matcher::Tool(name) => name.grants(&action.tool),
         Matcher::Command(pattern) => {
             kind.command().is_some()
                 && pattern.concerns(&action.tool)
@@ -254,9 +273,9 @@ pub(super) fn allows(rule: &Rule, action: &Action, part: &Part, facts: &Facts) -
 pub(super) fn allows_touch(rule: &Rule, touch: &Touch, action: &Action, facts: &Facts) -> bool {
     let Matcher::Path { access, pattern } = &rule.matcher else { return false };
     let right = match access {
-        FileAccess::Read => touch.access == Access::Read,
+        FileAccess::Read => touch.access <= Access::Read,
         // Whoever may edit a file may read it with the file tools; a command needs a rule about reading.
-        FileAccess::Edit => touch.access != Access::Read || touch.by == By::Tool,
+        FileAccess::Edit => touch.access > Access::Read || touch.by == By::Tool,
     };
     let known = |path: &AbsPath| facts.resolved.contains_key(path);
     right
@@ -269,6 +288,6 @@ pub(super) fn allows_touch(rule: &Rule, touch: &Touch, action: &Action, facts: &
                     })
             }
             // What is not known is covered where everything is. A change wants to be named all the same.
-            Target::Pattern(..) | Target::Unknown(_) => touch.access == Access::Read && pattern.covers_all(),
+            Target::Pattern(..) | Target::Unknown(_) => touch.access <= Access::Read && pattern.covers_all(),
         }
 }

@@ -60,9 +60,19 @@ pub(super) fn in_working_directories(touch: &Touch, facts: &Facts) -> bool {
     }
 }
 
+/// Returns a path of a change that lies in a working directory by its name, and where a link takes it out of them.
+pub(super) fn led_out<'f>(touch: &Touch, facts: &'f Facts) -> Option<&'f AbsPath> {
+    let inside = |path: &AbsPath| facts.working_directories.iter().any(|directory| path.is_within(directory));
+    if touch.access == Access::Read {
+        return None;
+    }
+    let real = |path: &AbsPath| facts.resolved.get(path).map(|resolved| &resolved.real).filter(|real| !inside(real));
+    touch.target.paths().filter(|path| inside(path)).find_map(real)
+}
+
 /// Returns the protected name that a write or removal touches, and what it would run.
 pub(super) fn protected_name(touch: &Touch, facts: &Facts) -> Option<&'static protected::Name> {
-    if touch.access == Access::Read {
+    if touch.access <= Access::Read {
         return None;
     }
     if let Target::Pattern(pattern, bases) = &touch.target {
@@ -113,7 +123,7 @@ pub(super) fn protected_path(path: &AbsPath, facts: &Facts) -> Option<&'static p
 
 /// Returns the name of something that is run later, and that a touch changes.
 pub(super) fn executed_name(touch: &Touch, facts: &Facts) -> Option<(AbsPath, &'static executed::Executed)> {
-    if touch.access == Access::Read {
+    if touch.access <= Access::Read {
         return None;
     }
     let Target::Paths(paths) = &touch.target else { return None };
@@ -186,12 +196,8 @@ fn before_unknown(word: &str, action: &Action, facts: &Facts) -> Option<AbsPath>
     (known.ends_with('/') && is_critical(&path, action, facts)).then_some(path)
 }
 
-/// Returns true when everything in a directory is as much as the directory itself: in the call's own one
-/// it is not, so that a person may clear it out.
+/// Returns true when everything in a directory is as much as the directory itself.
 fn is_critical_inside(directory: &AbsPath, action: &Action, facts: &Facts) -> bool {
-    if *directory == action.cwd {
-        return directory.segments().count() <= 1 || *directory == facts.home;
-    }
     is_critical(directory, action, facts) || facts.working_directories.iter().any(|work| work.is_within(directory))
 }
 

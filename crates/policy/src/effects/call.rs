@@ -36,7 +36,11 @@ pub(super) fn understand(
     let Reading { inner, proven, part, .. } = reading;
     let plain = call.unknown.is_empty() && call.asks.is_empty();
     part.exact_only |= call.exact;
-    part.clear = call.clear;
+    // `xargs` without options is looked through, as documented.
+    let bare_xargs = base == "xargs"
+        && call.arguments.iter().all(|argument| argument.option.is_none())
+        && call.commands.first().is_some_and(|command| command.start == 0);
+    part.clear = call.clear || bare_xargs;
     part.starts.extend(call.starts.iter().map(|name| (*name).to_owned()));
     if let Some(why) = call.asks.first() {
         part.suspicious.get_or_insert(format!("`{base}` {why}"));
@@ -45,8 +49,8 @@ pub(super) fn understand(
     part.unlisted.extend(call.unknown.iter().map(|why| format!("`{base}`: {why}")));
     let plain = plain && part.does.is_empty() && part.unlisted.is_empty();
     part.reads_only = proven && plain && part.touches.iter().all(Touch::only_reads);
-    let known_files = part.touches.iter().all(|touch| matches!(touch.target, Target::Paths(_)));
-    part.edits_only = call.edits && proven && plain && known_files && !part.touches.is_empty();
+    let edits = call.edits || part.touches.iter().all(|touch| touch.by == By::Redirect || touch.only_reads());
+    part.edits_only = edits && proven && plain && !part.reads_only && part.changes_known_files();
     inner
 }
 
@@ -107,6 +111,7 @@ impl Reading<'_, '_> {
         let recursive = self.call.recursive;
         match role {
             Role::Text => {}
+            Role::Look => self.touch(word, Access::Look, false),
             Role::Read => self.touch(word, Access::Read, recursive),
             Role::Tree => self.touch(word, Access::Read, true),
             Role::Write => self.touch(word, Access::Write, recursive),
@@ -124,7 +129,10 @@ impl Reading<'_, '_> {
             }
             Role::Code => {
                 self.touch(word, Access::Read, false);
-                if EDITORS.contains(&self.base) || matches!(self.base, "sed" | "gsed" | "ssed") || self.base.ends_with("awk") {
+                if EDITORS.contains(&self.base)
+                    || matches!(self.base, "sed" | "gsed" | "ssed")
+                    || self.base.ends_with("awk")
+                {
                     self.suspect("the file of commands may read, write or run something");
                 }
                 self.part.executes.extend(word.known().into_iter().flat_map(|text| self.state.paths(text)));
@@ -159,7 +167,9 @@ impl Reading<'_, '_> {
             Role::Command | Role::CommandUntil => {}
             Role::Unknown => {
                 self.proven = false;
-                self.part.unlisted.push(format!("`{}`: what its word `{}` means is not listed", self.base, word.source));
+                self.part
+                    .unlisted
+                    .push(format!("`{}`: what its word `{}` means is not listed", self.base, word.source));
             }
         }
     }
@@ -233,7 +243,7 @@ impl Reading<'_, '_> {
         let text = word.known().unwrap_or(&word.source);
         let is_part = |letter: char| letter.is_alphanumeric() || "._/~-+@%".contains(letter);
         for piece in text.split(|letter| !is_part(letter)).filter(|piece| !piece.is_empty()) {
-            special::mention(self.state, piece, self.part);
+            special::may_name(self.state, piece, self.part);
         }
     }
 
@@ -278,7 +288,8 @@ impl Reading<'_, '_> {
 
     /// The name of a variable that is set: a subscript in it would be evaluated.
     fn variable(&mut self, word: &Argument) {
-        let is_name = |text: &&str| !text.is_empty() && text.chars().all(|letter| letter == '_' || letter.is_alphanumeric());
+        let is_name =
+            |text: &&str| !text.is_empty() && text.chars().all(|letter| letter == '_' || letter.is_alphanumeric());
         match word.known().filter(is_name) {
             Some(name) => {
                 self.state.variables.insert(name.to_owned(), Value::Unknown);

@@ -11,6 +11,7 @@ pub(super) fn only_selects(role: Role, text: Option<&str>) -> bool {
         Role::Awk => awk(text),
         Role::Jq => jq(text),
         Role::Text
+        | Role::Look
         | Role::Read
         | Role::Tree
         | Role::Write
@@ -52,7 +53,8 @@ pub(super) fn decodes_and_runs(text: &str) -> bool {
         "String.fromCharCode",
         "zlib",
     ];
-    const RUNS: &[&str] = &["exec", "eval", "system", "spawn", "popen", "Function(", "subprocess", "compile(", "marshal"];
+    const RUNS: &[&str] =
+        &["exec", "eval", "system", "spawn", "popen", "Function(", "subprocess", "compile(", "marshal"];
     DECODES.iter().any(|sign| text.contains(sign)) && RUNS.iter().any(|sign| text.contains(sign))
 }
 
@@ -61,10 +63,12 @@ pub(super) fn decodes_and_runs(text: &str) -> bool {
 /// Strings and patterns are not told from code: a sign counts wherever it stands.
 fn awk(text: &str) -> bool {
     const SIGNS: &[&str] = &["system", "getline", "ARGV", "ENVIRON", "PROCINFO", "SYMTAB", "FUNCTAB"];
-    let calls_indirectly =
-        text.char_indices().any(|(at, letter)| {
-            letter == '@' && text.get(at + 1..).is_some_and(|rest| rest.starts_with(|next: char| next.is_alphabetic() || next.is_whitespace()))
-        });
+    let calls_indirectly = text.char_indices().any(|(at, letter)| {
+        letter == '@'
+            && text
+                .get(at + 1..)
+                .is_some_and(|rest| rest.starts_with(|next: char| next.is_alphabetic() || next.is_whitespace()))
+    });
     let prints = text.find("print").and_then(|at| text.get(at..)).unwrap_or_default();
     !SIGNS.iter().any(|sign| text.contains(sign))
         && !calls_indirectly

@@ -28,6 +28,8 @@ pub struct Part {
     pub mentions: Vec<AbsPath>,
     /// Files that it runs.
     pub executes: Vec<AbsPath>,
+    /// Pieces of a text in another language that may be paths.
+    pub may_name: Vec<AbsPath>,
     /// URLs and hosts it reaches.
     pub reaches: Vec<String>,
     /// Words whose value is not known, as written.
@@ -45,7 +47,8 @@ pub struct Part {
     pub clear: bool,
     /// True when it is proved that it changes nothing itself; what it starts is a part of its own.
     pub reads_only: bool,
-    /// True when it is a plain change of files that `acceptEdits` covers.
+    /// True when it is a plain change of files that `acceptEdits` covers: what a file command does, or a
+    /// redirection of what otherwise only reads.
     pub edits_only: bool,
     /// True when a rule with a wildcard may not allow it, because its arguments run or delete.
     pub exact_only: bool,
@@ -70,6 +73,8 @@ pub enum Program {
 /// How something is touched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Access {
+    /// Its name, size or times are looked at, and not its content.
+    Look,
     /// Its content or listing is read.
     Read,
     /// It is made or changed.
@@ -114,7 +119,7 @@ impl Touch {
 
     /// Returns true when the touch changes nothing.
     pub fn only_reads(&self) -> bool {
-        self.access == Access::Read || self.is_device()
+        self.access <= Access::Read || self.is_device()
     }
 }
 
@@ -153,6 +158,7 @@ impl Access {
     /// Returns the verb for a person.
     pub fn verb(self) -> &'static str {
         match self {
+            Self::Look => "looks at",
             Self::Read => "reads",
             Self::Write => "writes",
             Self::Delete => "deletes",
@@ -182,6 +188,17 @@ impl Part {
             touches.push(touch(Target::Unknown(text.clone())));
         }
         Self { touches, ..Self::named(&text) }
+    }
+
+    /// Returns true when it touches something, and all of it by a name that is known.
+    pub(crate) fn changes_known_files(&self) -> bool {
+        !self.touches.is_empty() && self.touches.iter().all(|touch| matches!(touch.target, Target::Paths(_)))
+    }
+
+    /// Keeps what is proved of it only while this holds.
+    pub(crate) fn proved_if(&mut self, holds: bool) {
+        self.reads_only &= holds;
+        self.edits_only &= holds;
     }
 
     /// Returns how the part was understood, a line each.

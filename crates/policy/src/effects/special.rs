@@ -59,12 +59,13 @@ pub(super) fn compares(rest: &[Argument]) -> bool {
 
 /// `set` with options that only say how the shell reports and stops.
 pub(super) fn sets_strictness(rest: &[Argument]) -> bool {
-    !rest.is_empty() && rest.iter().all(|word| {
-        word.known().is_some_and(|known| match known.strip_prefix(['-', '+']) {
-            Some(letters) => !letters.is_empty() && letters.chars().all(|letter| "euxvo".contains(letter)),
-            None => matches!(known, "pipefail" | "errexit" | "nounset" | "xtrace" | "verbose"),
+    !rest.is_empty()
+        && rest.iter().all(|word| {
+            word.known().is_some_and(|known| match known.strip_prefix(['-', '+']) {
+                Some(letters) => !letters.is_empty() && letters.chars().all(|letter| "euxvo".contains(letter)),
+                None => matches!(known, "pipefail" | "errexit" | "nounset" | "xtrace" | "verbose"),
+            })
         })
-    })
 }
 
 /// Returns true for settings of the shell that leave words what they are, but for what patterns match.
@@ -207,7 +208,11 @@ pub(super) fn fill_in_found(call: &Call<'_, '_>, state: &State, words: &mut [Arg
         call.arguments.iter().filter(|argument| argument.option.is_none()).collect();
     let below = match starts.as_slice() {
         [] => Some("./**".to_owned()),
-        [one] => one.word.known().filter(|text| !text.starts_with('-')).map(|text| format!("{}/**", text.trim_end_matches('/'))),
+        [one] => one
+            .word
+            .known()
+            .filter(|text| !text.starts_with('-'))
+            .map(|text| format!("{}/**", text.trim_end_matches('/'))),
         [_, _, ..] => None,
     };
     let elsewhere = call.arguments.iter().any(|argument| argument.option.is_some_and(|name| name.ends_with("dir")));
@@ -252,8 +257,8 @@ pub(super) fn behind_runner(state: &mut State, rest: &[Argument], part: &mut Par
 
 /// Programs that change the files named behind a runner.
 const CHANGERS: &[&str] = &[
-    "chgrp", "chmod", "chown", "cp", "dd", "install", "ln", "mkdir", "mv", "rm", "rmdir", "sed", "shred", "tee", "touch",
-    "truncate", "unlink",
+    "chgrp", "chmod", "chown", "cp", "dd", "install", "ln", "mkdir", "mv", "rm", "rmdir", "sed", "shred", "tee",
+    "touch", "truncate", "unlink",
 ];
 
 /// Returns the text of `sh -c text`.
@@ -291,6 +296,14 @@ pub(super) fn mention(state: &State, text: &str, part: &mut Part) {
     let paths: Vec<AbsPath> = state.paths(text);
     if part.mentions.len() + paths.len() <= MENTIONS_MAX {
         part.mentions.extend(paths);
+    }
+}
+
+/// Adds a piece of a text in another language that may be a path.
+pub(super) fn may_name(state: &State, text: &str, part: &mut Part) {
+    let paths: Vec<AbsPath> = state.paths(text);
+    if part.may_name.len() + paths.len() <= MENTIONS_MAX {
+        part.may_name.extend(paths);
     }
 }
 

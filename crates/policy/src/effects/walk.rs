@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::part::{Access, By, Part, Program, Target, Touch};
 use super::call::{self, Inner};
+use super::part::{Access, By, Part, Program, Target, Touch};
 use super::shellwords::{Body, State, Value};
 use super::{Effects, special, wrappers};
 use crate::limits;
-use crate::tables::programs::{EVALUATORS, INTERPRETERS, NETWORK, SHELLS};
 use crate::path::{AbsPath, climbs_out_of_a_name};
+use crate::tables::programs::{EVALUATORS, INTERPRETERS, NETWORK, SHELLS};
 use shell::tree::{
     Assignment, Command, Compound, CompoundKind, DoubtKind, Follows, Item, Part as Piece, Redirect, RedirectOp, Script,
     Simple, Span, Word,
@@ -251,7 +251,9 @@ impl Walk<'_> {
     /// A loop over a few words that are known, or over one pattern, is walked with each.
     fn each_word(&mut self, compound: &Compound) -> bool {
         let Some(variable) = compound.variable.clone().filter(|name| !is_shell_variable(name)) else { return false };
-        if compound.kind != CompoundKind::For || compound.words.is_empty() || compound.words.len() > limits::LOOP_WORDS_MAX
+        if compound.kind != CompoundKind::For
+            || compound.words.is_empty()
+            || compound.words.len() > limits::LOOP_WORDS_MAX
         {
             return false;
         }
@@ -334,6 +336,7 @@ impl Walk<'_> {
             self.redirects(&compound.redirects, &mut part);
             if !part.touches.is_empty() || !part.unknown.is_empty() {
                 part.reads_only = part.touches.iter().all(Touch::only_reads);
+                part.edits_only = !part.reads_only && part.changes_known_files();
                 self.effects.parts.push(part);
             }
         }
@@ -432,6 +435,7 @@ impl Walk<'_> {
         let Some(name) = first.known() else { return Vec::new() };
         if let Some(body) = self.state.functions.get(name) {
             part.reads_only = true;
+            part.clear = true;
             return vec![Inner::Function(Rc::clone(body))];
         }
         let base = wrappers::base_name(name);
@@ -481,8 +485,8 @@ impl Walk<'_> {
         };
         let inner = call::understand(&mut self.state, base, rest, table, part);
         match base {
-            "printf" => part.reads_only &= !special::calculates(rest),
-            "test" | "[" => part.reads_only &= special::compares(rest),
+            "printf" => part.proved_if(!special::calculates(rest)),
+            "test" | "[" => part.proved_if(special::compares(rest)),
             "git" => self.git(rest, part),
             _ => {}
         }
@@ -530,8 +534,12 @@ impl Walk<'_> {
     /// `git` reads the configuration of the repository that it works in, which can name programs: only the
     /// one that the session started in is the person's choice.
     fn git(&self, rest: &[Argument], part: &mut Part) {
-        part.reads_only &= self.state.cwds.as_slice() == std::slice::from_ref(&self.state.start)
-            && !rest.iter().any(|word| matches!(word.known(), Some("-C")));
+        let is_home = self.state.cwds.as_slice() == std::slice::from_ref(&self.state.start);
+        part.proved_if(is_home && !rest.iter().any(|word| matches!(word.known(), Some("-C"))));
+        if !is_home {
+            // No rule for the command was written with another repository in mind.
+            part.allow_readings.clear();
+        }
         wrappers::git(rest, part);
     }
 
@@ -542,10 +550,11 @@ impl Walk<'_> {
         if !runs_input || !bare {
             return;
         }
-        part.reads_only = false;
-        let texts = input.redirects.iter().filter(|redirect| {
-            matches!(redirect.op, RedirectOp::HereDocument | RedirectOp::HereString)
-        });
+        part.proved_if(false);
+        let texts = input
+            .redirects
+            .iter()
+            .filter(|redirect| matches!(redirect.op, RedirectOp::HereDocument | RedirectOp::HereString));
         let has_text = texts.count() > 0;
         if input.after_pipe && !has_text {
             part.suspicious.get_or_insert(format!("`{base}` runs whatever the pipe brings"));
@@ -667,9 +676,8 @@ impl Walk<'_> {
     /// substitutions: a variable of this text whose value is not a number makes it unknown.
     fn arithmetic(&mut self, text: &str) {
         let names = text.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
-        let is_number = |value: &Value| {
-            matches!(value, Value::Known(text) if text.bytes().all(|byte| byte.is_ascii_digit()))
-        };
+        let is_number =
+            |value: &Value| matches!(value, Value::Known(text) if text.bytes().all(|byte| byte.is_ascii_digit()));
         let unknown = names.filter_map(|name| self.state.variables.get(name)).any(|value| !is_number(value));
         if unknown {
             self.effects.mark("it calculates with a value that is not known to be a number".to_owned());

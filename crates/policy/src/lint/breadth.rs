@@ -26,7 +26,11 @@ pub(super) fn of_rule(world: &World<'_>, rule: &Rule) -> Vec<Finding> {
             let any = matches!(pattern, crate::host::HostPattern::Any);
             if any { whole_tool(world, rule) } else { None }
         }
-        Matcher::ForeignCommand(_) | Matcher::Agent(_) | Matcher::Cd(_) | Matcher::Skill { .. } | Matcher::Parameter { .. } => None,
+        Matcher::ForeignCommand(_)
+        | Matcher::Agent(_)
+        | Matcher::Cd(_)
+        | Matcher::Skill { .. }
+        | Matcher::Parameter { .. } => None,
     };
     found.into_iter().collect()
 }

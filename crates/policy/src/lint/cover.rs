@@ -60,7 +60,9 @@ pub(super) fn cover_together<'r>(outers: &[&'r Rule], inner: &Rule) -> Vec<&'r R
         .iter()
         .filter_map(|rule| match &rule.matcher {
             // One that begins otherwise takes no part.
-            Matcher::Command(pattern) if pattern.is_one() && pattern.could_continue(known) => Some((*rule, pattern.language())),
+            Matcher::Command(pattern) if pattern.is_one() && pattern.could_continue(known) => {
+                Some((*rule, pattern.language()))
+            }
             Matcher::Command(_) => None,
             Matcher::Tool(_)
             | Matcher::ForeignCommand(_)

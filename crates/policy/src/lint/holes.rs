@@ -27,7 +27,11 @@ pub(super) fn of_rule(world: &World<'_>, rule: &Rule) -> Vec<Finding> {
         Matcher::Path { access, .. } => findings.extend(other_tool(world, rule, *access, wanted)),
         Matcher::Tool(_) => findings.extend(beside_tool(world, rule)),
         Matcher::Domain(_) => findings.extend(beside_host(world, rule)),
-        Matcher::ForeignCommand(_) | Matcher::Agent(_) | Matcher::Cd(_) | Matcher::Skill { .. } | Matcher::Parameter { .. } => {}
+        Matcher::ForeignCommand(_)
+        | Matcher::Agent(_)
+        | Matcher::Cd(_)
+        | Matcher::Skill { .. }
+        | Matcher::Parameter { .. } => {}
     }
     findings
 }

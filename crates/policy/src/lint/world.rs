@@ -73,7 +73,7 @@ impl<'a> World<'a> {
     fn decide_by(&self, policy: &Policy, tool: &str, subject: &str, mode: Option<Mode>) -> Proof {
         let action = self.action(tool, subject);
         let effects = self.effects(&action);
-        let mentions = effects.parts.iter().flat_map(|part| part.mentions.iter());
+        let mentions = effects.parts.iter().flat_map(|part| part.mentions.iter().chain(&part.may_name));
         let itself =
             |path: &AbsPath| (path.clone(), Resolved { real: path.clone(), entry: Entry::File, hops: Vec::new() });
         let resolved = effects.paths().chain(mentions).map(itself).collect();

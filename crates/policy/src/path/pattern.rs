@@ -204,15 +204,17 @@ impl PathPattern {
         matches!(&self.base, Base::Fixed(base) if *base == AbsPath::root()) && self.glob.is_anything()
     }
 
-    /// Returns true when the pattern covers `path` where letters of another case count as the same, as
-    /// some file systems have it.
+    /// Returns true when the pattern covers `path` where letters of another case count as the same, and
+    /// invisible letters and blanks and points at the end of a name as nothing, as some file systems have it.
     pub fn covers_in_any_case(&self, path: &AbsPath, project: &AbsPath, cwd: &AbsPath) -> bool {
         let glob = self.glob.folded();
         self.each_base(project, cwd).any(|base| {
             path.below(&base).is_some_and(|rest| {
                 let lower = rest.to_lowercase();
-                let segments: Vec<&str> = lower.split('/').filter(|segment| !segment.is_empty()).collect();
-                glob.matches_or_holds(&segments)
+                let plain = super::without_ignorable(&lower);
+                let segments: Vec<&str> = plain.split('/').filter(|segment| !segment.is_empty()).collect();
+                let trimmed: Vec<&str> = segments.iter().map(|segment| segment.trim_end_matches([' ', '.'])).collect();
+                glob.matches_or_holds(&segments) || (segments != trimmed && glob.matches_or_holds(&trimmed))
             })
         })
     }

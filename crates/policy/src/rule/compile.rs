@@ -180,9 +180,23 @@ impl Compiler<'_> {
                 }
             }
             Err(Fault::Malformed { message, hint } | Fault::Surprise { message, hint }) => {
-                self.malformed(list, reference, message, hint);
+                if list == List::Allow || !self.asks_instead(layer, &reference, &message, hint.as_ref()) {
+                    self.malformed(list, reference, message, hint);
+                }
             }
         }
+    }
+
+    /// A rule about a field that its tool's own rules are about is documented to count for nothing. Its author
+    /// meant to hold something back: what its documented form covers asks.
+    fn asks_instead(&mut self, layer: &Layer, reference: &RuleRef, message: &str, hint: Option<&String>) -> bool {
+        let Some(documented) = super::parameter::documented(&reference.text) else { return false };
+        let anchors = Anchors { list: List::Ask, anchor: &layer.anchor, home: self.home };
+        let Ok(parsed) = parse(&documented, &anchors) else { return false };
+        self.report(Severity::Warning, &reference.origin, format!("{message}: it asks"), hint.cloned());
+        let reference = RuleRef { list: List::Ask, ..reference.clone() };
+        self.policy.rules.push(Rule { matcher: parsed.matcher, reference });
+        true
     }
 
     /// A server that is denied, or not among those that are allowed, has no tool that may be called.

@@ -29,6 +29,13 @@ pub(super) fn parameter(tool: &str, inner: &str, list: List) -> Result<Option<Ma
     }
 }
 
+/// Returns the documented form of a rule about a field that its tool's own rules are about.
+pub(super) fn documented(text: &str) -> Option<String> {
+    let (tool, rest) = text.trim().split_once('(')?;
+    let (name, value) = rest.strip_suffix(')')?.split_once(':')?;
+    content_field(tool.trim(), name.trim(), value.trim())
+}
+
 /// Returns the rule to write in the place of one about a field that a tool's own rules are about.
 fn content_field(tool: &str, name: &str, value: &str) -> Option<String> {
     match (tool, name) {

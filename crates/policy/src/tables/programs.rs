@@ -110,9 +110,8 @@ pub(crate) const INTERPRETERS: &[&str] =
     &["python", "python2", "python3", "perl", "ruby", "node", "php", "lua", "deno", "bun"];
 
 /// Editors and calculators: the commands in their arguments read, write and run.
-pub(crate) const EDITORS: &[&str] = &[
-    "vi", "vim", "nvim", "view", "rview", "ex", "ed", "emacs", "m4", "bc", "dc", "nano",
-];
+pub(crate) const EDITORS: &[&str] =
+    &["vi", "vim", "nvim", "view", "rview", "ex", "ed", "emacs", "m4", "bc", "dc", "nano"];
 
 /// Builtins that run a text or change what later words mean: they always ask.
 pub(crate) const EVALUATORS: &[&str] = &["eval", "source", ".", "trap", "alias", "enable", "hash", "fc"];

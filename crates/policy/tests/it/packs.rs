@@ -51,6 +51,7 @@ fn touched(touch: &Touch) -> Vec<String> {
     };
     let verb = match (touch.access, touch.recursive) {
         _ if names == ["something unknown"] => format!("{} ", touch.access.verb()),
+        (Access::Look, _) => "looks at ".to_owned(),
         (Access::Read, true) => "reads all of ".to_owned(),
         (Access::Write, true) => "writes in ".to_owned(),
         (Access::Delete, true) => "deletes all of ".to_owned(),

@@ -92,7 +92,7 @@ impl World {
     pub(crate) fn decide(&self, action: &Action) -> Proof {
         let policy = self.policy();
         let effects = Effects::of(action, &abs(HOME));
-        let mentions = effects.parts.iter().flat_map(|part| part.mentions.iter());
+        let mentions = effects.parts.iter().flat_map(|part| part.mentions.iter().chain(&part.may_name));
         let mut resolved: BTreeMap<AbsPath, Resolved> =
             effects.paths().chain(mentions).map(|path| (path.clone(), self.resolve(path))).collect();
         for root in policy.tightening_roots(&abs(PROJECT), &action.cwd) {

@@ -3,7 +3,7 @@
 use super::Id;
 use super::grams::{Counts, Gram, Grams, grams};
 use super::table::{Filling, Table};
-use crate::path::{AbsPath, Hold, PathPattern, Root, fold};
+use crate::path::{AbsPath, Hold, PathPattern, Root, fold, without_ignorable};
 use crate::rule::{FileAccess, Rule};
 
 /// Whose rules may be meant: what the client denies its own tools leave out of what they find.
@@ -169,6 +169,13 @@ impl Paths {
             if !segment.is_ascii() {
                 // Lower case as a whole and letter by letter can differ.
                 self.segment(&segment.to_lowercase(), found);
+            }
+            let plain = without_ignorable(&folded);
+            let trimmed = plain.trim_end_matches([' ', '.']);
+            for other in [&plain, trimmed] {
+                if other != folded {
+                    self.segment(other, found);
+                }
             }
         }
         found.extend_from_slice(&self.any);

@@ -309,12 +309,11 @@ impl Call<'_> {
                                     self.facts.resolved.get(path).is_some_and(|known| known.entry == Entry::Directory);
                                 directory && named(path).iter().any(|name| pattern.could_lie_below(name, &place))
                             });
-                        if any(&|name| pattern.covers(name, &place)) {
+                        if any(&|name| {
+                            pattern.covers(name, &place) || pattern.covers_in_any_case(name, &place)
+                        }) {
                             Match::Yes
-                        } else if tree
-                            || paths.iter().any(|path| self.unseen(path) && !touch.is_device())
-                            || any(&|name| pattern.covers_in_any_case(name, &place))
-                        {
+                        } else if tree || paths.iter().any(|path| self.unseen(path) && !touch.is_device()) {
                             Match::Perhaps
                         } else {
                             Match::No
@@ -345,7 +344,11 @@ impl Call<'_> {
 
     fn allows(&self, rule: &Rule, part: &Part) -> bool {
         match (&rule.subject, &self.action.kind) {
-            (Subject::Tool(name), _) => self.is_tool(name, false) && !part.exact_only,
+            // A bare `Edit` approves changes of what is there, no new files.
+            (Subject::Tool(name), _) => {
+                let makes_new = matches!(self.action.tool.as_str(), "Write" | "NotebookEdit");
+                self.is_tool(name, false) && !(name == "Edit" && makes_new)
+            }
             (Subject::Command(forms), Kind::Command(_)) => {
                 let exact = forms.len() == 1 && !forms[0].contains('*');
                 let matches = part.allow_readings.iter().any(|text| forms.iter().any(|form| stars(form, text)));

@@ -118,7 +118,7 @@ fn could_be_protected(base: &[&str], rest: &str) -> bool {
 
 /// Returns true when a removal asks in every mode: the root and what stands in it, the home directory, the
 /// directories of the call and of the project, and whatever holds one of these; everything in one of them
-/// but the call's own directory, or in an added directory; what lies under a variable.
+/// or in an added directory; what lies under a variable.
 pub(super) fn is_critical(touch: &Touch, action: &Action, facts: &Facts) -> bool {
     if touch.access != Access::Delete {
         return false;
@@ -137,9 +137,8 @@ pub(super) fn is_critical(touch: &Touch, action: &Action, facts: &Facts) -> bool
             let sweeps = ["*", ".*"].contains(&rest) || rest.ends_with("/*") || rest.ends_with("/.*");
             (sweeps && bases.is_empty())
                 || bases.iter().any(|base| {
-                    let own = *base == action.cwd && !stands_high(base.as_str()) && *base != facts.home;
                     let added = facts.working_directories.iter().any(|work| work.is_within(base));
-                    (sweeps && !own && (added || is_high(base.as_str(), action, facts)))
+                    (sweeps && (added || is_high(base.as_str(), action, facts)))
                         || names_a_high_one(base, rest, action, facts)
                 })
         }
