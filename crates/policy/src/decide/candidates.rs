@@ -37,9 +37,15 @@ impl<'a> Candidates<'a> {
     /// Finds the rules that may allow what a touch means.
     pub(super) fn of_touch(policy: &'a Policy, touch: &Touch) -> Self {
         let (mut candidates, index) = Self::none(policy);
-        if let (Some(index), Target::Paths(paths)) = (index, &touch.target) {
-            // Each path must be covered by its own name too: the first one's candidates are enough.
-            index.paths(paths.iter().take(1), &mut candidates.certain);
+        if let Some(index) = index {
+            // Each path must be covered by its own name too: the first one's candidates are enough. What is not
+            // known is covered by rules alone that cover everything.
+            let root = AbsPath::root();
+            let first = match &touch.target {
+                Target::Paths(paths) => paths.first(),
+                Target::Pattern(..) | Target::Unknown(_) => Some(&root),
+            };
+            index.paths(first.into_iter(), &mut candidates.certain);
             candidates.certain.sort_unstable();
             candidates.certain.dedup();
         }

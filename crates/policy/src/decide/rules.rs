@@ -301,6 +301,6 @@ pub(super) fn allows_touch(rule: &Rule, touch: &Touch, action: &Action, facts: &
                     })
             }
             // What is not known is covered where everything is. A change wants to be named all the same.
-            Target::Pattern(..) | Target::Unknown(_) => touch.access == Access::Read && pattern.covers_all(),
+            Target::Pattern(..) | Target::Unknown(_) => touch.access <= Access::Read && pattern.covers_all(),
         }
 }

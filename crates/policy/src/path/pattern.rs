@@ -212,8 +212,7 @@ impl PathPattern {
 
     /// Returns true when the pattern covers every path.
     pub fn covers_all(&self) -> bool {
-        let root = AbsPath::root();
-        matches!(&self.base, Base::Fixed(base) if *base == root) && self.covers(&root, &root, &root)
+        matches!(&self.base, Base::Fixed(base) if *base == AbsPath::root()) && self.glob.is_anything()
     }
 
     /// Returns true when the pattern covers `path` where letters of another case count as the same, and
