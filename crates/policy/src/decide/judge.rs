@@ -51,7 +51,7 @@ pub(super) struct Judged {
     shadowed: Vec<(RuleRef, String)>,
     /// True when the rule that allowed it allows what it starts, too.
     allows_inner: bool,
-    /// True when what it starts is allowed by no other rule.
+    /// True when what it starts is allowed by no other rule: it, or what started it, wants its exact text.
     exact_only: bool,
 }
 
@@ -139,7 +139,7 @@ impl Judge<'_> {
         let by_allow_rule = finding.verdict == Verdict::Allow
             && finding.rule.as_ref().is_some_and(|rule| rule.list == List::Allow);
         Judged {
-            exact_only: part.exact_only,
+            exact_only: !by_allow_rule && (part.exact_only || runner.is_some_and(|runner| runner.exact_only)),
             allows_inner: by_allow_rule && (!part.clear || self.is_exact(finding.rule.as_ref())),
             text: part.text.clone(),
             span: part.span,
@@ -164,6 +164,7 @@ impl Judge<'_> {
             .or_else(|| self.bypassed())
             .or_else(|| self.protected(part))
             .or_else(|| self.built_in(part))
+            .or_else(|| self.only_read(part))
             .or_else(|| self.allowed_with(part, runner))
             .or_else(|| self.wants_exact(part, runner))
             .or_else(|| self.allowed(part, candidates))
@@ -326,6 +327,15 @@ impl Judge<'_> {
         })
     }
 
+    /// Plan mode asks about a command that may change something, whatever allows it.
+    fn only_read(&self, part: &Part) -> Option<Finding> {
+        let is_command = matches!(self.action.kind, Kind::Command(_) | Kind::ForeignCommand(_));
+        (self.mode == Mode::Plan && !part.reads_only && is_command).then(|| {
+            let why = format!("{} may change something, and mode `plan` only reads", quoted(&part.text));
+            Finding::new(Verdict::Ask, why)
+        })
+    }
+
     /// What a program starts is allowed with it, where a rule allows the program with all its words.
     fn allowed_with(&self, part: &Part, runner: Option<&Judged>) -> Option<Finding> {
         let rule = runner.filter(|runner| runner.allows_inner)?.rule.as_ref()?;
@@ -359,13 +369,6 @@ impl Judge<'_> {
     }
 
     fn allowed(&self, part: &Part, candidates: &Candidates<'_>) -> Option<Finding> {
-        let is_command = matches!(self.action.kind, Kind::Command(_) | Kind::ForeignCommand(_));
-        if self.mode == Mode::Plan && !part.reads_only && is_command {
-            return Some(Finding::new(
-                Verdict::Ask,
-                format!("{} may change something, and mode `plan` only reads", quoted(&part.text)),
-            ));
-        }
         // A rule that covers all of it counts, whatever stands before it.
         let mut rules =
             candidates.certain_of(List::Allow).filter(|rule| rules::allows(rule, self.action, part, self.facts)).peekable();

@@ -215,9 +215,6 @@ impl PathPattern {
     /// Returns true when the pattern covers `directory` or could cover something below it, where letters of
     /// another case count as the same.
     pub fn could_cover_below(&self, directory: &AbsPath, project: &AbsPath, cwd: &AbsPath) -> bool {
-        if self.covers_in_any_case(directory, project, cwd) {
-            return true;
-        }
         let glob = self.glob.folded();
         self.each_base(project, cwd).any(|base| {
             if base.is_within(directory) {
@@ -226,7 +223,7 @@ impl PathPattern {
             directory.below(&base).is_some_and(|rest| {
                 let lower: String = rest.chars().map(super::glob::fold).collect();
                 let segments: Vec<&str> = lower.split('/').filter(|segment| !segment.is_empty()).collect();
-                glob.could_match_below(&segments)
+                glob.matches_or_holds(&segments) || glob.could_match_below(&segments)
             })
         })
     }
@@ -238,19 +235,12 @@ impl PathPattern {
     }
 
     /// Returns the same where letters of another case count as the same.
-    pub fn could_meet_in_any_case(
-        &self,
-        directory: &AbsPath,
-        shell: &Glob,
-        project: &AbsPath,
-        cwd: &AbsPath,
-    ) -> bool {
+    pub fn could_meet_in_any_case(&self, directory: &AbsPath, shell: &Glob, project: &AbsPath, cwd: &AbsPath) -> bool {
         self.each_base(project, cwd).any(|base| match directory.below(&base) {
             // Where the pattern hangs counts as written.
             Some(rest) => self.glob.folded().meets(&shell.below(&AbsPath::root().join(rest)).folded()),
             None => {
-                base.is_within(directory)
-                    && self.glob.below(&base).folded().meets(&shell.below(directory).folded())
+                base.is_within(directory) && self.glob.below(&base).folded().meets(&shell.below(directory).folded())
             }
         })
     }

@@ -237,7 +237,9 @@ fn decide(policy: &Policy, action: &Action, effects: &Effects, known: Known) -> 
     let seen = effects.paths().chain(mentions).filter(|path| !hidden(path));
     let mut resolved: BTreeMap<AbsPath, Resolved> = seen.map(|path| (path.clone(), resolve(path))).collect();
     let roots = policy.tightening_roots(&abs(PROJECT), &action.cwd);
-    resolved.extend(roots.into_iter().map(|root| (root.clone(), resolve(&root))).filter(|(root, known)| *root != known.real));
+    resolved.extend(
+        roots.into_iter().map(|root| (root.clone(), resolve(&root))).filter(|(root, known)| *root != known.real),
+    );
     let facts = Facts {
         home: abs(HOME),
         project: abs(PROJECT),

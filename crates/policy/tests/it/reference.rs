@@ -27,7 +27,7 @@ use generate::Scene;
 /// Calls that are decided under each policy.
 const CALLS: usize = 40;
 /// Policies of an ordinary run; `PALISADE_POLICIES` asks for more.
-const POLICIES: u32 = 500;
+const POLICIES: u32 = 300;
 
 fn policies() -> u32 {
     #[expect(clippy::disallowed_methods, reason = "a test that is asked for more says so by a variable")]
@@ -48,8 +48,7 @@ fn compare(layers: &[Layer], policy: &Policy, scene: &Scene) -> Result<(Verdict,
         let lines =
             lists.iter().flat_map(|(list, rules)| rules.iter().map(move |rule| format!("{list} {}", rule.value)));
         let mode = layer.default_mode.iter().map(|mode| format!("mode {}", mode.value.name()));
-        let switches =
-            [("instead", &layer.deny_instead), ("reads", &layer.reads_held), ("writes", &layer.writes_held)];
+        let switches = [("instead", &layer.deny_instead), ("reads", &layer.reads_held), ("writes", &layer.writes_held)];
         let switches =
             switches.iter().flat_map(|(name, switch)| switch.iter().map(move |on| format!("{name} {}", on.value)));
         let servers = layer.servers.iter().map(|servers| format!("servers {:?}", servers.value));

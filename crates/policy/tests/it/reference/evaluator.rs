@@ -96,9 +96,8 @@ fn mode(layers: &[Layer], facts: &Facts) -> Mode {
 /// A limit is what the highest file says that may say it: a repository's file, and any file that is not
 /// trusted, may only switch it on.
 fn switch(layers: &[Layer], field: impl Fn(&Layer) -> Option<&Sourced<bool>>) -> bool {
-    let counts = |layer: &Layer, on: bool| {
-        on || (layer.trusted && layer.scope != Scope::Project && layer.scope != Scope::Local)
-    };
+    let counts =
+        |layer: &Layer, on: bool| on || (layer.trusted && layer.scope != Scope::Project && layer.scope != Scope::Local);
     let mut values = layers.iter().rev().filter_map(|layer| field(layer).map(|written| (layer, written.value)));
     values.find(|(layer, on)| counts(layer, *on)).is_some_and(|(_, on)| on)
 }
@@ -172,7 +171,8 @@ impl Call<'_> {
         if closed {
             return started(Verdict::Ask);
         }
-        let mut allowing = self.rules.iter().filter(|rule| rule.list == List::Allow && self.allows(rule, part)).peekable();
+        let mut allowing =
+            self.rules.iter().filter(|rule| rule.list == List::Allow && self.allows(rule, part)).peekable();
         let beside = part.touches.iter().any(|touch| self.written_beside_the_rule(touch));
         if allowing.peek().is_none() || beside {
             return started(Verdict::Ask);
@@ -362,7 +362,9 @@ impl Call<'_> {
                 None if pattern == "*" => Match::Yes,
                 None => Match::Perhaps,
             },
-            (Subject::Agent(names), Kind::Agent { agent_type }) => names.iter().any(|name| stars(name, agent_type)).into(),
+            (Subject::Agent(names), Kind::Agent { agent_type }) => {
+                names.iter().any(|name| stars(name, agent_type)).into()
+            }
             (Subject::Directory(pattern), _) => self.changes_to(pattern).into(),
             (Subject::Servers { blocked, approved }, _) => {
                 let tool = self.action.tool.as_str();
@@ -451,7 +453,11 @@ impl Call<'_> {
             Target::Paths(paths) => {
                 let hidden_by_client = touch.by == By::Tool && rule.shared;
                 let whole = touch.recursive && !hidden_by_client;
-                paths.iter().map(|path| self.path_met(pattern, path, whole, touch.is_device())).max().unwrap_or(Match::No)
+                paths
+                    .iter()
+                    .map(|path| self.path_met(pattern, path, whole, touch.is_device()))
+                    .max()
+                    .unwrap_or(Match::No)
             }
             Target::Pattern(text, bases) if bases.is_empty() => {
                 debug_assert!(!text.is_empty());
@@ -575,14 +581,16 @@ impl Call<'_> {
             self.facts.resolved.contains_key(path) && self.names(path).iter().all(|name| pattern.covers(name, &place))
         };
         // Whoever may edit a file may read it with the file tools.
-        let right = if *edit { touch.access != Access::Read || touch.by == By::Tool } else { touch.access == Access::Read };
+        let right =
+            if *edit { touch.access != Access::Read || touch.by == By::Tool } else { touch.access == Access::Read };
         right && !paths.is_empty() && paths.iter().all(all)
     }
 }
 
 /// Returns what stands behind a directory in a path that lies in it.
 fn below(path: &str, directory: &str) -> Option<String> {
-    let (path, directory) = (format!("{}/", path.trim_end_matches('/')), format!("{}/", directory.trim_end_matches('/')));
+    let (path, directory) =
+        (format!("{}/", path.trim_end_matches('/')), format!("{}/", directory.trim_end_matches('/')));
     path.strip_prefix(&directory).map(|rest| rest.trim_matches('/').to_owned())
 }
 

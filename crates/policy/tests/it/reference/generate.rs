@@ -256,9 +256,36 @@ const SERVERS: &[&str] = &[
 
 /// Servers that are denied, and those that are left out.
 const SERVER_LISTS: &[(&str, &str)] = &[("github", ""), ("*", "github"), ("git*", "gitlab x"), ("my srv", "")];
-const AGENTS: &[&str] = &["Explore, Plan", "Ex*", "*", "prompt:*","Explore", "model:opus", "model: opus*", "isolation:*", "Plan", "general", " Explore "];
+const AGENTS: &[&str] = &[
+    "Explore, Plan",
+    "Ex*",
+    "*",
+    "prompt:*",
+    "Explore",
+    "model:opus",
+    "model: opus*",
+    "isolation:*",
+    "Plan",
+    "general",
+    " Explore ",
+];
 const SKILLS: &[&str] = &["/commit", "commit", "commit *", "commit:*", "review", "com"];
-const FOREIGN: &[&str] = &["Get-ChildItem *", "Remove-Item *", "Remove-Item:*", "*", "run_in_background:true", "ls", "gci *", "ri", "* y", "Git *", "git *", "rm *", "Set-Content *", "command:ls"];
+const FOREIGN: &[&str] = &[
+    "Get-ChildItem *",
+    "Remove-Item *",
+    "Remove-Item:*",
+    "*",
+    "run_in_background:true",
+    "ls",
+    "gci *",
+    "ri",
+    "* y",
+    "Git *",
+    "git *",
+    "rm *",
+    "Set-Content *",
+    "command:ls",
+];
 
 fn rule() -> impl Strategy<Value = String> {
     let with = |tools: &'static [&'static str], inner: &'static [&'static str]| {

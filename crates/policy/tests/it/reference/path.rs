@@ -284,7 +284,11 @@ impl Meeting {
             Mark::Class(body, negated) => self.coarse || within(body, letter) != *negated,
         };
         let hidden = |letter: char| first && letter == '.' && !matches!(other, Mark::Letter(_));
-        all.any(|letter| takes(own, letter) && takes(other, letter) && (!hidden(letter) || (self.coarse && *own != Mark::Letter('.'))))
+        all.any(|letter| {
+            takes(own, letter)
+                && takes(other, letter)
+                && (!hidden(letter) || (self.coarse && *own != Mark::Letter('.')))
+        })
     }
 }
 

@@ -152,7 +152,9 @@ pub(super) fn is_critical(touch: &Touch, action: &Action, facts: &Facts) -> bool
                 None => action.cwd.join(left),
             });
             let here = [".", ".."].contains(&word.trim_matches('"'));
-            here || plain.ends_with('*') || plain.ends_with('/') || named.is_some_and(|path| is_high(path.as_str(), action, facts))
+            here || plain.ends_with('*')
+                || plain.ends_with('/')
+                || named.is_some_and(|path| is_high(path.as_str(), action, facts))
         }
     }
 }

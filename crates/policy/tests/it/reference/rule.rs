@@ -185,7 +185,17 @@ fn field(tool: &str, inner: &str) -> Option<(String, String)> {
             matches!(name, "offset" | "limit" | "replace_all" | "output_mode" | "multiline" | "pages" | "pattern")
         }
         "Agent" => {
-            matches!(name, "model" | "isolation" | "run_in_background" | "name" | "mode" | "subagent_type" | "prompt" | "description")
+            matches!(
+                name,
+                "model"
+                    | "isolation"
+                    | "run_in_background"
+                    | "name"
+                    | "mode"
+                    | "subagent_type"
+                    | "prompt"
+                    | "description"
+            )
         }
         "Skill" | "Cd" => false,
         "WebFetch" => name != "domain" && is_name(name),

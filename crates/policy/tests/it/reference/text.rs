@@ -76,9 +76,14 @@ pub(super) fn any_name(forms: &[String]) -> Vec<String> {
     with_alias(forms.iter().map(|form| form.to_lowercase()).collect(), &ALIASES)
 }
 
-/// Returns what a rule of PowerShell that allows covers: an alias that may be a program is that.
+/// Returns what a rule of PowerShell that allows covers: of another program the case of the arguments
+/// counts, and an alias that may be a program is that.
 pub(super) fn own_names(forms: &[String]) -> Vec<String> {
-    let is_command = |form: &String| form.split([' ', '*', ':']).next().is_some_and(|head| head.contains('-') || ["gci", "ri"].contains(&head));
-    let read = |form: &String| if is_command(&form.to_lowercase()) { form.to_lowercase() } else { form.clone() };
+    let read = |form: &String| {
+        let lower = form.to_lowercase();
+        let head = lower.split([' ', '*', ':']).next().unwrap_or_default();
+        let is_command = head.contains('-') || ["gci", "ri"].contains(&head);
+        if is_command { lower } else { format!("{head}{}", &form[head.len()..]) }
+    };
     with_alias(forms.iter().map(read).collect(), &ALIASES[..2])
 }
