@@ -143,7 +143,7 @@ impl Judge<'_> {
                 (!part.clear || self.is_exact(Some(&rule))).then_some(rule)
             });
         Judged {
-            keeps_inner: !part.clear || part.exact_only,
+            keeps_inner: !part.clear || part.exact_only || runner.is_some_and(|runner| runner.keeps_inner),
             allows_inner,
             text: part.text.clone(),
             span: part.span,
@@ -168,6 +168,7 @@ impl Judge<'_> {
             .or_else(|| self.bypassed())
             .or_else(|| self.protected(part))
             .or_else(|| self.built_in(part))
+            .or_else(|| self.only_read(part))
             .or_else(|| self.allowed_with(part, runner))
             .or_else(|| self.wants_runner(part, runner))
             .or_else(|| self.allowed(part, candidates))
@@ -345,6 +346,16 @@ impl Judge<'_> {
         })
     }
 
+    /// Plan mode asks about what may change something, whatever allows it.
+    fn only_read(&self, part: &Part) -> Option<Finding> {
+        // Nobody knows of a server's tool whether it only reads.
+        let may_change = matches!(self.action.kind, Kind::Command(_) | Kind::ForeignCommand(_) | Kind::Mcp { .. });
+        (self.mode == Mode::Plan && !part.reads_only && may_change).then(|| {
+            let why = format!("{} may change something, and mode `plan` only reads", quoted(&part.text));
+            Finding::new(Verdict::Ask, why)
+        })
+    }
+
     /// What a program starts is allowed with it, where a rule allows the program with all its words.
     fn allowed_with(&self, part: &Part, runner: Option<&Judged>) -> Option<Finding> {
         let rule = runner?.allows_inner.as_ref()?;
@@ -378,14 +389,6 @@ impl Judge<'_> {
     }
 
     fn allowed(&self, part: &Part, candidates: &Candidates<'_>) -> Option<Finding> {
-        // Nobody knows of a server's tool whether it only reads.
-        let may_change = matches!(self.action.kind, Kind::Command(_) | Kind::ForeignCommand(_) | Kind::Mcp { .. });
-        if self.mode == Mode::Plan && !part.reads_only && may_change {
-            return Some(Finding::new(
-                Verdict::Ask,
-                format!("{} may change something, and mode `plan` only reads", quoted(&part.text)),
-            ));
-        }
         // A rule that covers all of it counts, whatever stands before it.
         let mut rules = candidates
             .certain_of(List::Allow)

@@ -233,9 +233,6 @@ impl PathPattern {
     /// Returns true when the pattern covers `directory` or could cover something below it, where letters of
     /// another case count as the same.
     pub fn could_cover_below(&self, directory: &AbsPath, project: &AbsPath, cwd: &AbsPath) -> bool {
-        if self.covers_in_any_case(directory, project, cwd) {
-            return true;
-        }
         let glob = self.glob.folded();
         self.each_base(project, cwd).any(|base| {
             if base.is_within(directory) {
@@ -244,7 +241,7 @@ impl PathPattern {
             directory.below(&base).is_some_and(|rest| {
                 let lower: String = rest.chars().map(super::glob::fold).collect();
                 let segments: Vec<&str> = lower.split('/').filter(|segment| !segment.is_empty()).collect();
-                glob.could_match_below(&segments)
+                glob.matches_or_holds(&segments) || glob.could_match_below(&segments)
             })
         })
     }

@@ -27,7 +27,7 @@ use generate::Scene;
 /// Calls that are decided under each policy.
 const CALLS: usize = 40;
 /// Policies of an ordinary run; `PALISADE_POLICIES` asks for more.
-const POLICIES: u32 = 500;
+const POLICIES: u32 = 300;
 
 fn policies() -> u32 {
     #[expect(clippy::disallowed_methods, reason = "a test that is asked for more says so by a variable")]

@@ -76,7 +76,8 @@ pub(super) fn any_name(forms: &[String]) -> Vec<String> {
     with_alias(forms.iter().map(|form| form.to_lowercase()).collect(), &ALIASES)
 }
 
-/// Returns what a rule of PowerShell that allows covers: an alias that may be a program is that.
+/// Returns what a rule of PowerShell that allows covers: of another program the case of the arguments
+/// counts, and an alias that may be a program is that.
 pub(super) fn own_names(forms: &[String]) -> Vec<String> {
     let is_command = |form: &String| {
         form.split([' ', '*', ':']).next().is_some_and(|head| head.contains('-') || ["gci", "ri"].contains(&head))
