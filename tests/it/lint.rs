@@ -94,7 +94,7 @@ fn another_name_of_a_mode_is_told_with_its_place() {
         (finished.code, scene.told(&finished.stdout))
     };
     let manual = "<scene>/project/some.json:2:18: note PL002
-    the mode is another name of `default`
+    mode `manual` is another name of `default`
     fix     write `default`
 
 1 note: 0 rules in 1 file

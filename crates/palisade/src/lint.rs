@@ -74,7 +74,7 @@ fn findings(setup: &Setup, places: &Places<'_>) -> Vec<Finding> {
 fn other_name_of_mode(layer: &Layer, places: &Places<'_>) -> Option<Finding> {
     let mode = layer.default_mode.as_ref()?;
     let is_alias = |name: &str| Mode::parse(name) == Some((mode.value, Spelling::Alias));
-    let (column, _) = places.string(&mode.origin, is_alias)?;
+    let (written, (column, _)) = places.string(&mode.origin, is_alias)?;
     let name = mode.value.name();
     Some(Finding {
         check: Check::Entry,
@@ -82,7 +82,7 @@ fn other_name_of_mode(layer: &Layer, places: &Places<'_>) -> Option<Finding> {
         origin: mode.origin.clone(),
         column,
         rule: None,
-        message: format!("the mode is another name of `{name}`"),
+        message: format!("mode `{written}` is another name of `{name}`"),
         example: None,
         fix: Some(Fix { hint: format!("write `{name}`"), replacement: None }),
         others: Vec::new(),
@@ -129,6 +129,9 @@ fn print_one(finding: &Finding, places: &Places<'_>, paint: Paint) {
     }
     if let Some(fix) = &finding.fix {
         say::data(&format!("    {}     {}", paint.faint("fix"), shown(&fix.hint)));
+        if let Some(put) = fix.replacement.as_ref().filter(|put| !fix.hint.contains(put.as_str())) {
+            say::data(&format!("    {}     `{}`", paint.faint("put"), shown(put)));
+        }
     }
     say::data("");
 }

@@ -13,12 +13,21 @@ const FILLS: [&str; 4] = ["x", "", "-x", "x y"];
 /// Returns what reading and compiling the settings told.
 pub(super) fn told(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = subject.diagnostics.iter().map(|found| from_diagnostic(found, subject)).collect();
+    // The rules of a file that do not count for one reason are told of together.
+    let mut groups: Vec<(&str, Vec<&RuleRef>)> = Vec::new();
     for (rule, why) in subject.policy.inactive() {
-        let known = subject.diagnostics.iter().any(|found| found.message == *why);
-        if !known {
-            findings.push(not_in_force(rule, why));
+        if subject.diagnostics.iter().any(|found| found.message == *why) {
+            continue;
+        }
+        let known = groups.iter_mut().find(|(reason, rules)| {
+            *reason == why.as_str() && rules.first().is_some_and(|first| first.origin.file == rule.origin.file)
+        });
+        match known {
+            Some((_, rules)) => rules.push(rule),
+            None => groups.push((why, vec![rule])),
         }
     }
+    findings.extend(groups.iter().filter_map(|(why, rules)| not_in_force(rules, why)));
     findings
 }
 
@@ -91,22 +100,30 @@ fn replacement(hint: &str, rule: &RuleRef) -> Option<String> {
     (is_one && (same_specifier || kept(named) == kept(text))).then(|| named.to_owned())
 }
 
-fn not_in_force(rule: &RuleRef, why: &str) -> Finding {
+fn not_in_force(rules: &[&RuleRef], why: &str) -> Option<Finding> {
+    let (rule, others) = rules.split_first()?;
     let (why, hint) = match why.split_once(": run `") {
-        Some((why, rest)) => (why, format!("run `{rest}")),
+        Some((why, rest)) => {
+            (why, format!("run `{rest}; `palisade lint FILE` looks at a file as if its folder were trusted"))
+        }
         None => (why, "remove it, or move it to a file that counts".to_owned()),
     };
-    Finding {
+    let which = match others.len() {
+        0 => "it does not count".to_owned(),
+        1 => "it does not count, nor does one more rule of the file".to_owned(),
+        more => format!("it does not count, nor do {more} more rules of the file"),
+    };
+    Some(Finding {
         check: Check::NotInForce,
         level: Level::Note,
         origin: rule.origin.clone(),
         column: 0,
-        rule: Some(rule.clone()),
-        message: format!("it does not count: {why}"),
+        rule: Some((*rule).clone()),
+        message: format!("{which}: {why}"),
         example: None,
         fix: Some(Fix { hint, replacement: None }),
-        others: Vec::new(),
-    }
+        others: others.iter().map(|rule| (*rule).clone()).collect(),
+    })
 }
 
 /// Returns what is found about one rule by deciding the calls that it spells out.

@@ -79,9 +79,11 @@ pub(super) fn any_name(forms: &[String]) -> Vec<String> {
 /// Returns what a rule of PowerShell that allows covers: of another program the case of the arguments
 /// counts, and an alias that may be a program is that.
 pub(super) fn own_names(forms: &[String]) -> Vec<String> {
-    let is_command = |form: &String| {
-        form.split([' ', '*', ':']).next().is_some_and(|head| head.contains('-') || ["gci", "ri"].contains(&head))
+    let read = |form: &String| {
+        let lower = form.to_lowercase();
+        let head = lower.split([' ', '*', ':']).next().unwrap_or_default();
+        let is_command = head.contains('-') || ["gci", "ri"].contains(&head);
+        if is_command { lower } else { format!("{head}{}", &form[head.len()..]) }
     };
-    let read = |form: &String| if is_command(&form.to_lowercase()) { form.to_lowercase() } else { form.clone() };
     with_alias(forms.iter().map(read).collect(), &ALIASES[..2])
 }
