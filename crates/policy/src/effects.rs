@@ -14,8 +14,8 @@ mod wrappers;
 use crate::action::{Action, Kind};
 use crate::limits;
 use crate::path::AbsPath;
-use shell::tree::{Command, CompoundKind, Item};
 pub use part::{Access, By, Part, Program, Target, Touch};
+use shell::tree::{Command, CompoundKind, Item};
 pub use shellwords::Value;
 
 /// What a call would do.
