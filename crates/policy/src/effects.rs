@@ -8,6 +8,7 @@ mod languages;
 mod part;
 mod shellwords;
 mod special;
+mod variables;
 mod walk;
 mod wrappers;
 
