@@ -27,7 +27,10 @@ impl Host {
             return None;
         }
         let (host, port) = match authority.strip_prefix('[') {
-            Some(rest) => rest.split_once(']').map(|(address, port)| (address, port.strip_prefix(':')))?,
+            Some(rest) => match rest.split_once(']')? {
+                (address, "") => (address, None),
+                (address, port) => (address, Some(port.strip_prefix(':')?)),
+            },
             None => authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))),
         };
         if port.is_some_and(|port| !port.chars().all(|digit| digit.is_ascii_digit())) {

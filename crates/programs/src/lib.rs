@@ -12,10 +12,12 @@
 mod parse;
 mod read;
 pub mod table;
+mod ways;
 
 pub use parse::{Block, Fault, blocks};
 pub use read::{Argument, Call, Word, read};
 pub use table::{Does, Role};
+pub use ways::{Runs, STRANGER, Way, ways};
 
 /// Reads a table's text as far as its first sub-command.
 ///

@@ -78,8 +78,7 @@ pub(super) fn run(corpora: &[(&str, Vec<String>)]) -> anyhow::Result<End> {
 
 fn compiled(profile: &Profile, home: &AbsPath, project: &AbsPath) -> Policy {
     let name = profile.name;
-    let (layer, _): (Layer, _) =
-        settings::layer_from_json_text(name, profile.settings, project.clone(), Scope::Flag);
+    let (layer, _): (Layer, _) = settings::layer_from_json_text(name, profile.settings, project.clone(), Scope::Flag);
     Policy::compile(&[layer], home).0
 }
 

@@ -49,7 +49,8 @@ fn covers(prediction: &Prediction, effect: &Effect, links: &Links) -> bool {
         }
         Effect::Delete(path) => refreshes_index(path) || within(&prediction.deletes, path, links),
         Effect::Reach(place) => {
-            let is_client = |(program, service): &(&str, &str)| place == service && prediction.programs.contains(*program);
+            let is_client =
+                |(program, service): &(&str, &str)| place == service && prediction.programs.contains(*program);
             prediction.any_host
                 || prediction.reaches.iter().any(|reach| reach.contains(place.as_str()))
                 || CLIENTS.iter().any(is_client)

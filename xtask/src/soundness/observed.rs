@@ -87,7 +87,8 @@ impl Observed {
         let Some(root) = root(&calls, &parents) else { return Ok(observed) };
         observed.started = true;
         let mut seen: BTreeSet<u32> = ancestors(root, &parents).collect();
-        let first = |pid| Process { pid, leader: pid, cwd: PROJECT.to_owned(), program: String::new(), resolves: false };
+        let first =
+            |pid| Process { pid, leader: pid, cwd: PROJECT.to_owned(), program: String::new(), resolves: false };
         let mut waiting = vec![first(root)];
         let mut orphans = calls.keys().copied();
         loop {

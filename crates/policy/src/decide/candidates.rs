@@ -149,12 +149,13 @@ impl<'a> Candidates<'a> {
         match &touch.target {
             Target::Paths(paths) if touch.recursive => {
                 let readers = if touch.by == By::Tool { Readers::Palisade } else { Readers::All };
-                for path in paths.iter().filter(|path| scope::is_directory(path, facts)) {
+                let holds = |path: &&AbsPath| scope::is_directory(path, facts) || facts.found_below.contains_key(*path);
+                for path in paths.iter().filter(holds) {
                     below(path, readers);
                 }
             }
             Target::Paths(_) => {}
-            Target::Pattern(_, bases) if bases.is_empty() => {
+            Target::Pattern(pattern, bases) if bases.is_empty() || scope::climbs(pattern) => {
                 self.whole.extend(kinds.iter().map(|access| index.all_paths(*access)));
             }
             Target::Pattern(_, bases) => bases.iter().for_each(|base| below(base, Readers::All)),

@@ -143,7 +143,7 @@ impl Judge<'_> {
                 (!part.clear || self.is_exact(Some(&rule))).then_some(rule)
             });
         Judged {
-            keeps_inner: !part.clear || part.exact_only,
+            keeps_inner: !part.clear || part.exact_only || runner.is_some_and(|runner| runner.keeps_inner),
             allows_inner,
             text: part.text.clone(),
             span: part.span,
@@ -168,6 +168,7 @@ impl Judge<'_> {
             .or_else(|| self.bypassed())
             .or_else(|| self.protected(part))
             .or_else(|| self.built_in(part))
+            .or_else(|| self.only_read(part))
             .or_else(|| self.allowed_with(part, runner))
             .or_else(|| self.wants_runner(part, runner))
             .or_else(|| self.allowed(part, candidates))
@@ -320,7 +321,8 @@ impl Judge<'_> {
 
     /// Returns true for what may be read without a rule, and for a redirection that a rule about the file allows.
     fn writes_as_allowed(&self, touch: &Touch) -> bool {
-        let free = touch.is_device() || (touch.access == Access::Read && scope::in_working_directories(touch, self.facts));
+        let free =
+            touch.is_device() || (touch.access == Access::Read && scope::in_working_directories(touch, self.facts));
         let may_be = touch.access == Access::Read || (touch.by == By::Redirect && self.mode != Mode::Plan);
         free || (may_be && self.rule_for_touch(touch).is_some())
     }
@@ -341,6 +343,16 @@ impl Judge<'_> {
         Some(match advice::path_rule("Edit", touch) {
             Some(rule) => Finding { rules: vec![rule], ..Finding::new(Verdict::Ask, why) },
             None => Finding::new(Verdict::Ask, why).hint("name the file that it writes"),
+        })
+    }
+
+    /// Plan mode asks about what may change something, whatever allows it.
+    fn only_read(&self, part: &Part) -> Option<Finding> {
+        // Nobody knows of a server's tool whether it only reads.
+        let may_change = matches!(self.action.kind, Kind::Command(_) | Kind::ForeignCommand(_) | Kind::Mcp { .. });
+        (self.mode == Mode::Plan && !part.reads_only && may_change).then(|| {
+            let why = format!("{} may change something, and mode `plan` only reads", quoted(&part.text));
+            Finding::new(Verdict::Ask, why)
         })
     }
 
@@ -377,23 +389,17 @@ impl Judge<'_> {
     }
 
     fn allowed(&self, part: &Part, candidates: &Candidates<'_>) -> Option<Finding> {
-        // Nobody knows of a server's tool whether it only reads.
-        let may_change = matches!(self.action.kind, Kind::Command(_) | Kind::ForeignCommand(_) | Kind::Mcp { .. });
-        if self.mode == Mode::Plan && !part.reads_only && may_change {
-            return Some(Finding::new(
-                Verdict::Ask,
-                format!("{} may change something, and mode `plan` only reads", quoted(&part.text)),
-            ));
-        }
         // A rule that covers all of it counts, whatever stands before it.
         let mut rules = candidates
             .certain_of(List::Allow)
             .filter(|rule| rules::allows(rule, self.action, part, self.facts))
             .peekable();
         let first = *rules.peek()?;
-        let rule = rules.find(|rule| self.beyond(rule, part).is_none()).unwrap_or(first);
+        let executed = self.changes_executed(part);
+        let covers = |rule: &&Rule| self.beyond(rule, part).is_none() && (executed.is_none() || !is_wide(rule));
+        let rule = rules.find(covers).unwrap_or(first);
         if is_wide(rule)
-            && let Some(finding) = self.changes_executed(part)
+            && let Some(finding) = executed
         {
             return Some(finding);
         }
@@ -458,7 +464,9 @@ impl Judge<'_> {
 
     pub(super) fn may_write(&self, touch: &Touch) -> bool {
         self.rule_for_touch(touch).is_some()
-            || (self.mode == Mode::AcceptEdits && scope::in_working_directories(touch, self.facts))
+            || (self.mode == Mode::AcceptEdits
+                && scope::in_working_directories(touch, self.facts)
+                && scope::executed_name(touch, self.facts).is_none())
     }
 
     fn unmatched(&self, part: &Part) -> Finding {

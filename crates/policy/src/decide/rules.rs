@@ -35,7 +35,8 @@ pub(super) fn tightens(rule: &Rule, action: &Action, part: &Part, facts: &Facts)
         Matcher::Tool(name) => name.tightens(&action.tool).into(),
         Matcher::Command(pattern) if !pattern.concerns(&action.tool) => Cover::No,
         Matcher::Command(pattern) => kind.command().map_or(Cover::No, |whole| {
-            let as_whole = Cover::from(pattern.is_about_lists() && pattern.covers_whole(&spaced_operators(&whole.text)));
+            let as_whole =
+                Cover::from(pattern.is_about_lists() && pattern.covers_whole(&spaced_operators(&whole.text)));
             as_whole.max(command(pattern, part).min(piped(pattern, whole, part)))
         }),
         Matcher::ForeignCommand(pattern) => kind.foreign_command().map_or(Cover::No, |_| foreign(pattern, part)),
@@ -193,14 +194,20 @@ impl PathRule<'_> {
             }
             Target::Pattern(pattern, bases) => {
                 // What may be among the matches is denied: nobody could say which of them are not.
-                let rest = pattern.get(super::scope::stem(pattern)..).unwrap_or(pattern);
+                let rest = pattern.get(scope::stem(pattern)..).unwrap_or(pattern);
+                // Where a way up leads from what a wildcard matches is not known.
+                if scope::climbs(pattern) {
+                    return Cover::Possible;
+                }
                 // Other shells' patterns match hidden names.
                 let is_ours = self.action.kind.foreign_command().is_none();
-                let readable =
-                    is_ours && !rest.contains(['\\', '(']) && !rest.split('/').any(|segment| segment == "..");
+                let readable = is_ours && !rest.contains(['\\', '(']);
                 let glob = Glob::parse(rest);
                 if readable && bases.iter().any(|base| self.could_name(base, &glob)) {
                     return Cover::Certain;
+                }
+                if readable && bases.iter().any(|base| self.could_name_in_any_case(base, &glob)) {
+                    return Cover::Possible;
                 }
                 let below = unseen || bases.is_empty() || bases.iter().any(|base| self.could_lie_below(base));
                 if below && (unseen || !readable || touch.recursive || bases.is_empty()) {
@@ -226,6 +233,12 @@ impl PathRule<'_> {
     fn could_name(&self, base: &AbsPath, glob: &Glob) -> bool {
         let (project, cwd) = (&self.facts.project, &self.action.cwd);
         scope::names_to_tighten(base, self.facts).iter().any(|name| self.pattern.could_meet(name, glob, project, cwd))
+    }
+
+    fn could_name_in_any_case(&self, base: &AbsPath, glob: &Glob) -> bool {
+        let (project, cwd) = (&self.facts.project, &self.action.cwd);
+        let names = scope::names_to_tighten(base, self.facts);
+        names.iter().any(|name| self.pattern.could_meet_in_any_case(name, glob, project, cwd))
     }
 
     fn could_lie_below(&self, path: &AbsPath) -> bool {

@@ -121,16 +121,24 @@ pub(super) fn protected_path(path: &AbsPath, facts: &Facts) -> Option<&'static p
     })
 }
 
-/// Returns the name of something that is run later, and that a touch changes.
-pub(super) fn executed_name(touch: &Touch, facts: &Facts) -> Option<(AbsPath, &'static executed::Executed)> {
+/// Returns the name of something that is run later, and that a touch changes; of what a pattern matches,
+/// the pattern, where it may be such a name and is written.
+pub(super) fn executed_name(touch: &Touch, facts: &Facts) -> Option<(String, &'static executed::Executed)> {
     if touch.access <= Access::Read {
         return None;
     }
-    let Target::Paths(paths) = &touch.target else { return None };
-    paths.iter().flat_map(|path| names(path, facts)).find_map(|name| {
-        let segments: Vec<&str> = name.segments().collect();
-        executed::find(&segments).map(|row| (name.clone(), row))
-    })
+    match &touch.target {
+        Target::Paths(paths) => paths.iter().flat_map(|path| names(path, facts)).find_map(|name| {
+            let segments: Vec<&str> = name.segments().collect();
+            executed::find(&segments).map(|row| (name.to_string(), row))
+        }),
+        Target::Pattern(pattern, bases) if touch.access == Access::Write => {
+            let shell = Glob::parse(pattern.get(stem(pattern)..).unwrap_or(pattern));
+            let mut names = bases.iter().flat_map(|base| names(base, facts));
+            names.find_map(|base| executed::find_met(&shell.below(base))).map(|row| (touch.target.describe(), row))
+        }
+        Target::Pattern(..) | Target::Unknown(_) => None,
+    }
 }
 
 /// Returns why a removal is critical, if it is.
@@ -150,7 +158,8 @@ pub(super) fn critical_removal(touch: &Touch, action: &Action, facts: &Facts) ->
         Target::Pattern(pattern, bases) => {
             let rest = below_stem(pattern);
             // `find` hands out where it begins, too.
-            if touch.recursive && pattern.ends_with("/**")
+            if touch.recursive
+                && pattern.ends_with("/**")
                 && let Some(base) = bases.iter().find(|base| is_critical(base, action, facts))
             {
                 return Some(format!("it may remove {base}"));
@@ -182,6 +191,11 @@ pub(super) fn critical_removal(touch: &Touch, action: &Action, facts: &Facts) ->
 pub(super) fn stem(pattern: &str) -> usize {
     let first = pattern.find(['*', '?', '[']).unwrap_or(pattern.len());
     pattern.get(..first).and_then(|text| text.rfind('/')).map_or(0, |at| at + 1)
+}
+
+/// Returns true when a way up stands behind a wildcard of a shell's pattern.
+pub(super) fn climbs(pattern: &str) -> bool {
+    pattern.get(stem(pattern)..).is_some_and(|rest| rest.split('/').any(|segment| segment == ".."))
 }
 
 /// Returns the critical path that a word names when the variable or substitution in it is empty.

@@ -190,9 +190,15 @@ impl Part {
         Self { touches, ..Self::named(&text) }
     }
 
-    /// Returns true when it touches something, and all of it by a name that is known.
+    /// Returns true when it touches something, and all of it by a name that is known. A redirection to what
+    /// looks like an option is a slip: `find <directory> -mtime +7`.
     pub(crate) fn changes_known_files(&self) -> bool {
-        !self.touches.is_empty() && self.touches.iter().all(|touch| matches!(touch.target, Target::Paths(_)))
+        let is_option = |path: &AbsPath| path.name().is_some_and(|name| name.starts_with('-'));
+        !self.touches.is_empty()
+            && self.touches.iter().all(|touch| match &touch.target {
+                Target::Paths(paths) => touch.by != By::Redirect || !paths.iter().any(is_option),
+                Target::Pattern(..) | Target::Unknown(_) => false,
+            })
     }
 
     /// Keeps what is proved of it only while this holds.

@@ -35,7 +35,12 @@ pub(super) fn change_directory(state: &mut State, rest: &[Argument], part: &mut 
     if !known {
         // It changes nothing wherever it leads; where that is nobody knows, from then on.
         let source = operands.iter().map(|word| word.source.as_str()).collect::<Vec<_>>().join(" ");
-        part.touches.push(Touch { access: Access::Read, by: By::Operand, target: Target::Unknown(source), recursive: false });
+        part.touches.push(Touch {
+            access: Access::Read,
+            by: By::Operand,
+            target: Target::Unknown(source),
+            recursive: false,
+        });
     }
 }
 
@@ -55,6 +60,17 @@ pub(super) fn compares(rest: &[Argument]) -> bool {
         }
         Value::Pattern(_) | Value::Unknown => false,
     })
+}
+
+/// An interpreter that is asked for its version alone reads no program.
+pub(super) fn prints_version(base: &str, rest: &[Argument]) -> bool {
+    let [only] = rest else { return false };
+    match only.known() {
+        Some("--version") => !SHELLS.contains(&base),
+        Some("-v") => base == "node",
+        Some("-V") => base.starts_with("python"),
+        Some(_) | None => false,
+    }
 }
 
 /// `set` with options that only say how the shell reports and stops.
@@ -145,7 +161,8 @@ pub(super) fn sets_variables(state: &mut State, base: &str, rest: &[Argument], p
         }
         let name = text.split(['[', '+']).next().unwrap_or_default();
         // Options give other meanings, a subscript is evaluated, and a name that is not known may be any.
-        plain &= name == text && !name.is_empty() && name.chars().all(|letter| letter == '_' || letter.is_alphanumeric());
+        plain &=
+            name == text && !name.is_empty() && name.chars().all(|letter| letter == '_' || letter.is_alphanumeric());
         // What is appended to, and what `local` says outside a function, is not known.
         let is_set = name == text && (base != "local" || state.locals.is_some());
         state.variables.insert(name.to_owned(), if is_set { value } else { Value::Unknown });

@@ -547,7 +547,7 @@ impl Walk<'_> {
     fn reads_commands(&mut self, base: &str, rest: &[Argument], input: &Input<'_>, part: &mut Part) {
         let runs_input = SHELLS.contains(&base) || INTERPRETERS.contains(&base);
         let bare = rest.iter().all(|word| word.known().is_some_and(|known| known.starts_with(['-', '+'])));
-        if !runs_input || !bare {
+        if !runs_input || !bare || special::prints_version(base, rest) {
             return;
         }
         part.proved_if(false);

@@ -245,7 +245,10 @@ where
         let single = self.table.style == Style::Single && self.table.commands.is_empty() && self.table.root.complete;
         let options = || self.table.root.options.iter().flat_map(|option| option.spellings.iter());
         let tail = pattern.rsplit(['*', '?', ']']).next().unwrap_or_default();
-        single && !tail.is_empty() && !pattern.contains(['\\', '(']) && !options().any(|name| name.ends_with(tail) || name.ends_with('*'))
+        single
+            && !tail.is_empty()
+            && !pattern.contains(['\\', '('])
+            && !options().any(|name| name.ends_with(tail) || name.ends_with('*'))
     }
 
     /// Takes the words up to `;` or `+` as a command of their own.

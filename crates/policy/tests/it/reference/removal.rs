@@ -61,7 +61,7 @@ const FILES: [&str; 37] = [
     ".claude.json",
 ];
 
-fn segments(path: &str) -> Vec<&str> {
+pub(super) fn segments(path: &str) -> Vec<&str> {
     path.split('/').filter(|segment| !segment.is_empty()).collect()
 }
 
@@ -143,8 +143,17 @@ pub(super) fn is_critical(touch: &Touch, action: &Action, facts: &Facts) -> bool
                 })
         }
         Target::Unknown(word) => {
-            let word = word.trim_matches('"');
-            word.ends_with('*') || word.ends_with('/')
+            let plain = word.replace('"', "");
+            // What is left of it when the variable in it is empty.
+            let left = plain.find(['$', '`']).map(|at| &plain[..at]).filter(|left| left.ends_with('/'));
+            let named = left.map(|left| match left.strip_prefix('~') {
+                Some(rest) => facts.home.join(rest.trim_start_matches('/')),
+                None => action.cwd.join(left),
+            });
+            let here = [".", ".."].contains(&word.trim_matches('"'));
+            here || plain.ends_with('*')
+                || plain.ends_with('/')
+                || named.is_some_and(|path| is_high(path.as_str(), action, facts))
         }
     }
 }
