@@ -5,8 +5,8 @@ use std::rc::Rc;
 use programs::{Call, Role, Word};
 
 use super::part::{Access, By, Part, Target, Touch};
-use super::shellwords::{Body, State, Value};
-use super::walk::{Argument, is_shell_variable, touch};
+use super::shellwords::{Body, State, Value, is_shell_variable};
+use super::walk::{Argument, touch};
 use super::{languages, special};
 use crate::tables::programs::{EDITORS, SHELLS};
 
@@ -29,6 +29,9 @@ pub(super) fn understand(
     table: &'static str,
     part: &mut Part,
 ) -> Vec<Inner> {
+    if base == "read" {
+        state.variables.insert("REPLY".to_owned(), Value::Unknown);
+    }
     let words: Vec<Word<'_>> = rest.iter().map(Argument::word).collect();
     let call = programs::read(table, &words);
     let mut reading = Reading { state, base, rest, call: &call, part, inner: Vec::new(), proven: true };
