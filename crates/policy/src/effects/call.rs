@@ -30,6 +30,9 @@ pub(super) fn understand(
     table: &'static str,
     part: &mut Part,
 ) -> Vec<Inner> {
+    if base == "read" {
+        state.variables.insert("REPLY".to_owned(), Value::Unknown);
+    }
     let words: Vec<Word<'_>> = rest.iter().map(Argument::word).collect();
     let call = programs::read(table, &words);
     let mut reading = Reading { state, base, rest, call: &call, part, inner: Vec::new(), proven: true };

@@ -201,10 +201,13 @@ pub(super) fn own_program(rest: &[Argument], part: &mut Part) {
 
 /// `xargs` appends words of its input, or puts one in the place of `{}`.
 pub(super) fn append_input(call: &Call<'_, '_>, words: &mut Vec<Argument>) {
-    let replaced = call.arguments.iter().find(|argument| matches!(argument.option, Some("I" | "i" | "--replace")));
+    let is_mark = |option: &str| matches!(option.trim_start_matches('-'), "I" | "i" | "J" | "replace");
+    let replaced = call.arguments.iter().find(|argument| argument.option.is_some_and(is_mark));
     let mark = match replaced.map(|argument| argument.word) {
-        Some(Word::Known(mark)) if !mark.is_empty() => Some(mark),
-        Some(_) => Some("{}"),
+        Some(Word::Known("")) => Some("{}"),
+        Some(Word::Known(mark)) => Some(mark),
+        // Any word may hold it.
+        Some(Word::Pattern(_) | Word::Begins(_) | Word::Unknown) => Some(""),
         None => None,
     };
     match mark {

@@ -467,9 +467,6 @@ impl Walk<'_> {
                 part.reads_only = special::sets_variables(&mut self.state, base, rest, part);
                 return Vec::new();
             }
-            "read" => {
-                self.state.variables.insert("REPLY".to_owned(), Value::Unknown);
-            }
             "unset" | "mapfile" | "readarray" | "getopts" => {
                 special::sets_variables(&mut self.state, base, rest, part);
             }
