@@ -8,7 +8,7 @@ use super::shellwords::{State, Value};
 use super::walk::{Argument, is_shell_variable, touch};
 use super::wrappers;
 use crate::path::AbsPath;
-use crate::tables::programs::SHELLS;
+use crate::tables::programs::{HARMLESS_VARIABLES, SHELLS};
 
 /// Arguments of one program that are looked at as paths.
 const MENTIONS_MAX: usize = 256;
@@ -120,6 +120,10 @@ pub(super) fn sets_variables(state: &mut State, base: &str, rest: &[Argument], p
     if words.iter().any(|word| word.contains('[') && (word.contains("$(") || word.contains('`'))) {
         part.suspicious.get_or_insert("a subscript is calculated, and what it holds runs".to_owned());
     }
+    let has_option = |letter: char| words.iter().any(|word| word.starts_with('-') && word.contains(letter));
+    let exports = base == "export" || has_option('x');
+    // A later assignment to a variable that cannot be changed fails, and leaves what it held.
+    let keeps = base == "readonly" || has_option('r');
     for word in rest {
         let (text, value) = match &word.value {
             Value::Known(text) => match text.split_once('=') {
@@ -138,6 +142,11 @@ pub(super) fn sets_variables(state: &mut State, base: &str, rest: &[Argument], p
         // Options give other meanings, a subscript is evaluated, and a name that is not known may be any.
         plain &=
             name == text && !name.is_empty() && name.chars().all(|letter| letter == '_' || letter.is_alphanumeric());
+        // Nobody can list every variable by which some program is told what to load or run.
+        plain &= !exports || HARMLESS_VARIABLES.contains(&name);
+        if keeps {
+            state.uncertain.insert(name.to_owned());
+        }
         state.variables.insert(name.to_owned(), value);
         if is_shell_variable(name) {
             plain = false;
