@@ -1,5 +1,10 @@
 //! Gathers the packs into one text, and refuses what is not understood.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "it runs when the program is built, and reads and writes what it is built from"
+)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{env, fs};

@@ -19,6 +19,7 @@ fn shows_each_part_and_the_rule_that_decided() {
 understood as
   allow  make all
          runs `make`
+         runs what the project or a file says
          because `make all` is allowed by the allow rule `Bash(make *)` (~/.claude/settings.json:4)
   deny  cat .env
          runs `cat`
@@ -62,7 +63,7 @@ fn answers_as_json() {
                 "mode": "default",
                 "parts": [{
                     "text": "make all", "start": 0, "end": 8,
-                    "understood": ["runs `make`"],
+                    "understood": ["runs `make`", "runs what the project or a file says"],
                     "decision": "allow", "reason": reason, "rule": rule,
                 }],
                 "also_matched": [],

@@ -92,8 +92,8 @@ fn tells_its_own_outcome_apart() {
                 "schema_version": 1,
                 "ran": true,
                 "decision": {
-                    "verdict": "ask",
-                    "reason": "no rule decides `sh -c 'exit 7'`, and mode `default` asks",
+                    "verdict": "allow",
+                    "reason": "`sh -c 'exit 7'` only reads, in the working directories",
                     "rule": null,
                     "mode": "default",
                 },

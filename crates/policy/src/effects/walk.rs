@@ -1,6 +1,6 @@
 //! Walks a script as the shell would run it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::call::{self, Inner};
@@ -223,6 +223,7 @@ impl Walk<'_> {
                 }
                 self.apart(|walk| {
                     walk.state.cwds.clear();
+                    walk.state.locals = Some(BTreeSet::new());
                     for value in walk.state.variables.values_mut() {
                         *value = Value::Unknown;
                     }
@@ -378,6 +379,7 @@ impl Walk<'_> {
             self.redirects(&compound.redirects, &mut part);
             if !part.touches.is_empty() || !part.unknown.is_empty() {
                 part.reads_only = part.touches.iter().all(Touch::only_reads);
+                part.edits_only = !part.reads_only && part.changes_known_files();
                 self.effects.parts.push(part);
             }
         }
@@ -413,7 +415,7 @@ impl Walk<'_> {
         // Nobody can list every variable by which some program is told what to load or run.
         let is_harmless = |assignment: &Assignment| HARMLESS_VARIABLES.contains(&assignment.name.as_str());
         if let Some(part) = self.effects.parts.get_mut(own) {
-            part.reads_only &= simple.assignments.iter().all(is_harmless);
+            part.proved_if(simple.assignments.iter().all(is_harmless));
         }
     }
 
@@ -457,13 +459,16 @@ impl Walk<'_> {
                     may_not_run: true,
                     steps: self.steps,
                 };
+                walk.state.locals = Some(BTreeSet::new());
                 walk.command(&body.command);
                 let Walk { effects, state, steps, .. } = walk;
                 self.steps = steps;
                 self.take_parts(effects, Some(runner));
                 self.depth -= 1;
-                // What a function changes lasts.
-                self.state = state;
+                // What a function changes lasts, but for what is its own.
+                let own = state.locals.clone().unwrap_or_default();
+                self.state = State { locals: kept.locals, ..state };
+                self.forget(&own.into_iter().collect::<Vec<_>>());
                 return;
             }
             Inner::Words(arguments) => {
@@ -509,7 +514,8 @@ impl Walk<'_> {
             }
             _ if EVALUATORS.contains(&base) => return self.evaluator(base, rest, part),
             "cd" | "pushd" => {
-                part.reads_only = special::change_directory(&mut self.state, rest, part) && base == "cd";
+                special::change_directory(&mut self.state, rest, part);
+                part.reads_only = base == "cd";
                 return Vec::new();
             }
             "popd" => {
@@ -528,6 +534,9 @@ impl Walk<'_> {
                 part.reads_only = special::sets_variables(&mut self.state, base, rest, part);
                 return Vec::new();
             }
+            "read" => {
+                self.state.variables.insert("REPLY".to_owned(), Value::Unknown);
+            }
             "unset" | "mapfile" | "readarray" | "getopts" => {
                 special::sets_variables(&mut self.state, base, rest, part);
             }
@@ -544,8 +553,8 @@ impl Walk<'_> {
         };
         let inner = call::understand(&mut self.state, base, rest, table, part);
         match base {
-            "printf" => part.reads_only &= !special::calculates(rest),
-            "test" | "[" => part.reads_only &= special::compares(rest),
+            "printf" => part.proved_if(!special::calculates(rest)),
+            "test" | "[" => part.proved_if(special::compares(rest)),
             "git" => self.git(rest, part),
             _ => {}
         }
@@ -593,8 +602,14 @@ impl Walk<'_> {
     /// `git` reads the configuration of the repository that it works in, which can name programs: only the
     /// one that the session started in is the person's choice.
     fn git(&self, rest: &[Argument], part: &mut Part) {
-        part.reads_only &= self.state.cwds.as_slice() == std::slice::from_ref(&self.state.start)
-            && !rest.iter().any(|word| matches!(word.known(), Some("-C")) || asks_for_a_signature(word));
+        let is_home = self.state.cwds.as_slice() == std::slice::from_ref(&self.state.start);
+        part.proved_if(
+            is_home && !rest.iter().any(|word| matches!(word.known(), Some("-C")) || asks_for_a_signature(word)),
+        );
+        if !is_home {
+            // No rule for the command was written with another repository in mind.
+            part.allow_readings.clear();
+        }
         wrappers::git(rest, part);
     }
 
@@ -602,10 +617,10 @@ impl Walk<'_> {
     fn reads_commands(&mut self, base: &str, rest: &[Argument], input: &Input<'_>, part: &mut Part) {
         let runs_input = SHELLS.contains(&base) || INTERPRETERS.contains(&base);
         let bare = rest.iter().all(|word| word.known().is_some_and(|known| known.starts_with(['-', '+'])));
-        if !runs_input || !bare {
+        if !runs_input || !bare || special::prints_version(base, rest) {
             return;
         }
-        part.reads_only = false;
+        part.proved_if(false);
         let texts = input
             .redirects
             .iter()
