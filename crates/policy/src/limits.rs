@@ -12,3 +12,12 @@ pub(crate) const QUOTED_CHARACTERS_MAX: usize = 120;
 pub(crate) const LOOP_WORDS_MAX: usize = 16;
 /// Bytes of a word whose value is followed.
 pub(crate) const VALUE_BYTES_MAX: usize = 128 * 1024;
+
+/// Commands that are walked, each time they are walked: loops and functions walk theirs more than once.
+pub(crate) const STEPS_MAX: usize = 4_000;
+
+/// Directories that are possible at one point; beyond that none is known.
+pub(crate) const DIRECTORIES_MAX: usize = 16;
+
+/// Words behind a runner of which each may begin the command that it runs.
+pub(crate) const RUNNER_WORDS_MAX: usize = 200;

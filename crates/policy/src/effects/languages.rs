@@ -63,12 +63,11 @@ pub(super) fn decodes_and_runs(text: &str) -> bool {
 /// Strings and patterns are not told from code: a sign counts wherever it stands.
 fn awk(text: &str) -> bool {
     const SIGNS: &[&str] = &["system", "getline", "ARGV", "ENVIRON", "PROCINFO", "SYMTAB", "FUNCTAB"];
-    let calls_indirectly = text.char_indices().any(|(at, letter)| {
-        letter == '@'
-            && text
-                .get(at + 1..)
-                .is_some_and(|rest| rest.starts_with(|next: char| next.is_alphabetic() || next.is_whitespace()))
-    });
+    // A name may begin with `_`, and a line may be continued or commented before it.
+    let begins_a_call = |next: char| !next.is_ascii_punctuation() || matches!(next, '_' | '\\' | '#');
+    let calls_indirectly = text
+        .char_indices()
+        .any(|(at, letter)| letter == '@' && text.get(at + 1..).is_some_and(|rest| rest.starts_with(begins_a_call)));
     let prints = text.find("print").and_then(|at| text.get(at..)).unwrap_or_default();
     !SIGNS.iter().any(|sign| text.contains(sign))
         && !calls_indirectly
@@ -78,7 +77,8 @@ fn awk(text: &str) -> bool {
 
 /// `jq` and `yq` read the environment, and modules, by name.
 fn jq(text: &str) -> bool {
-    const SIGNS: &[&str] = &["env", "ENV", "import", "include", "load", "system", "exec", "eval", "input_filename"];
+    const SIGNS: &[&str] =
+        &["env", "ENV", "import", "include", "load", "system", "exec", "eval", "input_filename", "modulemeta"];
     !SIGNS.iter().any(|sign| text.contains(sign))
 }
 
@@ -155,7 +155,8 @@ fn delimited(text: &str, delimiter: char) -> Option<&str> {
         } else if letter == '[' && delimiter != '[' {
             // What a bracket holds may be read otherwise: only scripts without a delimiter in one are understood.
             let inner = text.get(at + 1..)?;
-            let close = inner.char_indices().skip(1).find(|(_, mark)| *mark == ']').map(|(place, _)| place)?;
+            let first = if inner.starts_with('^') { 2 } else { 1 };
+            let close = inner.char_indices().skip(first).find(|(_, mark)| *mark == ']').map(|(place, _)| place)?;
             if inner.get(..close)?.contains(delimiter) {
                 return None;
             }

@@ -24,6 +24,8 @@ pub(super) struct State {
     pub(super) locals: Option<BTreeSet<String>>,
     /// Functions that the script defines.
     pub(super) functions: BTreeMap<String, Rc<Body>>,
+    /// Functions that may not be defined here: their name may be a program's.
+    pub(super) unsure: BTreeSet<String>,
     pub(super) home: AbsPath,
 }
 
@@ -57,14 +59,21 @@ impl State {
             uncertain: BTreeSet::new(),
             locals: None,
             functions: BTreeMap::new(),
+            unsure: BTreeSet::new(),
             home: home.clone(),
         }
+    }
+
+    /// Takes what another shell that is started here knows: no variable that is certain, and no function.
+    pub(super) fn as_started(&self) -> Self {
+        let unknown = self.variables.keys().map(|name| (name.clone(), Value::Unknown)).collect();
+        Self { variables: unknown, unsure: self.functions.keys().cloned().collect(), ..self.clone() }
     }
 
     /// Returns the value of a variable, as one word.
     pub(super) fn variable(&self, name: &str) -> Value {
         match self.variables.get(name) {
-            _ if self.uncertain.contains(name) => Value::Unknown,
+            _ if self.uncertain.contains(name) || is_set_by_the_shell(name) => Value::Unknown,
             Some(value) => value.clone(),
             None if name == "HOME" => Value::Known(self.home.to_string()),
             None if name == "PWD" => self.directory(),
@@ -166,6 +175,43 @@ impl State {
             Value::Known(_) | Value::Pattern(_) | Value::Begins(_) | Value::Unknown => Value::Begins(String::new()),
         }
     }
+}
+
+/// Returns true for a variable that a shell sets by itself, or that it lets nobody set.
+fn is_set_by_the_shell(name: &str) -> bool {
+    const NAMES: &[&str] = &[
+        "_",
+        "BASHPID",
+        "COLUMNS",
+        "COPROC",
+        "EGID",
+        "ERRNO",
+        "EUID",
+        "FUNCNAME",
+        "GID",
+        "GROUPS",
+        "LINES",
+        "MAPFILE",
+        "MATCH",
+        "MBEGIN",
+        "MEND",
+        "OPTARG",
+        "PIPESTATUS",
+        "PPID",
+        "READLINE_LINE",
+        "REPLY",
+        "TRY_BLOCK_ERROR",
+        "UID",
+        "USERNAME",
+        "ZSH_SUBSHELL",
+        "match",
+        "mbegin",
+        "mend",
+        "pipestatus",
+        "reply",
+        "status",
+    ];
+    NAMES.contains(&name)
 }
 
 /// Returns true for text that splitting and globbing leave alone.

@@ -9,7 +9,7 @@ use super::variables::is_shell_variable;
 use super::walk::{Argument, touch};
 use super::wrappers;
 use crate::path::AbsPath;
-use crate::tables::programs::SHELLS;
+use crate::tables::programs::{HARMLESS_VARIABLES, SHELLS};
 
 /// Arguments of one program that are looked at as paths.
 const MENTIONS_MAX: usize = 256;
@@ -146,6 +146,10 @@ pub(super) fn sets_variables(state: &mut State, base: &str, rest: &[Argument], p
     if words.iter().any(|word| word.contains('[') && (word.contains("$(") || word.contains('`'))) {
         part.suspicious.get_or_insert("a subscript is calculated, and what it holds runs".to_owned());
     }
+    let has_option = |letter: char| words.iter().any(|word| word.starts_with('-') && word.contains(letter));
+    let exports = base == "export" || has_option('x');
+    // A later assignment to a variable that cannot be changed fails, and leaves what it held.
+    let keeps = base == "readonly" || has_option('r');
     for word in rest {
         let (text, value) = match &word.value {
             Value::Known(text) => match text.split_once('=') {
@@ -164,6 +168,11 @@ pub(super) fn sets_variables(state: &mut State, base: &str, rest: &[Argument], p
         // Options give other meanings, a subscript is evaluated, and a name that is not known may be any.
         plain &=
             name == text && !name.is_empty() && name.chars().all(|letter| letter == '_' || letter.is_alphanumeric());
+        // Nobody can list every variable by which some program is told what to load or run.
+        plain &= !exports || HARMLESS_VARIABLES.contains(&name);
+        if keeps {
+            state.uncertain.insert(name.to_owned());
+        }
         // What is appended to, and what `local` says outside a function, is not known.
         let is_set = name == text && (base != "local" || state.locals.is_some());
         state.variables.insert(name.to_owned(), if is_set { value } else { Value::Unknown });

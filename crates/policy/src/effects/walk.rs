@@ -10,7 +10,7 @@ use super::variables::is_shell_variable;
 use super::{Effects, special, wrappers};
 use crate::limits;
 use crate::path::{AbsPath, climbs_out_of_a_name};
-use crate::tables::programs::{EVALUATORS, INTERPRETERS, NETWORK, SHELLS};
+use crate::tables::programs::{EVALUATORS, HARMLESS_VARIABLES, INTERPRETERS, NETWORK, SHELLS};
 use shell::tree::{
     Assignment, Command, Compound, CompoundKind, DoubtKind, Follows, Item, Part as Piece, Redirect, RedirectOp, Script,
     Simple, Span, Word,
@@ -19,7 +19,8 @@ use shell::tree::{
 /// Reads what a script does.
 pub(super) fn script(text: &str, script: &Script, cwd: &AbsPath, home: &AbsPath) -> Effects {
     let state = State::new(cwd, home);
-    let mut walk = Walk { text, effects: Effects::default(), state, depth: 0, is_trial: false };
+    let mut walk =
+        Walk { text, effects: Effects::default(), state, depth: 0, is_trial: false, may_not_run: false, steps: 0 };
     walk.whole(script);
     walk.runs_what_it_writes();
     walk.effects
@@ -33,6 +34,10 @@ pub(super) struct Walk<'a> {
     pub(super) depth: usize,
     /// True when only what happens to the state counts.
     is_trial: bool,
+    /// True where a command may not run: in a branch, a loop, a function, or after `&&` and `||`.
+    may_not_run: bool,
+    /// Commands walked so far.
+    steps: usize,
 }
 
 /// Where a command's standard input comes from.
@@ -121,11 +126,14 @@ impl Walk<'_> {
                 Follows::And => {}
                 Follows::Always | Follows::Or => self.may_have_failed(),
             }
+            let outside = self.may_not_run;
+            self.may_not_run |= item.follows != Follows::Always;
             if item.background {
                 self.apart(|walk| walk.command(&item.command));
             } else {
                 self.command(&item.command);
             }
+            self.may_not_run = outside;
         }
         self.may_have_failed();
         self.join_variables(&mut skipped);
@@ -134,9 +142,20 @@ impl Walk<'_> {
     /// The last `cd` may have failed: its start is possible too.
     fn may_have_failed(&mut self) {
         let failed = std::mem::take(&mut self.state.if_failed);
-        self.state.cwds.extend(failed);
+        // Where the directory is not known, what was before says nothing.
+        if !self.state.cwds.is_empty() {
+            self.also_in(failed);
+        }
+    }
+
+    /// Adds directories that are possible too; of too many none is known.
+    fn also_in(&mut self, others: impl IntoIterator<Item = AbsPath>) {
+        self.state.cwds.extend(others);
         self.state.cwds.sort();
         self.state.cwds.dedup();
+        if self.state.cwds.len() > limits::DIRECTORIES_MAX {
+            self.state.cwds.clear();
+        }
     }
 
     /// Keeps of what variables hold only what is the same in each of the others.
@@ -163,14 +182,30 @@ impl Walk<'_> {
             self.effects.mark(format!("it has more than {} parts", limits::PARTS_MAX));
             return;
         }
+        self.steps += 1;
+        if self.steps > limits::STEPS_MAX {
+            self.effects.mark("its loops and functions come to too many commands to be analysed".to_owned());
+            return;
+        }
         match command {
             Command::Simple(simple) => self.simple(simple, false),
             Command::Pipeline(pipeline) => {
+                let last = pipeline.stages.len().saturating_sub(1);
                 for (index, stage) in pipeline.stages.iter().enumerate() {
-                    self.apart_if(pipeline.stages.len() > 1, |walk| match stage {
-                        Command::Simple(simple) => walk.simple(simple, index > 0),
-                        Command::Pipeline(_) | Command::Compound(_) | Command::Function(_) => walk.command(stage),
-                    });
+                    let before = self.state.clone();
+                    let outside = self.may_not_run;
+                    self.may_not_run |= last > 0;
+                    match stage {
+                        Command::Simple(simple) => self.simple(simple, index > 0),
+                        Command::Pipeline(_) | Command::Compound(_) | Command::Function(_) => self.command(stage),
+                    }
+                    self.may_not_run = outside;
+                    // Some shells run the last command of a pipe themselves: what it changes may last.
+                    if index < last {
+                        self.state = before;
+                    } else if last > 0 {
+                        self.join(&before);
+                    }
                 }
             }
             Command::Compound(compound) => self.compound(compound),
@@ -179,6 +214,10 @@ impl Walk<'_> {
             Command::Function(function) => {
                 let body = Body { text: self.text.to_owned(), command: (*function.body).clone() };
                 self.state.functions.insert(function.name.clone(), Rc::new(body));
+                let is_plain = |name: &str| name.chars().all(|letter| letter == '_' || letter.is_ascii_alphanumeric());
+                if self.may_not_run || !is_plain(&function.name) {
+                    self.state.unsure.insert(function.name.clone());
+                }
                 // A trial walks no body that is not called, or the work would double with each level.
                 if self.is_trial {
                     return;
@@ -194,10 +233,6 @@ impl Walk<'_> {
                 });
             }
         }
-    }
-
-    fn apart_if(&mut self, apart: bool, walk: impl FnOnce(&mut Self)) {
-        if apart { self.apart(walk) } else { walk(self) }
     }
 
     fn compound(&mut self, compound: &Compound) {
@@ -227,6 +262,7 @@ impl Walk<'_> {
             | CompoundKind::Case => {
                 // A body may run or not, and a loop's body may see what it changed itself.
                 let before = self.state.clone();
+                let outside = std::mem::replace(&mut self.may_not_run, true);
                 let repeats = matches!(
                     compound.kind,
                     CompoundKind::While | CompoundKind::Until | CompoundKind::For | CompoundKind::Select
@@ -235,6 +271,7 @@ impl Walk<'_> {
                 if self.is_trial || !self.each_word(compound) {
                     self.bodies(compound);
                 }
+                self.may_not_run = outside;
                 self.join(&before);
                 self.forget(&names);
             }
@@ -287,9 +324,7 @@ impl Walk<'_> {
         if self.state.cwds.is_empty() || changed.cwds.is_empty() {
             self.state.cwds.clear();
         } else {
-            self.state.cwds.extend(changed.cwds);
-            self.state.cwds.sort();
-            self.state.cwds.dedup();
+            self.also_in(changed.cwds);
         }
         let names: Vec<String> = changed.variables.into_keys().collect();
         self.forget(&names);
@@ -301,11 +336,20 @@ impl Walk<'_> {
     }
 
     /// Returns the state after something that is only tried, with no variable but those that it sets.
-    fn tried(&self, walk: impl FnOnce(&mut Walk<'_>)) -> State {
+    fn tried(&mut self, walk: impl FnOnce(&mut Walk<'_>)) -> State {
         let mut state = self.state.clone();
         state.variables.clear();
-        let mut trial = Walk { text: self.text, effects: Effects::default(), state, depth: self.depth, is_trial: true };
+        let mut trial = Walk {
+            text: self.text,
+            effects: Effects::default(),
+            state,
+            depth: self.depth,
+            is_trial: true,
+            may_not_run: true,
+            steps: self.steps,
+        };
         walk(&mut trial);
+        self.steps = trial.steps;
         trial.state
     }
 
@@ -314,12 +358,11 @@ impl Walk<'_> {
         if self.state.cwds.is_empty() || other.cwds.is_empty() {
             self.state.cwds.clear();
         } else if self.state.cwds != other.cwds {
-            self.state.cwds.extend(other.cwds.iter().cloned());
-            self.state.cwds.sort();
-            self.state.cwds.dedup();
+            self.also_in(other.cwds.iter().cloned());
         }
         self.join_variables(&mut vec![other.variables.clone()]);
         self.state.uncertain.extend(other.uncertain.iter().cloned());
+        self.state.unsure.extend(other.unsure.iter().cloned());
         for (name, body) in &other.functions {
             match self.state.functions.get(name) {
                 Some(own) if own != body => self.effects.mark(format!("`{name}` is defined in more than one way")),
@@ -368,7 +411,13 @@ impl Walk<'_> {
         self.environment(&simple.assignments, &mut part);
         wrappers::readings(&arguments, &simple.assignments, &mut part);
         let input = Input { after_pipe, redirects: &simple.redirects };
+        let own = self.effects.parts.len();
         self.words(&arguments, part, &input);
+        // Nobody can list every variable by which some program is told what to load or run.
+        let is_harmless = |assignment: &Assignment| HARMLESS_VARIABLES.contains(&assignment.name.as_str());
+        if let Some(part) = self.effects.parts.get_mut(own) {
+            part.proved_if(simple.assignments.iter().all(is_harmless));
+        }
     }
 
     /// Judges an argument list, and what it starts.
@@ -397,6 +446,7 @@ impl Walk<'_> {
             return;
         }
         let kept = self.state.clone();
+        let lasts = self.effects.parts.get(runner).is_some_and(stays_in_this_shell);
         self.depth += 1;
         match inner {
             Inner::Text(text) => self.nested_text(&text, Some(runner)),
@@ -407,10 +457,13 @@ impl Walk<'_> {
                     state: self.state.clone(),
                     depth: self.depth,
                     is_trial: self.is_trial,
+                    may_not_run: true,
+                    steps: self.steps,
                 };
                 walk.state.locals = Some(BTreeSet::new());
                 walk.command(&body.command);
-                let Walk { effects, state, .. } = walk;
+                let Walk { effects, state, steps, .. } = walk;
+                self.steps = steps;
                 self.take_parts(effects, Some(runner));
                 self.depth -= 1;
                 // What a function changes lasts, but for what is its own.
@@ -427,18 +480,33 @@ impl Walk<'_> {
             }
         }
         self.depth -= 1;
-        self.state = kept;
+        if !lasts {
+            self.state = kept;
+        }
     }
 
     /// Reads what a command does by itself; returns what it starts.
     fn understand(&mut self, arguments: &[Argument], input: &Input<'_>, part: &mut Part) -> Vec<Inner> {
-        let Some((first, rest)) = arguments.split_first() else { return Vec::new() };
-        let Some(name) = first.known() else { return Vec::new() };
-        if let Some(body) = self.state.functions.get(name) {
+        let Some(name) = arguments.first().and_then(Argument::known) else { return Vec::new() };
+        let Some(body) = self.state.functions.get(name).map(Rc::clone) else {
+            return self.program(arguments, input, part);
+        };
+        let is_sure = part.runner.is_none() && !self.state.unsure.contains(name);
+        if is_sure {
             part.reads_only = true;
             part.clear = true;
-            return vec![Inner::Function(Rc::clone(body))];
+            return vec![Inner::Function(body)];
         }
+        // What another program starts is no function, and one that may not be defined may be a program.
+        let mut inner = self.program(arguments, input, part);
+        inner.push(Inner::Function(body));
+        inner
+    }
+
+    /// Reads what a program or builtin does by itself; returns what it starts.
+    fn program(&mut self, arguments: &[Argument], input: &Input<'_>, part: &mut Part) -> Vec<Inner> {
+        let Some((first, rest)) = arguments.split_first() else { return Vec::new() };
+        let Some(name) = first.known() else { return Vec::new() };
         let base = wrappers::base_name(name);
         match base {
             "palisade" => {
@@ -533,7 +601,9 @@ impl Walk<'_> {
     /// one that the session started in is the person's choice.
     fn git(&self, rest: &[Argument], part: &mut Part) {
         let is_home = self.state.cwds.as_slice() == std::slice::from_ref(&self.state.start);
-        part.proved_if(is_home && !rest.iter().any(|word| matches!(word.known(), Some("-C"))));
+        part.proved_if(
+            is_home && !rest.iter().any(|word| matches!(word.known(), Some("-C")) || asks_for_a_signature(word)),
+        );
         if !is_home {
             // No rule for the command was written with another repository in mind.
             part.allow_readings.clear();
@@ -595,12 +665,15 @@ impl Walk<'_> {
         let mut inner = Walk {
             text,
             effects: Effects::default(),
-            state: self.state.clone(),
+            state: self.state.as_started(),
             depth: self.depth + 1,
             is_trial: self.is_trial,
+            may_not_run: false,
+            steps: self.steps,
         };
         inner.whole(&script);
-        let Walk { effects, .. } = inner;
+        let Walk { effects, steps, .. } = inner;
+        self.steps = steps;
         self.take_parts(effects, runner);
     }
 
@@ -635,20 +708,14 @@ impl Walk<'_> {
                 [] if !assignment.append && assignment.subscript.is_none() => Value::Known(String::new()),
                 [] | [_, ..] => Value::Unknown,
             };
-            if crate::tables::programs::HARMLESS_VARIABLES.contains(&assignment.name.as_str())
-                || assignment.name.chars().any(|letter| letter.is_ascii_lowercase())
-            {
-                self.state.variables.insert(assignment.name.clone(), value);
-            } else {
-                // Names in capitals may be read by the shell or by a program: PATH, IFS, BASH_ENV.
-                self.state.variables.insert(assignment.name.clone(), value);
-                if is_shell_variable(&assignment.name) {
-                    part.reads_only = false;
-                    part.suspicious.get_or_insert(format!(
-                        "it sets `{}`, which changes what later words mean or run",
-                        assignment.name
-                    ));
-                }
+            self.state.variables.insert(assignment.name.clone(), value);
+            // The shell or a program may read it: PATH, IFS, BASH_ENV.
+            if is_shell_variable(&assignment.name) {
+                part.reads_only = false;
+                part.suspicious.get_or_insert(format!(
+                    "it sets `{}`, which changes what later words mean or run",
+                    assignment.name
+                ));
             }
         }
     }
@@ -704,7 +771,7 @@ impl Walk<'_> {
                 // `${name[subscript]}` and `${name:offset}`.
                 Piece::Variable(variable) if variable.operation.starts_with(['[', ':']) => {
                     self.arithmetic(&variable.operation);
-                    if variable.operation.starts_with(":=") {
+                    if variable.operation.trim_start_matches(':').starts_with('=') {
                         self.state.variables.insert(variable.name.clone(), Value::Unknown);
                     }
                 }
@@ -788,4 +855,15 @@ fn target(state: &State, argument: &Argument) -> Target {
         }
         Value::Begins(_) | Value::Unknown => Target::Unknown(argument.source.clone()),
     }
+}
+
+/// Returns true for a format of git's that shows a signature: a program of the configuration checks it.
+fn asks_for_a_signature(word: &Argument) -> bool {
+    word.known().is_none_or(|text| text.contains("%G") || (text.contains("%(") && text.contains("signature")))
+}
+
+/// Returns true for a part whose command runs in this shell: what that changes lasts.
+fn stays_in_this_shell(part: &Part) -> bool {
+    const PREFIXES: &[&str] = &["command", "builtin", "noglob", "nocorrect", "exec", "-"];
+    matches!(&part.program, Program::Named(name) if PREFIXES.contains(&name.as_str()))
 }

@@ -2,6 +2,7 @@
 
 use super::part::Part;
 use super::walk::Argument;
+use crate::limits;
 use crate::tables::programs::{CLEAR_WRAPPERS, HARMLESS_VARIABLES, RUNNERS};
 use shell::tree::Assignment;
 
@@ -39,6 +40,10 @@ fn deny_readings(arguments: &[Argument], part: &mut Part) {
             push_texts(&plain, &mut part.readings);
         }
         let name = first.known().map(base_name).unwrap_or_default();
+        if start >= limits::RUNNER_WORDS_MAX {
+            part.suspicious.get_or_insert("it has too many words to be analysed".to_owned());
+            return;
+        }
         if start == 0 && !runs_another(name, rest) {
             return;
         }
