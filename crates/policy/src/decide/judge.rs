@@ -381,7 +381,7 @@ impl Judge<'_> {
             .peekable();
         let first = *rules.peek()?;
         let rule = rules.find(|rule| self.beyond(rule, part).is_none()).unwrap_or(first);
-        if is_wide(rule)
+        if (is_wide(rule) || is_command && matches!(rule.matcher, Matcher::Tool(_)))
             && let Some(finding) = self.changes_executed(part)
         {
             return Some(finding);

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::call::{self, Inner};
+use super::input::{Input, has_text};
 use super::part::{Access, By, Part, Program, Target, Touch};
 use super::shellwords::{Body, State, Value};
-use super::{Effects, special, wrappers};
+use super::{Effects, special, suspicious, wrappers};
 use crate::limits;
 use crate::path::{AbsPath, climbs_out_of_a_name};
-use crate::tables::programs::{EVALUATORS, INTERPRETERS, NETWORK, SHELLS};
+use crate::tables::programs::{EVALUATORS, NETWORK};
 use shell::tree::{
     Assignment, Command, Compound, CompoundKind, DoubtKind, Follows, Item, Part as Piece, Redirect, RedirectOp, Script,
     Simple, Span, Word,
@@ -18,9 +19,9 @@ use shell::tree::{
 /// Reads what a script does.
 pub(super) fn script(text: &str, script: &Script, cwd: &AbsPath, home: &AbsPath) -> Effects {
     let state = State::new(cwd, home);
-    let mut walk = Walk { text, effects: Effects::default(), state, depth: 0, is_trial: false };
+    let mut walk = Walk { text, effects: Effects::default(), state, depth: 0, is_trial: false, is_fed: false };
     walk.whole(script);
-    walk.runs_what_it_writes();
+    suspicious::mark(&mut walk.effects.parts);
     walk.effects
 }
 
@@ -31,13 +32,9 @@ pub(super) struct Walk<'a> {
     pub(super) state: State,
     pub(super) depth: usize,
     /// True when only what happens to the state counts.
-    is_trial: bool,
-}
-
-/// Where a command's standard input comes from.
-struct Input<'a> {
-    after_pipe: bool,
-    redirects: &'a [Redirect],
+    pub(super) is_trial: bool,
+    /// True when what is walked reads what a command or the line itself brings on its standard input.
+    pub(super) is_fed: bool,
 }
 
 /// Directories of which no project is.
@@ -87,21 +84,6 @@ impl Walk<'_> {
             self.effects.mark(why.to_owned());
         }
         self.list(&script.items);
-    }
-
-    /// A file that one part writes and a later one runs.
-    fn runs_what_it_writes(&mut self) {
-        let mut written: Vec<AbsPath> = Vec::new();
-        for part in &mut self.effects.parts {
-            if let Some(path) = part.executes.iter().find(|path| written.contains(path)) {
-                part.suspicious.get_or_insert(format!("it runs {path}, which this command writes"));
-            }
-            let changes_mode = matches!(&part.program, Program::Named(name) if wrappers::base_name(name) == "chmod");
-            if !changes_mode {
-                let touches = part.touches.iter().filter(|touch| touch.access == Access::Write);
-                written.extend(touches.flat_map(|touch| touch.target.paths().cloned()));
-            }
-        }
     }
 
     fn list(&mut self, items: &[Item]) {
@@ -168,11 +150,13 @@ impl Walk<'_> {
                 for (index, stage) in pipeline.stages.iter().enumerate() {
                     self.apart_if(pipeline.stages.len() > 1, |walk| match stage {
                         Command::Simple(simple) => walk.simple(simple, index > 0),
-                        Command::Pipeline(_) | Command::Compound(_) | Command::Function(_) => walk.command(stage),
+                        Command::Pipeline(_) | Command::Compound(_) | Command::Function(_) => {
+                            walk.fed(index > 0, |walk| walk.command(stage));
+                        }
                     });
                 }
             }
-            Command::Compound(compound) => self.compound(compound),
+            Command::Compound(compound) => self.fed(has_text(&compound.redirects), |walk| walk.compound(compound)),
             // Defining runs nothing, but a later call would run this: it is judged where it stands,
             // with every variable unknown.
             Command::Function(function) => {
@@ -302,7 +286,8 @@ impl Walk<'_> {
     fn tried(&self, walk: impl FnOnce(&mut Walk<'_>)) -> State {
         let mut state = self.state.clone();
         state.variables.clear();
-        let mut trial = Walk { text: self.text, effects: Effects::default(), state, depth: self.depth, is_trial: true };
+        let (text, depth, is_fed) = (self.text, self.depth, self.is_fed);
+        let mut trial = Walk { text, effects: Effects::default(), state, depth, is_trial: true, is_fed };
         walk(&mut trial);
         trial.state
     }
@@ -364,7 +349,7 @@ impl Walk<'_> {
         }
         self.environment(&simple.assignments, &mut part);
         wrappers::readings(&arguments, &simple.assignments, &mut part);
-        let input = Input { after_pipe, redirects: &simple.redirects };
+        let input = Input { is_fed: after_pipe || self.is_fed, redirects: &simple.redirects };
         self.words(&arguments, part, &input);
     }
 
@@ -383,12 +368,12 @@ impl Walk<'_> {
         let runner = self.effects.parts.len();
         self.effects.parts.push(part);
         for inner in inner {
-            self.inner(inner, runner);
+            self.inner(inner, runner, input);
         }
     }
 
     /// Walks a command that a part starts.
-    fn inner(&mut self, inner: Inner, runner: usize) {
+    fn inner(&mut self, inner: Inner, runner: usize, input: &Input<'_>) {
         if self.depth >= limits::NESTED_COMMANDS_MAX {
             self.effects.mark("it nests commands too deeply to be analysed".to_owned());
             return;
@@ -396,7 +381,7 @@ impl Walk<'_> {
         let kept = self.state.clone();
         self.depth += 1;
         match inner {
-            Inner::Text(text) => self.nested_text(&text, Some(runner)),
+            Inner::Text(text) => self.fed(input.brings(), |walk| walk.nested_text(&text, Some(runner))),
             Inner::Function(body) => {
                 let mut walk = Walk {
                     text: &body.text,
@@ -404,6 +389,7 @@ impl Walk<'_> {
                     state: self.state.clone(),
                     depth: self.depth,
                     is_trial: self.is_trial,
+                    is_fed: input.brings(),
                 };
                 walk.command(&body.command);
                 let Walk { effects, state, .. } = walk;
@@ -417,7 +403,7 @@ impl Walk<'_> {
                 let text = arguments.iter().map(|argument| argument.source.as_str()).collect::<Vec<_>>().join(" ");
                 let mut part = Part { runner: Some(runner), ..Part::named(&text) };
                 wrappers::readings(&arguments, &[], &mut part);
-                self.words(&arguments, part, &Input { after_pipe: false, redirects: &[] });
+                self.words(&arguments, part, input);
             }
         }
         self.depth -= 1;
@@ -530,52 +516,8 @@ impl Walk<'_> {
         wrappers::git(rest, part);
     }
 
-    /// A shell or interpreter that is given nothing to run reads its standard input.
-    fn reads_commands(&mut self, base: &str, rest: &[Argument], input: &Input<'_>, part: &mut Part) {
-        let runs_input = SHELLS.contains(&base) || INTERPRETERS.contains(&base);
-        let bare = rest.iter().all(|word| word.known().is_some_and(|known| known.starts_with(['-', '+'])));
-        if !runs_input || !bare {
-            return;
-        }
-        part.reads_only = false;
-        let texts = input
-            .redirects
-            .iter()
-            .filter(|redirect| matches!(redirect.op, RedirectOp::HereDocument | RedirectOp::HereString));
-        let has_text = texts.count() > 0;
-        if input.after_pipe && !has_text {
-            part.suspicious.get_or_insert(format!("`{base}` runs whatever the pipe brings"));
-        }
-        if SHELLS.contains(&base) {
-            self.standard_input(input.redirects);
-        }
-    }
-
-    /// Walks a here-document or here-string that a shell reads as its commands.
-    fn standard_input(&mut self, redirects: &[Redirect]) {
-        for redirect in redirects {
-            match redirect.op {
-                RedirectOp::HereDocument | RedirectOp::HereString => match self.argument(&redirect.target).value {
-                    Value::Known(text) => self.nested_text(&text, None),
-                    Value::Pattern(_) | Value::Begins(_) | Value::Unknown => {
-                        self.effects.mark("a shell reads commands that are not known before they run".to_owned());
-                    }
-                },
-                RedirectOp::Read
-                | RedirectOp::Write
-                | RedirectOp::Clobber
-                | RedirectOp::Append
-                | RedirectOp::ReadWrite
-                | RedirectOp::WriteBoth
-                | RedirectOp::AppendBoth
-                | RedirectOp::DuplicateIn
-                | RedirectOp::DuplicateOut => {}
-            }
-        }
-    }
-
     /// Walks a text that a part hands to a shell.
-    fn nested_text(&mut self, text: &str, runner: Option<usize>) {
+    pub(super) fn nested_text(&mut self, text: &str, runner: Option<usize>) {
         if self.depth >= limits::NESTED_COMMANDS_MAX {
             self.effects.mark("it nests commands too deeply to be analysed".to_owned());
             return;
@@ -587,6 +529,7 @@ impl Walk<'_> {
             state: self.state.clone(),
             depth: self.depth + 1,
             is_trial: self.is_trial,
+            is_fed: self.is_fed,
         };
         inner.whole(&script);
         let Walk { effects, .. } = inner;
@@ -654,7 +597,7 @@ impl Walk<'_> {
         }
     }
 
-    fn argument(&self, word: &Word) -> Argument {
+    pub(super) fn argument(&self, word: &Word) -> Argument {
         let source = self.text.get(word.span.start..word.span.end).unwrap_or_default().to_owned();
         Argument { value: self.state.value(word, &source), source }
     }
