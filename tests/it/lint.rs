@@ -85,6 +85,45 @@ fn named_files_stand_alone() {
     assert_eq!(ids(&scene, &["missing.json"]), (5, vec!["PL001".to_owned()]));
 }
 
+#[test]
+fn another_name_of_a_mode_is_told_with_its_place() {
+    let scene = Scene::new(User::Own);
+    let told = |mode: &str| {
+        scene.write("project/some.json", &format!("{{\"permissions\": {{\n  \"defaultMode\": \"{mode}\"\n}}}}"));
+        let finished = scene.palisade(["lint", "some.json"]).run();
+        (finished.code, scene.told(&finished.stdout))
+    };
+    let manual = "<scene>/project/some.json:2:18: note PL002
+    mode `manual` is another name of `default`
+    fix     write `default`
+
+1 note: 0 rules in 1 file
+";
+    assert_eq!(told("manual"), (0, manual.to_owned()));
+    let auto = "<scene>/project/some.json:2:18: warning PL002
+    mode `auto` is read as `default`
+    fix     name the mode that is meant
+
+1 warning: 0 rules in 1 file
+";
+    assert_eq!(told("auto"), (1, auto.to_owned()));
+    assert_eq!(told("plan"), (0, "no findings: 0 rules in 1 file\n".to_owned()));
+}
+
+#[test]
+fn a_secret_is_told_by_its_place_alone() {
+    let scene = Scene::new(User::Own);
+    let secret = "ghp_0123456789abcdefghijABCDEFGHIJ012345";
+    scene.settings(&json!({"permissions": {"allow": [format!("Bash(git clone https://{secret}@example.com/x)")]}}));
+    for format in ["human", "json", "sarif"] {
+        let finished = scene.palisade(["lint", "--format", format]).run();
+        assert!(finished.stdout.contains("PL004"), "{}", finished.stdout);
+        assert!(!finished.stdout.contains(secret) && !finished.stderr.contains(secret), "{format}");
+    }
+    let finding = scene.palisade(["lint", "--json"]).run().json()["findings"][0].clone();
+    assert_eq!((&finding["id"], finding["column"].is_u64()), (&json!("PL004"), true));
+}
+
 /// What the schema of SARIF 2.1.0 requires of each object that is used.
 #[test]
 fn sarif_has_what_its_schema_requires() {

@@ -1,18 +1,18 @@
-//! `cargo xtask corpus`: decides recorded commands with the built program and counts the verdicts.
+//! `cargo xtask corpus`: decides recorded commands and counts the verdicts.
 //!
 //! The directory holds arrays of command texts (`nl2bash.json`, `tldr.json`, `intercode.json`) and tool
 //! calls with the verdict that they must get (`bypass.jsonl`, with `fixture.tgz`). It is not part of the
 //! repository.
 
 mod bypass;
+mod usefulness;
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, bail};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::options::Options;
 use crate::place::{Profile, Scratch, palisade};
@@ -28,47 +28,32 @@ const PROJECT: &str = "/home/u/proj";
 pub(crate) fn run(mut options: Options) -> anyhow::Result<End> {
     let directory = options.value::<PathBuf>("--dir")?;
     let every = options.value("--every")?.unwrap_or(1_usize).max(1);
+    let only_commands = options.flag("--commands");
     options.end()?;
     let Some(directory) = directory.or_else(|| std::env::var_os("PALISADE_CORPORA").map(PathBuf::from)) else {
         bail!("no directory: name one with `--dir` or `PALISADE_CORPORA`");
     };
-    let program = palisade(Profile::Release)?;
-    let mut totals = Vec::new();
+    let mut corpora = Vec::new();
     for name in COMMANDS {
         let file = directory.join(format!("{name}.json"));
         if !file.is_file() {
             eprintln!("xtask corpus: {} IS NOT THERE and is left out", file.display());
             continue;
         }
-        let commands: Vec<Value> = read(&file)?.into_iter().step_by(every).collect();
-        totals.push((name, verdicts(&program, &commands)?));
+        corpora.push((name, read(&file)?.into_iter().step_by(every).collect()));
     }
-    println!("| corpus | commands | allow | ask | deny | allowed |");
-    println!("|---|---|---|---|---|---|");
-    for (name, counts) in &totals {
-        let count = |verdict: &str| counts.get(verdict).copied().unwrap_or(0);
-        let (allow, ask, deny) = (count("allow"), count("ask"), count("deny"));
-        let all = allow + ask + deny;
-        let share = allow as f64 * 100.0 / all.max(1) as f64;
-        println!("| {name} | {all} | {allow} | {ask} | {deny} | {share:.1} % |");
+    let useful = usefulness::run(&corpora)?;
+    if only_commands {
+        return Ok(useful);
     }
-    bypass::run(&program, &directory, every)
+    let program = palisade(Profile::Release)?;
+    let cases = bypass::run(&program, &directory, every)?;
+    Ok(if useful == End::Good { cases } else { useful })
 }
 
-fn read(file: &Path) -> anyhow::Result<Vec<Value>> {
+fn read(file: &Path) -> anyhow::Result<Vec<String>> {
     let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
     serde_json::from_str(&text).with_context(|| format!("{} is no JSON array", file.display()))
-}
-
-/// Returns how often each verdict came.
-fn verdicts(program: &Path, commands: &[Value]) -> anyhow::Result<BTreeMap<String, usize>> {
-    let lines: Vec<Value> =
-        commands.iter().map(|command| json!({"tool_name": "Bash", "tool_input": {"command": command}})).collect();
-    let mut counts = BTreeMap::new();
-    for reply in ask(Command::new(program), &lines)? {
-        *counts.entry(decision(&reply).to_owned()).or_default() += 1;
-    }
-    Ok(counts)
 }
 
 /// Has a command that is `palisade`, or ends in it, decide lines.

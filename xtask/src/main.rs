@@ -44,7 +44,8 @@ const USAGE: &str = "usage: cargo xtask TASK
   test                                  run everything that must pass
   demo                                  a hostile script and an honest build, outside and inside the boundary
   dist                                  build the program that is given to people, and say where it is
-  corpus [--dir DIR] [--every N]        decide recorded commands and count the verdicts
+  corpus [--dir DIR] [--every N] [--commands]
+                                        decide recorded commands (and calls) and count the verdicts
   soundness effects|words [--corpus FILE]... [--count N] [--seed S] [--only TEXT] [--keep DIR]
             [--sample] [--workers N]    compare what commands do, or the words they get, with what is predicted
   client [--settings N] [--calls N] [--sample] [--only NAME] [--compare FILE] [--program FILE]

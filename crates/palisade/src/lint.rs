@@ -4,7 +4,9 @@ mod places;
 mod sarif;
 
 use policy::Policy;
-use policy::lint::{self, Example, Finding, Level, Subject};
+use policy::layer::Layer;
+use policy::lint::{self, Check, Example, Finding, Fix, Level, Subject};
+use policy::mode::{Mode, Spelling};
 use policy::proof::RuleRef;
 use serde_json::{Value, json};
 use settings::SourceState;
@@ -18,8 +20,8 @@ use places::Places;
 /// Shows the findings.
 pub(crate) fn lint(options: &LintOptions) -> anyhow::Result<Exit> {
     let setup = setup(options)?;
-    let findings = findings(&setup);
     let places = Places::new(&setup);
+    let findings = findings(&setup, &places);
     match if options.json { Format::Json } else { options.format } {
         Format::Human => print(&setup, &findings, &places),
         Format::Json => say::data(&as_json(&setup, &findings, &places).to_string()),
@@ -55,13 +57,35 @@ fn setup(options: &LintOptions) -> anyhow::Result<Setup> {
     Ok(setup)
 }
 
-fn findings(setup: &Setup) -> Vec<Finding> {
-    lint::lint(&Subject {
+fn findings(setup: &Setup, places: &Places<'_>) -> Vec<Finding> {
+    let mut findings = lint::lint(&Subject {
         layers: &setup.loaded.layers,
         policy: &setup.policy,
         diagnostics: &setup.diagnostics,
         home: &setup.place.home,
         project: &setup.place.project,
+    });
+    findings.extend(setup.loaded.layers.iter().filter_map(|layer| other_name_of_mode(layer, places)));
+    findings.sort_by(|left, right| left.origin.cmp(&right.origin));
+    findings
+}
+
+/// Returns the finding about a mode that is written by its other name; a layer holds the mode alone.
+fn other_name_of_mode(layer: &Layer, places: &Places<'_>) -> Option<Finding> {
+    let mode = layer.default_mode.as_ref()?;
+    let is_alias = |name: &str| Mode::parse(name) == Some((mode.value, Spelling::Alias));
+    let (written, (column, _)) = places.string(&mode.origin, is_alias)?;
+    let name = mode.value.name();
+    Some(Finding {
+        check: Check::Entry,
+        level: Level::Note,
+        origin: mode.origin.clone(),
+        column,
+        rule: None,
+        message: format!("mode `{written}` is another name of `{name}`"),
+        example: None,
+        fix: Some(Fix { hint: format!("write `{name}`"), replacement: None }),
+        others: Vec::new(),
     })
 }
 
@@ -105,6 +129,9 @@ fn print_one(finding: &Finding, places: &Places<'_>, paint: Paint) {
     }
     if let Some(fix) = &finding.fix {
         say::data(&format!("    {}     {}", paint.faint("fix"), shown(&fix.hint)));
+        if let Some(put) = fix.replacement.as_ref().filter(|put| !fix.hint.contains(put.as_str())) {
+            say::data(&format!("    {}     `{}`", paint.faint("put"), shown(put)));
+        }
     }
     say::data("");
 }

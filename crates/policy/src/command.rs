@@ -14,6 +14,8 @@ pub(crate) struct CommandPattern {
     also: Vec<CommandPattern>,
     /// The stages of a pipeline before the command that is matched.
     before: Vec<CommandPattern>,
+    /// What a command must be as a whole, where the pattern holds an operator: `cd * && rm *`.
+    whole: Vec<CommandPattern>,
     /// True for a rule named `Monitor`: it says nothing about Bash.
     only_monitor: bool,
 }
@@ -39,7 +41,10 @@ impl CommandPattern {
             let before = before.iter().map(|stage| Self::parse(stage)).collect::<Option<Vec<_>>>()?;
             return Some((Self { before, ..Self::parse(last)? }, Some(Form::Pipeline)));
         }
-        let own = Self::parse(text)?;
+        let mut own = Self::parse(text)?;
+        if text.contains("&&") || text.contains("||") || text.contains(';') {
+            own.whole.extend(Self::parse(&spaced_operators(text)));
+        }
         if !own.stem.contains(":*") {
             return Some((own, None));
         }
@@ -62,7 +67,8 @@ impl CommandPattern {
 
     /// Returns what it, and each pattern that it stands for too, is without the word boundary at its end.
     pub(crate) fn stems(&self) -> Vec<&str> {
-        std::iter::once(self.stem.as_str()).chain(self.also.iter().flat_map(Self::stems)).collect()
+        let others = self.also.iter().chain(&self.whole);
+        std::iter::once(self.stem.as_str()).chain(others.flat_map(Self::stems)).collect()
     }
 
     /// Returns true when it is `*`: every command.
@@ -106,6 +112,17 @@ impl CommandPattern {
             || self.also.iter().any(|other| other.covers(text))
     }
 
+    /// Returns true when it holds an operator between commands.
+    pub(crate) fn is_about_lists(&self) -> bool {
+        !self.whole.is_empty()
+    }
+
+    /// Returns true when it holds an operator and covers a command as a whole, whose operators stand between
+    /// blanks.
+    pub(crate) fn covers_whole(&self, text: &str) -> bool {
+        self.whole.iter().any(|whole| whole.covers(text))
+    }
+
     /// Returns true when the stem, a space and anything cover the text.
     fn covers_with_arguments(&self, text: &str) -> bool {
         if self.stem.contains(['*', '\\']) {
@@ -123,6 +140,7 @@ impl CommandPattern {
             open: self.open,
             also: all(&self.also),
             before: all(&self.before),
+            whole: all(&self.whole),
             only_monitor: self.only_monitor,
         }
     }
@@ -151,6 +169,13 @@ impl CommandPattern {
         };
         own || self.also.iter().any(|other| other.could_continue(known))
     }
+}
+
+/// Returns a command's text with one blank on both sides of each operator, and a `;` for each line's end.
+pub(crate) fn spaced_operators(text: &str) -> String {
+    let lines: Vec<&str> = text.trim().split('\n').collect();
+    let spaced = lines.join(" ; ").replace("&&", " && ").replace("||", " || ").replace(';', " ; ");
+    spaced.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Forms of a pattern that the documentation does not know.

@@ -17,6 +17,7 @@ use crate::action::{Action, Kind};
 use crate::limits;
 use crate::path::AbsPath;
 pub use part::{Access, By, Part, Program, Target, Touch};
+use shell::tree::{Command, CompoundKind, Item};
 pub use shellwords::Value;
 
 /// What a call would do.
@@ -28,6 +29,11 @@ pub struct Effects {
     pub opaque: Option<String>,
 }
 
+/// Returns true for `[[ ... ]]`. What stands in `(( ... ))` may be read as commands, too.
+fn is_test(item: &Item) -> bool {
+    matches!(&item.command, Command::Compound(compound) if compound.kind == CompoundKind::Test)
+}
+
 impl Effects {
     /// Reads what an action would do.
     pub fn of(action: &Action, home: &AbsPath) -> Self {
@@ -36,6 +42,10 @@ impl Effects {
                 let mut effects = walk::script(&command.text, &command.script, &action.cwd, home);
                 if command.text.chars().count() > limits::COMMAND_CHARACTERS_MAX {
                     effects.mark(format!("the command is longer than {} characters", limits::COMMAND_CHARACTERS_MAX));
+                }
+                if effects.parts.is_empty() && command.script.items.iter().all(is_test) {
+                    // A comment or a test runs nothing; rules about the whole tool speak of it all the same.
+                    effects.parts.push(Part { reads_only: true, ..Part::named(&command.text) });
                 }
                 effects
             }

@@ -27,13 +27,24 @@ impl Host {
             return None;
         }
         let (host, port) = match authority.strip_prefix('[') {
-            Some(rest) => rest.split_once(']').map(|(address, port)| (address, port.strip_prefix(':')))?,
+            Some(rest) => match rest.split_once(']')? {
+                (address, "") => (address, None),
+                (address, port) => (address, Some(port.strip_prefix(':')?)),
+            },
             None => authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))),
         };
         if port.is_some_and(|port| !port.chars().all(|digit| digit.is_ascii_digit())) {
             return None;
         }
         if authority.starts_with('[') { Self::address(host) } else { Self::parse(host) }
+    }
+
+    /// Reads the host of a URL that names a user before it; no allow rule may be asked about it.
+    pub(crate) fn behind_user(url: &str) -> Option<Self> {
+        let (scheme, rest) = url.split_once("://")?;
+        let authority = rest.split(['/', '?', '#']).next()?;
+        let (_, host) = authority.rsplit_once('@')?;
+        Self::of_url(&format!("{scheme}://{host}/"))
     }
 
     /// Reads a name. A name of letters beyond ASCII has no certain form, and neither has a number that

@@ -82,6 +82,8 @@ checks! {
     Entry = "PL002", "entry without its effect";
     /// There are more rules than are compared with one another.
     NotCompared = "PL003", "too many rules to compare";
+    /// A rule holds a secret, which everyone knows who may read the settings.
+    Secret = "PL004", "secret in a rule";
     /// Rules of a stricter list cover everything that the rule covers: it never decides.
     Unreachable = "PL101", "unreachable rule";
     /// Another rule of the same list covers everything that the rule covers: it can go.
@@ -94,6 +96,8 @@ checks! {
     NotInForce = "PL105", "rule that does not count";
     /// The rule covers the call that it spells out and yet never allows it.
     NeverApproves = "PL106", "allow rule that allows nothing";
+    /// The rule names a program that starts others, and what it starts wants a rule of its own.
+    LookedThrough = "PL107", "rule for a program that is looked through";
     /// The rule allows a whole tool, every path or every host.
     Everything = "PL201", "rule that allows everything";
     /// The rule allows a command that runs any other program.
@@ -195,6 +199,26 @@ impl Finding {
     fn others(self, others: Vec<RuleRef>) -> Self {
         Self { others, ..self }
     }
+
+    /// Returns the finding with every secret masked. What would put a mask into the settings is left out.
+    fn without_secrets(self) -> Self {
+        let rule = |rule: RuleRef| RuleRef { text: masked(&rule.text), ..rule };
+        let Self { check, level, origin, column, rule: about, message, example, fix, others } = self;
+        Self {
+            check,
+            level,
+            origin,
+            column,
+            rule: about.map(rule),
+            message: masked(&message),
+            example: example.map(|example| Example { subject: masked(&example.subject), ..example }),
+            fix: fix.map(|fix| Fix {
+                hint: masked(&fix.hint),
+                replacement: fix.replacement.filter(|text| secrets::redact(text).found.is_empty()),
+            }),
+            others: others.into_iter().map(rule).collect(),
+        }
+    }
 }
 
 /// What is looked at.
@@ -229,7 +253,21 @@ pub fn lint(subject: &Subject<'_>) -> Vec<Finding> {
         key(left).cmp(&key(right)).then_with(|| left.message.cmp(&right.message))
     });
     findings.dedup();
-    findings
+    // What a check of its own says better is said once.
+    let said: Vec<RuleRef> = findings
+        .iter()
+        .filter(|finding| matches!(finding.check, Check::ColonStar | Check::NotExpanded))
+        .filter_map(|finding| finding.rule.clone())
+        .collect();
+    findings.retain(|finding| {
+        finding.check != Check::Entry || finding.rule.as_ref().is_none_or(|rule| !said.contains(rule))
+    });
+    findings.into_iter().map(Finding::without_secrets).collect()
+}
+
+/// Returns a text as findings show it: without secrets.
+pub fn masked(text: &str) -> String {
+    secrets::redact(text).text
 }
 
 /// Returns the place of a rule for a person.

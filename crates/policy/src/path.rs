@@ -3,6 +3,7 @@
 mod glob;
 mod pattern;
 
+use std::borrow::Cow;
 use std::fmt;
 
 pub use glob::Glob;
@@ -73,6 +74,16 @@ impl AbsPath {
     pub fn is_within(&self, directory: &Self) -> bool {
         self.below(directory).is_some()
     }
+}
+
+/// Returns a text without the letters that are not seen, and that some file systems leave out of names.
+pub(crate) fn without_ignorable(text: &str) -> Cow<'_, str> {
+    let is_ignorable = |letter: char| {
+        matches!(letter,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
+    };
+    if text.contains(is_ignorable) { Cow::Owned(text.replace(is_ignorable, "")) } else { Cow::Borrowed(text) }
 }
 
 /// Returns true when `..` follows a name in a path's text: if the name is a symbolic link, the text

@@ -12,10 +12,20 @@
 mod parse;
 mod read;
 pub mod table;
+mod ways;
 
 pub use parse::{Block, Fault, blocks};
 pub use read::{Argument, Call, Word, read};
 pub use table::{Does, Role};
+pub use ways::{Runs, STRANGER, Way, ways};
+
+/// Reads a table's text as far as its first sub-command.
+///
+/// # Errors
+/// When the text is no table.
+pub fn table(body: &str) -> Result<table::Table<'_>, Fault> {
+    parse::table(body)
+}
 
 /// Every table, one after the other.
 static TABLES: &str = include_str!(concat!(env!("OUT_DIR"), "/tables.txt"));

@@ -156,6 +156,7 @@ fn effect(text: &str) -> Result<Effect<'_>, String> {
         ("recursive", "") => Effect::Recursive,
         ("exact", "") => Effect::Exact,
         ("unknown", "") => Effect::Unknown,
+        ("starts", names) if !names.is_empty() => Effect::Starts(names),
         ("asks", why) if !why.is_empty() => Effect::Asks(why),
         ("does", name) => Effect::Does(Does::parse(name).ok_or_else(|| format!("`{name}` is nothing that is done"))?),
         ("alone", _) => {

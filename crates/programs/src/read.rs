@@ -66,6 +66,8 @@ pub struct Call<'t, 'a> {
     pub unknown: Vec<String>,
     /// Why it asks whatever is allowed.
     pub asks: Vec<&'t str>,
+    /// Programs that it starts as a part of itself.
+    pub starts: Vec<&'t str>,
     /// Directories are walked.
     pub recursive: bool,
     /// A rule with a wildcard does not allow it.
@@ -208,6 +210,7 @@ where
                 Effect::Asks(why) => call.asks.push(why),
                 Effect::Unknown => call.unknown.push("what it then does is not known".to_owned()),
                 Effect::Alone(role, path) => call.alone.push((*role, path)),
+                Effect::Starts(names) => call.starts.extend(names.split(',').map(str::trim)),
             }
         }
     }

@@ -135,6 +135,8 @@ pub enum Effect<'a> {
     Unknown,
     /// With a path when no operand is given.
     Alone(Role, &'a str),
+    /// It starts these programs as a part of itself; they do no more than the table says.
+    Starts(&'a str),
 }
 
 /// One place in the sequence of operands.
@@ -234,7 +236,7 @@ impl Opt<'_> {
     pub fn is_harmless(&self) -> bool {
         self.effects.iter().all(|effect| match effect {
             Effect::Operands(places) => places.iter().all(|place| place.role.only_reads()),
-            Effect::Recursive | Effect::Given => true,
+            Effect::Recursive | Effect::Given | Effect::Starts(_) => true,
             Effect::Alone(role, _) => role.only_reads(),
             Effect::Writes | Effect::Does(_) | Effect::Exact | Effect::Asks(_) | Effect::Unknown => false,
         })
@@ -242,12 +244,21 @@ impl Opt<'_> {
 }
 
 impl Takes {
-    /// Returns true when its values are no more than read.
+    /// Returns true when its values are no more than read, and so is what they name.
     pub fn only_reads(&self) -> bool {
+        self.roles().iter().all(|role| role.only_reads() || *role == Role::List)
+    }
+
+    /// Returns true when a value of it names something in the file system.
+    pub fn names_file(&self) -> bool {
+        self.roles().iter().any(|role| *role != Role::Text)
+    }
+
+    fn roles(&self) -> &[Role] {
         match self {
-            Self::Nothing => true,
-            Self::Optional(role) => role.only_reads(),
-            Self::Values(roles) => roles.iter().all(|role| role.only_reads()),
+            Self::Nothing => &[],
+            Self::Optional(role) => std::slice::from_ref(role),
+            Self::Values(roles) => roles,
         }
     }
 }

@@ -5,8 +5,8 @@ use super::observed::{Effect, Observed, joined};
 use super::prediction::{Place, Prediction};
 use super::tree::Links;
 
-/// Programs that a distribution's own program starts as a part of itself.
-const HELPERS: &[(&str, &str)] = &[("egrep", "grep"), ("fgrep", "grep")];
+/// Services of this machine, and the programs that are their clients: what is asked of one is what the words say.
+const CLIENTS: &[(&str, &str)] = &[("docker", "unix:/var/run/docker.sock")];
 
 /// What a command turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,10 +37,7 @@ pub(super) fn uncovered(prediction: &Prediction, observed: &Observed, links: &Li
 
 fn covers(prediction: &Prediction, effect: &Effect, links: &Links) -> bool {
     match effect {
-        Effect::Run { path, by } => {
-            let name = base(path);
-            prediction.programs.contains(name) || HELPERS.contains(&(base(by), name))
-        }
+        Effect::Run { path, by: _ } => prediction.programs.contains(base(path)),
         // What is to be deleted may be overwritten before.
         Effect::Write(path) => {
             refreshes_index(path) || within(&prediction.writes, path, links) || within(&prediction.deletes, path, links)
@@ -52,9 +49,14 @@ fn covers(prediction: &Prediction, effect: &Effect, links: &Links) -> bool {
         }
         Effect::Delete(path) => refreshes_index(path) || within(&prediction.deletes, path, links),
         Effect::Reach(place) => {
-            prediction.any_host || prediction.reaches.iter().any(|reach| reach.contains(place.as_str()))
+            let is_client =
+                |(program, service): &(&str, &str)| place == service && prediction.programs.contains(*program);
+            prediction.any_host
+                || prediction.reaches.iter().any(|reach| reach.contains(place.as_str()))
+                || CLIENTS.iter().any(is_client)
         }
-        Effect::Signal(_) | Effect::System(_) => false,
+        Effect::Signal(_) => prediction.signals,
+        Effect::System(_) => false,
     }
 }
 

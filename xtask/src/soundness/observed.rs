@@ -55,9 +55,11 @@ pub(super) struct Observed {
     private: BTreeSet<String>,
 }
 
-/// A process being read.
+/// A process being read, or a thread of one.
 struct Process {
     pid: u32,
+    /// The process that it is a thread of: itself, where it is none.
+    leader: u32,
     cwd: String,
     program: String,
     resolves: bool,
@@ -85,7 +87,8 @@ impl Observed {
         let Some(root) = root(&calls, &parents) else { return Ok(observed) };
         observed.started = true;
         let mut seen: BTreeSet<u32> = ancestors(root, &parents).collect();
-        let first = |pid| Process { pid, cwd: PROJECT.to_owned(), program: String::new(), resolves: false };
+        let first =
+            |pid| Process { pid, leader: pid, cwd: PROJECT.to_owned(), program: String::new(), resolves: false };
         let mut waiting = vec![first(root)];
         let mut orphans = calls.keys().copied();
         loop {
@@ -120,8 +123,10 @@ impl Observed {
                 process.cwd = call.descriptor(cwd).unwrap_or(process.cwd);
             }
             if makes_process(call) {
+                let is_thread = call.arguments.iter().any(|argument| argument.contains("CLONE_THREAD"));
                 children.extend(call.child().map(|pid| Process {
                     pid,
+                    leader: if is_thread { process.leader } else { pid },
                     cwd: process.cwd.clone(),
                     program: process.program.clone(),
                     resolves: process.resolves,
@@ -254,7 +259,7 @@ impl Observed {
         let target = call.arguments.first().map(String::as_str).unwrap_or_default();
         let outside = target.split_once("/* ").and_then(|(_, comment)| comment.split(' ').next()).unwrap_or(target);
         let asks_only = call.arguments.get(1).is_some_and(|signal| signal == "0");
-        if outside != process.pid.to_string() && !asks_only {
+        if outside != process.pid.to_string() && outside != process.leader.to_string() && !asks_only {
             let number = target.split(' ').next().unwrap_or_default();
             self.effects.insert(Effect::Signal(format!("process {number}")));
         }

@@ -16,6 +16,8 @@ pub(super) struct Prediction {
     pub(super) reaches: Vec<String>,
     /// True when it may reach hosts that the line does not name.
     pub(super) any_host: bool,
+    /// True when it signals other processes.
+    pub(super) signals: bool,
     /// Why anything may happen, if the analysis says so.
     pub(super) marked: Option<String>,
     /// True when the analysis proves that nothing is changed: it would be allowed without a rule.
@@ -38,9 +40,14 @@ pub(super) fn predicted(effects: &Effects) -> Prediction {
         if let Program::Named(name) = &part.program {
             prediction.programs.insert(name.rsplit('/').next().unwrap_or(name).to_owned());
         }
+        prediction.programs.extend(part.starts.iter().cloned());
         for touch in &part.touches {
             let place = match &touch.target {
                 Target::Paths(paths) => Place { paths: texts(paths), pattern: None, below: touch.recursive },
+                // What `find` found: at any depth.
+                Target::Pattern(pattern, paths) if is_all_below(pattern) => {
+                    Place { paths: texts(paths), pattern: None, below: true }
+                }
                 Target::Pattern(pattern, paths) => {
                     Place { paths: texts(paths), pattern: Some(pattern.clone()), below: touch.recursive }
                 }
@@ -58,6 +65,7 @@ pub(super) fn predicted(effects: &Effects) -> Prediction {
         }
         prediction.reaches.extend(part.reaches.iter().cloned());
         prediction.any_host |= part.does.contains(&programs::Does::Network);
+        prediction.signals |= part.does.contains(&programs::Does::Signals);
         if let Some(why) = mark(part) {
             prediction.marked.get_or_insert(why);
         }
@@ -83,6 +91,10 @@ fn mark(part: &Part) -> Option<String> {
         return Some(does.words().to_owned());
     }
     part.unlisted.first().cloned()
+}
+
+fn is_all_below(pattern: &str) -> bool {
+    pattern.strip_suffix("**").is_some_and(|above| above.ends_with('/') && !above.contains(['*', '?', '[']))
 }
 
 fn texts(paths: &[policy::AbsPath]) -> Vec<String> {

@@ -35,7 +35,7 @@ const GENERATED: usize = 6_000;
 const PRELUDE: &str = r#"unset BASH_ENV
 command_not_found_handle() { enable printf; printf '%s\0' "$#" "$@" >&9; return "$PALISADE_STATUS"; }
 enable -n : [ alias bg bind caller compgen complete compopt disown echo false fc fg hash help history jobs kill \
-    logout printf pwd suspend test times true type ulimit umask unalias
+    logout printf suspend test times true type ulimit umask unalias
 "#;
 
 /// Runs the commands of `/in` one after the other.

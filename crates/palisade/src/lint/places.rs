@@ -2,7 +2,7 @@
 
 use policy::AbsPath;
 use policy::layer::Origin;
-use policy::lint::Finding;
+use policy::lint::{self, Finding};
 use settings::{Source, SourceState};
 
 use crate::setup::Setup;
@@ -36,15 +36,21 @@ impl<'a> Places<'a> {
     /// included.
     pub(super) fn rule(&self, finding: &Finding) -> Option<(u32, u32)> {
         let rule = finding.rule.as_ref()?;
-        let SourceState::Read(bytes) = &self.source(&finding.origin)?.state else { return None };
+        let is_it = |value: &str| value == rule.text || lint::masked(value) == rule.text;
+        self.string(&finding.origin, is_it).map(|(_, columns)| columns)
+    }
+
+    /// Returns the first string of a line that is looked for, and its columns, quotes included.
+    pub(super) fn string(&self, origin: &Origin, is_it: impl Fn(&str) -> bool) -> Option<(String, (u32, u32))> {
+        let SourceState::Read(bytes) = &self.source(origin)?.state else { return None };
         let text = std::str::from_utf8(bytes).ok()?;
-        let line = text.lines().nth(usize::try_from(finding.origin.line).ok()?.checked_sub(1)?)?;
-        let (start, end) = strings(line).into_iter().find(|(start, end)| {
-            let written = line.get(*start..*end).unwrap_or_default();
-            serde_json::from_str::<String>(written).is_ok_and(|value| value == rule.text)
+        let line = text.lines().nth(usize::try_from(origin.line).ok()?.checked_sub(1)?)?;
+        let (value, start, end) = strings(line).into_iter().find_map(|(start, end)| {
+            let value = serde_json::from_str::<String>(line.get(start..end)?).ok()?;
+            is_it(&value).then_some((value, start, end))
         })?;
         let column = |at: usize| u32::try_from(line.get(..at)?.chars().count() + 1).ok();
-        Some((column(start)?, column(end)?))
+        Some((value, (column(start)?, column(end)?)))
     }
 }
 

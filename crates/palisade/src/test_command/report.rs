@@ -105,7 +105,9 @@ fn print_missed(missed: &Missed, paint: Paint) {
     say::data(&format!("{place}: {} {}: no case would miss it", paint.heading(&named), shown(&how.describe())));
     match case {
         Some(case) => say::data(&format!("    add one: `{}`", shown(case))),
-        None => say::data("    no call was found that it decides; another rule may cover it: see `palisade lint`"),
+        None => say::data(
+            "    no call was found that it alone decides: another rule, or the mode, may say the same; see `palisade lint`",
+        ),
     }
     say::data("");
 }

@@ -5,6 +5,7 @@ use std::collections::BinaryHeap;
 
 use super::{rules, scope};
 use crate::action::{Action, Kind};
+use crate::command::spaced_operators;
 use crate::effects::{Access, By, Part, Program, Target, Touch};
 use crate::facts::Facts;
 use crate::host::Host;
@@ -36,9 +37,15 @@ impl<'a> Candidates<'a> {
     /// Finds the rules that may allow what a touch means.
     pub(super) fn of_touch(policy: &'a Policy, touch: &Touch) -> Self {
         let (mut candidates, index) = Self::none(policy);
-        if let (Some(index), Target::Paths(paths)) = (index, &touch.target) {
-            // Each path must be covered by its own name too: the first one's candidates are enough.
-            index.paths(paths.iter().take(1), &mut candidates.certain);
+        if let Some(index) = index {
+            // Each path must be covered by its own name too: the first one's candidates are enough. What is not
+            // known is covered by rules alone that cover everything.
+            let root = AbsPath::root();
+            let first = match &touch.target {
+                Target::Paths(paths) => paths.first(),
+                Target::Pattern(..) | Target::Unknown(_) => Some(&root),
+            };
+            index.paths(first.into_iter(), &mut candidates.certain);
             candidates.certain.sort_unstable();
             candidates.certain.dedup();
         }
@@ -50,7 +57,10 @@ impl<'a> Candidates<'a> {
         let (mut candidates, index) = Self::none(policy);
         let Some(index) = index else { return candidates };
         candidates.call(index, action);
-        if action.kind.command().is_some() {
+        if let Some(whole) = action.kind.command() {
+            if whole.text.contains(['&', '|', ';', '\n']) {
+                index.command(&spaced_operators(&whole.text), &mut candidates.certain);
+            }
             candidates.command(index, part);
         }
         candidates.paths(index, action, part, facts);
@@ -139,12 +149,13 @@ impl<'a> Candidates<'a> {
         match &touch.target {
             Target::Paths(paths) if touch.recursive => {
                 let readers = if touch.by == By::Tool { Readers::Palisade } else { Readers::All };
-                for path in paths.iter().filter(|path| scope::is_directory(path, facts)) {
+                let holds = |path: &&AbsPath| scope::is_directory(path, facts) || facts.found_below.contains_key(*path);
+                for path in paths.iter().filter(holds) {
                     below(path, readers);
                 }
             }
             Target::Paths(_) => {}
-            Target::Pattern(_, bases) if bases.is_empty() => {
+            Target::Pattern(pattern, bases) if bases.is_empty() || scope::climbs(pattern) => {
                 self.whole.extend(kinds.iter().map(|access| index.all_paths(*access)));
             }
             Target::Pattern(_, bases) => bases.iter().for_each(|base| below(base, Readers::All)),

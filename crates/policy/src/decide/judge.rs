@@ -143,7 +143,7 @@ impl Judge<'_> {
                 (!part.clear || self.is_exact(Some(&rule))).then_some(rule)
             });
         Judged {
-            keeps_inner: !part.clear || part.exact_only,
+            keeps_inner: !part.clear || part.exact_only || runner.is_some_and(|runner| runner.keeps_inner),
             allows_inner,
             text: part.text.clone(),
             span: part.span,
@@ -168,6 +168,7 @@ impl Judge<'_> {
             .or_else(|| self.bypassed())
             .or_else(|| self.protected(part))
             .or_else(|| self.built_in(part))
+            .or_else(|| self.only_read(part))
             .or_else(|| self.allowed_with(part, runner))
             .or_else(|| self.wants_runner(part, runner))
             .or_else(|| self.allowed(part, candidates))
@@ -295,6 +296,9 @@ impl Judge<'_> {
             {
                 allow("changes files in the working directories, which mode `acceptEdits` accepts")
             }
+            Kind::Command(_) if part.edits_only && part.touches.iter().all(|touch| self.writes_as_allowed(touch)) => {
+                allow("writes by redirection what an Edit rule allows, and else only reads")
+            }
             Kind::Read(_) if scoped => allow("lies in the working directories"),
             Kind::Edit(_) if scoped && self.mode == Mode::AcceptEdits && !self.runs_later(part) => {
                 allow("lies in the working directories, and mode `acceptEdits` accepts edits")
@@ -315,6 +319,14 @@ impl Judge<'_> {
         }
     }
 
+    /// Returns true for what may be read without a rule, and for a redirection that a rule about the file allows.
+    fn writes_as_allowed(&self, touch: &Touch) -> bool {
+        let free =
+            touch.is_device() || (touch.access == Access::Read && scope::in_working_directories(touch, self.facts));
+        let may_be = touch.access == Access::Read || (touch.by == By::Redirect && self.mode != Mode::Plan);
+        free || (may_be && self.rule_for_touch(touch).is_some())
+    }
+
     /// Returns true when the part changes something that is run later.
     fn runs_later(&self, part: &Part) -> bool {
         part.touches.iter().any(|touch| scope::executed_name(touch, self.facts).is_some())
@@ -331,6 +343,16 @@ impl Judge<'_> {
         Some(match advice::path_rule("Edit", touch) {
             Some(rule) => Finding { rules: vec![rule], ..Finding::new(Verdict::Ask, why) },
             None => Finding::new(Verdict::Ask, why).hint("name the file that it writes"),
+        })
+    }
+
+    /// Plan mode asks about what may change something, whatever allows it.
+    fn only_read(&self, part: &Part) -> Option<Finding> {
+        // Nobody knows of a server's tool whether it only reads.
+        let may_change = matches!(self.action.kind, Kind::Command(_) | Kind::ForeignCommand(_) | Kind::Mcp { .. });
+        (self.mode == Mode::Plan && !part.reads_only && may_change).then(|| {
+            let why = format!("{} may change something, and mode `plan` only reads", quoted(&part.text));
+            Finding::new(Verdict::Ask, why)
         })
     }
 
@@ -367,23 +389,23 @@ impl Judge<'_> {
     }
 
     fn allowed(&self, part: &Part, candidates: &Candidates<'_>) -> Option<Finding> {
-        let is_command = matches!(self.action.kind, Kind::Command(_) | Kind::ForeignCommand(_));
-        if self.mode == Mode::Plan && !part.reads_only && is_command {
-            return Some(Finding::new(
-                Verdict::Ask,
-                format!("{} may change something, and mode `plan` only reads", quoted(&part.text)),
-            ));
-        }
         // A rule that covers all of it counts, whatever stands before it.
         let mut rules = candidates
             .certain_of(List::Allow)
             .filter(|rule| rules::allows(rule, self.action, part, self.facts))
             .peekable();
         let first = *rules.peek()?;
-        let rule = rules.find(|rule| self.beyond(rule, part).is_none()).unwrap_or(first);
-        if (is_wide(rule) || is_command && matches!(rule.matcher, Matcher::Tool(_)))
-            && let Some(finding) = self.changes_executed(part)
+        let executed = self.changes_executed(part);
+        let runs = self.action.kind.command().is_some();
+        let sweeps = |rule: &Rule| is_wide(rule) || runs && matches!(rule.matcher, Matcher::Tool(_));
+        let covers = |rule: &&Rule| self.beyond(rule, part).is_none() && (executed.is_none() || !sweeps(rule));
+        let rule = rules.find(covers).unwrap_or(first);
+        if sweeps(rule)
+            && let Some(finding) = executed
         {
+            return Some(finding);
+        }
+        if let Some(finding) = self.led_out(part) {
             return Some(finding);
         }
         if let Some(touch) = self.beyond(rule, part) {
@@ -417,11 +439,26 @@ impl Judge<'_> {
         Some(Finding::by(Verdict::Allow, &rule.reference, &format!("{} is allowed by the", quoted(&part.text))))
     }
 
+    /// A rule that names no path says nothing about where links lead.
+    fn led_out(&self, part: &Part) -> Option<Finding> {
+        let led = |touch: &Touch| scope::led_out(touch, self.facts).filter(|_| self.rule_for_touch(touch).is_none());
+        let real = part.touches.iter().find_map(led)?;
+        let why = format!(
+            "{} {} {real} through a link, outside the working directories, which no Edit rule allows",
+            quoted(&part.text),
+            Access::Write.verb()
+        );
+        Some(Finding::new(Verdict::Ask, why).hint("name the path that the link leads to"))
+    }
+
     /// Returns what a command touches outside the working directories, or where nobody knows, though its
-    /// rule names no path: `Bash(touch *)` was written with the project in mind.
+    /// rule names no path: `Bash(touch *)` was written with the project in mind, and a rule for a program says
+    /// nothing about the file that it is fed.
     fn beyond<'p>(&self, rule: &Rule, part: &'p Part) -> Option<&'p Touch> {
-        part.touches.iter().filter(|_| is_wide(rule)).find(|touch| {
-            touch.by == By::Operand
+        let is_fed = |touch: &Touch| touch.by == By::Redirect && touch.access == Access::Read && !touch.is_device();
+        let is_for_commands = matches!(rule.matcher, Matcher::Command(_));
+        part.touches.iter().find(|touch| {
+            ((is_wide(rule) && touch.by == By::Operand) || (is_for_commands && is_fed(touch)))
                 && !scope::in_working_directories(touch, self.facts)
                 && self.rule_for_touch(touch).is_none()
         })
@@ -429,7 +466,9 @@ impl Judge<'_> {
 
     pub(super) fn may_write(&self, touch: &Touch) -> bool {
         self.rule_for_touch(touch).is_some()
-            || (self.mode == Mode::AcceptEdits && scope::in_working_directories(touch, self.facts))
+            || (self.mode == Mode::AcceptEdits
+                && scope::in_working_directories(touch, self.facts)
+                && scope::executed_name(touch, self.facts).is_none())
     }
 
     fn unmatched(&self, part: &Part) -> Finding {

@@ -3,7 +3,7 @@
 
 use super::scope;
 use crate::action::{Action, Command, Kind};
-use crate::command::{CommandPattern, star_matches};
+use crate::command::{CommandPattern, spaced_operators, star_matches};
 use crate::effects::{Access, By, Part, Program, Target, Touch};
 use crate::facts::Facts;
 use crate::host::{Host, HostPattern};
@@ -34,9 +34,11 @@ pub(super) fn tightens(rule: &Rule, action: &Action, part: &Part, facts: &Facts)
     match &rule.matcher {
         Matcher::Tool(name) => name.tightens(&action.tool).into(),
         Matcher::Command(pattern) if !pattern.concerns(&action.tool) => Cover::No,
-        Matcher::Command(pattern) => {
-            kind.command().map_or(Cover::No, |whole| command(pattern, part).min(piped(pattern, whole, part)))
-        }
+        Matcher::Command(pattern) => kind.command().map_or(Cover::No, |whole| {
+            let as_whole =
+                Cover::from(pattern.is_about_lists() && pattern.covers_whole(&spaced_operators(&whole.text)));
+            as_whole.max(command(pattern, part).min(piped(pattern, whole, part)))
+        }),
         Matcher::ForeignCommand(pattern) => kind.foreign_command().map_or(Cover::No, |_| foreign(pattern, part)),
         Matcher::Path { access, pattern } => {
             let known_to_client = rule.is_known_to_client();
@@ -81,6 +83,8 @@ fn domain(pattern: &HostPattern, url: &str) -> Cover {
     match Host::of_url(url) {
         Some(host) => pattern.tightens(&host).into(),
         None if *pattern == HostPattern::Any => Cover::Certain,
+        // Of the readings of a URL that names a user, one is that the host follows it.
+        None if Host::behind_user(url).is_some_and(|host| pattern.tightens(&host)) => Cover::Certain,
         None => Cover::Possible,
     }
 }
@@ -180,9 +184,9 @@ impl PathRule<'_> {
                             && self.could_lie_below(path)
                             && scope::is_directory(path, self.facts)
                     });
-                if really_holds || paths.iter().any(|path| self.covers(path)) {
+                if really_holds || paths.iter().any(|path| self.covers(path) || self.covers_in_any_case(path)) {
                     Cover::Certain
-                } else if holds_one || unseen || paths.iter().any(|path| self.covers_in_any_case(path)) {
+                } else if holds_one || unseen {
                     Cover::Possible
                 } else {
                     Cover::No
@@ -190,14 +194,20 @@ impl PathRule<'_> {
             }
             Target::Pattern(pattern, bases) => {
                 // What may be among the matches is denied: nobody could say which of them are not.
-                let rest = pattern.get(super::scope::stem(pattern)..).unwrap_or(pattern);
+                let rest = pattern.get(scope::stem(pattern)..).unwrap_or(pattern);
+                // Where a way up leads from what a wildcard matches is not known.
+                if scope::climbs(pattern) {
+                    return Cover::Possible;
+                }
                 // Other shells' patterns match hidden names.
                 let is_ours = self.action.kind.foreign_command().is_none();
-                let readable =
-                    is_ours && !rest.contains(['\\', '(']) && !rest.split('/').any(|segment| segment == "..");
+                let readable = is_ours && !rest.contains(['\\', '(']);
                 let glob = Glob::parse(rest);
                 if readable && bases.iter().any(|base| self.could_name(base, &glob)) {
                     return Cover::Certain;
+                }
+                if readable && bases.iter().any(|base| self.could_name_in_any_case(base, &glob)) {
+                    return Cover::Possible;
                 }
                 let below = unseen || bases.is_empty() || bases.iter().any(|base| self.could_lie_below(base));
                 if below && (unseen || !readable || touch.recursive || bases.is_empty()) {
@@ -225,6 +235,12 @@ impl PathRule<'_> {
         scope::names_to_tighten(base, self.facts).iter().any(|name| self.pattern.could_meet(name, glob, project, cwd))
     }
 
+    fn could_name_in_any_case(&self, base: &AbsPath, glob: &Glob) -> bool {
+        let (project, cwd) = (&self.facts.project, &self.action.cwd);
+        let names = scope::names_to_tighten(base, self.facts);
+        names.iter().any(|name| self.pattern.could_meet_in_any_case(name, glob, project, cwd))
+    }
+
     fn could_lie_below(&self, path: &AbsPath) -> bool {
         let (project, cwd) = (&self.facts.project, &self.action.cwd);
         scope::names_to_tighten(path, self.facts)
@@ -238,7 +254,7 @@ impl PathRule<'_> {
 pub(super) fn allows(rule: &Rule, action: &Action, part: &Part, facts: &Facts) -> bool {
     let kind = &action.kind;
     match &rule.matcher {
-        Matcher::Tool(name) => name.covers(&action.tool) && !part.exact_only,
+        Matcher::Tool(name) => name.grants(&action.tool),
         Matcher::Command(pattern) => {
             kind.command().is_some()
                 && pattern.concerns(&action.tool)
@@ -284,6 +300,7 @@ pub(super) fn allows_touch(rule: &Rule, touch: &Touch, action: &Action, facts: &
                             && scope::names(path, facts).all(|name| pattern.covers(name, &facts.project, &action.cwd))
                     })
             }
-            Target::Pattern(..) | Target::Unknown(_) => false,
+            // What is not known is covered where everything is. A change wants to be named all the same.
+            Target::Pattern(..) | Target::Unknown(_) => touch.access <= Access::Read && pattern.covers_all(),
         }
 }

@@ -60,6 +60,16 @@ pub(super) fn in_working_directories(touch: &Touch, facts: &Facts) -> bool {
     }
 }
 
+/// Returns a path of a change that lies in a working directory by its name, and where a link takes it out of them.
+pub(super) fn led_out<'f>(touch: &Touch, facts: &'f Facts) -> Option<&'f AbsPath> {
+    let inside = |path: &AbsPath| facts.working_directories.iter().any(|directory| path.is_within(directory));
+    if touch.access == Access::Read {
+        return None;
+    }
+    let real = |path: &AbsPath| facts.resolved.get(path).map(|resolved| &resolved.real).filter(|real| !inside(real));
+    touch.target.paths().filter(|path| inside(path)).find_map(real)
+}
+
 /// Returns the protected name that a write or removal touches, and what it would run.
 pub(super) fn protected_name(touch: &Touch, facts: &Facts) -> Option<&'static protected::Name> {
     if touch.access <= Access::Read {
@@ -111,16 +121,24 @@ pub(super) fn protected_path(path: &AbsPath, facts: &Facts) -> Option<&'static p
     })
 }
 
-/// Returns the name of something that is run later, and that a touch changes.
-pub(super) fn executed_name(touch: &Touch, facts: &Facts) -> Option<(AbsPath, &'static executed::Executed)> {
+/// Returns the name of something that is run later, and that a touch changes; of what a pattern matches,
+/// the pattern, where it may be such a name and is written.
+pub(super) fn executed_name(touch: &Touch, facts: &Facts) -> Option<(String, &'static executed::Executed)> {
     if touch.access <= Access::Read {
         return None;
     }
-    let Target::Paths(paths) = &touch.target else { return None };
-    paths.iter().flat_map(|path| names(path, facts)).find_map(|name| {
-        let segments: Vec<&str> = name.segments().collect();
-        executed::find(&segments).map(|row| (name.clone(), row))
-    })
+    match &touch.target {
+        Target::Paths(paths) => paths.iter().flat_map(|path| names(path, facts)).find_map(|name| {
+            let segments: Vec<&str> = name.segments().collect();
+            executed::find(&segments).map(|row| (name.to_string(), row))
+        }),
+        Target::Pattern(pattern, bases) if touch.access == Access::Write => {
+            let shell = Glob::parse(pattern.get(stem(pattern)..).unwrap_or(pattern));
+            let mut names = bases.iter().flat_map(|base| names(base, facts));
+            names.find_map(|base| executed::find_met(&shell.below(base))).map(|row| (touch.target.describe(), row))
+        }
+        Target::Pattern(..) | Target::Unknown(_) => None,
+    }
 }
 
 /// Returns why a removal is critical, if it is.
@@ -139,6 +157,13 @@ pub(super) fn critical_removal(touch: &Touch, action: &Action, facts: &Facts) ->
             .map(|path| format!("it removes {path}")),
         Target::Pattern(pattern, bases) => {
             let rest = below_stem(pattern);
+            // `find` hands out where it begins, too.
+            if touch.recursive
+                && pattern.ends_with("/**")
+                && let Some(base) = bases.iter().find(|base| is_critical(base, action, facts))
+            {
+                return Some(format!("it may remove {base}"));
+            }
             let sweeping = ["*", ".*"].contains(&rest) || rest.ends_with("/*") || rest.ends_with("/.*");
             if sweeping && bases.is_empty() {
                 return Some(format!("it removes `{pattern}` in a directory that is not known"));
@@ -168,6 +193,11 @@ pub(super) fn stem(pattern: &str) -> usize {
     pattern.get(..first).and_then(|text| text.rfind('/')).map_or(0, |at| at + 1)
 }
 
+/// Returns true when a way up stands behind a wildcard of a shell's pattern.
+pub(super) fn climbs(pattern: &str) -> bool {
+    pattern.get(stem(pattern)..).is_some_and(|rest| rest.split('/').any(|segment| segment == ".."))
+}
+
 /// Returns the critical path that a word names when the variable or substitution in it is empty.
 fn before_unknown(word: &str, action: &Action, facts: &Facts) -> Option<AbsPath> {
     let plain = word.replace('"', "");
@@ -180,12 +210,8 @@ fn before_unknown(word: &str, action: &Action, facts: &Facts) -> Option<AbsPath>
     (known.ends_with('/') && is_critical(&path, action, facts)).then_some(path)
 }
 
-/// Returns true when everything in a directory is as much as the directory itself: in the call's own one
-/// it is not, so that a person may clear it out.
+/// Returns true when everything in a directory is as much as the directory itself.
 fn is_critical_inside(directory: &AbsPath, action: &Action, facts: &Facts) -> bool {
-    if *directory == action.cwd {
-        return directory.segments().count() <= 1 || *directory == facts.home;
-    }
     is_critical(directory, action, facts) || facts.working_directories.iter().any(|work| work.is_within(directory))
 }
 

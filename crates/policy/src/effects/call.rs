@@ -41,6 +41,7 @@ pub(super) fn understand(
         && call.arguments.iter().all(|argument| argument.option.is_none())
         && call.commands.first().is_some_and(|command| command.start == 0);
     part.clear = call.clear || bare_xargs;
+    part.starts.extend(call.starts.iter().map(|name| (*name).to_owned()));
     if let Some(why) = call.asks.first() {
         part.suspicious.get_or_insert(format!("`{base}` {why}"));
     }
@@ -48,8 +49,8 @@ pub(super) fn understand(
     part.unlisted.extend(call.unknown.iter().map(|why| format!("`{base}`: {why}")));
     let plain = plain && part.does.is_empty() && part.unlisted.is_empty();
     part.reads_only = proven && plain && part.touches.iter().all(Touch::only_reads);
-    let known_files = part.touches.iter().all(|touch| matches!(touch.target, Target::Paths(_)));
-    part.edits_only = call.edits && proven && plain && known_files && !part.touches.is_empty();
+    let edits = call.edits || part.touches.iter().all(|touch| touch.by == By::Redirect || touch.only_reads());
+    part.edits_only = edits && proven && plain && !part.reads_only && part.changes_known_files();
     inner
 }
 
@@ -83,6 +84,9 @@ impl Reading<'_, '_> {
         }
         for range in &self.call.commands {
             self.command(self.rest.get(range.clone()).unwrap_or_default());
+        }
+        if matches!(self.base, "xargs" | "gxargs") && self.call.commands.is_empty() {
+            self.command(&[Argument::literal("echo")]);
         }
         self.state.cwds = outside;
     }
@@ -357,7 +361,7 @@ impl Reading<'_, '_> {
     fn command(&mut self, words: &[Argument]) {
         let mut words = words.to_vec();
         match self.base {
-            "xargs" | "parallel" => special::append_input(self.call, &mut words),
+            "xargs" | "gxargs" | "parallel" => special::append_input(self.call, &mut words),
             "find" | "fd" | "fdfind" => special::fill_in_found(self.call, self.state, &mut words),
             _ => {}
         }

@@ -2,6 +2,7 @@
 
 use super::part::Part;
 use super::shellwords::Value;
+use super::special;
 use super::walk::{Argument, Walk};
 use crate::tables::programs::{INTERPRETERS, SHELLS};
 use shell::tree::{Redirect, RedirectOp};
@@ -41,10 +42,10 @@ impl Walk<'_> {
     /// A shell or interpreter that is given nothing to run reads its standard input.
     pub(super) fn reads_commands(&mut self, base: &str, rest: &[Argument], input: &Input<'_>, part: &mut Part) {
         let runs_input = SHELLS.contains(&base) || INTERPRETERS.contains(&base);
-        if !runs_input || !reads_standard_input(base, rest) {
+        if !runs_input || !reads_standard_input(base, rest) || special::prints_version(base, rest) {
             return;
         }
-        part.reads_only = false;
+        part.proved_if(false);
         if input.is_fed && !has_text(input.redirects) {
             part.suspicious.get_or_insert(format!("`{base}` runs whatever the pipe brings"));
         }

@@ -36,6 +36,8 @@ pub struct Part {
     pub unknown: Vec<String>,
     /// What it does beyond its words.
     pub does: Vec<programs::Does>,
+    /// Programs that it starts as a part of itself, which do no more than is said here.
+    pub starts: Vec<String>,
     /// Why its program's table does not say what it does; empty when it does.
     pub unlisted: Vec<String>,
     /// The part that starts this one, counted from 0, where one does: an allow rule for it covers this.
@@ -45,7 +47,8 @@ pub struct Part {
     pub clear: bool,
     /// True when it is proved that it changes nothing itself; what it starts is a part of its own.
     pub reads_only: bool,
-    /// True when it is a plain change of files that `acceptEdits` covers.
+    /// True when it is a plain change of files that `acceptEdits` covers: what a file command does, or a
+    /// redirection of what otherwise only reads.
     pub edits_only: bool,
     /// True when a rule with a wildcard may not allow it, because its arguments run or delete.
     pub exact_only: bool,
@@ -187,6 +190,23 @@ impl Part {
         Self { touches, ..Self::named(&text) }
     }
 
+    /// Returns true when it touches something, and all of it by a name that is known. A redirection to what
+    /// looks like an option is a slip: `find <directory> -mtime +7`.
+    pub(crate) fn changes_known_files(&self) -> bool {
+        let is_option = |path: &AbsPath| path.name().is_some_and(|name| name.starts_with('-'));
+        !self.touches.is_empty()
+            && self.touches.iter().all(|touch| match &touch.target {
+                Target::Paths(paths) => touch.by != By::Redirect || !paths.iter().any(is_option),
+                Target::Pattern(..) | Target::Unknown(_) => false,
+            })
+    }
+
+    /// Keeps what is proved of it only while this holds.
+    pub(crate) fn proved_if(&mut self, holds: bool) {
+        self.reads_only &= holds;
+        self.edits_only &= holds;
+    }
+
     /// Returns how the part was understood, a line each.
     pub fn understood(&self) -> Vec<String> {
         let mut lines = Vec::new();
@@ -203,6 +223,7 @@ impl Part {
         let looks_like_file = |path: &&AbsPath| path.name().is_some_and(|name| name.contains('.'));
         lines.extend(self.mentions.iter().filter(looks_like_file).map(|path| format!("mentions {path}")));
         lines.extend(self.reaches.iter().map(|host| format!("reaches {host}")));
+        lines.extend(self.starts.iter().map(|name| format!("starts `{name}` as a part of itself")));
         lines.extend(self.does.iter().map(|does| does.words().to_owned()));
         lines.extend(self.unlisted.iter().cloned());
         lines.extend(self.unknown.iter().map(|word| format!("has a word that is not known before it runs: `{word}`")));

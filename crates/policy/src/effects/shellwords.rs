@@ -20,6 +20,8 @@ pub(super) struct State {
     pub(super) variables: BTreeMap<String, Value>,
     /// Variables whose values are changed as they are set, or that stand for others.
     pub(super) uncertain: BTreeSet<String>,
+    /// Inside a function: the variables that are its own.
+    pub(super) locals: Option<BTreeSet<String>>,
     /// Functions that the script defines.
     pub(super) functions: BTreeMap<String, Rc<Body>>,
     pub(super) home: AbsPath,
@@ -53,6 +55,7 @@ impl State {
             if_failed: Vec::new(),
             variables: BTreeMap::new(),
             uncertain: BTreeSet::new(),
+            locals: None,
             functions: BTreeMap::new(),
             home: home.clone(),
         }
@@ -101,8 +104,10 @@ impl State {
             };
             match (value, &kind) {
                 (Value::Unknown, _) => return Value::Unknown,
+                // What a pattern matches may be many words.
+                (Value::Pattern(_), Value::Begins(_)) => return Value::Unknown,
                 // Beyond a part of which only the beginning is known, nothing more is.
-                (_, Value::Begins(_)) => {}
+                (Value::Known(_) | Value::Begins(_), Value::Begins(_)) => {}
                 (Value::Known(piece), _) => text.push_str(&piece),
                 (Value::Pattern(piece), _) => {
                     text.push_str(&piece);

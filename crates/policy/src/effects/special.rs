@@ -13,8 +13,8 @@ use crate::tables::programs::SHELLS;
 /// Arguments of one program that are looked at as paths.
 const MENTIONS_MAX: usize = 256;
 
-/// `cd`: the directories that are possible afterwards. Returns true when they are known.
-pub(super) fn change_directory(state: &mut State, rest: &[Argument], part: &mut Part) -> bool {
+/// `cd`: the directories that are possible afterwards.
+pub(super) fn change_directory(state: &mut State, rest: &[Argument], part: &mut Part) {
     let operands: Vec<&Argument> = rest.iter().filter(|word| !matches!(word.known(), Some("-L" | "--"))).collect();
     let before = state.cwds.clone();
     let after = match operands.as_slice() {
@@ -32,7 +32,16 @@ pub(super) fn change_directory(state: &mut State, rest: &[Argument], part: &mut 
         state.if_failed = before;
     }
     state.cwds = after;
-    known
+    if !known {
+        // It changes nothing wherever it leads; where that is nobody knows, from then on.
+        let source = operands.iter().map(|word| word.source.as_str()).collect::<Vec<_>>().join(" ");
+        part.touches.push(Touch {
+            access: Access::Read,
+            by: By::Operand,
+            target: Target::Unknown(source),
+            recursive: false,
+        });
+    }
 }
 
 /// `test` without the operators that read a name as code: `-v` and `-R` evaluate the subscript of one.
@@ -51,6 +60,17 @@ pub(super) fn compares(rest: &[Argument]) -> bool {
         }
         Value::Pattern(_) | Value::Unknown => false,
     })
+}
+
+/// An interpreter that is asked for its version alone reads no program.
+pub(super) fn prints_version(base: &str, rest: &[Argument]) -> bool {
+    let [only] = rest else { return false };
+    match only.known() {
+        Some("--version") => !SHELLS.contains(&base),
+        Some("-v") => base == "node",
+        Some("-V") => base.starts_with("python"),
+        Some(_) | None => false,
+    }
 }
 
 /// `set` with options that only say how the shell reports and stops.
@@ -83,6 +103,11 @@ pub(super) fn keeps_reading(base: &str, rest: &[Argument]) -> bool {
         "inherit_errexit",
         "checkwinsize",
     ];
+    // Without an option that sets or unsets, `shopt` shows.
+    let sets = |word: Option<&str>| word.is_none_or(|word| word.starts_with('-') && word.contains(['s', 'u']));
+    if base == "shopt" && !rest.iter().map(Argument::known).any(sets) {
+        return true;
+    }
     let mut words = rest.iter().map(Argument::known);
     while let Some(word) = words.next() {
         let is_plain = match word {
@@ -138,7 +163,12 @@ pub(super) fn sets_variables(state: &mut State, base: &str, rest: &[Argument], p
         // Options give other meanings, a subscript is evaluated, and a name that is not known may be any.
         plain &=
             name == text && !name.is_empty() && name.chars().all(|letter| letter == '_' || letter.is_alphanumeric());
-        state.variables.insert(name.to_owned(), value);
+        // What is appended to, and what `local` says outside a function, is not known.
+        let is_set = name == text && (base != "local" || state.locals.is_some());
+        state.variables.insert(name.to_owned(), if is_set { value } else { Value::Unknown });
+        if let Some(locals) = state.locals.as_mut().filter(|_| matches!(base, "local" | "declare" | "typeset")) {
+            locals.insert(name.to_owned());
+        }
         if is_shell_variable(name) {
             plain = false;
             part.suspicious.get_or_insert(format!("it sets `{name}`, which changes what later words mean or run"));

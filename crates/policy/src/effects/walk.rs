@@ -1,6 +1,6 @@
 //! Walks a script as the shell would run it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::call::{self, Inner};
@@ -168,6 +168,7 @@ impl Walk<'_> {
                 }
                 self.apart(|walk| {
                     walk.state.cwds.clear();
+                    walk.state.locals = Some(BTreeSet::new());
                     for value in walk.state.variables.values_mut() {
                         *value = Value::Unknown;
                     }
@@ -320,6 +321,7 @@ impl Walk<'_> {
             self.redirects(&compound.redirects, &mut part);
             if !part.touches.is_empty() || !part.unknown.is_empty() {
                 part.reads_only = part.touches.iter().all(Touch::only_reads);
+                part.edits_only = !part.reads_only && part.changes_known_files();
                 self.effects.parts.push(part);
             }
         }
@@ -391,12 +393,15 @@ impl Walk<'_> {
                     is_trial: self.is_trial,
                     is_fed: input.brings(),
                 };
+                walk.state.locals = Some(BTreeSet::new());
                 walk.command(&body.command);
                 let Walk { effects, state, .. } = walk;
                 self.take_parts(effects, Some(runner));
                 self.depth -= 1;
-                // What a function changes lasts.
-                self.state = state;
+                // What a function changes lasts, but for what is its own.
+                let own = state.locals.clone().unwrap_or_default();
+                self.state = State { locals: kept.locals, ..state };
+                self.forget(&own.into_iter().collect::<Vec<_>>());
                 return;
             }
             Inner::Words(arguments) => {
@@ -427,7 +432,8 @@ impl Walk<'_> {
             }
             _ if EVALUATORS.contains(&base) => return self.evaluator(base, rest, part),
             "cd" | "pushd" => {
-                part.reads_only = special::change_directory(&mut self.state, rest, part) && base == "cd";
+                special::change_directory(&mut self.state, rest, part);
+                part.reads_only = base == "cd";
                 return Vec::new();
             }
             "popd" => {
@@ -446,6 +452,9 @@ impl Walk<'_> {
                 part.reads_only = special::sets_variables(&mut self.state, base, rest, part);
                 return Vec::new();
             }
+            "read" => {
+                self.state.variables.insert("REPLY".to_owned(), Value::Unknown);
+            }
             "unset" | "mapfile" | "readarray" | "getopts" => {
                 special::sets_variables(&mut self.state, base, rest, part);
             }
@@ -462,8 +471,8 @@ impl Walk<'_> {
         };
         let inner = call::understand(&mut self.state, base, rest, table, part);
         match base {
-            "printf" => part.reads_only &= !special::calculates(rest),
-            "test" | "[" => part.reads_only &= special::compares(rest),
+            "printf" => part.proved_if(!special::calculates(rest)),
+            "test" | "[" => part.proved_if(special::compares(rest)),
             "git" => self.git(rest, part),
             _ => {}
         }
@@ -511,8 +520,12 @@ impl Walk<'_> {
     /// `git` reads the configuration of the repository that it works in, which can name programs: only the
     /// one that the session started in is the person's choice.
     fn git(&self, rest: &[Argument], part: &mut Part) {
-        part.reads_only &= self.state.cwds.as_slice() == std::slice::from_ref(&self.state.start)
-            && !rest.iter().any(|word| matches!(word.known(), Some("-C")));
+        let is_home = self.state.cwds.as_slice() == std::slice::from_ref(&self.state.start);
+        part.proved_if(is_home && !rest.iter().any(|word| matches!(word.known(), Some("-C"))));
+        if !is_home {
+            // No rule for the command was written with another repository in mind.
+            part.allow_readings.clear();
+        }
         wrappers::git(rest, part);
     }
 

@@ -1,16 +1,13 @@
 //! Allow rules that allow more than their author can have looked at.
 
-use super::tables::{CANARIES, ESCAPES, GIVEN, MORE};
+use programs::{Does, Role, Runs, STRANGER};
+
+use super::tables::{CANARIES, ESCAPES, GIVEN, INLINE, LOADED, MORE, OPTION, SCRIPT};
 use super::world::{World, tool_name};
 use super::{Check, Finding, Level};
 use crate::mode::Mode;
 use crate::proof::{Proof, Verdict};
 use crate::rule::{FileAccess, List, Matcher, Rule};
-
-/// A program that no table knows.
-const STRANGER: &str = "./anything";
-/// What a wildcard is filled with to see whether it runs a program that it is given.
-const FILLS: [&str; 2] = ["./anything", "5 ./anything"];
 
 /// Returns what is found about one rule.
 pub(super) fn of_rule(world: &World<'_>, rule: &Rule) -> Vec<Finding> {
@@ -19,7 +16,7 @@ pub(super) fn of_rule(world: &World<'_>, rule: &Rule) -> Vec<Finding> {
     }
     let found = match &rule.matcher {
         Matcher::Command(pattern) if pattern.is_exact() => None,
-        Matcher::Command(_) => runs_anything(world, rule),
+        Matcher::Command(_) => runs_anything(world, rule).or_else(|| looked_through(world, rule)),
         Matcher::Tool(_) => whole_tool(world, rule),
         Matcher::Path { access, .. } => every_path(world, rule, *access),
         Matcher::Domain(pattern) => {
@@ -109,33 +106,124 @@ fn every_path(world: &World<'_>, rule: &Rule, access: FileAccess) -> Option<Find
 }
 
 /// Looks for a command that the rule allows and that runs whatever it is given.
+///
+/// 1. A program of any name.
+/// 2. What the program's table says that it runs.
+/// 3. What `tables` says of programs whose table does not.
+/// 4. What the program's table says that its options load.
+/// 5. What does more than most think, though not everything.
 fn runs_anything(world: &World<'_>, rule: &Rule) -> Option<Finding> {
     let Matcher::Command(pattern) = &rule.matcher else { return None };
     let inner = super::world::specifier(&rule.reference.text)?;
-    let fits = |text: &String| pattern.covers(&text.split_whitespace().collect::<Vec<_>>().join(" "));
-    // The engine itself says which programs run what they are given.
-    let derived = FILLS
-        .iter()
-        .map(|fill| super::effect::filled(inner, fill))
-        .find(|text| fits(text) && runs_stranger(world, text) && allows(world, rule, "Bash", text));
-    if let Some(text) = derived {
-        return Some(escaping(world, rule, GIVEN, &text));
-    }
     let tail = inner.rsplit('*').next().unwrap_or_default();
-    let passing = |row: &super::tables::Escape| {
-        let plain = format!("{} {}", row.program, row.arguments);
-        let texts = [plain.clone(), format!("{plain}{tail}")];
+    let passing = |text: &str| {
+        let texts = [text.to_owned(), format!("{text}{tail}")];
+        let fits = |text: &String| pattern.covers(&text.split_whitespace().collect::<Vec<_>>().join(" "));
         texts.into_iter().find(|text| fits(text) && allows(world, rule, "Bash", text))
     };
-    if let Some((row, text)) = ESCAPES.iter().find_map(|row| Some((row, passing(row)?))) {
-        return Some(escaping(world, rule, row.why, &text));
+    if let Some(text) = passing(STRANGER) {
+        return Some(escaping(world, rule, "the agent can write a file of a name that it covers", &text));
     }
-    let (row, text) = MORE.iter().find_map(|row| Some((row, passing(row)?)))?;
-    let message = format!("it allows more than it seems to: {}", row.why);
+    let ways = ways(inner);
+    let told = |loads: bool| {
+        ways.iter().filter(|(_, runs)| (*runs == Runs::Option(Role::Code)) == loads).find_map(|(text, runs)| {
+            let why = runs_given(*runs)?;
+            let text = passing(text).filter(|text| shows_it(*runs, world, text))?;
+            Some((why, text))
+        })
+    };
+    let listed =
+        || ESCAPES.iter().find_map(|row| Some((row.why, passing(&format!("{} {}", row.program, row.arguments))?)));
+    if let Some((why, text)) = told(false).or_else(listed).or_else(|| told(true)) {
+        return Some(escaping(world, rule, why, &text));
+    }
+    let known = MORE.iter().find_map(|row| Some((row.why, passing(&format!("{} {}", row.program, row.arguments))?)));
+    // A rule that names a sub-command was written for what that does.
+    let is_whole =
+        inner.strip_suffix(":*").or_else(|| inner.strip_suffix(" *")).is_some_and(|stem| !stem.contains([' ', '*']));
+    let does = || ways.iter().filter(|_| is_whole).find_map(|(text, runs)| Some((does_more(*runs)?, passing(text)?)));
+    let (why, text) = known.or_else(does)?;
+    let message = format!("it allows more than it seems to: {why}");
     Some(
         Finding::about(Check::DoesMore, Level::Note, rule, message)
             .example(world.example("Bash", &text))
             .hint("name the calls that are needed; the rest then asks"),
+    )
+}
+
+/// Returns calls of the program that a pattern names, and what they run.
+fn ways(inner: &str) -> Vec<(String, Runs)> {
+    let program = inner.split([' ', ':']).next().unwrap_or_default();
+    let Some(table) = programs::find(program.rsplit('/').next().unwrap_or_default()) else { return Vec::new() };
+    programs::ways(table)
+        .into_iter()
+        .map(|way| (format!("{program} {}", way.words).trim().to_owned(), way.runs))
+        .collect()
+}
+
+/// Returns how a program runs whatever it is given.
+fn runs_given(runs: Runs) -> Option<&'static str> {
+    match runs {
+        Runs::Operand(Role::Code) => Some(SCRIPT),
+        Runs::Operand(Role::Source | Role::Sed | Role::Awk) => Some(INLINE),
+        Runs::Operand(_) => Some(GIVEN),
+        Runs::Option(Role::Source | Role::Sed | Role::Awk) => Some(INLINE),
+        Runs::Option(Role::Code) => Some(LOADED),
+        Runs::Option(_) => Some(OPTION),
+        Runs::Does(_) => None,
+    }
+}
+
+/// Returns what a program does that its name need not say.
+fn does_more(runs: Runs) -> Option<&'static str> {
+    match runs {
+        Runs::Does(does @ (Does::Builds | Does::Installs | Does::System)) => Some(match does {
+            Does::Builds => "it runs what the project or a file says",
+            Does::Installs => "it installs or removes packages",
+            Does::System
+            | Does::Network
+            | Does::Repository
+            | Does::Signals
+            | Does::Environment
+            | Does::Shell
+            | Does::Interactive
+            | Does::Scatters => "it changes the system",
+        }),
+        Runs::Does(_) | Runs::Operand(_) | Runs::Option(_) => None,
+    }
+}
+
+/// Returns true when the analysis of commands sees what is run, where it can.
+fn shows_it(runs: Runs, world: &World<'_>, text: &str) -> bool {
+    match runs {
+        Runs::Operand(Role::Command | Role::CommandUntil | Role::Shell)
+        | Runs::Option(Role::Command | Role::CommandUntil | Role::Shell) => {
+            let begins = |reading: &String| reading.split(' ').next() == Some(STRANGER);
+            world.effects(&world.action("Bash", text)).parts.iter().any(|part| part.allow_readings.iter().any(begins))
+        }
+        Runs::Operand(_) | Runs::Option(_) | Runs::Does(_) => true,
+    }
+}
+
+/// Returns the finding about a rule for a program that is looked through: what it starts is not allowed.
+fn looked_through(world: &World<'_>, rule: &Rule) -> Option<Finding> {
+    let Matcher::Command(pattern) = &rule.matcher else { return None };
+    let alone = world.alone(rule, List::Allow)?;
+    let is_start = |runs: &Runs| matches!(runs, Runs::Operand(Role::Command));
+    let inner = super::world::specifier(&rule.reference.text)?;
+    let ways = ways(inner);
+    let mut starts = ways.iter().filter(|(text, runs)| is_start(runs) && pattern.covers(text));
+    let (text, _) = starts.find(|(text, _)| {
+        let parts = world.decide_alone(&alone, "Bash", text).parts;
+        parts.first().is_some_and(|part| part.verdict == Verdict::Allow)
+            && parts.iter().any(|part| part.verdict != Verdict::Allow)
+    })?;
+    let program = text.split(' ').next().unwrap_or_default();
+    let message = format!("what `{program}` starts wants a rule of its own, as without `{program}`");
+    Some(
+        Finding::about(Check::LookedThrough, Level::Note, rule, message)
+            .example(world.example("Bash", text))
+            .hint(format!("allow what it starts, such as `Bash(npm test)`: that holds behind `{program}` too")),
     )
 }
 
@@ -144,12 +232,4 @@ fn escaping(world: &World<'_>, rule: &Rule, why: &str, text: &str) -> Finding {
     Finding::about(Check::RunsAnything, Level::Warning, rule, message)
         .example(world.example("Bash", text))
         .hint("allow the commands that are needed, word by word, and let the rest ask")
-}
-
-/// Returns true when it is certain that a command runs another one that it is given: what a deny rule is
-/// shown may be no command, what an allow rule is shown is one.
-fn runs_stranger(world: &World<'_>, text: &str) -> bool {
-    let begins = |reading: &String| reading.split(' ').next() == Some(STRANGER);
-    let first = text.split(' ').next() != Some(STRANGER);
-    first && world.effects(&world.action("Bash", text)).parts.iter().any(|part| part.allow_readings.iter().any(begins))
 }

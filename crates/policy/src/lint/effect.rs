@@ -13,20 +13,25 @@ const FILLS: [&str; 4] = ["x", "", "-x", "x y"];
 /// Returns what reading and compiling the settings told.
 pub(super) fn told(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = subject.diagnostics.iter().map(|found| from_diagnostic(found, subject)).collect();
+    // The rules of a file that do not count for one reason are told of together.
+    let mut groups: Vec<(&str, Vec<&RuleRef>)> = Vec::new();
     for (rule, why) in subject.policy.inactive() {
-        let known = subject.diagnostics.iter().any(|found| found.message == *why);
-        if !known {
-            findings.push(not_in_force(rule, why));
+        if subject.diagnostics.iter().any(|found| found.message == *why) {
+            continue;
+        }
+        let known = groups.iter_mut().find(|(reason, rules)| {
+            *reason == why.as_str() && rules.first().is_some_and(|first| first.origin.file == rule.origin.file)
+        });
+        match known {
+            Some((_, rules)) => rules.push(rule),
+            None => groups.push((why, vec![rule])),
         }
     }
+    findings.extend(groups.iter().filter_map(|(why, rules)| not_in_force(rules, why)));
     findings
 }
 
 fn from_diagnostic(found: &Diagnostic, subject: &Subject<'_>) -> Finding {
-    let (check, level) = match found.severity {
-        Severity::Error => (Check::Settings, Level::Error),
-        Severity::Warning => (Check::Entry, Level::Warning),
-    };
     // What is told about a rule quotes it, or its beginning.
     let lists = |layer: &crate::layer::Layer| {
         let allow = layer.allow.iter().map(|entry| (List::Allow, entry.clone()));
@@ -36,9 +41,16 @@ fn from_diagnostic(found: &Diagnostic, subject: &Subject<'_>) -> Finding {
     };
     let here = subject.layers.iter().flat_map(lists).filter(|(_, entry)| entry.origin == found.origin);
     let rule = here
-        .filter(|(_, entry)| found.message.contains(tool_name(&entry.value)))
+        .filter(|(_, entry)| is_quoted(&found.message, &entry.value))
         .max_by_key(|(_, entry)| (found.message.contains(entry.value.trim()), entry.value.len()))
         .map(|(list, entry)| RuleRef { text: entry.value, list, origin: entry.origin });
+    let (check, level) = match found.severity {
+        Severity::Error => (Check::Settings, Level::Error),
+        Severity::Warning if rule.as_ref().is_some_and(|rule| is_about_secret(&found.message, rule)) => {
+            (Check::Secret, Level::Warning)
+        }
+        Severity::Warning => (Check::Entry, Level::Warning),
+    };
     let replacement = found.hint.as_deref().zip(rule.as_ref()).and_then(|(hint, rule)| replacement(hint, rule));
     Finding {
         check,
@@ -53,31 +65,65 @@ fn from_diagnostic(found: &Diagnostic, subject: &Subject<'_>) -> Finding {
     }
 }
 
-/// Returns the rule that a hint names in the place of another.
-fn replacement(hint: &str, rule: &RuleRef) -> Option<String> {
-    let quoted = |start: &str| hint.strip_prefix(start)?.split('`').next().map(str::to_owned);
-    if let Some(tool) = quoted("did you mean `") {
-        return rule.text.trim().strip_prefix(tool_name(&rule.text)).map(|rest| format!("{tool}{rest}"));
-    }
-    quoted("write `").filter(|text| specifier(text).is_some() && specifier(text) == specifier(&rule.text))
+/// Returns true for a message that quotes a rule, its tool or what stands between its parentheses.
+fn is_quoted(message: &str, rule: &str) -> bool {
+    let inner = specifier(rule).map(|inner| inner.trim_start_matches("domain:").trim());
+    message.contains(tool_name(rule)) || inner.is_some_and(|inner| message.contains(inner))
 }
 
-fn not_in_force(rule: &RuleRef, why: &str) -> Finding {
+fn is_about_secret(message: &str, rule: &RuleRef) -> bool {
+    let masked = secrets::redact(&rule.text);
+    !masked.found.is_empty() && message == format!("`{}` holds a secret", masked.text)
+}
+
+/// Returns the rule that a hint names in the place of another.
+fn replacement(hint: &str, rule: &RuleRef) -> Option<String> {
+    let text = rule.text.trim();
+    if hint.starts_with("leave the port away") {
+        let (host, port) = text.strip_suffix(')')?.rsplit_once(':')?;
+        return port.trim().parse::<u16>().is_ok().then(|| format!("{host})"));
+    }
+    if let Some(rest) = hint.strip_prefix("did you mean `") {
+        let tool = rest.split('`').next()?;
+        return text.strip_prefix(tool_name(text)).map(|rest| format!("{tool}{rest}"));
+    }
+    let (named, behind) = hint.strip_prefix("write `")?.split_once('`')?;
+    // A hint that names several rules, or only their form, is for a person.
+    let is_one = !behind.starts_with(", `") && !behind.starts_with(" or ");
+    let kept = |text: &str| -> String {
+        text.chars()
+            .filter(|letter| letter.is_alphanumeric() || "*/.".contains(*letter))
+            .flat_map(char::to_lowercase)
+            .collect()
+    };
+    let same_specifier = specifier(named).is_some() && specifier(named) == specifier(text);
+    (is_one && (same_specifier || kept(named) == kept(text))).then(|| named.to_owned())
+}
+
+fn not_in_force(rules: &[&RuleRef], why: &str) -> Option<Finding> {
+    let (rule, others) = rules.split_first()?;
     let (why, hint) = match why.split_once(": run `") {
-        Some((why, rest)) => (why, format!("run `{rest}")),
+        Some((why, rest)) => {
+            (why, format!("run `{rest}; `palisade lint FILE` looks at a file as if its folder were trusted"))
+        }
         None => (why, "remove it, or move it to a file that counts".to_owned()),
     };
-    Finding {
+    let which = match others.len() {
+        0 => "it does not count".to_owned(),
+        1 => "it does not count, nor does one more rule of the file".to_owned(),
+        more => format!("it does not count, nor do {more} more rules of the file"),
+    };
+    Some(Finding {
         check: Check::NotInForce,
         level: Level::Note,
         origin: rule.origin.clone(),
         column: 0,
-        rule: Some(rule.clone()),
-        message: format!("it does not count: {why}"),
+        rule: Some((*rule).clone()),
+        message: format!("{which}: {why}"),
         example: None,
         fix: Some(Fix { hint, replacement: None }),
-        others: Vec::new(),
-    }
+        others: others.iter().map(|rule| (*rule).clone()).collect(),
+    })
 }
 
 /// Returns what is found about one rule by deciding the calls that it spells out.
@@ -96,10 +142,21 @@ pub(super) fn of_rule(world: &World<'_>, rule: &Rule) -> Option<Finding> {
     if proofs(&allowing).any(|proof| proof.verdict == Verdict::Allow) {
         return None;
     }
+    let effects = world.effects(&world.action(tool, &first));
+    if effects.parts.iter().filter(|part| part.runner.is_none()).count() > 1 {
+        return Some(never_matches(world, rule, tool, &first));
+    }
     let told = world.decide_alone(&allowing, tool, &first);
-    let message = format!("it never allows what it spells out: {}", told.reason);
-    let finding = Finding::about(Check::NeverApproves, Level::Warning, rule, message);
-    let finding = finding.example(world.example(tool, &first));
+    let finding = |message: String| {
+        Finding::about(Check::NeverApproves, Level::Warning, rule, message).example(world.example(tool, &first))
+    };
+    let has_star = matches!(&rule.matcher, Matcher::Command(pattern) if !pattern.is_exact());
+    if has_star && effects.parts.iter().any(|part| part.exact_only) {
+        let message = "it never allows what it spells out: only a rule with the exact text of such a command allows it";
+        let hint = format!("name each command whole, such as `{tool}({first})`");
+        return Some(finding(message.to_owned()).hint(hint));
+    }
+    let finding = finding(format!("it never allows what it spells out: {}", told.reason));
     Some(match told.hint {
         Some(hint) => finding.hint(hint),
         None => finding.hint("remove it"),

@@ -70,7 +70,8 @@ fn beside_host(world: &World<'_>, rule: &Rule) -> Option<Finding> {
 /// Looks for the spelling of the rule's own command that gets furthest.
 fn spelling(world: &World<'_>, rule: &Rule, wanted: Verdict) -> Option<Finding> {
     let inner = specifier(&rule.reference.text)?;
-    let words: Vec<String> = filled(inner, "x").split(' ').map(str::to_owned).collect();
+    // A colon before the end is read as a space too.
+    let words: Vec<String> = filled(&inner.replace(":*", " *"), "x").split(' ').map(str::to_owned).collect();
     if world.decide("Bash", &words.join(" ")).verdict != wanted {
         return None;
     }

@@ -155,7 +155,6 @@ impl Language {
     }
 
     /// Returns true when the text is in the language.
-    #[cfg(test)]
     pub(crate) fn has(&self, text: &str) -> bool {
         let end = text.chars().fold(self.start(), |states, letter| self.after(&states, letter));
         self.accepts(&end)

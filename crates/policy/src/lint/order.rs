@@ -1,6 +1,7 @@
 //! Rules that other rules leave nothing to decide.
 
 use super::cover::{cover_together, covers_before, covers_beside};
+use super::language::{Found, Language, Shape, witness};
 use super::world::World;
 use super::{Check, Finding, Level, named};
 use crate::layer::Scope;
@@ -12,7 +13,8 @@ const COMPARED_MAX: usize = 1_000;
 
 /// Returns the findings about pairs of rules.
 pub(super) fn findings(world: &World<'_>) -> Vec<Finding> {
-    let rules: Vec<&Rule> = world.policy.rules.iter().take(COMPARED_MAX).collect();
+    let rules: Vec<Known<'_>> =
+        world.policy.rules.iter().take(COMPARED_MAX).map(|rule| Known::new(rule, world)).collect();
     let mut findings = Vec::new();
     if let Some(beyond) = world.policy.rules.get(COMPARED_MAX) {
         let count = world.policy.rules.len();
@@ -21,10 +23,10 @@ pub(super) fn findings(world: &World<'_>) -> Vec<Finding> {
             .push(Finding::about(Check::NotCompared, Level::Note, beyond, message).hint("lint the files one by one"));
     }
     for (index, rule) in rules.iter().enumerate() {
-        let before = rules.iter().filter(|other| other.reference.list < rule.reference.list);
-        let stricter: Vec<&Rule> = before.copied().collect();
-        if let Some(same) = stricter.iter().find(|other| is_same_text(other, rule, world)) {
-            findings.push(contradictory(rule, &same.reference));
+        let before = rules.iter().filter(|other| other.rule.reference.list < rule.rule.reference.list);
+        let stricter: Vec<&Known<'_>> = before.collect();
+        if let Some(same) = stricter.iter().find(|other| is_same_text(other.rule, rule.rule, world)) {
+            findings.push(contradictory(rule.rule, &same.rule.reference));
         } else if let Some(finding) = unreachable(rule, &stricter, world) {
             findings.push(finding);
         } else if let Some(finding) = shadowed(rule, index, &rules, world) {
@@ -34,9 +36,71 @@ pub(super) fn findings(world: &World<'_>) -> Vec<Finding> {
     findings
 }
 
+/// A rule with what is asked of it again and again.
+struct Known<'r> {
+    rule: &'r Rule,
+    /// A call that it covers.
+    sample: Option<String>,
+    /// What a path or host pattern spells.
+    languages: Vec<Language>,
+}
+
+impl<'r> Known<'r> {
+    fn new(rule: &'r Rule, world: &World<'_>) -> Self {
+        let first = |languages: &[Language], shape| match languages.first().map(|own| witness(own, &[], shape)) {
+            Some(Found::Text(text)) => Some(text),
+            Some(Found::Nothing | Found::Unknown) | None => None,
+        };
+        let (sample, languages) = match &rule.matcher {
+            Matcher::Path { pattern, .. } => {
+                let bases = pattern.bases(world.project, world.project);
+                let languages: Vec<Language> = bases.iter().map(|base| pattern.language(base)).collect();
+                (first(&languages, Shape::Path), languages)
+            }
+            Matcher::Domain(pattern) => {
+                let languages = vec![pattern.language()];
+                (first(&languages, Shape::Any), languages)
+            }
+            Matcher::Command(_) => (super::effect::spelled(rule).map(|(_, text)| text), Vec::new()),
+            Matcher::Tool(name) => (Some(name.as_str().to_owned()).filter(|name| !name.contains('*')), Vec::new()),
+            Matcher::ForeignCommand(_)
+            | Matcher::Agent(_)
+            | Matcher::Cd(_)
+            | Matcher::Skill { .. }
+            | Matcher::Parameter { .. } => (None, Vec::new()),
+        };
+        Self { rule, sample, languages }
+    }
+
+    /// Returns true unless a call that `inner` covers shows that this rule does not cover all of them.
+    fn could_cover(&self, inner: &Self) -> bool {
+        let Some(sample) = &inner.sample else { return true };
+        match (&self.rule.matcher, &inner.rule.matcher) {
+            (Matcher::Command(pattern), Matcher::Command(_)) => pattern.covers(sample),
+            (Matcher::Tool(name), Matcher::Tool(_)) => name.covers(sample),
+            (Matcher::Path { .. }, Matcher::Path { .. }) | (Matcher::Domain(_), Matcher::Domain(_)) => {
+                self.languages.iter().any(|language| language.has(sample))
+            }
+            // A rule for a whole tool covers what a pattern of it does.
+            (Matcher::Tool(_), _) => true,
+            (
+                Matcher::Command(_)
+                | Matcher::ForeignCommand(_)
+                | Matcher::Path { .. }
+                | Matcher::Domain(_)
+                | Matcher::Agent(_)
+                | Matcher::Cd(_)
+                | Matcher::Skill { .. }
+                | Matcher::Parameter { .. },
+                _,
+            ) => false,
+        }
+    }
+}
+
 /// Returns true when two rules are one text, with one meaning where they stand.
 fn is_same_text(left: &Rule, right: &Rule, world: &World<'_>) -> bool {
-    let words = |rule: &Rule| rule.reference.text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let same_words = left.reference.text.split_whitespace().eq(right.reference.text.split_whitespace());
     let hangs_at = |rule: &Rule| match &rule.matcher {
         Matcher::Path { pattern, .. } => pattern.bases(world.project, world.project).into_iter().next(),
         Matcher::Tool(_)
@@ -48,7 +112,7 @@ fn is_same_text(left: &Rule, right: &Rule, world: &World<'_>) -> bool {
         | Matcher::Skill { .. }
         | Matcher::Parameter { .. } => None,
     };
-    words(left) == words(right) && hangs_at(left) == hangs_at(right)
+    same_words && hangs_at(left) == hangs_at(right)
 }
 
 fn contradictory(rule: &Rule, stricter: &RuleRef) -> Finding {
@@ -59,33 +123,21 @@ fn contradictory(rule: &Rule, stricter: &RuleRef) -> Finding {
         .others(vec![stricter.clone()])
 }
 
-/// Returns true unless a call that `inner` covers shows that `outer` does not cover all of them.
-fn could_cover(outer: &Rule, inner: &Rule, sample: Option<&str>) -> bool {
-    match (&outer.matcher, &inner.matcher, sample) {
-        (Matcher::Command(outer), Matcher::Command(_), Some(sample)) => outer.covers(sample),
-        (Matcher::Path { .. }, Matcher::Command(_), _) | (Matcher::Command(_), Matcher::Path { .. }, _) => false,
-        (
-            Matcher::Tool(_)
-            | Matcher::Command(_)
-            | Matcher::ForeignCommand(_)
-            | Matcher::Path { .. }
-            | Matcher::Domain(_)
-            | Matcher::Agent(_)
-            | Matcher::Cd(_)
-            | Matcher::Skill { .. }
-            | Matcher::Parameter { .. },
-            _,
-            _,
-        ) => true,
-    }
-}
-
-fn unreachable(rule: &Rule, stricter: &[&Rule], world: &World<'_>) -> Option<Finding> {
-    let text = super::effect::spelled(rule).map(|(_, text)| text);
-    let possible = |other: &&&Rule| could_cover(other, rule, text.as_deref());
+fn unreachable(known: &Known<'_>, stricter: &[&Known<'_>], world: &World<'_>) -> Option<Finding> {
+    let rule = known.rule;
+    let possible: Vec<&Rule> =
+        stricter.iter().filter(|other| other.could_cover(known)).map(|other| other.rule).collect();
     let alone: Vec<&Rule> =
-        stricter.iter().filter(possible).find(|other| covers_before(other, rule, world)).copied().into_iter().collect();
-    let by = if alone.is_empty() { cover_together(stricter, rule) } else { alone };
+        possible.iter().find(|other| covers_before(other, rule, world)).copied().into_iter().collect();
+    let by = if !alone.is_empty() {
+        alone
+    } else if possible.is_empty() {
+        // What covers it together covers each call of it, each by one of them.
+        Vec::new()
+    } else {
+        let every: Vec<&Rule> = stricter.iter().map(|other| other.rule).collect();
+        cover_together(&every, rule)
+    };
     let strictest = by.first()?.reference.list;
     let list = rule.reference.list.name();
     let others: Vec<RuleRef> = by.iter().map(|other| other.reference.clone()).collect();
@@ -103,12 +155,14 @@ fn unreachable(rule: &Rule, stricter: &[&Rule], world: &World<'_>) -> Option<Fin
     })
 }
 
-fn shadowed(rule: &Rule, index: usize, rules: &[&Rule], world: &World<'_>) -> Option<Finding> {
+fn shadowed(known: &Known<'_>, index: usize, rules: &[Known<'_>], world: &World<'_>) -> Option<Finding> {
+    let rule = known.rule;
     let list = rule.reference.list;
-    let text = super::effect::spelled(rule).map(|(_, text)| text);
-    let beside = rules.iter().enumerate().filter(|(at, other)| *at != index && other.reference.list == list);
+    let beside = rules.iter().enumerate().filter(|(at, other)| *at != index && other.rule.reference.list == list);
     let wider = beside
-        .filter(|(_, other)| could_cover(other, rule, text.as_deref()) && covers_beside(other, rule, world))
+        .filter(|(_, other)| other.could_cover(known))
+        .map(|(at, other)| (at, other.rule))
+        .filter(|(_, other)| covers_beside(other, rule, world))
         // Of two that cover one another the later one can go.
         .find(|(at, other)| *at < index || !covers_beside(rule, other, world))
         .map(|(_, other)| &other.reference)?;

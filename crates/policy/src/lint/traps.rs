@@ -108,7 +108,8 @@ fn no_boundary(world: &World<'_>, rule: &Rule, inner: &str) -> Option<Finding> {
 
 fn colon_star(world: &World<'_>, rule: &Rule, inner: &str) -> Option<Finding> {
     let body = inner.strip_suffix(":*").unwrap_or(inner);
-    if !body.contains(":*") {
+    // A rule that tightens is read in both ways, and compiling it says so.
+    if !body.contains(":*") || rule.reference.list != List::Allow {
         return None;
     }
     let literal = super::effect::filled(inner, "x");
@@ -127,9 +128,10 @@ fn not_expanded(world: &World<'_>, rule: &Rule, inner: &str) -> Option<Finding> 
     let home = inner.strip_prefix("$HOME/").or_else(|| inner.strip_prefix("${HOME}/"));
     if let Some(rest) = home {
         let meant = with(rule, &format!("~/{rest}"));
-        let message = format!("`{inner}` is taken literally: variables are not expanded in rules");
+        // In allow it cannot be read, and compiling it says so.
+        let message = format!("`{inner}` is read as `~/{rest}`; elsewhere variables are not expanded in rules");
         let example = world.example(tool_name(&meant), &world.home.join(rest.trim_end_matches("/**")).to_string());
-        let finding = Finding::about(Check::NotExpanded, Level::Warning, rule, message);
+        let finding = Finding::about(Check::NotExpanded, Level::Note, rule, message);
         return Some(finding.example(example).replace(format!("write `{meant}`"), meant));
     }
     let first = inner.split('/').next().unwrap_or_default();
@@ -172,17 +174,8 @@ fn single_slash(world: &World<'_>, rule: &Rule, inner: &str, access: FileAccess)
 
 fn depth(world: &World<'_>, rule: &Rule, inner: &str, access: FileAccess) -> Option<Finding> {
     let tightens = rule.reference.list != List::Allow;
-    if let Some(name) = inner.strip_prefix("./").filter(|name| tightens && !name.contains(['/', '*'])) {
-        let deeper = format!("deeper/{name}");
-        let example = world.example(path_tool(access), &deeper);
-        let message = format!("`{inner}` is the one in the directory of the call; `{deeper}` is another");
-        let meant = path_rule(access, name);
-        return Some(
-            Finding::about(Check::Depth, Level::Note, rule, message)
-                .example(example)
-                .replace(format!("write `{meant}` for the name at any depth"), meant),
-        )
-        .filter(|finding| finding.example.as_ref().is_some_and(|example| example.verdict == crate::Verdict::Allow));
+    if tightens && let Some(finding) = one_depth(world, rule, inner, access) {
+        return Some(finding);
     }
     let name = inner.strip_suffix("/**").filter(|name| !name.contains(['/', '*', '~', '?', '[']) && *name != ".")?;
     let deeper = format!("deeper/{name}/x");
@@ -197,6 +190,28 @@ fn depth(world: &World<'_>, rule: &Rule, inner: &str, access: FileAccess) -> Opt
             .example(world.example(path_tool(access), &deeper))
             .hint(format!("write `{meant}` if only the one in the directory of the call is meant")),
     )
+}
+
+/// A rule that tightens, and is held at one depth by a slash before its last segment.
+fn one_depth(world: &World<'_>, rule: &Rule, inner: &str, access: FileAccess) -> Option<Finding> {
+    let (name, meant) = match inner.strip_prefix("./") {
+        Some(name) if !name.contains(['/', '*']) => (name, name.to_owned()),
+        Some(_) => return None,
+        None => (inner, format!("**/{inner}")),
+    };
+    let (first, rest) = inner.split_once('/')?;
+    let is_tree = rest.is_empty() || rest == "**";
+    if first.is_empty() || first.contains(['*', '~', '$']) || is_tree {
+        return None;
+    }
+    let deeper = format!("deeper/{}", name.replace("**", "x").replace('*', "x"));
+    let example = world.example(path_tool(access), &deeper);
+    let message = format!("`{inner}` is the one in the directory of the call; `{deeper}` is another");
+    let meant = path_rule(access, &meant);
+    let finding = Finding::about(Check::Depth, Level::Note, rule, message)
+        .replace(format!("write `{meant}` for any depth"), meant)
+        .example(example);
+    finding.example.as_ref().is_some_and(|example| example.verdict == crate::Verdict::Allow).then_some(finding)
 }
 
 fn apex(world: &World<'_>, rule: &Rule, pattern: &HostPattern) -> Option<Finding> {

@@ -106,6 +106,11 @@ impl Glob {
         (0..=path.len()).rev().any(|end| path.get(..end).is_some_and(|start| self.matches(start)))
     }
 
+    /// Returns true when it matches every path.
+    pub fn is_anything(&self) -> bool {
+        self.segments.iter().all(|segment| matches!(segment, Segment::Any))
+    }
+
     /// Returns the glob in lower case.
     pub fn folded(&self) -> Self {
         let token = |token: &Token| match token {

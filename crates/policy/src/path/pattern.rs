@@ -67,6 +67,17 @@ impl PatternError {
             Self::Variable => "variables are not expanded in rules",
         }
     }
+
+    /// Returns what to do, for a person.
+    pub fn hint(self) -> Option<&'static str> {
+        match self {
+            Self::OtherHome | Self::Variable => {
+                Some("write the path out: `//` and the path from the root, or `~/` and the path from your home")
+            }
+            Self::Negated => Some("name what is meant; no rule carves an exception out of another"),
+            Self::Empty | Self::Control | Self::Upwards => None,
+        }
+    }
 }
 
 impl PathPattern {
@@ -199,37 +210,57 @@ impl PathPattern {
         })
     }
 
-    /// Returns true when the pattern covers `path` where letters of another case count as the same, as
-    /// some file systems have it.
+    /// Returns true when the pattern covers every path.
+    pub fn covers_all(&self) -> bool {
+        matches!(&self.base, Base::Fixed(base) if *base == AbsPath::root()) && self.glob.is_anything()
+    }
+
+    /// Returns true when the pattern covers `path` where letters of another case count as the same, and
+    /// invisible letters and blanks and points at the end of a name as nothing, as some file systems have it.
     pub fn covers_in_any_case(&self, path: &AbsPath, project: &AbsPath, cwd: &AbsPath) -> bool {
         let glob = self.glob.folded();
         self.each_base(project, cwd).any(|base| {
             path.below(&base).is_some_and(|rest| {
                 let lower = rest.to_lowercase();
-                let segments: Vec<&str> = lower.split('/').filter(|segment| !segment.is_empty()).collect();
-                glob.matches_or_holds(&segments)
+                let plain = super::without_ignorable(&lower);
+                let segments: Vec<&str> = plain.split('/').filter(|segment| !segment.is_empty()).collect();
+                let trimmed: Vec<&str> = segments.iter().map(|segment| segment.trim_end_matches([' ', '.'])).collect();
+                glob.matches_or_holds(&segments) || (segments != trimmed && glob.matches_or_holds(&trimmed))
             })
         })
     }
 
-    /// Returns true when the pattern covers `directory` or could cover something below it.
+    /// Returns true when the pattern covers `directory` or could cover something below it, where letters of
+    /// another case count as the same.
     pub fn could_cover_below(&self, directory: &AbsPath, project: &AbsPath, cwd: &AbsPath) -> bool {
-        self.covers(directory, project, cwd)
-            || self.each_base(project, cwd).any(|base| {
-                if base.is_within(directory) {
-                    return true;
-                }
-                directory.below(&base).is_some_and(|rest| {
-                    let segments: Vec<&str> = rest.split('/').filter(|segment| !segment.is_empty()).collect();
-                    self.glob.could_match_below(&segments)
-                })
+        let glob = self.glob.folded();
+        self.each_base(project, cwd).any(|base| {
+            if base.is_within(directory) {
+                return true;
+            }
+            directory.below(&base).is_some_and(|rest| {
+                let lower: String = rest.chars().map(super::glob::fold).collect();
+                let segments: Vec<&str> = lower.split('/').filter(|segment| !segment.is_empty()).collect();
+                glob.matches_or_holds(&segments) || glob.could_match_below(&segments)
             })
+        })
     }
 
     /// Returns true when it covers a path that `shell` could name, a shell's pattern below `directory`.
     pub fn could_meet(&self, directory: &AbsPath, shell: &Glob, project: &AbsPath, cwd: &AbsPath) -> bool {
         let shell = shell.below(directory);
         self.bases(project, cwd).iter().any(|base| self.glob.below(base).meets(&shell))
+    }
+
+    /// Returns the same where letters of another case count as the same.
+    pub fn could_meet_in_any_case(&self, directory: &AbsPath, shell: &Glob, project: &AbsPath, cwd: &AbsPath) -> bool {
+        self.each_base(project, cwd).any(|base| match directory.below(&base) {
+            // Where the pattern hangs counts as written.
+            Some(rest) => self.glob.folded().meets(&shell.below(&AbsPath::root().join(rest)).folded()),
+            None => {
+                base.is_within(directory) && self.glob.below(&base).folded().meets(&shell.below(directory).folded())
+            }
+        })
     }
 
     /// Returns the paths that the pattern covers at one of the directories that it hangs at.

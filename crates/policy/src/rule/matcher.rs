@@ -73,6 +73,12 @@ impl NamePattern {
         server || self.covers(tool)
     }
 
+    /// Returns true when an allow rule covers a call of `tool`: as far as `covers`, but a bare `Edit` approves
+    /// changes of files that are there, and no tool that makes new ones.
+    pub(crate) fn grants(&self, tool: &str) -> bool {
+        self.covers(tool) && !(self.text == "Edit" && matches!(tool, "Write" | "NotebookEdit"))
+    }
+
     /// Returns true when the pattern covers a call of `tool` under every reading.
     ///
     /// `Read` covers every tool that reads files and `Edit` every tool that writes them, as their

@@ -291,7 +291,7 @@ fn path(
         return Ok(Parsed { matcher: parameter, surprise: None });
     }
     let pattern = PathPattern::parse(inner, anchors.list, anchors.anchor, anchors.home)
-        .map_err(|fault| malformed(format!("`{name}({inner})`: {}", fault.message()), None))?;
+        .map_err(|fault| malformed(format!("`{name}({inner})`: {}", fault.message()), fault.hint()))?;
     let surprise = meant.map(|meant| Fault::Surprise {
         message: format!("`{name}({inner})` is read as `{meant}({inner})`"),
         hint: Some(format!("write `{meant}({inner})`: path rules are named Read and Edit")),

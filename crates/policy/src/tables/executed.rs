@@ -153,3 +153,8 @@ pub fn find(segments: &[&str]) -> Option<&'static Executed> {
         Glob::parse(&format!("**/{}", row.name)).matches(segments)
     })
 }
+
+/// Returns the first row that covers something which a shell's pattern could match.
+pub(crate) fn find_met(shell: &Glob) -> Option<&'static Executed> {
+    NAMES.iter().find(|row| Glob::parse(&format!("**/{}", row.name)).meets(shell))
+}

@@ -1,6 +1,10 @@
 //! Names that decide what runs later. No allow rule approves a write to them, and inside the
 //! boundary the ones that exist cannot be written.
 
+use std::borrow::Cow;
+
+use crate::path::without_ignorable;
+
 /// A protected name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Name {
@@ -108,6 +112,9 @@ pub const EXCEPTIONS: &[&str] = &[".claude/worktrees"];
 
 /// Returns the row that protects a path, given by its segments from the root.
 pub fn row<'a>(segments: &[&str]) -> Option<&'a Name> {
+    // Some file systems leave letters that are not seen out of names.
+    let plain: Vec<Cow<'_, str>> = segments.iter().map(|segment| without_ignorable(segment)).collect();
+    let segments: Vec<&str> = plain.iter().map(|segment| &**segment).collect();
     let within = |name: &str, directory: bool| {
         let parts: Vec<&str> = name.split('/').collect();
         segments.windows(parts.len()).enumerate().any(|(start, window)| {

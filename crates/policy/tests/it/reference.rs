@@ -6,6 +6,7 @@
 //! word reaches) it gives two verdicts, and the compiled one must lie between them.
 
 mod evaluator;
+mod executed;
 pub(crate) mod generate;
 mod host;
 mod path;
@@ -26,7 +27,7 @@ use generate::Scene;
 /// Calls that are decided under each policy.
 const CALLS: usize = 40;
 /// Policies of an ordinary run; `PALISADE_POLICIES` asks for more.
-const POLICIES: u32 = 500;
+const POLICIES: u32 = 300;
 
 fn policies() -> u32 {
     #[expect(clippy::disallowed_methods, reason = "a test that is asked for more says so by a variable")]
@@ -35,7 +36,7 @@ fn policies() -> u32 {
 }
 
 fn compare(layers: &[Layer], policy: &Policy, scene: &Scene) -> Result<(Verdict, bool), TestCaseError> {
-    let Scene { action, effects, facts } = scene;
+    let Scene { action, effects, facts, .. } = &scene.under(policy);
     let compiled = policy::decide(policy, action, effects, facts).proof().clone();
     let least = evaluate(layers, action, effects, facts, Doubt::Exact);
     let most = evaluate(layers, action, effects, facts, Doubt::Coarse).max(least);
@@ -47,16 +48,20 @@ fn compare(layers: &[Layer], policy: &Policy, scene: &Scene) -> Result<(Verdict,
         let lines =
             lists.iter().flat_map(|(list, rules)| rules.iter().map(move |rule| format!("{list} {}", rule.value)));
         let mode = layer.default_mode.iter().map(|mode| format!("mode {}", mode.value.name()));
+        let switches = [("instead", &layer.deny_instead), ("reads", &layer.reads_held), ("writes", &layer.writes_held)];
+        let switches =
+            switches.iter().flat_map(|(name, switch)| switch.iter().map(move |on| format!("{name} {}", on.value)));
+        let servers = layer.servers.iter().map(|servers| format!("servers {:?}", servers.value));
         format!(
             "{} trusted {}: {}",
             layer.scope.name(),
             layer.trusted,
-            lines.chain(mode).collect::<Vec<_>>().join(", ")
+            lines.chain(mode).chain(switches).chain(servers).collect::<Vec<_>>().join(", ")
         )
     };
     let layers: Vec<String> = layers.iter().map(rules).collect();
     Err(TestCaseError::fail(format!(
-        "{} {:?} in {} under {:?}: {:?} ({}), and by the reference {least:?} to {most:?}\nmode {:?}, {:?}\n{layers:#?}\n{effects:#?}\n{:#?}",
+        "{} {:?} in {} under {:?}: {:?} ({}), and by the reference {least:?} to {most:?}\nmode {:?}, {:?}\n{layers:#?}\n{effects:?}\n{:?}\nbelow {:?}",
         action.tool,
         action.subject(),
         action.cwd,
@@ -66,6 +71,7 @@ fn compare(layers: &[Layer], policy: &Policy, scene: &Scene) -> Result<(Verdict,
         facts.mode,
         facts.person,
         facts.resolved,
+        facts.found_below,
     )))
 }
 

@@ -59,6 +59,9 @@ where
         };
         let head = places.len() - tail;
         let several = operands.iter().position(|(_, word)| word.may_be_several());
+        if several.is_some() && places.iter().all(|place| place.times != Times::Many && place.role != Role::Command) {
+            call.unknown.push("it may be given more words than are listed".to_owned());
+        }
         for (position, (index, word)) in operands.iter().enumerate() {
             let after = operands.get(position + 1..).unwrap_or_default();
             let from_end = count - position;

@@ -70,26 +70,23 @@ where
             Word::Known(_) => None,
             Word::Begins(text) | Word::Pattern(text) if text.starts_with('-') => {
                 // What follows the `=` of a long option, or the letter of a short one, is its value.
-                if text.contains('=') || text.len() > 2 { Some(text) } else { self.may_be_option(command, call) }
+                if text.contains('=') || text.len() > 2 { Some(text) } else { self.may_be_option(word, command, call) }
             }
-            Word::Begins("") | Word::Unknown => self.may_be_option(command, call),
-            Word::Pattern(text) if text.starts_with(['*', '?', '[']) => self.may_be_option(command, call),
+            Word::Begins("") | Word::Unknown => self.may_be_option(word, command, call),
+            Word::Pattern(text) if text.starts_with(['*', '?', '[']) => self.may_be_option(word, command, call),
             Word::Begins(_) | Word::Pattern(_) => None,
         }
     }
 
-    fn may_be_option(&self, command: &Command<'t>, call: &mut Call<'t, 'a>) -> Option<&'a str> {
-        if !self.only_reads(command) {
+    /// A word that may be an option is an operand where the options only read; what one would read is not known.
+    fn may_be_option(&self, word: Word<'a>, command: &Command<'t>, call: &mut Call<'t, 'a>) -> Option<&'a str> {
+        let only_reads = |option: &Opt<'t>| option.takes.only_reads() && option.is_harmless();
+        if !command.options_only_read && !(command.complete && command.options.iter().all(only_reads)) {
             call.unknown.push("one of its words may be an option".to_owned());
+        } else if !matches!(word, Word::Pattern(_)) && command.options.iter().any(|option| option.takes.names_file()) {
+            call.arguments.push(Argument { role: Role::List, word: Word::Unknown, index: self.at, option: Some("-") });
         }
         None
-    }
-
-    /// Returns true when no option of the command does more than read.
-    fn only_reads(&self, command: &Command<'t>) -> bool {
-        command.options_only_read
-            || (command.complete
-                && command.options.iter().all(|option| option.takes.only_reads() && option.is_harmless()))
     }
 
     /// Reads one word that is an option.
@@ -231,11 +228,27 @@ where
             call.unknown.push(format!("its option `{option}` lacks its value"));
             return;
         };
-        if word.may_be_several() {
-            call.unknown.push(format!("the value of its option `{option}` may be several words"));
+        match word {
+            // Words that are no options are operands where options may follow them.
+            Word::Pattern(pattern) if self.matches_no_option(pattern) => self.operands.push((self.at, word)),
+            Word::Pattern(_) | Word::Unknown => {
+                call.unknown.push(format!("the value of its option `{option}` may be several words"));
+            }
+            Word::Known(_) | Word::Begins(_) => {}
         }
         call.arguments.push(Argument { role, word, index: self.at, option: Some(option) });
         self.at += 1;
+    }
+
+    /// Returns true for a shell pattern that no option and no word that counts as one can match.
+    fn matches_no_option(&self, pattern: &str) -> bool {
+        let single = self.table.style == Style::Single && self.table.commands.is_empty() && self.table.root.complete;
+        let options = || self.table.root.options.iter().flat_map(|option| option.spellings.iter());
+        let tail = pattern.rsplit(['*', '?', ']']).next().unwrap_or_default();
+        single
+            && !tail.is_empty()
+            && !pattern.contains(['\\', '('])
+            && !options().any(|name| name.ends_with(tail) || name.ends_with('*'))
     }
 
     /// Takes the words up to `;` or `+` as a command of their own.

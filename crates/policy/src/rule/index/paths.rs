@@ -3,7 +3,7 @@
 use super::Id;
 use super::grams::{Counts, Gram, Grams, grams};
 use super::table::{Filling, Table};
-use crate::path::{AbsPath, Hold, PathPattern, Root, fold};
+use crate::path::{AbsPath, Hold, PathPattern, Root, fold, without_ignorable};
 use crate::rule::{FileAccess, Rule};
 
 /// Whose rules may be meant: what the client denies its own tools leave out of what they find.
@@ -84,10 +84,14 @@ struct Reach {
 impl Reach {
     fn add(&mut self, pattern: &PathPattern, rule: Id) {
         let (root, prefix) = pattern.root();
-        let below = prefix.iter().flat_map(|segment| [segment.as_str(), "/"]);
+        // In letters of any case: what lies below is in doubt where only the case differs.
+        let below: String = prefix.iter().flat_map(|segment| [segment.as_str(), "/"]).collect();
         match root {
-            Root::Fixed(base) => self.fixed.add(slashed(base).into_iter().chain(below), rule),
-            Root::Current => self.current.add(below, rule),
+            Root::Fixed(base) => {
+                let whole = folded(&format!("{}{below}", slashed(base).concat()));
+                self.fixed.add(std::iter::once(whole.as_str()), rule);
+            }
+            Root::Current => self.current.add(std::iter::once(folded(&below).as_str()), rule),
             Root::Above => self.climbing.push(rule),
         }
     }
@@ -103,6 +107,10 @@ fn slashed(directory: &AbsPath) -> [&str; 2] {
     [directory.as_str(), if directory.as_str() == "/" { "" } else { "/" }]
 }
 
+fn folded(text: &str) -> String {
+    text.chars().map(fold).collect()
+}
+
 /// The directories below which patterns cover something, each with a slash at its end.
 #[derive(Debug, Clone, Default)]
 struct Directories {
@@ -116,12 +124,12 @@ struct Directories {
 impl Directories {
     /// Finds every rule that could cover something below a directory, or the directory.
     fn find(&self, directory: &AbsPath, bases: [&AbsPath; 2], found: &mut Vec<Id>) {
-        let whole = slashed(directory).concat();
+        let whole = folded(&slashed(directory).concat());
         self.fixed.beginnings(&whole, found);
         self.fixed.continuations(&whole, found);
         for base in bases {
             if let Some(rest) = directory.below(base) {
-                let rest = if rest.is_empty() { String::new() } else { format!("{rest}/") };
+                let rest = if rest.is_empty() { String::new() } else { format!("{}/", folded(rest)) };
                 self.current.beginnings(&rest, found);
                 self.current.continuations(&rest, found);
             } else if base.is_within(directory) {
@@ -169,6 +177,13 @@ impl Paths {
             if !segment.is_ascii() {
                 // Lower case as a whole and letter by letter can differ.
                 self.segment(&segment.to_lowercase(), found);
+            }
+            let plain = without_ignorable(&folded);
+            let trimmed = plain.trim_end_matches([' ', '.']);
+            for other in [&plain, trimmed] {
+                if other != folded {
+                    self.segment(other, found);
+                }
             }
         }
         found.extend_from_slice(&self.any);

@@ -3,7 +3,7 @@
 use policy::action::Kind;
 use policy::effects::{Access, By, Part, Program, Target, Touch};
 use policy::facts::{Entry, Facts, Person};
-use policy::layer::Layer;
+use policy::layer::{Layer, Scope, Sourced};
 use policy::rule::List;
 use policy::{AbsPath, Action, Effects, Mode, Verdict};
 
@@ -31,6 +31,17 @@ enum Match {
     Yes,
 }
 
+/// A condition that is no more than a doubt.
+trait Doubtful {
+    fn into_doubt(self) -> Match;
+}
+
+impl Doubtful for bool {
+    fn into_doubt(self) -> Match {
+        if self { Match::Perhaps } else { Match::No }
+    }
+}
+
 impl From<bool> for Match {
     fn from(matches: bool) -> Self {
         if matches { Self::Yes } else { Self::No }
@@ -44,14 +55,22 @@ pub(crate) fn evaluate(layers: &[Layer], action: &Action, effects: &Effects, fac
     if matches!(action.kind, Kind::Malformed(_)) {
         return Verdict::Deny;
     }
-    let call = Call { rules: &rules, mode: mode(layers, facts), action, facts, doubt };
+    let reads_held = switch(layers, |layer| layer.reads_held.as_ref());
+    let writes_held = switch(layers, |layer| layer.writes_held.as_ref());
+    let call = Call { rules: &rules, mode: mode(layers, facts), action, facts, doubt, reads_held, writes_held };
     let verdict = match call.opaque(effects) {
         true => Verdict::Ask,
         false if effects.parts.is_empty() => Verdict::Ask,
         false => Verdict::Allow,
     };
-    let verdict = effects.parts.iter().map(|part| call.part(part)).fold(verdict, Verdict::max);
-    let nobody = call.mode == Mode::DontAsk || facts.person == Person::Absent;
+    let mut parts: Vec<Judged> = Vec::new();
+    for part in &effects.parts {
+        let judged = call.part(part, part.runner.map(|runner| parts[runner]));
+        parts.push(judged);
+    }
+    let verdict = parts.iter().map(|judged| judged.verdict).fold(verdict, Verdict::max);
+    let unwanted = switch(layers, |layer| layer.deny_instead.as_ref());
+    let nobody = call.mode == Mode::DontAsk || facts.person == Person::Absent || unwanted;
     if verdict == Verdict::Ask && nobody { Verdict::Deny } else { verdict }
 }
 
@@ -74,12 +93,33 @@ fn mode(layers: &[Layer], facts: &Facts) -> Mode {
     if mode == Mode::BypassPermissions && forbidden { Mode::Default } else { mode }
 }
 
+/// A limit is what the highest file says that may say it: a repository's file, and any file that is not
+/// trusted, may only switch it on.
+fn switch(layers: &[Layer], field: impl Fn(&Layer) -> Option<&Sourced<bool>>) -> bool {
+    let counts =
+        |layer: &Layer, on: bool| on || (layer.trusted && layer.scope != Scope::Project && layer.scope != Scope::Local);
+    let mut values = layers.iter().rev().filter_map(|layer| field(layer).map(|written| (layer, written.value)));
+    values.find(|(layer, on)| counts(layer, *on)).is_some_and(|(_, on)| on)
+}
+
 struct Call<'a> {
     rules: &'a [Rule],
     mode: Mode,
     action: &'a Action,
     facts: &'a Facts,
     doubt: Doubt,
+    reads_held: bool,
+    writes_held: bool,
+}
+
+/// A part with its verdict, and what that means for what it starts.
+#[derive(Debug, Clone, Copy)]
+struct Judged {
+    verdict: Verdict,
+    /// What it starts is allowed with it.
+    opens: bool,
+    /// What it starts is allowed by nothing else: it, or what started it, is allowed by its exact text only.
+    closed: bool,
 }
 
 impl Call<'_> {
@@ -88,7 +128,7 @@ impl Call<'_> {
     }
 
     fn tightens_anything(&self) -> bool {
-        self.rules.iter().any(|rule| rule.list != List::Allow)
+        self.reads_held || self.writes_held || self.rules.iter().any(|rule| rule.list != List::Allow)
     }
 
     /// What is not understood asks, but where a person said that nothing need be asked and no rule speaks
@@ -104,43 +144,85 @@ impl Call<'_> {
         rules.map(|rule| self.tightened(rule, part)).max().unwrap_or(Match::No)
     }
 
-    fn part(&self, part: &Part) -> Verdict {
-        let (deny, ask) = (self.strongest(part, List::Deny), self.strongest(part, List::Ask));
-        let is_command = matches!(self.action.kind, Kind::Command(_));
-        let shell = is_command || matches!(self.action.kind, Kind::ForeignCommand(_));
-        let edit = matches!(self.action.kind, Kind::Edit(_));
-        if part.forbidden.is_some() || deny == Match::Yes || (edit && self.mode == Mode::Plan) {
-            return Verdict::Deny;
+    /// Judges a part, which another may start.
+    fn part(&self, part: &Part, runner: Option<Judged>) -> Judged {
+        let closed = runner.is_some_and(|runner| runner.closed);
+        let started = |verdict| Judged { verdict, opens: false, closed: closed || part.exact_only };
+        if let Some(verdict) = self.refused_or_asked(part) {
+            return started(verdict);
         }
-        if ask == Match::Yes || deny == Match::Perhaps || ask == Match::Perhaps {
-            return Verdict::Ask;
-        }
-        if part.touches.iter().any(|touch| is_critical(touch, self.action, self.facts)) {
-            return Verdict::Ask;
-        }
-        let bypass = self.mode == Mode::BypassPermissions;
-        let hidden = part.suspicious.is_some() || part.program == Program::Unknown;
-        if hidden && (!bypass || self.tightens_anything()) {
-            return Verdict::Ask;
-        }
-        if bypass {
-            return Verdict::Allow;
+        if self.mode == Mode::BypassPermissions {
+            return started(Verdict::Allow);
         }
         if self.is_protected(part) {
-            return Verdict::Ask;
+            return started(Verdict::Ask);
         }
+        // What is allowed by itself passes on what it was started with.
         if self.passes_by_itself(part) {
-            return Verdict::Allow;
+            return started(Verdict::Allow);
         }
-        if self.mode == Mode::Plan && shell && !part.reads_only {
-            return Verdict::Ask;
+        let is_command = matches!(self.action.kind, Kind::Command(_) | Kind::ForeignCommand(_));
+        if self.mode == Mode::Plan && is_command && !part.reads_only {
+            return started(Verdict::Ask);
         }
-        let allowed = self.rules.iter().find(|rule| rule.list == List::Allow && self.allows(rule, part));
-        match allowed {
-            Some(_) if part.touches.iter().any(|touch| self.written_beside_the_rule(touch)) => Verdict::Ask,
-            Some(_) => Verdict::Allow,
-            None => Verdict::Ask,
+        if runner.is_some_and(|runner| runner.opens) {
+            return Judged { verdict: Verdict::Allow, opens: true, closed: false };
         }
+        if closed {
+            return started(Verdict::Ask);
+        }
+        let mut allowing =
+            self.rules.iter().filter(|rule| rule.list == List::Allow && self.allows(rule, part)).peekable();
+        let beside = part.touches.iter().any(|touch| self.written_beside_the_rule(touch));
+        if allowing.peek().is_none() || beside {
+            return started(Verdict::Ask);
+        }
+        let opens = allowing.any(|rule| !part.clear || rule.is_exact());
+        Judged { verdict: Verdict::Allow, opens, closed: false }
+    }
+
+    /// What comes before every permission.
+    fn refused_or_asked(&self, part: &Part) -> Option<Verdict> {
+        let (deny, ask) = (self.strongest(part, List::Deny), self.strongest(part, List::Ask));
+        let edit = matches!(self.action.kind, Kind::Edit(_));
+        if part.forbidden.is_some() || deny == Match::Yes || (edit && self.mode == Mode::Plan) {
+            return Some(Verdict::Deny);
+        }
+        if let Some(verdict) = self.held(part) {
+            return Some(verdict);
+        }
+        if ask == Match::Yes || deny == Match::Perhaps || ask == Match::Perhaps {
+            return Some(Verdict::Ask);
+        }
+        if part.touches.iter().any(|touch| is_critical(touch, self.action, self.facts)) {
+            return Some(Verdict::Ask);
+        }
+        let hidden = part.suspicious.is_some() || part.program == Program::Unknown;
+        let waived = self.mode == Mode::BypassPermissions && !self.tightens_anything();
+        (hidden && !waived).then_some(Verdict::Ask)
+    }
+
+    /// The limits to the working directories: a file tool is refused outside of them, and a command asks
+    /// where it touches something outside or where that is not known.
+    fn held(&self, part: &Part) -> Option<Verdict> {
+        let verdict = match self.action.kind {
+            Kind::Read(_) | Kind::Edit(_) => Verdict::Deny,
+            Kind::Command(_) | Kind::ForeignCommand(_) => Verdict::Ask,
+            Kind::Fetch { .. }
+            | Kind::Agent { .. }
+            | Kind::Skill { .. }
+            | Kind::Mcp { .. }
+            | Kind::Other
+            | Kind::Malformed(_) => return None,
+        };
+        let leaves = part.touches.iter().any(|touch| {
+            let held = if touch.access == Access::Read { self.reads_held } else { self.writes_held };
+            held && !touch.is_device() && !self.in_scope(touch)
+        });
+        let any = self.reads_held || self.writes_held;
+        let open = any && !part.unknown.is_empty() && !part.reads_only;
+        let named = any && part.mentions.iter().any(|path| !self.leads_inside(path));
+        (leaves || open || named).then_some(verdict)
     }
 
     /// A path that nobody could look at may lead anywhere.
@@ -170,12 +252,13 @@ impl Call<'_> {
         match &self.action.kind {
             Kind::Command(_) => {
                 let readable = |touch: &Touch| touch.is_device() || self.in_scope(touch) || self.path_allowed(touch);
-                (part.reads_only && part.touches.iter().all(readable)) || (part.edits_only && scoped && accepts)
+                (part.reads_only && part.touches.iter().all(readable))
+                    || (part.edits_only && scoped && accepts && !self.runs_later(part))
             }
             Kind::Read(_) => scoped,
-            Kind::Edit(_) => scoped && accepts,
+            Kind::Edit(_) => scoped && accepts && !self.runs_later(part),
             Kind::Agent { .. } => true,
-            Kind::Other => self.action.tool == "TodoWrite",
+            Kind::Other => ["TodoWrite", "EndConversation"].contains(&self.action.tool.as_str()),
             Kind::ForeignCommand(_)
             | Kind::Fetch { .. }
             | Kind::Skill { .. }
@@ -190,7 +273,31 @@ impl Call<'_> {
             && touch.access != Access::Read
             && !touch.is_device()
             && !self.path_allowed(touch)
-            && !(self.mode == Mode::AcceptEdits && self.in_scope(touch))
+            && !(self.mode == Mode::AcceptEdits && self.in_scope(touch) && !self.is_run_later(touch))
+    }
+
+    fn runs_later(&self, part: &Part) -> bool {
+        part.touches.iter().any(|touch| self.is_run_later(touch))
+    }
+
+    /// Returns true when a touch changes what somebody else runs later: by one of its names, or, where it
+    /// writes what a pattern matches, by a name that this may be.
+    fn is_run_later(&self, touch: &Touch) -> bool {
+        if touch.access == Access::Read {
+            return false;
+        }
+        match &touch.target {
+            Target::Paths(paths) => {
+                paths.iter().any(|path| self.names(path).iter().any(|name| super::executed::named(name)))
+            }
+            Target::Pattern(pattern, bases) => {
+                let rest = super::removal::below_stem(pattern);
+                let coarse = self.doubt == Doubt::Coarse;
+                let met = |base: &AbsPath| self.names(base).iter().any(|name| super::executed::met(name, rest, coarse));
+                touch.access == Access::Write && bases.iter().any(met)
+            }
+            Target::Unknown(_) => false,
+        }
     }
 
     /// Every name of a path: as written, the links on the way, and where it leads.
@@ -200,17 +307,42 @@ impl Call<'_> {
         [path].into_iter().chain(further).map(|name| name.as_str().to_owned()).collect()
     }
 
+    /// The links among the paths that were looked at, and where each leads.
+    fn links(&self) -> impl Iterator<Item = (&AbsPath, &AbsPath)> {
+        let all = self.facts.resolved.iter().map(|(written, resolved)| (written, &resolved.real));
+        all.filter(|(written, real)| written != real)
+    }
+
+    /// Every name under which a rule that tightens may know a path: also the names that it has through a
+    /// link, and in doubt through several.
+    fn known_names(&self, path: &AbsPath) -> Vec<String> {
+        let mut names = self.names(path);
+        let own = names.clone();
+        for (link, real) in self.links() {
+            let from = if self.doubt == Doubt::Exact { own.clone() } else { names.clone() };
+            let through = from.iter().filter_map(|name| below(name, real.as_str()));
+            names.extend(through.map(|rest| link.join(&rest).as_str().to_owned()));
+        }
+        names
+    }
+
+    /// The same for what lies below a directory: links that lead below it name it too.
+    fn known_names_below(&self, path: &AbsPath) -> Vec<String> {
+        let links = self.links().filter(|(_, real)| below(real.as_str(), path.as_str()).is_some());
+        let links: Vec<String> = links.map(|(link, _)| link.as_str().to_owned()).collect();
+        self.known_names(path).into_iter().chain(links).collect()
+    }
+
+    fn leads_inside(&self, path: &AbsPath) -> bool {
+        self.facts.resolved.get(path).is_some_and(|resolved| {
+            let inside = |directory: &AbsPath| below(resolved.real.as_str(), directory.as_str()).is_some();
+            self.facts.working_directories.iter().any(inside)
+        })
+    }
+
     /// Returns true when all that a touch can mean leads into a working directory.
     fn in_scope(&self, touch: &Touch) -> bool {
-        let inside = |path: &AbsPath| {
-            self.facts.resolved.get(path).is_some_and(|resolved| {
-                let real = format!("{}/", resolved.real.as_str());
-                self.facts
-                    .working_directories
-                    .iter()
-                    .any(|directory| directory.as_str() == "/" || real.starts_with(&format!("{}/", directory.as_str())))
-            })
-        };
+        let inside = |path: &AbsPath| self.leads_inside(path);
         match &touch.target {
             Target::Paths(paths) => !paths.is_empty() && paths.iter().all(inside),
             Target::Pattern(pattern, bases) => !pattern.contains("..") && !bases.is_empty() && bases.iter().all(inside),
@@ -221,30 +353,33 @@ impl Call<'_> {
     fn tightened(&self, rule: &Rule, part: &Part) -> Match {
         match (&rule.subject, &self.action.kind) {
             (Subject::Tool(name), _) => self.is_tool(name, true).into(),
-            (Subject::Command(forms), Kind::Command(_)) => self.command_tightened(forms, part),
-            (Subject::Foreign(forms), Kind::ForeignCommand(text)) => {
-                let lower = text.to_lowercase();
-                let pieces = lower.split(['|', ';', '&', '\n', '{', '}', '(', ')']);
-                let matches = |piece: &str| forms.iter().any(|form| stars(&form.to_lowercase(), piece.trim()));
-                (matches(&lower) || pieces.into_iter().any(matches)).into()
-            }
+            (Subject::Command(_, true), _) if self.action.tool != "Monitor" => Match::No,
+            (Subject::Command(forms, _), Kind::Command(_)) => self.command_tightened(forms, part),
+            (Subject::Foreign(forms), Kind::ForeignCommand(_)) => self.foreign_tightened(forms, part),
             (Subject::Path { edit, pattern }, _) => self.path_tightened(rule, *edit, pattern, part),
             (Subject::Host(pattern), Kind::Fetch { url }) => match host::of_url(url) {
                 Some(host) => host::covers(pattern, &host, true).into(),
                 None if pattern == "*" => Match::Yes,
                 None => Match::Perhaps,
             },
-            (Subject::Agent(name), Kind::Agent { agent_type }) => (name == agent_type).into(),
+            (Subject::Agent(names), Kind::Agent { agent_type }) => {
+                names.iter().any(|name| stars(name, agent_type)).into()
+            }
+            (Subject::Directory(pattern), _) => self.changes_to(pattern).into(),
+            (Subject::Servers { blocked, approved }, _) => {
+                let tool = self.action.tool.as_str();
+                (stars(blocked, tool) && !approved.iter().any(|own| stars(own, tool))).into()
+            }
             // A rule that names a skill means it with any arguments.
             (Subject::Skill { name, .. }, Kind::Skill { skill }) => {
                 (skill == name || skill.starts_with(&format!("{name} "))).into()
             }
             (Subject::Field { tool, name, value }, _) => {
                 let mut fields = self.action.params.iter();
-                (*tool == self.action.tool && fields.any(|(field, given)| field == name && stars(value, given))).into()
+                (self.is_tool(tool, false) && fields.any(|(field, given)| field == name && stars(value, given))).into()
             }
             (
-                Subject::Command(_)
+                Subject::Command(..)
                 | Subject::Foreign(_)
                 | Subject::Host(_)
                 | Subject::Agent(_)
@@ -257,12 +392,32 @@ impl Call<'_> {
     /// Path rules have one name for all tools that read and one for all that write; `Bash` speaks of `Monitor`.
     fn is_tool(&self, name: &str, tightens: bool) -> bool {
         let tool = self.action.tool.as_str();
+        if tool == "EndConversation" {
+            return name == tool;
+        }
         let family = (name == "Read" && READERS.contains(&tool))
             || (name == "Edit" && WRITERS.contains(&tool))
             || (name == "Bash" && tool == "Monitor");
         // A server's name may hold `__` itself.
         let names_server = name.starts_with("mcp__") && (tightens || name.matches("__").count() == 1);
         family || stars(name, tool) || (names_server && tool.starts_with(&format!("{name}__")))
+    }
+
+    /// `Cd` says in a field where it goes; the whole directory must match.
+    fn changes_to(&self, pattern: &super::path::Pattern) -> bool {
+        let mut fields = self.action.params.iter();
+        self.action.tool == "Cd"
+            && fields.any(|(_, value)| pattern.is(self.action.cwd.join(value).as_str(), &self.place()))
+    }
+
+    /// Of PowerShell the case does not count; what was not found as a command may stand in the text.
+    fn foreign_tightened(&self, forms: &[String], part: &Part) -> Match {
+        let forms = super::text::any_name(forms);
+        let found = self.command_tightened(&forms, part);
+        let lower = part.text.to_lowercase();
+        let mut pieces = lower.split(['|', ';', '&', '\n', '{', '}', '(', ')']);
+        let stands = pieces.any(|piece| forms.iter().any(|form| stars(form, piece.trim())));
+        if found == Match::Perhaps && stands { Match::Yes } else { found }
     }
 
     fn command_tightened(&self, forms: &[String], part: &Part) -> Match {
@@ -293,48 +448,28 @@ impl Call<'_> {
 
     fn path_tightened(&self, rule: &Rule, edit: bool, pattern: &super::path::Pattern, part: &Part) -> Match {
         let place = self.place();
-        let named = |path: &AbsPath| self.names(path);
-        let touched =
-            part.touches.iter().filter(|touch| !edit || touch.access != Access::Read).map(|touch| {
-                match &touch.target {
-                    Target::Paths(paths) => {
-                        let any = |test: &dyn Fn(&str) -> bool| {
-                            paths.iter().any(|path| named(path).iter().any(|name| test(name)))
-                        };
-                        let hidden_by_client = touch.by == By::Tool && rule.shared;
-                        let tree = touch.recursive
-                            && !hidden_by_client
-                            && paths.iter().any(|path| {
-                                let directory =
-                                    self.facts.resolved.get(path).is_some_and(|known| known.entry == Entry::Directory);
-                                directory && named(path).iter().any(|name| pattern.could_lie_below(name, &place))
-                            });
-                        if any(&|name| pattern.covers(name, &place)) {
-                            Match::Yes
-                        } else if tree
-                            || paths.iter().any(|path| self.unseen(path) && !touch.is_device())
-                            || any(&|name| pattern.covers_in_any_case(name, &place))
-                        {
-                            Match::Perhaps
-                        } else {
-                            Match::No
-                        }
-                    }
-                    Target::Pattern(text, bases) => {
-                        let could = bases.iter().any(|base| {
-                            self.unseen(base)
-                                || named(base).iter().any(|name| match self.doubt {
-                                    Doubt::Exact => pattern.meets(name, super::removal::below_stem(text), &place),
-                                    Doubt::Coarse => pattern.could_lie_below(name, &place),
-                                })
-                        });
-                        if could || bases.is_empty() { Match::Perhaps } else { Match::No }
-                    }
-                    Target::Unknown(_) => Match::Perhaps,
-                }
-            });
+        let touches = part.touches.iter().filter(|touch| !edit || touch.access != Access::Read);
+        let touched = touches.map(|touch| match &touch.target {
+            Target::Paths(paths) => {
+                let hidden_by_client = touch.by == By::Tool && rule.shared;
+                let whole = touch.recursive && !hidden_by_client;
+                paths
+                    .iter()
+                    .map(|path| self.path_met(pattern, path, whole, touch.is_device()))
+                    .max()
+                    .unwrap_or(Match::No)
+            }
+            Target::Pattern(text, bases) if bases.is_empty() => {
+                debug_assert!(!text.is_empty());
+                Match::Perhaps
+            }
+            Target::Pattern(text, bases) => {
+                bases.iter().map(|base| self.glob_met(pattern, text, base, touch.recursive)).max().unwrap_or(Match::No)
+            }
+            Target::Unknown(_) => Match::Perhaps,
+        });
         let mentioned = part.mentions.iter().map(|path| {
-            let covered = named(path).iter().any(|name| pattern.covers(name, &place));
+            let covered = self.known_names(path).iter().any(|name| pattern.covers(name, &place));
             let least = if self.unseen(path) { Match::Perhaps } else { Match::No };
             Match::from(covered).max(least)
         });
@@ -343,17 +478,64 @@ impl Call<'_> {
         if open { known.max(Match::Perhaps) } else { known }
     }
 
+    /// A path is known by any of its names. Of a directory that is meant as a whole, what lies below counts:
+    /// what was found, and where not everything was looked at, what may be there.
+    fn path_met(&self, pattern: &super::path::Pattern, path: &AbsPath, whole: bool, device: bool) -> Match {
+        let place = self.place();
+        let named = |path: &AbsPath, test: &dyn Fn(&str) -> bool| self.known_names(path).iter().any(|name| test(name));
+        let below = self.facts.found_below.get(path).filter(|_| whole);
+        let found = below.into_iter().flat_map(|below| &below.files);
+        if found.chain([path]).any(|path| named(path, &|name| pattern.covers(name, &place))) {
+            return Match::Yes;
+        }
+        // Some file systems take letters of another case for the same name.
+        if named(path, &|name| pattern.covers_in_any_case(name, &place)) {
+            return Match::Yes;
+        }
+        let directory = self.facts.resolved.get(path).is_some_and(|known| known.entry == Entry::Directory);
+        let searched = below.is_some_and(|below| below.complete);
+        let inside = |name: &String| pattern.could_lie_below(name, &place);
+        let tree = whole && directory && !searched && self.known_names_below(path).iter().any(inside);
+        (tree || (self.unseen(path) && !device)).into_doubt()
+    }
+
+    /// What a shell's pattern could name is refused. What it could name in another shell, or where `..` or
+    /// quoted letters stand in it, is in doubt, and so is what lies below where everything there is meant.
+    fn glob_met(&self, pattern: &super::path::Pattern, text: &str, base: &AbsPath, recursive: bool) -> Match {
+        let place = self.place();
+        let rest = super::removal::below_stem(text);
+        let climbs = rest.split('/').any(|segment| segment == "..");
+        let ours = matches!(self.action.kind, Kind::Command(_)) && !rest.contains(['\\', '(']) && !climbs;
+        let coarse = self.doubt == Doubt::Coarse;
+        let names = self.known_names(base);
+        if ours && names.iter().any(|name| pattern.meets(name, rest, coarse, &place)) {
+            return Match::Yes;
+        }
+        let doubtful = climbs
+            || names.iter().any(|name| {
+                let lower = pattern.meets_in_any_case(name, rest, &place);
+                lower || (!ours && pattern.meets(name, rest, coarse, &place))
+            })
+            || (recursive && names.iter().any(|name| pattern.meets_below(name, rest, &place)))
+            || (coarse && self.known_names_below(base).iter().any(|name| pattern.could_lie_below(name, &place)));
+        (doubtful || self.unseen(base)).into_doubt()
+    }
+
     fn allows(&self, rule: &Rule, part: &Part) -> bool {
         match (&rule.subject, &self.action.kind) {
-            (Subject::Tool(name), _) => self.is_tool(name, false) && !part.exact_only,
-            (Subject::Command(forms), Kind::Command(_)) => {
-                let exact = forms.len() == 1 && !forms[0].contains('*');
-                let matches = part.allow_readings.iter().any(|text| forms.iter().any(|form| stars(form, text)));
-                let strays =
-                    |touch: &Touch| touch.by == By::Operand && !self.in_scope(touch) && !self.path_allowed(touch);
-                matches
-                    && part.program != Program::Unknown
-                    && (exact || (!part.exact_only && !part.touches.iter().any(strays)))
+            // A bare `Edit` approves changes of what is there, no new files.
+            (Subject::Tool(name), _) => {
+                let makes_new = matches!(self.action.tool.as_str(), "Write" | "NotebookEdit");
+                self.is_tool(name, false) && !(name == "Edit" && makes_new)
+            }
+            (Subject::Command(_, true), _) if self.action.tool != "Monitor" => false,
+            (Subject::Command(forms, _), Kind::Command(_)) => {
+                let named = part.program != Program::Unknown;
+                named && (rule.is_exact() || !part.exact_only) && self.command_allowed(rule, forms, part)
+            }
+            (Subject::Foreign(forms), Kind::ForeignCommand(_)) => {
+                let named = matches!(part.program, Program::Named(_));
+                named && self.command_allowed(rule, &super::text::own_names(forms), part)
             }
             (Subject::Path { edit, .. }, Kind::Read(_) | Kind::Edit(_)) => {
                 (*edit || matches!(self.action.kind, Kind::Read(_)))
@@ -362,21 +544,34 @@ impl Call<'_> {
             (Subject::Host(pattern), Kind::Fetch { url }) => {
                 host::of_url(url).is_some_and(|host| host::covers(pattern, &host, false))
             }
-            (Subject::Agent(name), Kind::Agent { agent_type }) => name == agent_type,
+            (Subject::Agent(names), Kind::Agent { agent_type }) => names.contains(agent_type),
+            (Subject::Directory(pattern), _) => self.changes_to(pattern),
             (Subject::Skill { name, open }, Kind::Skill { skill }) => {
                 skill == name || (*open && skill.starts_with(&format!("{name} ")))
             }
             (
-                Subject::Command(_)
+                Subject::Command(..)
                 | Subject::Foreign(_)
                 | Subject::Path { .. }
                 | Subject::Host(_)
                 | Subject::Agent(_)
                 | Subject::Skill { .. }
+                | Subject::Servers { .. }
                 | Subject::Field { .. },
                 _,
             ) => false,
         }
+    }
+
+    /// A rule with a wildcard was written with the project in mind: it covers nothing outside of it, and no
+    /// change to what is run later.
+    fn command_allowed(&self, rule: &Rule, forms: &[String], part: &Part) -> bool {
+        let strays = |touch: &Touch| {
+            let outside = touch.by == By::Operand && !self.in_scope(touch);
+            (outside || self.is_run_later(touch)) && !self.path_allowed(touch)
+        };
+        part.allow_readings.iter().any(|text| forms.iter().any(|form| stars(form, text)))
+            && (rule.is_exact() || !part.touches.iter().any(strays))
     }
 
     fn path_allowed(&self, touch: &Touch) -> bool {
@@ -392,8 +587,18 @@ impl Call<'_> {
         let all = |path: &AbsPath| {
             self.facts.resolved.contains_key(path) && self.names(path).iter().all(|name| pattern.covers(name, &place))
         };
-        (*edit || touch.access == Access::Read) && !paths.is_empty() && paths.iter().all(all)
+        // Whoever may edit a file may read it with the file tools.
+        let right =
+            if *edit { touch.access != Access::Read || touch.by == By::Tool } else { touch.access == Access::Read };
+        right && !paths.is_empty() && paths.iter().all(all)
     }
+}
+
+/// Returns what stands behind a directory in a path that lies in it.
+fn below(path: &str, directory: &str) -> Option<String> {
+    let (path, directory) =
+        (format!("{}/", path.trim_end_matches('/')), format!("{}/", directory.trim_end_matches('/')));
+    path.strip_prefix(&directory).map(|rest| rest.trim_matches('/').to_owned())
 }
 
 /// Returns true when the words before the first star of two patterns do not rule each other out.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use policy::action::{Command, FileTarget, Kind, Runner};
 use policy::effects::Program;
-use policy::facts::{Entry, Facts, Person, Resolved};
-use policy::layer::{Layer, Origin, Scope, Sourced};
+use policy::facts::{Below, Entry, Facts, Person, Resolved};
+use policy::layer::{Layer, Origin, Scope, Servers, Sourced};
 use policy::{AbsPath, Action, Effects, Mode};
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option::weighted;
@@ -20,6 +20,22 @@ pub(crate) struct Scene {
     pub(crate) action: Action,
     pub(crate) effects: Effects,
     pub(crate) facts: Facts,
+    /// Links of the world, and where each leads.
+    links: BTreeMap<&'static str, &'static str>,
+}
+
+impl Scene {
+    /// Looks at the places where rules hang too: a link among them gives what it leads to another name.
+    pub(crate) fn under(&self, policy: &policy::Policy) -> Self {
+        let mut scene = self.clone();
+        for root in policy.tightening_roots(&self.facts.project, &self.action.cwd) {
+            let found = look(&root, &self.links);
+            if found.real != root {
+                scene.facts.resolved.entry(root).or_insert(found);
+            }
+        }
+        scene
+    }
 }
 
 const COMMAND_PATTERNS: &[&str] = &[
@@ -61,6 +77,19 @@ const COMMAND_PATTERNS: &[&str] = &[
     "xargs rm *",
     "sh *",
     "description:*",
+    "timeout *",
+    "timeout:*",
+    "timeout 5 make",
+    "timeout 5 rm x",
+    "find src -exec rm {} \\;",
+    "find . -exec timeout 5 rm {} \\;",
+    "sh -c *",
+    "sed *",
+    "xargs *",
+    "nice *",
+    "cat:*/.env",
+    "command:ls",
+    "sudo rm x",
 ];
 
 const PATHS: &[&str] = &[
@@ -112,6 +141,17 @@ const PATHS: &[&str] = &[
     "link/**",
     "/home/u/proj/src/**",
     "//home/outside/**",
+    "$HOME/x",
+    "${HOME}/**",
+    "$PWD/x",
+    "~root/x",
+    "C:\\x",
+    "file_path:x",
+    "Makefile",
+    ".github/**",
+    "src/deep/**",
+    "secrets/deep/k",
+    "*.[er]s",
 ];
 
 const DOMAINS: &[&str] = &[
@@ -132,6 +172,11 @@ const DOMAINS: &[&str] = &[
     "prompt:*secret*",
     "example.com",
     "domain:",
+    "domain:[::ffff:7f00:1]",
+    "domain:0:0::1",
+    "domain:example.com:8080",
+    "domain:https://example.com",
+    "domain:ex\u{e4}mple.com",
 ];
 
 const NAMES: &[&str] = &[
@@ -177,6 +222,21 @@ const NAMES: &[&str] = &[
     "TodoWrite(*)",
     "mcp__github__get_x(*)",
     "*(*)",
+    "bash",
+    "read(.env)",
+    "mcp:github:get_x",
+    "mcp:github",
+    "mcp__*(owner:a*)",
+    "*(model:opus*)",
+    "Web*(query:*)",
+    "Edit(limit:5)",
+    "EndConversation",
+    "Cd(src/**)",
+    "Cd(~/**)",
+    "Cd(/srv/*)",
+    "Cd(//etc)",
+    "Cd",
+    "Cd(.)",
 ];
 
 const SERVERS: &[&str] = &[
@@ -194,9 +254,38 @@ const SERVERS: &[&str] = &[
     "PowerShell",
 ];
 
-const AGENTS: &[&str] = &["Explore", "model:opus", "model: opus*", "isolation:*", "Plan", "general", " Explore "];
-const SKILLS: &[&str] = &["commit", "commit *", "commit:*", "review", "com"];
-const FOREIGN: &[&str] = &["Get-ChildItem *", "Remove-Item *", "Remove-Item:*", "*", "run_in_background:true", "ls"];
+/// Servers that are denied, and those that are left out.
+const SERVER_LISTS: &[(&str, &str)] = &[("github", ""), ("*", "github"), ("git*", "gitlab x"), ("my srv", "")];
+const AGENTS: &[&str] = &[
+    "Explore, Plan",
+    "Ex*",
+    "*",
+    "prompt:*",
+    "Explore",
+    "model:opus",
+    "model: opus*",
+    "isolation:*",
+    "Plan",
+    "general",
+    " Explore ",
+];
+const SKILLS: &[&str] = &["/commit", "commit", "commit *", "commit:*", "review", "com"];
+const FOREIGN: &[&str] = &[
+    "Get-ChildItem *",
+    "Remove-Item *",
+    "Remove-Item:*",
+    "*",
+    "run_in_background:true",
+    "ls",
+    "gci *",
+    "ri",
+    "* y",
+    "Git *",
+    "git *",
+    "rm *",
+    "Set-Content *",
+    "command:ls",
+];
 
 fn rule() -> impl Strategy<Value = String> {
     let with = |tools: &'static [&'static str], inner: &'static [&'static str]| {
@@ -204,6 +293,11 @@ fn rule() -> impl Strategy<Value = String> {
     };
     prop_oneof![
         6 => with(&["Bash"], COMMAND_PATTERNS),
+        // Rules for the very calls that are made: the whole text, or the program with anything.
+        3 => (select(COMMANDS), any::<bool>()).prop_map(|(command, whole)| {
+            let program = command.split(' ').next().unwrap_or_default();
+            if whole { format!("Bash({command})") } else { format!("Bash({program} *)") }
+        }),
         1 => with(&["Monitor"], COMMAND_PATTERNS),
         6 => with(&["Read", "Edit"], PATHS),
         1 => with(&["Write", "Glob", "NotebookEdit", "LS"], PATHS),
@@ -235,6 +329,8 @@ prop_compose! {
         (allow, ask, deny) in (rules(), rules(), rules()),
         mode in weighted(0.3, mode()),
         (no_bypass, managed_only, extra) in (prop::bool::weighted(0.05), prop::bool::weighted(0.1), prop::bool::weighted(0.2)),
+        switches in (weighted(0.04, any::<bool>()), weighted(0.04, any::<bool>()), weighted(0.04, any::<bool>())),
+        servers in weighted(0.04, select(SERVER_LISTS)),
     ) -> Layer {
         let anchor = match scope {
             Scope::Builtin | Scope::User => abs("/home/u/.claude"),
@@ -250,6 +346,14 @@ prop_compose! {
         layer.default_mode = mode.map(|value| Sourced { value, origin: origin.clone() });
         layer.bypass_disabled = no_bypass.then(|| origin.clone());
         layer.managed_rules_only = managed_only.then(|| origin.clone());
+        let switch = |value: Option<bool>| value.map(|value| Sourced { value, origin: origin.clone() });
+        layer.deny_instead = switch(switches.0);
+        (layer.reads_held, layer.writes_held) = (switch(switches.1), switch(switches.2));
+        layer.servers.extend(servers.map(|(blocked, approved)| {
+            let approved = approved.split_whitespace().map(str::to_owned).collect();
+            let value = Servers { key: "deniedMcpServers".to_owned(), blocked: blocked.to_owned(), approved };
+            Sourced { value, origin: origin.clone() }
+        }));
         if extra {
             layer.additional_directories = sourced(vec!["/srv/extra".to_owned()]);
         }
@@ -327,7 +431,7 @@ const COMMANDS: &[&str] = &[
     "mkdir -p secrets/x",
     "find . -name x",
     "find . -delete",
-    "find src -exec rm {} ;",
+    "find src -exec rm {} \\;",
     "grep -r key .",
     "grep k src/a.rs",
     "grep -r key secrets",
@@ -359,6 +463,57 @@ const COMMANDS: &[&str] = &[
     "sort -o .env x",
     "cp a .v*",
     "rm .bash*",
+    "timeout 5 rm x",
+    "timeout 5 tee Makefile",
+    "nice timeout 5 make",
+    "find . -exec timeout 5 rm {} \\;",
+    "find . -exec sh -c 'rm x' \\;",
+    "find . -exec grep k {} +",
+    "find . -exec rm {} +",
+    "find . -exec timeout 5 rm {} +",
+    "find . -exec timeout 5 sh -c 'rm x' +",
+    "find /etc -exec rm x {} +",
+    "find /etc -exec timeout 5 grep k x +",
+    "find src -exec nice make {} +",
+    "timeout 5 find /etc -exec touch sub/b {} +",
+    "find /etc -exec rm {} \\;",
+    "sudo sh -c 'echo x > /etc/hosts'",
+    "sh -c 'timeout 5 rm x; cat .env'",
+    "sh -c 'make; git push'",
+    "env -i rm x",
+    "xargs sh -c 'rm x'",
+    "echo x > Makefile",
+    "tee Makefile",
+    "tee .github/workflows/ci.yml",
+    "sed -i s/a/b/ package.json",
+    "sed -i s/a/b/ .github/workflows/*",
+    "sed -i s/a/b/ Make*",
+    "sed -i s/a/b/ src/*.rs",
+    "mv a Makefile",
+    "rm Makefile",
+    "cp a sub/CLAUDE.md",
+    "touch link/build.rs",
+    "cat s*/../.env",
+    "cat src/*/../../.env",
+    "cat SECRETS/*",
+    "cat sec*/k",
+    "cat s[e]crets/*",
+    "cat sub/**/k",
+    "cat ~/x*",
+    "cat src/?.rs",
+    "ls *",
+    "ls .*",
+    "grep -r key s*",
+    "grep -r key SECRETS",
+    "grep -r key src",
+    "rm -r secrets",
+    "rm -rf ~/$X",
+    "rm -rf /$X",
+    "rm -rf ../$X",
+    "cp -r secrets /tmp/s",
+    "cat C:x",
+    "f() { rm x; }; f",
+    "flock l make",
 ];
 
 const FILES: &[&str] = &[
@@ -403,6 +558,14 @@ const FILES: &[&str] = &[
     "/home/u/.claude/src/x",
     ".GIT/hooks/x",
     "unseen/x",
+    "secrets",
+    "Makefile",
+    "sub/Makefile",
+    "package.json",
+    ".github/workflows/ci.yml",
+    "link/Makefile",
+    "SECRETS",
+    "src/deep",
 ];
 
 const URLS: &[&str] = &[
@@ -434,6 +597,36 @@ const URLS: &[&str] = &[
     "https://[::ffff:127.0.0.1]/",
     "https://example.com:/",
     "HTTPS://example.com",
+    "http://[::ffff:7f00:1]:80/",
+    "http://[::1%25eth0]/",
+    "http://1.2.3.4.5/",
+    "http://00127.0.0.1/",
+    "http://[::1/",
+    "http://[::1]x/",
+    "https://xn--exmple-cua.com/",
+];
+
+const FOREIGN_COMMANDS: &[&str] = &[
+    "Get-ChildItem .",
+    "remove-item x",
+    "ls; Remove-Item y",
+    "REMOVE-ITEM z | ls",
+    "",
+    "ri x y",
+    "git push",
+    "Git push",
+    "Get-Content .env",
+    "Get-Content .E*",
+    "Get-Content src/*",
+    "Set-Content Makefile x",
+    "Get-ChildItem > out",
+    "rm $x",
+    "& $x y",
+    "Get-ChildItem -Recurse .",
+    "gci src; & { Remove-Item y }",
+    "Invoke-Expression 'ls'",
+    "if ($true) { Remove-Item z }",
+    "Get-Content /etc/passwd",
 ];
 
 const TOOLS: &[&str] = &[
@@ -447,6 +640,10 @@ const TOOLS: &[&str] = &[
     "ExitPlanMode",
     "Unheard",
     "mcp____x__y",
+    "EndConversation",
+    "mcp__my_srv__go",
+    "Cd",
+    "Cd",
 ];
 
 fn field() -> impl Strategy<Value = (String, String)> {
@@ -463,6 +660,9 @@ fn field() -> impl Strategy<Value = (String, String)> {
             ("prompt", "a secret b"),
             ("description", "x"),
             ("limit", "5"),
+            ("path", "/srv/extra"),
+            ("path", "src/a"),
+            ("path", "../.."),
         ][..],
     )
     .prop_map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -495,7 +695,7 @@ fn call() -> impl Strategy<Value = (String, Kind)> {
             .prop_map(move |name| named("Agent", Kind::Agent { agent_type: name.to_owned() })),
         1 => select(&["commit", "commit -m x", "review", "committer"][..])
             .prop_map(move |name| named("Skill", Kind::Skill { skill: name.to_owned() })),
-        1 => select(&["Get-ChildItem .", "remove-item x", "ls; Remove-Item y", "REMOVE-ITEM z | ls", ""][..])
+        1 => select(FOREIGN_COMMANDS)
             .prop_map(move |text| named("PowerShell", Kind::ForeignCommand(text.to_owned()))),
         2 => select(TOOLS).prop_map(|tool| {
             let server = tool.strip_prefix("mcp__").and_then(|rest| rest.split_once("__"));
@@ -524,9 +724,47 @@ fn marked(effects: &mut Effects, marks: &[usize]) {
             4 => part.exact_only = true,
             5 => part.edits_only = true,
             6 => part.reads_only = !part.reads_only,
+            7 => part.clear = !part.clear,
             _ => {}
         }
     }
+}
+
+const DIRECTORIES: &[&str] = &[
+    PROJECT,
+    "/home/u/proj/src",
+    "/home/u/proj/src/deep",
+    "/home/u/proj/secrets",
+    "/home/u/proj/SECRETS",
+    "/home/outside",
+    "/srv/extra",
+    "/",
+    HOME,
+];
+
+/// What may be found below a directory.
+const BELOW: &[&str] = &[
+    "/home/u/proj/src/a.rs",
+    "/home/u/proj/src/deep/x.pem",
+    "/home/u/proj/secrets/deep/k",
+    "/home/u/proj/.env",
+    "/home/u/proj/sub/.env",
+    "/home/outside/k",
+    "/srv/extra/.env",
+    "/home/u/x",
+];
+
+fn look(path: &AbsPath, links: &BTreeMap<&'static str, &'static str>) -> Resolved {
+    let mut real = path.clone();
+    let mut hops = Vec::new();
+    for (link, target) in links {
+        if let Some(rest) = real.below(&abs(link)).map(str::to_owned) {
+            real = if rest.is_empty() { abs(target) } else { abs(target).join(&rest) };
+            hops.push(real.clone());
+        }
+    }
+    let entry = if DIRECTORIES.contains(&real.as_str()) { Entry::Directory } else { Entry::File };
+    Resolved { real, entry, hops }
 }
 
 /// The facts about the paths of a call.
@@ -535,22 +773,21 @@ fn resolved(
     links: &BTreeMap<&'static str, &'static str>,
     unseen: bool,
 ) -> BTreeMap<AbsPath, Resolved> {
-    const DIRECTORIES: &[&str] = &[PROJECT, "/home/u/proj/src", "/home/u/proj/secrets", "/srv/extra", "/", HOME];
     let mentions = effects.parts.iter().flat_map(|part| part.mentions.iter());
-    let look = |path: &AbsPath| {
-        let mut real = path.clone();
-        let mut hops = Vec::new();
-        for (link, target) in links {
-            if let Some(rest) = real.below(&abs(link)).map(str::to_owned) {
-                real = if rest.is_empty() { abs(target) } else { abs(target).join(&rest) };
-                hops.push(real.clone());
-            }
-        }
-        let entry = if DIRECTORIES.contains(&real.as_str()) { Entry::Directory } else { Entry::File };
-        Resolved { real, entry, hops }
-    };
     let hidden = |path: &&AbsPath| unseen && path.as_str().len().is_multiple_of(3);
-    effects.paths().chain(mentions).filter(|path| !hidden(path)).map(|path| (path.clone(), look(path))).collect()
+    effects.paths().chain(mentions).filter(|path| !hidden(path)).map(|path| (path.clone(), look(path, links))).collect()
+}
+
+/// What was found below the directories of a call; `bits` says which of the files are there.
+fn found_below(effects: &Effects, searched: Option<(usize, bool)>) -> BTreeMap<AbsPath, Below> {
+    let Some((bits, complete)) = searched else { return BTreeMap::new() };
+    let there = BELOW.iter().enumerate().filter(|(index, _)| bits & (1 << index) != 0);
+    let files: Vec<AbsPath> = there.map(|(_, file)| abs(file)).collect();
+    let found = |path: &AbsPath| {
+        let files = files.iter().filter(|file| file.is_within(path)).cloned().collect();
+        (path.clone(), Below { files, complete })
+    };
+    effects.paths().map(found).collect()
 }
 
 prop_compose! {
@@ -562,7 +799,7 @@ prop_compose! {
             6 => Just(PROJECT),
             1 => select(&["/home/u/proj/sub", "/srv/extra", HOME, "/", "/home/u/proj/src"][..]),
         ],
-        marks in prop_oneof![4 => Just(Vec::new()), 1 => vec(0..7usize, 1..3)],
+        marks in prop_oneof![4 => Just(Vec::new()), 1 => vec(0..8usize, 1..3)],
         links in btree_map(
             select(&["/home/u/proj/link", "/home/u/proj/src", "/home/u/proj/a", "/srv/extra"][..]),
             select(&["/home/outside", "/home/u/proj/.git", "/home/u/proj/secrets", "/"][..]),
@@ -570,6 +807,7 @@ prop_compose! {
         ),
         extra in btree_set(select(&["/srv/extra", "/home/outside", "/tmp"][..]), 0..2),
         (person, mode, unseen) in (prop::bool::weighted(0.8), weighted(0.5, mode()), prop::bool::weighted(0.1)),
+        searched in weighted(0.6, (0..256usize, any::<bool>())),
     ) -> Scene {
         let params = params.into_iter().chain(own).collect();
         let action = Action { tool, kind, params, cwd: abs(cwd) };
@@ -584,10 +822,10 @@ prop_compose! {
             resolved: resolved(&effects, &links, unseen),
             person: if person { Person::Present } else { Person::Absent },
             mode,
-            found_below: std::collections::BTreeMap::new(),
+            found_below: found_below(&effects, searched),
             removals: Vec::new(),
             boundary: None,
         };
-        Scene { action, effects, facts }
+        Scene { action, effects, facts, links }
     }
 }

@@ -27,8 +27,7 @@ pub(super) fn of_url(url: &str) -> Option<String> {
     }
     if let Some(inner) = host.strip_prefix('[') {
         let inner = inner.strip_suffix(']')?;
-        let address: Ipv6Addr = inner.parse().ok()?;
-        return (address.to_string() == inner && !inner.starts_with("::ffff:")).then(|| host.to_owned());
+        return Some(address(inner.parse().ok()?));
     }
     let host = host.strip_suffix('.').unwrap_or(host);
     let labels: Vec<&str> = host.split('.').collect();
@@ -50,7 +49,11 @@ pub(super) fn of_url(url: &str) -> Option<String> {
 pub(super) fn pattern(written: &str) -> Option<String> {
     let name = written.trim().to_ascii_lowercase();
     let name = name.strip_suffix('.').unwrap_or(&name);
-    let good = |letter: char| letter.is_ascii_alphanumeric() || "-_.*[]:".contains(letter);
+    let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
+    if let Ok(known) = bare.parse() {
+        return Some(address(known));
+    }
+    let good = |letter: char| letter.is_ascii_alphanumeric() || "-_.*".contains(letter);
     let sound = name == "*" || (name.chars().all(good) && name.split('.').all(|label| !label.is_empty()));
     sound.then(|| name.to_owned())
 }
@@ -69,5 +72,17 @@ pub(super) fn covers(pattern: &str, host: &str, tightens: bool) -> bool {
     match pattern.strip_prefix("*.") {
         Some(rest) if tightens || !rest.contains('*') => (1..labels.len()).any(|at| whole(rest, &labels[at..])),
         Some(_) | None => whole(pattern, &labels),
+    }
+}
+
+/// Returns an address in the form in which it is compared: one that holds an address of version 4 is that.
+fn address(address: Ipv6Addr) -> String {
+    match address.segments() {
+        [0, 0, 0, 0, 0, 0xffff, high, low] => {
+            let [first, second] = high.to_be_bytes();
+            let [third, fourth] = low.to_be_bytes();
+            format!("{first}.{second}.{third}.{fourth}")
+        }
+        _ => format!("[{address}]"),
     }
 }

@@ -30,7 +30,18 @@ impl Pattern {
         if text.is_empty() || text.starts_with('!') || text.chars().any(char::is_control) {
             return None;
         }
+        // A variable is read in a rule that tightens, if it is the home directory; another user's home is not.
+        let at_home = ["$HOME", "${HOME}"].iter().find_map(|name| text.strip_prefix(name)).filter(|_| tightens);
+        let other_home = text.starts_with('~') && text[1..].starts_with(|letter: char| letter.is_ascii_alphanumeric());
+        let bytes = text.as_bytes();
+        let drive = bytes.len() > 2 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':' && b"\\/".contains(&bytes[2]);
+        let posix = drive.then(|| format!("{}/{}", text[..1].to_lowercase(), text[3..].replace('\\', "/")));
         let (anchor, rest) = match text {
+            _ if posix.is_some() => (Some(AbsPath::root()), posix.as_deref()?),
+            _ if text.starts_with('$') => {
+                (Some(home.clone()), at_home.filter(|rest| rest.is_empty() || rest.starts_with('/'))?)
+            }
+            _ if other_home => return None,
             "~" => (Some(home.clone()), ""),
             _ if text.starts_with("//") => (Some(AbsPath::root()), &text[2..]),
             _ if text.starts_with("~/") => (Some(home.clone()), &text[2..]),
@@ -85,29 +96,203 @@ impl Pattern {
         })
     }
 
-    /// Returns true when it covers the directory, or something that could lie below it.
+    /// Returns true when it covers the directory, or something that could lie below it; the case of letters
+    /// is not looked at.
     pub(super) fn could_lie_below(&self, directory: &str, place: &Place<'_>) -> bool {
         let path = split(directory);
-        self.covers(directory, place)
+        let lower = |segments: &[String]| segments.iter().map(|segment| segment.to_lowercase()).collect::<Vec<_>>();
+        self.covers_in_any_case(directory, place)
             || self.bases(place).iter().any(|base| {
                 base.starts_with(&path)
-                    || (path.starts_with(base) && goes_on_below(&self.segments, &path[base.len()..]))
+                    || (path.starts_with(base) && goes_on_below(&lower(&self.segments), &lower(&path[base.len()..])))
             })
     }
 
+    /// Returns true when it is the path, and not a directory that holds it.
+    pub(super) fn is(&self, path: &str, place: &Place<'_>) -> bool {
+        let path = split(path);
+        let here = self.bases(place);
+        here.iter().any(|base| path.starts_with(base) && every_segment(&self.segments, &path[base.len()..]))
+    }
+
+    /// Reads a whole path with wildcards, relative ones to a directory.
+    pub(super) fn whole(text: &str, anchor: &AbsPath, home: &AbsPath) -> Self {
+        let text = text.trim();
+        let (anchor, rest) = match text {
+            "~" => (home.clone(), ""),
+            _ if text.starts_with("~/") => (home.clone(), &text[2..]),
+            _ if text.starts_with('/') => (AbsPath::root(), &text[1..]),
+            _ => (anchor.clone(), text.trim_start_matches("./")),
+        };
+        let segments = rest.split('/').filter(|segment| !segment.is_empty()).map(str::to_owned).collect();
+        Self { anchor: Some(anchor), up: 0, segments, tightens: false }
+    }
+
     /// Returns true when some path that a shell's pattern could match is covered: `rest` is the pattern
-    /// below `base`.
-    pub(super) fn meets(&self, base: &str, rest: &str, place: &Place<'_>) -> bool {
-        let mut shell = split(base);
-        shell.extend(split(rest));
-        self.bases(place).iter().any(|own| {
-            let whole: Vec<String> = own.iter().cloned().chain(self.segments.iter().cloned()).collect();
-            (0..=shell.len()).any(|end| segments_meet(&whole, &shell[..end]))
+    /// below `base`. In doubt a bracket is any letter, and `**` any number of directories.
+    pub(super) fn meets(&self, base: &str, rest: &str, coarse: bool, place: &Place<'_>) -> bool {
+        self.met(place, |own| Meeting { coarse, open: false }.paths(own, &shell(base, rest)))
+    }
+
+    /// The same, where the case of letters is not looked at in what stands before the wildcards.
+    pub(super) fn meets_in_any_case(&self, base: &str, rest: &str, place: &Place<'_>) -> bool {
+        let shell = shell(base, rest);
+        self.bases(place).iter().any(|base| {
+            // Where the pattern hangs counts as written.
+            let lower = |names: &[Piece]| {
+                let names = names.iter().enumerate();
+                names.map(|(at, name)| if at < base.len() { name.clone() } else { name.lower() }).collect::<Vec<_>>()
+            };
+            Meeting { coarse: false, open: false }.paths(&lower(&self.below(base)), &lower(&shell))
+        })
+    }
+
+    /// The same, where what lies below counts too.
+    pub(super) fn meets_below(&self, base: &str, rest: &str, place: &Place<'_>) -> bool {
+        self.met(place, |own| Meeting { coarse: false, open: true }.paths(own, &shell(base, rest)))
+    }
+
+    fn met(&self, place: &Place<'_>, test: impl Fn(&[Piece]) -> bool) -> bool {
+        self.bases(place).iter().any(|base| test(&self.below(base)))
+    }
+
+    fn below(&self, base: &[String]) -> Vec<Piece> {
+        let literal = base.iter().map(|name| Piece::Literal(name.clone()));
+        literal.chain(self.segments.iter().cloned().map(Piece::Pattern)).collect()
+    }
+}
+
+/// A segment of a path with wildcards.
+#[derive(Debug, Clone)]
+pub(super) enum Piece {
+    Literal(String),
+    Pattern(String),
+}
+
+/// Returns a shell's pattern below a directory.
+pub(super) fn shell(base: &str, rest: &str) -> Vec<Piece> {
+    split(base).into_iter().map(Piece::Literal).chain(split(rest).into_iter().map(Piece::Pattern)).collect()
+}
+
+/// Returns the segments of a name that is found at any depth.
+pub(super) fn anywhere(name: &[&str]) -> Vec<Piece> {
+    std::iter::once("**").chain(name.iter().copied()).map(|text| Piece::Pattern(text.to_owned())).collect()
+}
+
+impl Piece {
+    fn lower(&self) -> Self {
+        match self {
+            Self::Literal(text) => Self::Literal(text.to_lowercase()),
+            Self::Pattern(text) => Self::Pattern(text.to_lowercase()),
+        }
+    }
+
+    fn is_any(&self) -> bool {
+        matches!(self, Self::Pattern(text) if text == "**")
+    }
+
+    fn marks(&self) -> Vec<Mark> {
+        match self {
+            Self::Literal(text) => text.chars().map(Mark::Letter).collect(),
+            Self::Pattern(text) => marks(&letters(text)),
+        }
+    }
+}
+
+/// What one mark of a segment stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Mark {
+    Letter(char),
+    One,
+    Run,
+    Class(Vec<char>, bool),
+}
+
+fn marks(text: &[char]) -> Vec<Mark> {
+    let (mark, rest) = match text {
+        [] => return Vec::new(),
+        ['*', rest @ ..] => (Mark::Run, rest),
+        ['?', rest @ ..] => (Mark::One, rest),
+        ['\\', letter, rest @ ..] => (Mark::Letter(*letter), rest),
+        ['[', rest @ ..] => match bracket(rest) {
+            Some((body, negated, after)) => (Mark::Class(body.to_vec(), negated), after),
+            None => (Mark::Letter('['), rest),
+        },
+        [letter, rest @ ..] => (Mark::Letter(*letter), rest),
+    };
+    [vec![mark], marks(rest)].concat()
+}
+
+/// How two patterns are held against each other: one as a rule has it, one as a shell has it.
+#[derive(Clone, Copy)]
+pub(super) struct Meeting {
+    /// A bracket is any letter, `**` of a shell any number of directories.
+    pub(super) coarse: bool,
+    /// What lies below what the shell's pattern names counts.
+    pub(super) open: bool,
+}
+
+impl Meeting {
+    /// Returns true when they have a path in common, or the rule's has a directory that holds one.
+    pub(super) fn paths(self, rule: &[Piece], shell: &[Piece]) -> bool {
+        let Some(own) = rule.first() else { return true };
+        let Some(other) = shell.first() else { return self.open || (own.is_any() && self.paths(&rule[1..], shell)) };
+        if own.is_any() {
+            return self.paths(&rule[1..], shell) || self.paths(rule, &shell[1..]);
+        }
+        if other.is_any() && self.coarse {
+            return self.paths(rule, &shell[1..]) || self.paths(&rule[1..], shell);
+        }
+        self.names(&own.marks(), &other.marks(), true) && self.paths(&rule[1..], &shell[1..])
+    }
+
+    /// Returns true when they have a name in common; a shell's wildcard at the beginning takes no dot.
+    fn names(self, rule: &[Mark], shell: &[Mark], first: bool) -> bool {
+        match (rule, shell) {
+            ([], []) => true,
+            ([Mark::Run, rest @ ..], _) if self.names(rest, shell, first) => true,
+            (_, [Mark::Run, rest @ ..]) if self.behind_nothing(rule, rest, first) => true,
+            ([], _) | (_, []) => false,
+            ([own, rule_rest @ ..], [other, shell_rest @ ..]) => {
+                let rule_rest = if *own == Mark::Run { rule } else { rule_rest };
+                let shell_rest = if *other == Mark::Run { shell } else { shell_rest };
+                self.letter(own, other, first)
+                    && (first || *own != Mark::Run || *other != Mark::Run)
+                    && self.names(rule_rest, shell_rest, false)
+            }
+        }
+    }
+
+    /// A run that takes nothing still stood at the beginning: what follows it takes no dot there either.
+    fn behind_nothing(self, rule: &[Mark], shell: &[Mark], first: bool) -> bool {
+        let dotted = |marks: &[Mark]| marks.first() == Some(&Mark::Letter('.'));
+        !(first && !self.coarse && dotted(shell)) && self.names(rule, shell, first)
+    }
+
+    /// Returns true when one letter is both.
+    fn letter(self, own: &Mark, other: &Mark, first: bool) -> bool {
+        let candidates = |mark: &Mark| match mark {
+            Mark::Letter(letter) => vec![*letter],
+            Mark::Class(body, _) => body.clone(),
+            Mark::One | Mark::Run => Vec::new(),
+        };
+        let plain = ('a'..='z').chain('A'..='Z').chain('0'..='9').chain(['.', '-', '_', '~']);
+        let mut all = plain.chain(candidates(own)).chain(candidates(other));
+        let takes = |mark: &Mark, letter: char| match mark {
+            Mark::Letter(own) => *own == letter,
+            Mark::One | Mark::Run => true,
+            Mark::Class(body, negated) => self.coarse || within(body, letter) != *negated,
+        };
+        let hidden = |letter: char| first && letter == '.' && !matches!(other, Mark::Letter(_));
+        all.any(|letter| {
+            takes(own, letter)
+                && takes(other, letter)
+                && (!hidden(letter) || (self.coarse && *own != Mark::Letter('.')))
         })
     }
 }
 
-fn every_segment(pattern: &[String], path: &[String]) -> bool {
+pub(super) fn every_segment(pattern: &[String], path: &[String]) -> bool {
     let Some(first) = pattern.first() else { return path.is_empty() };
     if first == "**" {
         return (0..=path.len()).any(|taken| every_segment(&pattern[1..], &path[taken..]));
@@ -123,26 +308,6 @@ fn goes_on_below(pattern: &[String], path: &[String]) -> bool {
         return true;
     }
     segment(&letters(first), &letters(&path[0])) && goes_on_below(&pattern[1..], &path[1..])
-}
-
-/// Returns true when two patterns may have a path in common; two segments with wildcards are taken to.
-fn segments_meet(left: &[String], right: &[String]) -> bool {
-    match (left.first(), right.first()) {
-        (None, None) => true,
-        (Some(first), _) if first == "**" => {
-            segments_meet(&left[1..], right) || (!right.is_empty() && segments_meet(left, &right[1..]))
-        }
-        (Some(first), Some(second)) => {
-            let plain = |text: &str| !text.contains(['*', '?', '[', '\\']);
-            let common = match (plain(first), plain(second)) {
-                (_, true) => segment(&letters(first), &letters(second)),
-                (true, false) => segment(&letters(second), &letters(first)),
-                (false, false) => false,
-            };
-            common && segments_meet(&left[1..], &right[1..])
-        }
-        (None, Some(_)) | (Some(_), None) => false,
-    }
 }
 
 fn letters(text: &str) -> Vec<char> {

@@ -61,7 +61,7 @@ const FILES: [&str; 37] = [
     ".claude.json",
 ];
 
-fn segments(path: &str) -> Vec<&str> {
+pub(super) fn segments(path: &str) -> Vec<&str> {
     path.split('/').filter(|segment| !segment.is_empty()).collect()
 }
 
@@ -118,7 +118,7 @@ fn could_be_protected(base: &[&str], rest: &str) -> bool {
 
 /// Returns true when a removal asks in every mode: the root and what stands in it, the home directory, the
 /// directories of the call and of the project, and whatever holds one of these; everything in one of them
-/// but the call's own directory, or in an added directory; what lies under a variable.
+/// or in an added directory; what lies under a variable.
 pub(super) fn is_critical(touch: &Touch, action: &Action, facts: &Facts) -> bool {
     if touch.access != Access::Delete {
         return false;
@@ -137,15 +137,23 @@ pub(super) fn is_critical(touch: &Touch, action: &Action, facts: &Facts) -> bool
             let sweeps = ["*", ".*"].contains(&rest) || rest.ends_with("/*") || rest.ends_with("/.*");
             (sweeps && bases.is_empty())
                 || bases.iter().any(|base| {
-                    let own = *base == action.cwd && !stands_high(base.as_str()) && *base != facts.home;
                     let added = facts.working_directories.iter().any(|work| work.is_within(base));
-                    (sweeps && !own && (added || is_high(base.as_str(), action, facts)))
+                    (sweeps && (added || is_high(base.as_str(), action, facts)))
                         || names_a_high_one(base, rest, action, facts)
                 })
         }
         Target::Unknown(word) => {
-            let word = word.trim_matches('"');
-            word.ends_with('*') || word.ends_with('/')
+            let plain = word.replace('"', "");
+            // What is left of it when the variable in it is empty.
+            let left = plain.find(['$', '`']).map(|at| &plain[..at]).filter(|left| left.ends_with('/'));
+            let named = left.map(|left| match left.strip_prefix('~') {
+                Some(rest) => facts.home.join(rest.trim_start_matches('/')),
+                None => action.cwd.join(left),
+            });
+            let here = [".", ".."].contains(&word.trim_matches('"'));
+            here || plain.ends_with('*')
+                || plain.ends_with('/')
+                || named.is_some_and(|path| is_high(path.as_str(), action, facts))
         }
     }
 }

@@ -44,3 +44,46 @@ pub(super) fn command_forms(written: &str) -> Vec<String> {
     }
     vec![text]
 }
+
+/// The same for a rule that tightens, in which a `:*` in the middle is what its author takes it for too.
+pub(super) fn tightening_forms(written: &str) -> Vec<String> {
+    let own = command_forms(written);
+    let inner = |form: &String| form.contains(":*");
+    if !own.iter().any(inner) {
+        return own;
+    }
+    let readings = [(":*", " *"), (":*/", " "), (":*/", " * ")];
+    let spelt = |(from, to): (&str, &str)| own.iter().map(|form| form.replace(from, to)).collect::<Vec<_>>();
+    readings.into_iter().flat_map(spelt).chain(own.clone()).collect()
+}
+
+/// Names of PowerShell that stand for others, of those that are tried; the last two are programs elsewhere.
+const ALIASES: [(&str, &str); 4] =
+    [("gci", "get-childitem"), ("ri", "remove-item"), ("ls", "get-childitem"), ("rm", "remove-item")];
+
+fn with_alias(forms: Vec<String>, aliases: &[(&str, &str)]) -> Vec<String> {
+    let head = |form: &String| form.split([' ', '*', ':']).next().unwrap_or_default().to_owned();
+    let full = |form: &String| {
+        let alias = aliases.iter().find(|(alias, _)| *alias == head(form))?;
+        Some(form.replacen(alias.0, alias.1, 1))
+    };
+    let further: Vec<String> = forms.iter().filter_map(full).collect();
+    forms.into_iter().chain(further).collect()
+}
+
+/// Returns what a rule of PowerShell that tightens covers.
+pub(super) fn any_name(forms: &[String]) -> Vec<String> {
+    with_alias(forms.iter().map(|form| form.to_lowercase()).collect(), &ALIASES)
+}
+
+/// Returns what a rule of PowerShell that allows covers: of another program the case of the arguments
+/// counts, and an alias that may be a program is that.
+pub(super) fn own_names(forms: &[String]) -> Vec<String> {
+    let read = |form: &String| {
+        let lower = form.to_lowercase();
+        let head = lower.split([' ', '*', ':']).next().unwrap_or_default();
+        let is_command = head.contains('-') || ["gci", "ri"].contains(&head);
+        if is_command { lower } else { format!("{head}{}", &form[head.len()..]) }
+    };
+    with_alias(forms.iter().map(read).collect(), &ALIASES[..2])
+}
