@@ -136,8 +136,8 @@ fn blocks<'a>(page: &'a str, info: &str) -> Vec<&'a str> {
 
 #[test]
 fn the_guide_says_what_is_decided() {
-    let page = std::fs::read_to_string(testkit::root().join("docs/guides/decisions.md")).unwrap();
-    let block = |info: &str| (info.to_owned(), blocks(&page, info).concat().trim_end().to_owned());
+    let page = include_str!("../../../../docs/guides/decisions.md");
+    let block = |info: &str| (info.to_owned(), blocks(page, info).concat().trim_end().to_owned());
     let case = Case {
         file: "docs/guides/decisions.md".into(),
         line: 0,
