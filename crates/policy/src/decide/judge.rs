@@ -401,9 +401,11 @@ impl Judge<'_> {
             .peekable();
         let first = *rules.peek()?;
         let executed = self.changes_executed(part);
-        let covers = |rule: &&Rule| self.beyond(rule, part).is_none() && (executed.is_none() || !is_wide(rule));
+        let runs = self.action.kind.command().is_some();
+        let sweeps = |rule: &Rule| is_wide(rule) || runs && matches!(rule.matcher, Matcher::Tool(_));
+        let covers = |rule: &&Rule| self.beyond(rule, part).is_none() && (executed.is_none() || !sweeps(rule));
         let rule = rules.find(covers).unwrap_or(first);
-        if is_wide(rule)
+        if sweeps(rule)
             && let Some(finding) = executed
         {
             return Some(finding);

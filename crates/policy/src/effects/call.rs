@@ -160,6 +160,9 @@ impl Reading<'_, '_> {
                 if EDITORS.contains(&self.base) {
                     self.suspect("the commands it is given may read, write or run something");
                 }
+                if word.known().is_none() && languages::is_brought(&word.source) {
+                    self.suspect("the program it is given is not known before it runs");
+                }
                 if languages::decodes_and_runs(word.known().unwrap_or(&word.source)) {
                     self.part.suspicious.get_or_insert("it decodes a text and runs it".to_owned());
                 }

@@ -159,7 +159,11 @@ pub(super) fn sets_variables(state: &mut State, base: &str, rest: &[Argument], p
             Value::Begins(text) | Value::Pattern(text) => {
                 (text.split('=').next().unwrap_or_default().to_owned(), Value::Unknown)
             }
-            Value::Unknown => (String::new(), Value::Unknown),
+            // What is not known may be several words, but the name before the sign is the first of them.
+            Value::Unknown => {
+                plain = false;
+                (word.source.split_once('=').map_or("", |(name, _)| name).to_owned(), Value::Unknown)
+            }
         };
         if matches!(text.as_str(), "-x" | "-r" | "-g" | "--") {
             continue;
