@@ -81,7 +81,8 @@ where
     /// A word that may be an option is an operand where the options only read; what one would read is not known.
     fn may_be_option(&self, word: Word<'a>, command: &Command<'t>, call: &mut Call<'t, 'a>) -> Option<&'a str> {
         let only_reads = |option: &Opt<'t>| option.takes.only_reads() && option.is_harmless();
-        if !command.options_only_read && !(command.complete && command.options.iter().all(only_reads)) {
+        let reads = command.options_only_read || (command.complete && command.options.iter().all(only_reads));
+        if !reads {
             call.unknown.push("one of its words may be an option".to_owned());
         } else if !matches!(word, Word::Pattern(_)) && command.options.iter().any(|option| option.takes.names_file()) {
             call.arguments.push(Argument { role: Role::List, word: Word::Unknown, index: self.at, option: Some("-") });
