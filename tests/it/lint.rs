@@ -89,7 +89,7 @@ fn named_files_stand_alone() {
 fn another_name_of_a_mode_is_told_with_its_place() {
     let scene = Scene::new(User::Own);
     let told = |mode: &str| {
-        scene.write("project/some.json", &format!("{{\"permissions\": {{\n  \"defaultMode\": \"{mode}\"\n}}}}"));
+        scene.write("project/some.json", format!("{{\"permissions\": {{\n  \"defaultMode\": \"{mode}\"\n}}}}"));
         let finished = scene.palisade(["lint", "some.json"]).run();
         (finished.code, scene.told(&finished.stdout))
     };

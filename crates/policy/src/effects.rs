@@ -10,6 +10,7 @@ mod part;
 mod shellwords;
 mod special;
 mod suspicious;
+mod variables;
 mod walk;
 mod wrappers;
 

@@ -39,7 +39,7 @@ pub(super) fn count(place: &Place, effects: &Effects) -> Vec<Removal> {
 }
 
 /// Returns what a target names at present.
-fn present(target: &Target) -> Vec<AbsPath> {
+pub(super) fn present(target: &Target) -> Vec<AbsPath> {
     match target {
         Target::Paths(paths) => paths.clone(),
         Target::Pattern(pattern, bases) => {

@@ -296,7 +296,7 @@ impl Judge<'_> {
             {
                 allow("changes files in the working directories, which mode `acceptEdits` accepts")
             }
-            Kind::Command(_) if part.edits_only && part.touches.iter().all(|touch| self.writes_as_allowed(touch)) => {
+            Kind::Command(_) if part.edits_only && self.writes_all_as_allowed(part) => {
                 allow("writes by redirection what an Edit rule allows, and else only reads")
             }
             Kind::Read(_) if scoped => allow("lies in the working directories"),
@@ -317,6 +317,11 @@ impl Judge<'_> {
             | Kind::Other
             | Kind::Malformed(_) => None,
         }
+    }
+
+    /// Returns true when it touches something, and may without a rule for the command.
+    fn writes_all_as_allowed(&self, part: &Part) -> bool {
+        !part.touches.is_empty() && part.touches.iter().all(|touch| self.writes_as_allowed(touch))
     }
 
     /// Returns true for what may be read without a rule, and for a redirection that a rule about the file allows.

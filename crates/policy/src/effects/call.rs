@@ -6,7 +6,8 @@ use programs::{Call, Role, Word};
 
 use super::part::{Access, By, Part, Target, Touch};
 use super::shellwords::{Body, State, Value};
-use super::walk::{Argument, is_shell_variable, touch};
+use super::variables::is_shell_variable;
+use super::walk::{Argument, touch};
 use super::{languages, special};
 use crate::tables::programs::{EDITORS, SHELLS};
 

@@ -5,7 +5,8 @@ use programs::{Call, Word};
 
 use super::part::{Access, By, Part, Target, Touch};
 use super::shellwords::{State, Value};
-use super::walk::{Argument, is_shell_variable, touch};
+use super::variables::is_shell_variable;
+use super::walk::{Argument, touch};
 use super::wrappers;
 use crate::path::AbsPath;
 use crate::tables::programs::SHELLS;

@@ -7,6 +7,7 @@ use super::call::{self, Inner};
 use super::input::{Input, has_text};
 use super::part::{Access, By, Part, Program, Target, Touch};
 use super::shellwords::{Body, State, Value};
+use super::variables::is_shell_variable;
 use super::{Effects, special, suspicious, wrappers};
 use crate::limits;
 use crate::path::{AbsPath, climbs_out_of_a_name};
@@ -733,60 +734,4 @@ fn target(state: &State, argument: &Argument) -> Target {
         }
         Value::Begins(_) | Value::Unknown => Target::Unknown(argument.source.clone()),
     }
-}
-
-/// Returns true for a variable by which a shell or loader is told what to run.
-pub(super) fn is_shell_variable(name: &str) -> bool {
-    const NAMES: &[&str] = &[
-        "SECONDS",
-        "RANDOM",
-        "SRANDOM",
-        "OPTIND",
-        "LINENO",
-        "HISTCMD",
-        "EPOCHSECONDS",
-        "EPOCHREALTIME",
-        "DIRSTACK",
-        "PWD",
-        "OLDPWD",
-        "PATH",
-        "IFS",
-        "BASH_ENV",
-        "ENV",
-        "SHELLOPTS",
-        "BASHOPTS",
-        "PS4",
-        "PROMPT_COMMAND",
-        "CDPATH",
-        "GLOBIGNORE",
-        "PAGER",
-        "EDITOR",
-        "VISUAL",
-        "MANPAGER",
-        "LESSOPEN",
-        "LESSCLOSE",
-        "NODE_OPTIONS",
-        "NODE_PATH",
-        "PERL5OPT",
-        "PERL5LIB",
-        "RUBYOPT",
-        "RUBYLIB",
-        "JAVA_TOOL_OPTIONS",
-        "_JAVA_OPTIONS",
-        "MAKEFLAGS",
-        "RIPGREP_CONFIG_PATH",
-        "RUSTC_WRAPPER",
-        "RUSTFLAGS",
-        "CC",
-        "CXX",
-        "LD",
-        "AR",
-        "SHELL",
-        "HOME",
-        "TAR_OPTIONS",
-        "GREP_OPTIONS",
-    ];
-    const PREFIXES: &[&str] =
-        &["LD_", "DYLD_", "GIT_", "PYTHON", "NPM_CONFIG_", "npm_config_", "BASH_", "CARGO_", "GOFLAGS"];
-    NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }

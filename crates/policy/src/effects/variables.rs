@@ -1,0 +1,57 @@
+//! Variables that change what runs.
+
+/// Returns true for a variable by which a shell or loader is told what to run.
+pub(super) fn is_shell_variable(name: &str) -> bool {
+    const NAMES: &[&str] = &[
+        "SECONDS",
+        "RANDOM",
+        "SRANDOM",
+        "OPTIND",
+        "LINENO",
+        "HISTCMD",
+        "EPOCHSECONDS",
+        "EPOCHREALTIME",
+        "DIRSTACK",
+        "PWD",
+        "OLDPWD",
+        "PATH",
+        "IFS",
+        "BASH_ENV",
+        "ENV",
+        "SHELLOPTS",
+        "BASHOPTS",
+        "PS4",
+        "PROMPT_COMMAND",
+        "CDPATH",
+        "GLOBIGNORE",
+        "PAGER",
+        "EDITOR",
+        "VISUAL",
+        "MANPAGER",
+        "LESSOPEN",
+        "LESSCLOSE",
+        "NODE_OPTIONS",
+        "NODE_PATH",
+        "PERL5OPT",
+        "PERL5LIB",
+        "RUBYOPT",
+        "RUBYLIB",
+        "JAVA_TOOL_OPTIONS",
+        "_JAVA_OPTIONS",
+        "MAKEFLAGS",
+        "RIPGREP_CONFIG_PATH",
+        "RUSTC_WRAPPER",
+        "RUSTFLAGS",
+        "CC",
+        "CXX",
+        "LD",
+        "AR",
+        "SHELL",
+        "HOME",
+        "TAR_OPTIONS",
+        "GREP_OPTIONS",
+    ];
+    const PREFIXES: &[&str] =
+        &["LD_", "DYLD_", "GIT_", "PYTHON", "NPM_CONFIG_", "npm_config_", "BASH_", "CARGO_", "GOFLAGS"];
+    NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
