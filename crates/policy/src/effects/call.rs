@@ -6,9 +6,9 @@ use programs::{Call, Role, Word};
 
 use super::part::{Access, By, Part, Target, Touch};
 use super::shellwords::{Body, State, Value};
-use super::walk::{Argument, touch};
+use super::walk::{Argument, is_shell_variable, touch};
 use super::{languages, special};
-use crate::tables::programs::{EDITORS, SHELLS, is_shell_variable};
+use crate::tables::programs::{EDITORS, SHELLS};
 
 /// A command inside a command.
 #[derive(Debug, Clone)]

@@ -5,10 +5,10 @@ use programs::{Call, Word};
 
 use super::part::{Access, By, Part, Target, Touch};
 use super::shellwords::{State, Value};
-use super::walk::{Argument, touch};
+use super::walk::{Argument, is_shell_variable, touch};
 use super::wrappers;
 use crate::path::AbsPath;
-use crate::tables::programs::{HARMLESS_VARIABLES, SHELLS, is_shell_variable};
+use crate::tables::programs::{HARMLESS_VARIABLES, SHELLS};
 
 /// Arguments of one program that are looked at as paths.
 const MENTIONS_MAX: usize = 256;

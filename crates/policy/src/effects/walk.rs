@@ -9,7 +9,7 @@ use super::shellwords::{Body, State, Value};
 use super::{Effects, special, wrappers};
 use crate::limits;
 use crate::path::{AbsPath, climbs_out_of_a_name};
-use crate::tables::programs::{EVALUATORS, HARMLESS_VARIABLES, INTERPRETERS, NETWORK, SHELLS, is_shell_variable};
+use crate::tables::programs::{EVALUATORS, HARMLESS_VARIABLES, INTERPRETERS, NETWORK, SHELLS};
 use shell::tree::{
     Assignment, Command, Compound, CompoundKind, DoubtKind, Follows, Item, Part as Piece, Redirect, RedirectOp, Script,
     Simple, Span, Word,
@@ -868,4 +868,92 @@ fn asks_for_a_signature(word: &Argument) -> bool {
 fn stays_in_this_shell(part: &Part) -> bool {
     const PREFIXES: &[&str] = &["command", "builtin", "noglob", "nocorrect", "exec", "-"];
     matches!(&part.program, Program::Named(name) if PREFIXES.contains(&name.as_str()))
+}
+
+/// Returns true for a variable by which a shell or loader is told what to run.
+pub(super) fn is_shell_variable(name: &str) -> bool {
+    const NAMES: &[&str] = &[
+        "SECONDS",
+        "RANDOM",
+        "SRANDOM",
+        "OPTIND",
+        "LINENO",
+        "HISTCMD",
+        "EPOCHSECONDS",
+        "EPOCHREALTIME",
+        "DIRSTACK",
+        "PWD",
+        "OLDPWD",
+        "PATH",
+        "IFS",
+        "BASH_ENV",
+        "ENV",
+        "SHELLOPTS",
+        "BASHOPTS",
+        "PS4",
+        "PROMPT_COMMAND",
+        "CDPATH",
+        "GLOBIGNORE",
+        "PAGER",
+        "EDITOR",
+        "VISUAL",
+        "MANPAGER",
+        "LESSOPEN",
+        "LESSCLOSE",
+        "NODE_OPTIONS",
+        "NODE_PATH",
+        "PERL5OPT",
+        "PERL5LIB",
+        "RUBYOPT",
+        "RUBYLIB",
+        "JAVA_TOOL_OPTIONS",
+        "_JAVA_OPTIONS",
+        "MAKEFLAGS",
+        "RIPGREP_CONFIG_PATH",
+        "RUSTC_WRAPPER",
+        "RUSTFLAGS",
+        "CC",
+        "CXX",
+        "LD",
+        "AR",
+        "SHELL",
+        "HOME",
+        "TAR_OPTIONS",
+        "GREP_OPTIONS",
+        "FPATH",
+        "MODULE_PATH",
+        "NULLCMD",
+        "READNULLCMD",
+        "EXECIGNORE",
+        "POSIXLY_CORRECT",
+        // What some shells keep their tables of commands and directories in.
+        "aliases",
+        "argv",
+        "builtins",
+        "cdpath",
+        "commands",
+        "dirstack",
+        "dis_aliases",
+        "dis_builtins",
+        "dis_functions",
+        "dis_galiases",
+        "dis_saliases",
+        "fignore",
+        "fpath",
+        "functions",
+        "galiases",
+        "histchars",
+        "module_path",
+        "modules",
+        "nameddirs",
+        "options",
+        "parameters",
+        "path",
+        "psvar",
+        "saliases",
+        "userdirs",
+    ];
+    const PREFIXES: &[&str] =
+        &["LD_", "DYLD_", "GIT_", "PYTHON", "NPM_CONFIG_", "npm_config_", "BASH_", "CARGO_", "GOFLAGS"];
+    NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
