@@ -111,6 +111,7 @@ fn decide(policy: &Policy, action: &Action, mode: Option<Mode>) -> Proof {
         person: Person::Present,
         mode,
         found_below: std::collections::BTreeMap::new(),
+        links_matched: std::collections::BTreeMap::new(),
         removals: Vec::new(),
         boundary: None,
     };

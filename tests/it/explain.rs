@@ -141,3 +141,19 @@ fn what_would_move_the_terminal_is_spelled_out() {
     let finished = scene.palisade(["explain", "echo \u{1b}[2J \u{202e}x"]).run();
     assert!(!finished.stdout.contains('\u{1b}') && !finished.stdout.contains('\u{202e}'), "{finished:#?}");
 }
+
+/// A shell's pattern follows the links that it matches: where they lead counts.
+#[test]
+fn a_pattern_is_what_its_links_lead_to() {
+    let scene = Scene::new(User::Own);
+    std::fs::create_dir_all(scene.path("home/keys")).unwrap();
+    std::fs::write(scene.path("home/keys/id"), "key").unwrap();
+    std::fs::write(scene.path("project/plain"), "text").unwrap();
+    let verdict = |command: &str| scene.palisade(["explain", command]).run().code;
+    assert_eq!(verdict("cat p*"), 0);
+    std::os::unix::fs::symlink(scene.path("home/keys/id"), scene.path("project/pw")).unwrap();
+    assert_eq!(verdict("cat p*"), 4, "it leads out of the project");
+    assert_eq!(verdict("cat plai*"), 0);
+    scene.settings(&json!({"permissions": {"allow": ["Bash"], "deny": ["Read(~/keys/**)"]}}));
+    assert_eq!(verdict("cat p*"), 3, "it leads to what is denied");
+}

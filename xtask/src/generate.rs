@@ -44,6 +44,7 @@ fn all(program: &Path) -> anyhow::Result<Files> {
     page("exit-codes", exits::page(&std::fs::read_to_string(source).context("exit.rs cannot be read")?)?);
     page("credential-stores", tables::credential_stores());
     page("protected-names", tables::protected_names());
+    page("executed-names", tables::executed_names());
     page("environment", tables::environment());
     page("lint", tables::lint());
     manual(program, &mut files)?;

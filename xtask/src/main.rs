@@ -47,7 +47,8 @@ const USAGE: &str = "usage: cargo xtask TASK
   corpus [--dir DIR] [--every N] [--commands]
                                         decide recorded commands (and calls) and count the verdicts
   soundness effects|words [--corpus FILE]... [--count N] [--seed S] [--only TEXT] [--keep DIR]
-            [--sample] [--workers N]    compare what commands do, or the words they get, with what is predicted
+            [--sample] [--workers N] [--minutes N]
+                                        compare what commands do, or the words they get, with what is predicted
   client [--settings N] [--calls N] [--sample] [--only NAME] [--compare FILE] [--program FILE]
                                         ask the real client about calls, and compare its verdicts with ours;
                                         with `--compare`, take its verdicts from the file of an earlier run";

@@ -42,6 +42,8 @@ struct Wish {
     keep: Option<PathBuf>,
     sample: bool,
     workers: usize,
+    /// When to stop, whatever is left.
+    minutes: Option<u64>,
 }
 
 pub(crate) fn run(mut options: Options) -> anyhow::Result<End> {
@@ -57,6 +59,7 @@ pub(crate) fn run(mut options: Options) -> anyhow::Result<End> {
         only: options.value("--only")?,
         keep: options.value("--keep")?,
         sample: options.flag("--sample"),
+        minutes: options.value("--minutes")?,
         workers: options.value("--workers")?.unwrap_or_else(processors),
     };
     options.end()?;

@@ -3,6 +3,7 @@
 
 mod below;
 mod boundary;
+mod matched;
 mod removal;
 mod resolve;
 
@@ -42,6 +43,7 @@ pub(crate) fn gather(
             resolved.entry(root).or_insert(found);
         }
     }
+    let links_matched = matched::links(effects, &mut resolved);
     let working_directories = working_directories(policy, place);
     let runs_here = action.kind.command().is_some_and(|command| command.runner == Runner::Boundary);
     let boundary = runs_here.then(|| boundary::gather(policy, place, &working_directories));
@@ -49,6 +51,7 @@ pub(crate) fn gather(
         home: place.home.clone(),
         project: place.project.clone(),
         working_directories,
+        links_matched,
         removals: removal::count(place, effects),
         found_below: below::search(policy, place, action, effects),
         resolved,

@@ -20,3 +20,5 @@ pub(crate) const BELOW_FOUND_MAX: usize = 256;
 pub(crate) const REMOVED_ENTRIES_MAX: usize = 20_000;
 /// Bytes of a git index that is read.
 pub(crate) const INDEX_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Links among what one pattern matches that are followed.
+pub(crate) const LINKS_MATCHED_MAX: usize = 1_024;

@@ -4,10 +4,13 @@
 //! certain at each point. What is not certain is marked, and a mark can only make a verdict stricter.
 
 mod call;
+mod input;
 mod languages;
 mod part;
 mod shellwords;
 mod special;
+mod suspicious;
+mod variables;
 mod walk;
 mod wrappers;
 

@@ -19,6 +19,9 @@ pub struct Facts {
     /// For each directory that the action means as a whole: what lies below it that a path rule which
     /// tightens covers.
     pub found_below: BTreeMap<AbsPath, Below>,
+    /// For each shell pattern of the action, as written: what it matches now that is a link, or lies behind one.
+    /// A pattern that is missing here was not expanded.
+    pub links_matched: BTreeMap<String, Vec<AbsPath>>,
     /// What the parts that remove something would remove now.
     pub removals: Vec<Removal>,
     /// Whether a person can answer a question.
@@ -111,16 +114,26 @@ pub struct Removal {
     pub tracked: Option<usize>,
     /// True when there is more than was counted.
     pub more: bool,
+    /// True when a word of it is only known when it runs.
+    pub unknown: bool,
+    /// Tracked files that differ from what git holds.
+    pub changed: usize,
 }
 
 impl Removal {
     /// Returns the sentence for a person.
     pub fn words(&self) -> String {
         if self.files + self.directories == 0 {
-            return "nothing that it would remove is there now".to_owned();
+            return if self.unknown {
+                "what it would remove is not known before it runs".to_owned()
+            } else if self.more {
+                "what it would remove could not be counted".to_owned()
+            } else {
+                "nothing that it would remove is there now".to_owned()
+            };
         }
         let plural = |count: usize, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
-        let least = if self.more { "at least " } else { "" };
+        let least = if self.more || self.unknown { "at least " } else { "" };
         let mut words = format!("it would remove {least}{}", plural(self.files, "file", "files"));
         if self.directories > 0 {
             words.push_str(&format!(" and {}", plural(self.directories, "directory", "directories")));
@@ -130,6 +143,9 @@ impl Removal {
             Some(tracked) if self.files > 0 => {
                 let lost = self.files.saturating_sub(tracked);
                 words.push_str(&format!("; git tracks {tracked} of the files, and {lost} it could not bring back"));
+                if self.changed > 0 {
+                    words.push_str(&format!("; {} of those that it tracks changed since", self.changed));
+                }
             }
             Some(_) => {}
             None => words.push_str("; whether git tracks any of it is not known"),

@@ -71,6 +71,7 @@ pub(super) fn facts(effects: &Effects, home: &AbsPath, project: &AbsPath) -> Fac
         person: Person::Present,
         mode: None,
         found_below: BTreeMap::new(),
+        links_matched: std::collections::BTreeMap::new(),
         removals: Vec::new(),
         boundary: None,
     }

@@ -2,6 +2,7 @@
 
 use policy::lint::Check;
 use policy::tables::credentials::STORES;
+use policy::tables::executed;
 use policy::tables::protected::{EXCEPTIONS, Held, NAMES};
 use settings::env::Variable;
 
@@ -51,6 +52,17 @@ pub(super) fn protected_names() -> String {
         {}.\n",
         table(&["name", "what", "a write", "why"], &rows),
         exceptions.join(", ")
+    )
+}
+
+pub(super) fn executed_names() -> String {
+    let rows: Vec<Vec<String>> =
+        executed::NAMES.iter().map(|name| vec![code(name.name), name.why.to_owned()]).collect();
+    format!(
+        "# Names that are run later\n\nWriting one of these is running what it will run: mode `acceptEdits` and rules \
+        for all of a tool or with `*` do not cover it, and a rule `Edit(...)` for the file does. A name is found at any \
+        depth; `/**` means everything in the directory.\n\n{}",
+        table(&["name", "why"], &rows)
     )
 }
 

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use serde_json::json;
@@ -46,13 +47,14 @@ pub(super) fn run(wish: &Wish) -> anyhow::Result<End> {
         .flat_map(|(at, source)| source.commands.iter().map(move |text| (at, text.as_str())))
         .collect();
     let next = AtomicUsize::new(0);
+    let deadline = wish.minutes.map(|minutes| Instant::now() + Duration::from_secs(minutes * 60));
     let findings = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..wish.workers.max(1))
             .map(|number| {
                 scope.spawn({
                     let (scratch, model, jobs, next, findings) = (&scratch, &model, &jobs, &next, &findings);
-                    move || worker(scratch.path(), number, model, jobs, next, findings)
+                    move || worker(scratch.path(), number, model, jobs, (next, deadline), findings)
                 })
             })
             .collect();
@@ -70,7 +72,7 @@ fn worker(
     number: usize,
     model: &Model,
     jobs: &[(usize, &str)],
-    next: &AtomicUsize,
+    (next, deadline): (&AtomicUsize, Option<Instant>),
     findings: &Mutex<Vec<Finding>>,
 ) -> anyhow::Result<()> {
     let cell = Cell::new(scratch, number)?;
@@ -78,6 +80,9 @@ fn worker(
     let traces = fresh_traces(&cell)?;
     cell::prove_isolation(&cell, &tree, &traces)?;
     loop {
+        if deadline.is_some_and(|end| Instant::now() > end) {
+            return Ok(());
+        }
         let at = next.fetch_add(1, Ordering::Relaxed);
         let Some((source, text)) = jobs.get(at) else { return Ok(()) };
         if at > 0 && at.is_multiple_of(TELL_EVERY) {

@@ -233,6 +233,8 @@ impl Observed {
         let host = field("inet_addr(\"").or_else(|| field("inet_pton(AF_INET6, \"")).unwrap_or_default();
         if port == "53" && call.name == "connect" && host == "127.0.0.1" {
             process.resolves = true;
+        } else if call.name == "bind" && port == "0" && matches!(host.as_str(), "127.0.0.1" | "::1") {
+            // So libraries ask whether the system knows the protocol; nobody else knows the port.
         } else if call.name == "bind" && address.contains("AF_INET") {
             self.effects.insert(Effect::Reach(format!("listens on {host}:{port}")));
         } else if address.contains("AF_INET") {

@@ -48,9 +48,11 @@ pub(super) fn predicted(effects: &Effects) -> Prediction {
                 Target::Pattern(pattern, paths) if is_all_below(pattern) => {
                     Place { paths: texts(paths), pattern: None, below: true }
                 }
-                Target::Pattern(pattern, paths) => {
-                    Place { paths: texts(paths), pattern: Some(pattern.clone()), below: touch.recursive }
-                }
+                Target::Pattern(pattern, paths) => Place {
+                    paths: texts(paths),
+                    pattern: Some(pattern.trim_start_matches("./").to_owned()),
+                    below: touch.recursive,
+                },
                 Target::Unknown(word) if touch.access > Access::Read => {
                     prediction.marked.get_or_insert(format!("it changes `{word}`, which is not known"));
                     continue;

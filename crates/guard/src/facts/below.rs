@@ -63,7 +63,11 @@ impl Search<'_> {
                 below.complete &= std::fs::metadata(directory.as_str()).is_ok_and(|found| !found.is_dir());
                 continue;
             };
-            for entry in entries.flatten() {
+            for entry in entries {
+                let Ok(entry) = entry else {
+                    below.complete = false;
+                    break;
+                };
                 match left.checked_sub(1) {
                     Some(rest) if below.files.len() < limits::BELOW_FOUND_MAX => *left = rest,
                     Some(_) | None => return Below { complete: false, ..below },

@@ -25,7 +25,11 @@ pub(super) fn count(place: &Place, effects: &Effects) -> Vec<Removal> {
             continue;
         }
         let tracked = tracked.get_or_insert_with(|| index::Tracked::read(&place.project));
-        let mut removal = Removal { part, tracked: tracked.as_ref().map(|_| 0), ..Removal::default() };
+        let unknown = effect
+            .touches
+            .iter()
+            .any(|touch| touch.access == Access::Delete && matches!(touch.target, Target::Unknown(_)));
+        let mut removal = Removal { part, tracked: tracked.as_ref().map(|_| 0), unknown, ..Removal::default() };
         for target in &targets {
             add(target, tracked.as_ref(), &mut removal);
         }
@@ -35,7 +39,7 @@ pub(super) fn count(place: &Place, effects: &Effects) -> Vec<Removal> {
 }
 
 /// Returns what a target names at present.
-fn present(target: &Target) -> Vec<AbsPath> {
+pub(super) fn present(target: &Target) -> Vec<AbsPath> {
     match target {
         Target::Paths(paths) => paths.clone(),
         Target::Pattern(pattern, bases) => {
@@ -58,7 +62,7 @@ fn expand(base: &AbsPath, segments: &[&str]) -> Vec<AbsPath> {
         for directory in &found {
             for name in names(directory) {
                 let fits = (hidden || !name.starts_with('.')) && glob.matches(&[name.as_str()]);
-                if fits && next.len() < limits::REMOVED_ENTRIES_MAX {
+                if fits && next.len() <= limits::REMOVED_ENTRIES_MAX {
                     next.push(directory.join(&name));
                 }
             }
@@ -69,28 +73,52 @@ fn expand(base: &AbsPath, segments: &[&str]) -> Vec<AbsPath> {
 }
 
 fn names(directory: &AbsPath) -> Vec<String> {
-    let entries = std::fs::read_dir(directory.as_str()).into_iter().flatten().flatten();
-    entries.take(limits::REMOVED_ENTRIES_MAX).filter_map(|entry| entry.file_name().into_string().ok()).collect()
+    list(directory).0
+}
+
+/// Returns the names in a directory, and whether these are all: a directory that cannot be read, and a
+/// name that is no text, count as more.
+fn list(directory: &AbsPath) -> (Vec<String>, bool) {
+    let Ok(mut entries) = std::fs::read_dir(directory.as_str()) else { return (Vec::new(), false) };
+    let mut complete = true;
+    let mut found = Vec::new();
+    for entry in entries.by_ref().take(limits::REMOVED_ENTRIES_MAX + 1) {
+        match entry.ok().and_then(|entry| entry.file_name().into_string().ok()) {
+            Some(name) => found.push(name),
+            None => complete = false,
+        }
+    }
+    (found, complete)
 }
 
 /// Adds a path and everything below it, links not followed.
 fn add(top: &AbsPath, tracked: Option<&index::Tracked>, removal: &mut Removal) {
     let mut open = vec![top.clone()];
     while let Some(path) = open.pop() {
-        let Ok(found) = std::fs::symlink_metadata(path.as_str()) else { continue };
+        let found = match std::fs::symlink_metadata(path.as_str()) {
+            Ok(found) => found,
+            Err(error) => {
+                removal.more |= error.kind() == std::io::ErrorKind::PermissionDenied;
+                continue;
+            }
+        };
         if removal.files + removal.directories >= limits::REMOVED_ENTRIES_MAX {
             removal.more = true;
             return;
         }
         if found.is_dir() {
             removal.directories += 1;
-            open.extend(names(&path).iter().map(|name| path.join(name)));
+            let (names, complete) = list(&path);
+            removal.more |= !complete;
+            open.extend(names.iter().map(|name| path.join(name)));
             continue;
         }
         removal.files += 1;
         removal.bytes += found.len();
-        if tracked.is_some_and(|tracked| tracked.holds(&path)) {
+        if let Some(size) = tracked.and_then(|tracked| tracked.size(&path)) {
             removal.tracked = removal.tracked.map(|count| count + 1);
+            // git writes 0 where it wants to look again.
+            removal.changed += usize::from(size != 0 && u64::from(size) != found.len() & u64::from(u32::MAX));
         }
     }
 }

@@ -108,7 +108,12 @@ impl<'a> Candidates<'a> {
             Target::Paths(paths) => Some(paths),
             Target::Pattern(..) | Target::Unknown(_) => None,
         });
+        let matched = part.touches.iter().filter_map(|touch| match &touch.target {
+            Target::Pattern(pattern, _) => facts.links_matched.get(pattern),
+            Target::Paths(_) | Target::Unknown(_) => None,
+        });
         let names = touched
+            .chain(matched)
             .flatten()
             .chain(part.mentions.iter().chain(&part.may_name))
             .flat_map(|path| scope::names_to_tighten(path, facts));

@@ -296,7 +296,7 @@ impl Judge<'_> {
             {
                 allow("changes files in the working directories, which mode `acceptEdits` accepts")
             }
-            Kind::Command(_) if part.edits_only && part.touches.iter().all(|touch| self.writes_as_allowed(touch)) => {
+            Kind::Command(_) if part.edits_only && self.writes_all_as_allowed(part) => {
                 allow("writes by redirection what an Edit rule allows, and else only reads")
             }
             Kind::Read(_) if scoped => allow("lies in the working directories"),
@@ -317,6 +317,11 @@ impl Judge<'_> {
             | Kind::Other
             | Kind::Malformed(_) => None,
         }
+    }
+
+    /// Returns true when it touches something, and may without a rule for the command.
+    fn writes_all_as_allowed(&self, part: &Part) -> bool {
+        !part.touches.is_empty() && part.touches.iter().all(|touch| self.writes_as_allowed(touch))
     }
 
     /// Returns true for what may be read without a rule, and for a redirection that a rule about the file allows.
@@ -396,9 +401,11 @@ impl Judge<'_> {
             .peekable();
         let first = *rules.peek()?;
         let executed = self.changes_executed(part);
-        let covers = |rule: &&Rule| self.beyond(rule, part).is_none() && (executed.is_none() || !is_wide(rule));
+        let runs = self.action.kind.command().is_some();
+        let sweeps = |rule: &Rule| is_wide(rule) || runs && matches!(rule.matcher, Matcher::Tool(_));
+        let covers = |rule: &&Rule| self.beyond(rule, part).is_none() && (executed.is_none() || !sweeps(rule));
         let rule = rules.find(covers).unwrap_or(first);
-        if is_wide(rule)
+        if sweeps(rule)
             && let Some(finding) = executed
         {
             return Some(finding);

@@ -195,6 +195,10 @@ impl PathRule<'_> {
             Target::Pattern(pattern, bases) => {
                 // What may be among the matches is denied: nobody could say which of them are not.
                 let rest = pattern.get(scope::stem(pattern)..).unwrap_or(pattern);
+                let matched = self.facts.links_matched.get(pattern);
+                if matched.into_iter().flatten().any(|path| self.covers(path)) {
+                    return Cover::Certain;
+                }
                 // Where a way up leads from what a wildcard matches is not known.
                 if scope::climbs(pattern) {
                     return Cover::Possible;

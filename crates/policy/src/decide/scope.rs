@@ -52,9 +52,13 @@ pub(super) fn in_working_directories(touch: &Touch, facts: &Facts) -> bool {
                 })
         }
         Target::Pattern(pattern, bases) => {
+            let matched = facts.links_matched.get(pattern).into_iter().flatten();
             !pattern.contains("..")
                 && !bases.is_empty()
-                && bases.iter().all(|base| facts.resolved.get(base).is_some_and(|resolved| inside(&resolved.real)))
+                && bases
+                    .iter()
+                    .chain(matched)
+                    .all(|path| facts.resolved.get(path).is_some_and(|resolved| inside(&resolved.real)))
         }
         Target::Unknown(_) => false,
     }

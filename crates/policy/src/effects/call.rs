@@ -6,7 +6,8 @@ use programs::{Call, Role, Word};
 
 use super::part::{Access, By, Part, Target, Touch};
 use super::shellwords::{Body, State, Value};
-use super::walk::{Argument, is_shell_variable, touch};
+use super::variables::is_shell_variable;
+use super::walk::{Argument, touch};
 use super::{languages, special};
 use crate::tables::programs::{EDITORS, SHELLS};
 
@@ -29,6 +30,9 @@ pub(super) fn understand(
     table: &'static str,
     part: &mut Part,
 ) -> Vec<Inner> {
+    if base == "read" {
+        state.variables.insert("REPLY".to_owned(), Value::Unknown);
+    }
     let words: Vec<Word<'_>> = rest.iter().map(Argument::word).collect();
     let call = programs::read(table, &words);
     let mut reading = Reading { state, base, rest, call: &call, part, inner: Vec::new(), proven: true };
@@ -155,6 +159,9 @@ impl Reading<'_, '_> {
                 self.part.does.push(programs::Does::Builds);
                 if EDITORS.contains(&self.base) {
                     self.suspect("the commands it is given may read, write or run something");
+                }
+                if word.known().is_none() && languages::is_brought(&word.source) {
+                    self.suspect("the program it is given is not known before it runs");
                 }
                 if languages::decodes_and_runs(word.known().unwrap_or(&word.source)) {
                     self.part.suspicious.get_or_insert("it decodes a text and runs it".to_owned());

@@ -46,6 +46,10 @@ pub(super) fn decodes_and_runs(text: &str) -> bool {
         "atob(",
         "FromBase64String",
         "decode_base64",
+        "decode64",
+        "Buffer.from(",
+        "hex2bin",
+        "inflate",
         "unpack(",
         "pack(",
         "rot13",
@@ -56,6 +60,14 @@ pub(super) fn decodes_and_runs(text: &str) -> bool {
     const RUNS: &[&str] =
         &["exec", "eval", "system", "spawn", "popen", "Function(", "subprocess", "compile(", "marshal"];
     DECODES.iter().any(|sign| text.contains(sign)) && RUNS.iter().any(|sign| text.contains(sign))
+}
+
+/// Returns true for a word whose text a command prints, or a variable holds as a whole.
+pub(super) fn is_brought(source: &str) -> bool {
+    let plain = source.trim_matches('"');
+    let is_name = |name: &str| !name.is_empty() && name.chars().all(|letter| letter == '_' || letter.is_alphanumeric());
+    let variable = plain.strip_prefix('$').map(|name| name.trim_start_matches('{').trim_end_matches('}'));
+    source.contains("$(") || source.contains('`') || source.contains("<(") || variable.is_some_and(is_name)
 }
 
 /// `awk` writes and pipes only in `print` and `printf`, reads only by `getline`, runs by `system`.

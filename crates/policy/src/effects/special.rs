@@ -5,7 +5,8 @@ use programs::{Call, Word};
 
 use super::part::{Access, By, Part, Target, Touch};
 use super::shellwords::{State, Value};
-use super::walk::{Argument, is_shell_variable, touch};
+use super::variables::is_shell_variable;
+use super::walk::{Argument, touch};
 use super::wrappers;
 use crate::path::AbsPath;
 use crate::tables::programs::{HARMLESS_VARIABLES, SHELLS};
@@ -158,7 +159,11 @@ pub(super) fn sets_variables(state: &mut State, base: &str, rest: &[Argument], p
             Value::Begins(text) | Value::Pattern(text) => {
                 (text.split('=').next().unwrap_or_default().to_owned(), Value::Unknown)
             }
-            Value::Unknown => (String::new(), Value::Unknown),
+            // What is not known may be several words, but the name before the sign is the first of them.
+            Value::Unknown => {
+                plain = false;
+                (word.source.split_once('=').map_or("", |(name, _)| name).to_owned(), Value::Unknown)
+            }
         };
         if matches!(text.as_str(), "-x" | "-r" | "-g" | "--") {
             continue;
@@ -209,10 +214,13 @@ pub(super) fn own_program(rest: &[Argument], part: &mut Part) {
 
 /// `xargs` appends words of its input, or puts one in the place of `{}`.
 pub(super) fn append_input(call: &Call<'_, '_>, words: &mut Vec<Argument>) {
-    let replaced = call.arguments.iter().find(|argument| matches!(argument.option, Some("I" | "i" | "--replace")));
+    let is_mark = |option: &str| matches!(option.trim_start_matches('-'), "I" | "i" | "J" | "replace");
+    let replaced = call.arguments.iter().find(|argument| argument.option.is_some_and(is_mark));
     let mark = match replaced.map(|argument| argument.word) {
-        Some(Word::Known(mark)) if !mark.is_empty() => Some(mark),
-        Some(_) => Some("{}"),
+        Some(Word::Known("")) => Some("{}"),
+        Some(Word::Known(mark)) => Some(mark),
+        // Any word may hold it.
+        Some(Word::Pattern(_) | Word::Begins(_) | Word::Unknown) => Some(""),
         None => None,
     };
     match mark {

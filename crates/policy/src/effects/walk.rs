@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::call::{self, Inner};
+use super::input::{Input, has_text};
 use super::part::{Access, By, Part, Program, Target, Touch};
 use super::shellwords::{Body, State, Value};
-use super::{Effects, special, wrappers};
+use super::variables::is_shell_variable;
+use super::{Effects, special, suspicious, wrappers};
 use crate::limits;
 use crate::path::{AbsPath, climbs_out_of_a_name};
-use crate::tables::programs::{EVALUATORS, HARMLESS_VARIABLES, INTERPRETERS, NETWORK, SHELLS};
+use crate::tables::programs::{EVALUATORS, HARMLESS_VARIABLES, NETWORK};
 use shell::tree::{
     Assignment, Command, Compound, CompoundKind, DoubtKind, Follows, Item, Part as Piece, Redirect, RedirectOp, Script,
     Simple, Span, Word,
@@ -18,10 +20,18 @@ use shell::tree::{
 /// Reads what a script does.
 pub(super) fn script(text: &str, script: &Script, cwd: &AbsPath, home: &AbsPath) -> Effects {
     let state = State::new(cwd, home);
-    let mut walk =
-        Walk { text, effects: Effects::default(), state, depth: 0, is_trial: false, may_not_run: false, steps: 0 };
+    let mut walk = Walk {
+        text,
+        effects: Effects::default(),
+        state,
+        depth: 0,
+        is_trial: false,
+        may_not_run: false,
+        steps: 0,
+        is_fed: false,
+    };
     walk.whole(script);
-    walk.runs_what_it_writes();
+    suspicious::mark(&mut walk.effects.parts);
     walk.effects
 }
 
@@ -32,17 +42,13 @@ pub(super) struct Walk<'a> {
     pub(super) state: State,
     pub(super) depth: usize,
     /// True when only what happens to the state counts.
-    is_trial: bool,
+    pub(super) is_trial: bool,
     /// True where a command may not run: in a branch, a loop, a function, or after `&&` and `||`.
     may_not_run: bool,
     /// Commands walked so far.
     steps: usize,
-}
-
-/// Where a command's standard input comes from.
-struct Input<'a> {
-    after_pipe: bool,
-    redirects: &'a [Redirect],
+    /// True when what is walked reads what a command or the line itself brings on its standard input.
+    pub(super) is_fed: bool,
 }
 
 /// Directories of which no project is.
@@ -92,21 +98,6 @@ impl Walk<'_> {
             self.effects.mark(why.to_owned());
         }
         self.list(&script.items);
-    }
-
-    /// A file that one part writes and a later one runs.
-    fn runs_what_it_writes(&mut self) {
-        let mut written: Vec<AbsPath> = Vec::new();
-        for part in &mut self.effects.parts {
-            if let Some(path) = part.executes.iter().find(|path| written.contains(path)) {
-                part.suspicious.get_or_insert(format!("it runs {path}, which this command writes"));
-            }
-            let changes_mode = matches!(&part.program, Program::Named(name) if wrappers::base_name(name) == "chmod");
-            if !changes_mode {
-                let touches = part.touches.iter().filter(|touch| touch.access == Access::Write);
-                written.extend(touches.flat_map(|touch| touch.target.paths().cloned()));
-            }
-        }
     }
 
     fn list(&mut self, items: &[Item]) {
@@ -196,7 +187,9 @@ impl Walk<'_> {
                     self.may_not_run |= last > 0;
                     match stage {
                         Command::Simple(simple) => self.simple(simple, index > 0),
-                        Command::Pipeline(_) | Command::Compound(_) | Command::Function(_) => self.command(stage),
+                        Command::Pipeline(_) | Command::Compound(_) | Command::Function(_) => {
+                            self.fed(index > 0, |walk| walk.command(stage));
+                        }
                     }
                     self.may_not_run = outside;
                     // Some shells run the last command of a pipe themselves: what it changes may last.
@@ -207,7 +200,7 @@ impl Walk<'_> {
                     }
                 }
             }
-            Command::Compound(compound) => self.compound(compound),
+            Command::Compound(compound) => self.fed(has_text(&compound.redirects), |walk| walk.compound(compound)),
             // Defining runs nothing, but a later call would run this: it is judged where it stands,
             // with every variable unknown.
             Command::Function(function) => {
@@ -346,6 +339,7 @@ impl Walk<'_> {
             is_trial: true,
             may_not_run: true,
             steps: self.steps,
+            is_fed: self.is_fed,
         };
         walk(&mut trial);
         self.steps = trial.steps;
@@ -409,7 +403,7 @@ impl Walk<'_> {
         }
         self.environment(&simple.assignments, &mut part);
         wrappers::readings(&arguments, &simple.assignments, &mut part);
-        let input = Input { after_pipe, redirects: &simple.redirects };
+        let input = Input { is_fed: after_pipe || self.is_fed, redirects: &simple.redirects };
         let own = self.effects.parts.len();
         self.words(&arguments, part, &input);
         // Nobody can list every variable by which some program is told what to load or run.
@@ -434,12 +428,12 @@ impl Walk<'_> {
         let runner = self.effects.parts.len();
         self.effects.parts.push(part);
         for inner in inner {
-            self.inner(inner, runner);
+            self.inner(inner, runner, input);
         }
     }
 
     /// Walks a command that a part starts.
-    fn inner(&mut self, inner: Inner, runner: usize) {
+    fn inner(&mut self, inner: Inner, runner: usize, input: &Input<'_>) {
         if self.depth >= limits::NESTED_COMMANDS_MAX {
             self.effects.mark("it nests commands too deeply to be analysed".to_owned());
             return;
@@ -448,7 +442,7 @@ impl Walk<'_> {
         let lasts = self.effects.parts.get(runner).is_some_and(stays_in_this_shell);
         self.depth += 1;
         match inner {
-            Inner::Text(text) => self.nested_text(&text, Some(runner)),
+            Inner::Text(text) => self.fed(input.brings(), |walk| walk.nested_text(&text, Some(runner))),
             Inner::Function(body) => {
                 let mut walk = Walk {
                     text: &body.text,
@@ -458,6 +452,7 @@ impl Walk<'_> {
                     is_trial: self.is_trial,
                     may_not_run: true,
                     steps: self.steps,
+                    is_fed: input.brings(),
                 };
                 walk.state.locals = Some(BTreeSet::new());
                 walk.command(&body.command);
@@ -475,7 +470,7 @@ impl Walk<'_> {
                 let text = arguments.iter().map(|argument| argument.source.as_str()).collect::<Vec<_>>().join(" ");
                 let mut part = Part { runner: Some(runner), ..Part::named(&text) };
                 wrappers::readings(&arguments, &[], &mut part);
-                self.words(&arguments, part, &Input { after_pipe: false, redirects: &[] });
+                self.words(&arguments, part, input);
             }
         }
         self.depth -= 1;
@@ -533,9 +528,6 @@ impl Walk<'_> {
             "export" | "declare" | "typeset" | "local" | "readonly" => {
                 part.reads_only = special::sets_variables(&mut self.state, base, rest, part);
                 return Vec::new();
-            }
-            "read" => {
-                self.state.variables.insert("REPLY".to_owned(), Value::Unknown);
             }
             "unset" | "mapfile" | "readarray" | "getopts" => {
                 special::sets_variables(&mut self.state, base, rest, part);
@@ -613,52 +605,8 @@ impl Walk<'_> {
         wrappers::git(rest, part);
     }
 
-    /// A shell or interpreter that is given nothing to run reads its standard input.
-    fn reads_commands(&mut self, base: &str, rest: &[Argument], input: &Input<'_>, part: &mut Part) {
-        let runs_input = SHELLS.contains(&base) || INTERPRETERS.contains(&base);
-        let bare = rest.iter().all(|word| word.known().is_some_and(|known| known.starts_with(['-', '+'])));
-        if !runs_input || !bare || special::prints_version(base, rest) {
-            return;
-        }
-        part.proved_if(false);
-        let texts = input
-            .redirects
-            .iter()
-            .filter(|redirect| matches!(redirect.op, RedirectOp::HereDocument | RedirectOp::HereString));
-        let has_text = texts.count() > 0;
-        if input.after_pipe && !has_text {
-            part.suspicious.get_or_insert(format!("`{base}` runs whatever the pipe brings"));
-        }
-        if SHELLS.contains(&base) {
-            self.standard_input(input.redirects);
-        }
-    }
-
-    /// Walks a here-document or here-string that a shell reads as its commands.
-    fn standard_input(&mut self, redirects: &[Redirect]) {
-        for redirect in redirects {
-            match redirect.op {
-                RedirectOp::HereDocument | RedirectOp::HereString => match self.argument(&redirect.target).value {
-                    Value::Known(text) => self.nested_text(&text, None),
-                    Value::Pattern(_) | Value::Begins(_) | Value::Unknown => {
-                        self.effects.mark("a shell reads commands that are not known before they run".to_owned());
-                    }
-                },
-                RedirectOp::Read
-                | RedirectOp::Write
-                | RedirectOp::Clobber
-                | RedirectOp::Append
-                | RedirectOp::ReadWrite
-                | RedirectOp::WriteBoth
-                | RedirectOp::AppendBoth
-                | RedirectOp::DuplicateIn
-                | RedirectOp::DuplicateOut => {}
-            }
-        }
-    }
-
     /// Walks a text that a part hands to a shell.
-    fn nested_text(&mut self, text: &str, runner: Option<usize>) {
+    pub(super) fn nested_text(&mut self, text: &str, runner: Option<usize>) {
         if self.depth >= limits::NESTED_COMMANDS_MAX {
             self.effects.mark("it nests commands too deeply to be analysed".to_owned());
             return;
@@ -672,6 +620,7 @@ impl Walk<'_> {
             is_trial: self.is_trial,
             may_not_run: false,
             steps: self.steps,
+            is_fed: self.is_fed,
         };
         inner.whole(&script);
         let Walk { effects, steps, .. } = inner;
@@ -734,7 +683,7 @@ impl Walk<'_> {
         }
     }
 
-    fn argument(&self, word: &Word) -> Argument {
+    pub(super) fn argument(&self, word: &Word) -> Argument {
         let source = self.text.get(word.span.start..word.span.end).unwrap_or_default().to_owned();
         Argument { value: self.state.value(word, &source), source }
     }
@@ -868,92 +817,4 @@ fn asks_for_a_signature(word: &Argument) -> bool {
 fn stays_in_this_shell(part: &Part) -> bool {
     const PREFIXES: &[&str] = &["command", "builtin", "noglob", "nocorrect", "exec", "-"];
     matches!(&part.program, Program::Named(name) if PREFIXES.contains(&name.as_str()))
-}
-
-/// Returns true for a variable by which a shell or loader is told what to run.
-pub(super) fn is_shell_variable(name: &str) -> bool {
-    const NAMES: &[&str] = &[
-        "SECONDS",
-        "RANDOM",
-        "SRANDOM",
-        "OPTIND",
-        "LINENO",
-        "HISTCMD",
-        "EPOCHSECONDS",
-        "EPOCHREALTIME",
-        "DIRSTACK",
-        "PWD",
-        "OLDPWD",
-        "PATH",
-        "IFS",
-        "BASH_ENV",
-        "ENV",
-        "SHELLOPTS",
-        "BASHOPTS",
-        "PS4",
-        "PROMPT_COMMAND",
-        "CDPATH",
-        "GLOBIGNORE",
-        "PAGER",
-        "EDITOR",
-        "VISUAL",
-        "MANPAGER",
-        "LESSOPEN",
-        "LESSCLOSE",
-        "NODE_OPTIONS",
-        "NODE_PATH",
-        "PERL5OPT",
-        "PERL5LIB",
-        "RUBYOPT",
-        "RUBYLIB",
-        "JAVA_TOOL_OPTIONS",
-        "_JAVA_OPTIONS",
-        "MAKEFLAGS",
-        "RIPGREP_CONFIG_PATH",
-        "RUSTC_WRAPPER",
-        "RUSTFLAGS",
-        "CC",
-        "CXX",
-        "LD",
-        "AR",
-        "SHELL",
-        "HOME",
-        "TAR_OPTIONS",
-        "GREP_OPTIONS",
-        "FPATH",
-        "MODULE_PATH",
-        "NULLCMD",
-        "READNULLCMD",
-        "EXECIGNORE",
-        "POSIXLY_CORRECT",
-        // What some shells keep their tables of commands and directories in.
-        "aliases",
-        "argv",
-        "builtins",
-        "cdpath",
-        "commands",
-        "dirstack",
-        "dis_aliases",
-        "dis_builtins",
-        "dis_functions",
-        "dis_galiases",
-        "dis_saliases",
-        "fignore",
-        "fpath",
-        "functions",
-        "galiases",
-        "histchars",
-        "module_path",
-        "modules",
-        "nameddirs",
-        "options",
-        "parameters",
-        "path",
-        "psvar",
-        "saliases",
-        "userdirs",
-    ];
-    const PREFIXES: &[&str] =
-        &["LD_", "DYLD_", "GIT_", "PYTHON", "NPM_CONFIG_", "npm_config_", "BASH_", "CARGO_", "GOFLAGS"];
-    NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }

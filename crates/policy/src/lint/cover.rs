@@ -39,7 +39,8 @@ pub(super) fn covers_beside(outer: &Rule, inner: &Rule, world: &World<'_>) -> bo
             let right = match (of_outer, of_inner) {
                 (FileAccess::Read, FileAccess::Read) | (FileAccess::Edit, FileAccess::Edit) => true,
                 (FileAccess::Read, FileAccess::Edit) => !allows,
-                (FileAccess::Edit, FileAccess::Read) => allows,
+                // It allows the file tools to read, and no command.
+                (FileAccess::Edit, FileAccess::Read) => false,
             };
             right && paths(outer, inner, world)
         }

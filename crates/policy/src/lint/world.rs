@@ -88,6 +88,7 @@ impl<'a> World<'a> {
             working_directories,
             resolved,
             found_below: std::collections::BTreeMap::new(),
+            links_matched: std::collections::BTreeMap::new(),
             removals: Vec::new(),
             person: Person::Present,
             mode,

@@ -248,6 +248,7 @@ fn decide(policy: &Policy, action: &Action, effects: &Effects, known: Known) -> 
         person: Person::Present,
         mode: Some(mode),
         found_below: found_below(known, effects),
+        links_matched: std::collections::BTreeMap::new(),
         removals: Vec::new(),
         boundary: None,
     };

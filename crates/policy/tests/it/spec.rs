@@ -128,3 +128,22 @@ fn an_absolute_path_is_read_by_its_text() {
     assert_eq!(AbsPath::parse("a/b"), None);
     assert_eq!(AbsPath::parse("/a\0b"), None);
 }
+
+/// Returns the text of each block of a page with this info string.
+fn blocks<'a>(page: &'a str, info: &str) -> Vec<&'a str> {
+    page.split("```").skip(1).step_by(2).filter_map(|block| block.strip_prefix(info)?.strip_prefix('\n')).collect()
+}
+
+#[test]
+fn the_guide_says_what_is_decided() {
+    let page = include_str!("../../../../docs/guides/decisions.md");
+    let block = |info: &str| (info.to_owned(), blocks(page, info).concat().trim_end().to_owned());
+    let case = Case {
+        file: "docs/guides/decisions.md".into(),
+        line: 0,
+        name: "examples".to_owned(),
+        blocks: vec![block("rules"), block("verdicts")],
+    };
+    assert_eq!(case.block("verdicts").lines().count(), 8);
+    assert_eq!(run(&case).trim_end(), case.block("verdicts"));
+}

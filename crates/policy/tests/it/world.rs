@@ -117,6 +117,7 @@ impl World {
             working_directories,
             resolved,
             found_below,
+            links_matched: std::collections::BTreeMap::new(),
             removals: Vec::new(),
             person: Person::Present,
             mode: self.mode,

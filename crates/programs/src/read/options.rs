@@ -197,6 +197,15 @@ where
                 if !certain {
                     call.unknown.push("one of its words may be another option".to_owned());
                 }
+                // That it stands there may count (`xargs -i`), also without a value.
+                if option.takes == Takes::Optional(Role::Text) {
+                    call.arguments.push(Argument {
+                        role: Role::Text,
+                        word: Word::Known(""),
+                        index,
+                        option: Some(name),
+                    });
+                }
             }
             (Takes::Optional(role), Value::Attached(text)) => {
                 call.arguments.push(Argument { role: *role, word: attached(text), index, option: Some(name) });

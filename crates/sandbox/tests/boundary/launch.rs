@@ -96,6 +96,7 @@ fn permit(spec: &Spec) -> Permit<Exec> {
         person: facts::Person::Present,
         mode: None,
         found_below: std::collections::BTreeMap::new(),
+        links_matched: std::collections::BTreeMap::new(),
         removals: Vec::new(),
         boundary: Some(facts::BoundaryFacts {
             writable: spec.writable.iter().map(|text| path(text)).collect(),

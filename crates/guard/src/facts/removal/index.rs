@@ -4,7 +4,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the index is looked at here, among the facts")]
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use policy::AbsPath;
 
@@ -15,7 +15,8 @@ use crate::limits;
 #[derive(Debug)]
 pub(super) struct Tracked {
     root: AbsPath,
-    names: BTreeSet<Vec<u8>>,
+    /// Each name with the size that the file had when git last looked at it.
+    names: BTreeMap<Vec<u8>, u32>,
 }
 
 impl Tracked {
@@ -23,7 +24,7 @@ impl Tracked {
     /// understood.
     pub(super) fn read(directory: &AbsPath) -> Option<Self> {
         let root = resolve::git_root(directory)?;
-        let path = root.join(".git/index");
+        let path = git_directory(&root)?.join("index");
         let size = std::fs::metadata(path.as_str()).ok()?.len();
         if size > limits::INDEX_BYTES_MAX {
             return None;
@@ -32,16 +33,32 @@ impl Tracked {
         Some(Self { root, names })
     }
 
-    /// Returns true when git tracks the path.
-    pub(super) fn holds(&self, path: &AbsPath) -> bool {
-        path.below(&self.root).is_some_and(|name| self.names.contains(name.as_bytes()))
+    /// Returns the size that git knows of a path that it tracks.
+    pub(super) fn size(&self, path: &AbsPath) -> Option<u32> {
+        path.below(&self.root).and_then(|name| self.names.get(name.as_bytes()).copied())
     }
+}
+
+/// Returns the directory that holds the index: `.git`, or where it points in a worktree or submodule.
+fn git_directory(root: &AbsPath) -> Option<AbsPath> {
+    let git = root.join(".git");
+    let found = std::fs::metadata(git.as_str()).ok()?;
+    if found.is_dir() {
+        return Some(git);
+    }
+    if !found.is_file() || found.len() > limits::GIT_CONFIG_BYTES_MAX {
+        return None;
+    }
+    let text = std::fs::read_to_string(git.as_str()).ok()?;
+    Some(root.join(text.strip_prefix("gitdir:")?.trim()))
 }
 
 /// Bytes of an entry before its flags, and the flags themselves.
 const FIXED: usize = 60;
+/// Where the size of the file stands in it.
+const SIZE: usize = 36;
 
-fn names(bytes: &[u8]) -> Option<BTreeSet<Vec<u8>>> {
+fn names(bytes: &[u8]) -> Option<BTreeMap<Vec<u8>, u32>> {
     let word = |at: usize| bytes.get(at..at + 4).and_then(|four| four.try_into().ok()).map(u32::from_be_bytes);
     if bytes.get(..4)? != b"DIRC" {
         return None;
@@ -51,12 +68,13 @@ fn names(bytes: &[u8]) -> Option<BTreeSet<Vec<u8>>> {
         return None;
     }
     let count = word(8)?;
-    let mut names = BTreeSet::new();
+    let mut names = BTreeMap::new();
     let mut at = 12;
     let mut last: Vec<u8> = Vec::new();
     for _ in 0..count {
         let start = at;
         let flags = u16::from_be_bytes(bytes.get(at + FIXED..at + FIXED + 2)?.try_into().ok()?);
+        let size = word(at + SIZE)?;
         at += FIXED + 2;
         let is_extended = flags & 0x4000 != 0;
         at += if is_extended { 2 } else { 0 };
@@ -69,7 +87,7 @@ fn names(bytes: &[u8]) -> Option<BTreeSet<Vec<u8>>> {
         }
         let length = bytes.get(at..)?.iter().position(|byte| *byte == 0)?;
         last.extend_from_slice(bytes.get(at..at + length)?);
-        names.insert(last.clone());
+        names.insert(last.clone(), size);
         at += length + 1;
         if version < 4 {
             // Entries are padded to a multiple of eight bytes, with one zero at least.

@@ -146,7 +146,6 @@ const PATHS: &[&str] = &[
     "$PWD/x",
     "~root/x",
     "C:\\x",
-    "file_path:x",
     "Makefile",
     ".github/**",
     "src/deep/**",
@@ -823,6 +822,7 @@ prop_compose! {
             person: if person { Person::Present } else { Person::Absent },
             mode,
             found_below: found_below(&effects, searched),
+            links_matched: std::collections::BTreeMap::new(),
             removals: Vec::new(),
             boundary: None,
         };
