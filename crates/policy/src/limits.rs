@@ -21,3 +21,5 @@ pub(crate) const DIRECTORIES_MAX: usize = 16;
 
 /// Words behind a runner of which each may begin the command that it runs.
 pub(crate) const RUNNER_WORDS_MAX: usize = 200;
+/// Texts within the words of one program that count as commands it may run.
+pub(crate) const MAY_RUN_MAX: usize = 128;

@@ -94,6 +94,7 @@ impl<'a> Candidates<'a> {
     fn command(&mut self, index: &'a Index, part: &Part) {
         let own = part.allow_readings.iter().filter(|reading| !part.readings.contains(reading));
         part.readings.iter().chain(own).for_each(|reading| index.command(reading, &mut self.certain));
+        part.may_run.iter().for_each(|text| index.command(text, &mut self.possible));
         match &part.program {
             Program::None => {}
             Program::Named(_) => {

@@ -97,6 +97,9 @@ fn command(pattern: &CommandPattern, part: &Part) -> Cover {
     if part.readings.iter().any(|reading| pattern.covers(reading)) {
         return Cover::Certain;
     }
+    if part.may_run.iter().any(|text| pattern.covers(text)) {
+        return Cover::Possible;
+    }
     match &part.program {
         Program::None => Cover::No,
         Program::Unknown => Cover::Possible,

@@ -19,6 +19,8 @@ pub struct Part {
     /// The texts under which a deny or ask rule may know it: as written, with quotes resolved, behind
     /// each wrapper, with the program's bare name.
     pub readings: Vec<String>,
+    /// Texts in its words that it may run, where no table says what it does with them.
+    pub may_run: Vec<String>,
     /// The texts under which an allow rule may know it: as written, with quotes resolved, and behind
     /// wrappers that change nothing.
     pub allow_readings: Vec<String>,

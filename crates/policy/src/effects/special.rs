@@ -8,6 +8,7 @@ use super::shellwords::{State, Value};
 use super::variables::is_shell_variable;
 use super::walk::{Argument, touch};
 use super::wrappers;
+use crate::limits;
 use crate::path::AbsPath;
 use crate::tables::programs::{HARMLESS_VARIABLES, SHELLS};
 
@@ -374,4 +375,33 @@ pub(super) fn calculates(rest: &[Argument]) -> bool {
         && rest.first().and_then(Argument::known).is_none_or(|format| {
             format.contains('%') && format.contains(['d', 'i', 'o', 'u', 'x', 'X', 'e', 'f', 'g', '*'])
         })
+}
+
+/// Texts in the words of a program that may run any of them: what follows each word, and what follows each
+/// sign within one behind which a command may stand.
+pub(super) fn may_run(arguments: &[Argument], part: &mut Part) {
+    let plain: Vec<&str> =
+        arguments.iter().map(|argument| argument.known().unwrap_or(argument.source.as_str())).collect();
+    for start in 1..plain.len().min(limits::MAY_RUN_MAX) {
+        part.may_run.push(plain.get(start..).unwrap_or_default().join(" "));
+    }
+    for word in plain.iter().skip(1).take(limits::MAY_RUN_MAX) {
+        texts_within(word, &mut part.may_run);
+    }
+}
+
+/// Adds the texts within a word, or within a text on standard input, that may be commands.
+pub(super) fn texts_within(word: &str, texts: &mut Vec<String>) {
+    let is_sign = |letter: char| "=!:|;&'\"`()\n".contains(letter);
+    // The value of a short option may be attached to it.
+    let attached = word
+        .strip_prefix('-')
+        .filter(|_| word.contains(' '))
+        .into_iter()
+        .flat_map(|rest| rest.char_indices().take(4).filter_map(|(at, letter)| rest.get(at + letter.len_utf8()..)));
+    for text in word.split(is_sign).chain(attached).map(str::trim) {
+        if !text.is_empty() && texts.len() < limits::MAY_RUN_MAX {
+            texts.push(text.to_owned());
+        }
+    }
 }

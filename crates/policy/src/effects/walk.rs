@@ -423,6 +423,18 @@ impl Walk<'_> {
             None => Program::Unknown,
         };
         let inner = self.understand(arguments, input, &mut part);
+        let runs_anything = |does: &programs::Does| {
+            matches!(does, programs::Does::Builds | programs::Does::System | programs::Does::Interactive)
+        };
+        if !part.unlisted.is_empty() || part.does.iter().any(runs_anything) {
+            special::may_run(arguments, &mut part);
+            for redirect in input.redirects {
+                if matches!(redirect.op, RedirectOp::HereDocument | RedirectOp::HereString) {
+                    let text = self.argument(&redirect.target);
+                    special::texts_within(text.known().unwrap_or(&text.source), &mut part.may_run);
+                }
+            }
+        }
         // A redirection that writes is a change, whatever the program is.
         part.reads_only &= part.touches.iter().all(Touch::only_reads);
         let runner = self.effects.parts.len();

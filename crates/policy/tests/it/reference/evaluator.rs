@@ -425,6 +425,9 @@ impl Call<'_> {
         if part.readings.iter().any(matches) {
             return Match::Yes;
         }
+        if part.may_run.iter().any(matches) {
+            return Match::Perhaps;
+        }
         let could = match part.program {
             Program::None => false,
             Program::Unknown => true,
