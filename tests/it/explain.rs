@@ -28,6 +28,7 @@ understood as
          because `cat .env` is denied by the deny rule `Read(./.env)` (~/.claude/settings.json:7)
 
 decided by deny `Read(./.env)` at ~/.claude/settings.json:7
+without it deny: `cat .env` is denied by the deny rule `Bash(cat .env)` (~/.claude/settings.json:8)
 
 also matched
   deny `Bash(cat .env)` at ~/.claude/settings.json:8  (another rule of its list came first)
@@ -59,10 +60,11 @@ fn answers_as_json() {
                 "decision": "allow",
                 "reason": reason,
                 "rule": rule,
+                "without_rule": {"decision": "ask", "reason": "no rule decides `make all`, and mode `default` asks"},
                 "way_forward": "remove `Bash(make *)` at ~/.claude/settings.json:4 to be asked, or deny it to refuse it",
                 "mode": "default",
                 "parts": [{
-                    "text": "make all", "start": 0, "end": 8,
+                    "text": "make all", "start": 0, "end": 8, "started_by": null,
                     "understood": ["runs `make`", "runs what the project or a file says"],
                     "decision": "allow", "reason": reason, "rule": rule,
                 }],

@@ -2,6 +2,7 @@
 
 use audit::{Body, Decision as DecisionRecord, Journal, Kept, Receipt, Record, Started};
 use policy::facts::Person;
+use policy::proof::Otherwise;
 use policy::{Action, Decision, Effects, Mode, Pending, Permit, Policy, Proof, Refusal, Tool, Verdict};
 
 use crate::facts;
@@ -119,6 +120,16 @@ impl Guard<'_> {
 /// Returns what would be decided. Nothing is recorded, and no permit is handed out.
 pub fn consider(policy: &Policy, place: &Place, action: &Action, mode: Option<Mode>) -> Proof {
     judge(policy, place, action, mode, Person::Present).proof().clone()
+}
+
+/// Explains a call: as [`consider`], and says what would be decided without the rule that decided.
+pub fn explain(policy: &Policy, place: &Place, action: &Action, mode: Option<Mode>) -> Proof {
+    let mut proof = consider(policy, place, action, mode);
+    if let Some(rule) = &proof.rule {
+        let other = consider(&policy.without(rule), place, action, mode);
+        proof.otherwise = Some(Otherwise { verdict: other.verdict, reason: other.reason });
+    }
+    proof
 }
 
 /// The one way to a decision: `admit` and `consider` share it, so what is explained is what is decided.

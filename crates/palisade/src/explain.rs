@@ -14,7 +14,7 @@ pub(crate) fn explain(options: &ExplainOptions) -> anyhow::Result<Exit> {
     let setup = Setup::at(&options.settings, &options.place)?;
     let input = input(&options.tool, &options.subject);
     let action = hooks::tool::action(&options.tool, &input, &setup.place.project);
-    let proof = guard::consider(&setup.policy, &setup.place, &action, options.settings.mode);
+    let proof = guard::explain(&setup.policy, &setup.place, &action, options.settings.mode);
     if options.json {
         let mut answer = as_json(&proof);
         let diagnostics = setup.diagnostics.iter().map(crate::permissions::diagnostic_json).collect();
@@ -50,11 +50,15 @@ fn print(proof: &Proof, paint: Paint) {
     say::data("");
     say::data(&paint.heading("understood as"));
     for part in &proof.parts {
-        print_part(part, paint);
+        print_part(part, &proof.parts, paint);
     }
     if let Some(rule) = &proof.rule {
         say::data("");
         say::data(&format!("{} {}", paint.heading("decided by"), place(rule)));
+    }
+    if let Some(other) = &proof.otherwise {
+        let verdict = paint.verdict(other.verdict);
+        say::data(&format!("{} {verdict}: {}", paint.heading("without it"), shown(&other.reason)));
     }
     if !proof.shadowed.is_empty() {
         say::data("");
@@ -70,8 +74,11 @@ fn print(proof: &Proof, paint: Paint) {
     }
 }
 
-fn print_part(part: &PartProof, paint: Paint) {
+fn print_part(part: &PartProof, parts: &[PartProof], paint: Paint) {
     say::data(&format!("  {}  {}", paint.verdict(part.verdict), shown(&part.text)));
+    if let Some(starter) = part.starter.and_then(|starter| parts.get(starter)) {
+        say::data(&format!("         started by `{}`", shown(&starter.text)));
+    }
     for line in &part.understood {
         say::data(&format!("         {}", shown(line)));
     }
@@ -97,6 +104,7 @@ fn as_json(proof: &Proof) -> Value {
                 "text": part.text,
                 "start": part.span.map(|span| span.start),
                 "end": part.span.map(|span| span.end),
+                "started_by": part.starter,
                 "understood": part.understood,
                 "decision": part.verdict.name(),
                 "reason": part.reason,
@@ -111,6 +119,10 @@ fn as_json(proof: &Proof) -> Value {
         "decision": proof.verdict.name(),
         "reason": proof.reason,
         "rule": proof.rule.as_ref().map(rule_json),
+        "without_rule": proof.otherwise.as_ref().map(|other| json!({
+            "decision": other.verdict.name(),
+            "reason": other.reason,
+        })),
         "way_forward": proof.hint,
         "mode": proof.mode.name(),
         "parts": parts,

@@ -125,6 +125,7 @@ fn controls(action: &Action, facts: &Facts) -> Result<Option<Controls>, String> 
 /// Returns a part's line in the proof.
 fn part_proof(judged: &judge::Judged) -> PartProof {
     PartProof {
+        starter: judged.starter,
         text: judged.text.clone(),
         span: judged.span,
         understood: judged.understood.clone(),

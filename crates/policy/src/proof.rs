@@ -54,6 +54,17 @@ pub struct Proof {
     pub shadowed: Vec<(RuleRef, String)>,
     /// The mode the call was decided under.
     pub mode: crate::mode::Mode,
+    /// What would be decided without the rule that decided, where somebody asked for that.
+    pub otherwise: Option<Otherwise>,
+}
+
+/// What would be decided without the rule that decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Otherwise {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: String,
 }
 
 /// Why one part of a call was decided so.
@@ -63,6 +74,8 @@ pub struct PartProof {
     pub text: String,
     /// Where it stands in a command text.
     pub span: Option<Span>,
+    /// The part that starts this one, counted from 0, where one does.
+    pub starter: Option<usize>,
     /// How it was understood, a line each: "runs `rm`", "deletes /x".
     pub understood: Vec<String>,
     /// Its verdict.

@@ -183,6 +183,12 @@ impl Policy {
         })
     }
 
+    /// Returns the same policy without one of its rules.
+    pub fn without(&self, rule: &RuleRef) -> Self {
+        let rules = self.rules.iter().filter(|known| known.reference != *rule).cloned().collect();
+        Self { rules, index: None, ..self.clone() }
+    }
+
     /// Returns the same policy with every rule asked about every call: what the index is held against.
     pub fn without_index(&self) -> Self {
         Self { index: None, ..self.clone() }

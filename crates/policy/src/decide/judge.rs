@@ -41,6 +41,7 @@ pub(super) struct Judge<'a> {
 pub(super) struct Judged {
     pub(super) text: String,
     pub(super) span: Option<Span>,
+    pub(super) starter: Option<usize>,
     pub(super) understood: Vec<String>,
     pub(super) verdict: Verdict,
     pub(super) reason: String,
@@ -147,6 +148,7 @@ impl Judge<'_> {
             allows_inner,
             text: part.text.clone(),
             span: part.span,
+            starter: part.runner,
             understood: part.understood(),
             verdict: finding.verdict,
             reason: finding.reason,
@@ -492,6 +494,7 @@ impl Judge<'_> {
             found.push(Judged {
                 text: parts.first().map_or_else(|| self.action.tool.clone(), |part| part.text.clone()),
                 span: None,
+                starter: None,
                 understood: Vec::new(),
                 verdict: finding.verdict,
                 reason: finding.reason,
@@ -531,6 +534,7 @@ impl Judge<'_> {
     pub(super) fn nothing(&self) -> Proof {
         let reason = "the command is empty".to_owned();
         let part = PartProof {
+            starter: None,
             text: String::new(),
             span: None,
             understood: Vec::new(),
@@ -546,6 +550,7 @@ impl Judge<'_> {
             parts: vec![part],
             shadowed: Vec::new(),
             mode: self.mode,
+            otherwise: None,
         }
     }
 
@@ -566,6 +571,7 @@ impl Judge<'_> {
             parts: listed.iter().map(part_proof).collect(),
             shadowed,
             mode: self.mode,
+            otherwise: None,
         }
     }
 
