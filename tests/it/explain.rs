@@ -148,9 +148,8 @@ fn what_would_move_the_terminal_is_spelled_out() {
 #[test]
 fn a_pattern_is_what_its_links_lead_to() {
     let scene = Scene::new(User::Own);
-    std::fs::create_dir_all(scene.path("home/keys")).unwrap();
-    std::fs::write(scene.path("home/keys/id"), "key").unwrap();
-    std::fs::write(scene.path("project/plain"), "text").unwrap();
+    scene.write("home/keys/id", "key");
+    scene.write("project/plain", "text");
     let verdict = |command: &str| scene.palisade(["explain", command]).run().code;
     assert_eq!(verdict("cat p*"), 0);
     std::os::unix::fs::symlink(scene.path("home/keys/id"), scene.path("project/pw")).unwrap();
