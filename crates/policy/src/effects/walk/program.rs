@@ -118,7 +118,7 @@ impl Walk<'_> {
     }
 
     /// Walks a text that a part hands to a shell.
-    pub(super) fn nested_text(&mut self, text: &str, runner: Option<usize>) {
+    pub(in crate::effects) fn nested_text(&mut self, text: &str, runner: Option<usize>) {
         if self.depth >= limits::NESTED_COMMANDS_MAX {
             self.effects.mark("it nests commands too deeply to be analysed".to_owned());
             return;
