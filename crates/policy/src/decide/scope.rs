@@ -67,7 +67,7 @@ pub(super) fn in_working_directories(touch: &Touch, facts: &Facts) -> bool {
 /// Returns a path of a change that lies in a working directory by its name, and where a link takes it out of them.
 pub(super) fn led_out<'f>(touch: &Touch, facts: &'f Facts) -> Option<&'f AbsPath> {
     let inside = |path: &AbsPath| facts.working_directories.iter().any(|directory| path.is_within(directory));
-    if touch.access == Access::Read {
+    if touch.access <= Access::Read {
         return None;
     }
     let real = |path: &AbsPath| facts.resolved.get(path).map(|resolved| &resolved.real).filter(|real| !inside(real));

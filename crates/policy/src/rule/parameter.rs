@@ -29,11 +29,13 @@ pub(super) fn parameter(tool: &str, inner: &str, list: List) -> Result<Option<Ma
     }
 }
 
-/// Returns the documented form of a rule about a field that its tool's own rules are about.
+/// Returns what a rule about a field that its tool's own rules are about covers in its documented form.
 pub(super) fn documented(text: &str) -> Option<String> {
     let (tool, rest) = text.trim().split_once('(')?;
     let (name, value) = rest.strip_suffix(')')?.split_once(':')?;
-    content_field(tool.trim(), name.trim(), value.trim())
+    let form = content_field(tool.trim(), name.trim(), value.trim())?;
+    // The form of a host is an example: which hosts a pattern of URLs means is not read out of it.
+    Some(if tool.trim() == "WebFetch" { "WebFetch".to_owned() } else { form })
 }
 
 /// Returns the rule to write in the place of one about a field that a tool's own rules are about.

@@ -1,6 +1,6 @@
 //! Less is known, or less is permitted: no verdict becomes lower.
 
-use policy::effects::{Program, Target};
+use policy::effects::{Part, Program, Target};
 use policy::facts::Person;
 use policy::layer::{Layer, Origin, Scope, Sourced};
 use policy::{Mode, Policy, Verdict};
@@ -128,20 +128,20 @@ proptest! {
         prop_assert!(after >= before, "{before:?} in {:?} became {after:?} in {:?}", pair.0, pair.1);
     }
 
-    /// A call is as strict as its strictest part, and parts in another order decide the same.
+    /// A call is as strict as its strictest part with what that starts, and such groups in another order
+    /// decide the same.
     #[test]
     fn parts_join(layers in layers(), scene in scene()) {
         let policy = policy(&layers);
         let whole = verdict(&policy, &scene);
-        let mut reversed = scene.clone();
-        reversed.effects.parts.reverse();
-        prop_assert_eq!(verdict(&policy, &reversed), whole);
-        let alone = scene.effects.parts.iter().map(|part| {
-            let mut single = scene.clone();
-            single.effects.parts = vec![part.clone()];
-            verdict(&policy, &single)
-        });
-        if let Some(join) = alone.max() {
+        let groups = groups(&scene.effects.parts);
+        let of_parts = |parts: Vec<Part>| {
+            let mut scene = scene.clone();
+            scene.effects.parts = parts;
+            verdict(&policy, &scene)
+        };
+        prop_assert_eq!(of_parts(put_together(groups.iter().rev())), whole);
+        if let Some(join) = groups.iter().map(|group| of_parts(group.clone())).max() {
             prop_assert_eq!(join, whole);
         }
     }
@@ -180,4 +180,29 @@ proptest! {
 
 fn tightens(layers: &[Layer]) -> bool {
     layers.iter().any(|layer| !layer.ask.is_empty() || !layer.deny.is_empty())
+}
+
+/// Splits parts into those that nothing starts, each with all that it starts: what starts a part is named by
+/// its index, here that in the group, and stands before it.
+fn groups(parts: &[Part]) -> Vec<Vec<Part>> {
+    let mut groups: Vec<Vec<Part>> = Vec::new();
+    let mut places: Vec<(usize, usize)> = Vec::new();
+    for part in parts {
+        let starter = part.runner.map(|runner| places[runner]);
+        let group = starter.map_or(groups.len(), |(group, _)| group);
+        groups.resize(groups.len().max(group + 1), Vec::new());
+        places.push((group, groups[group].len()));
+        groups[group].push(Part { runner: starter.map(|(_, place)| place), ..part.clone() });
+    }
+    groups
+}
+
+/// Returns the parts of groups, one behind the other.
+fn put_together<'g>(groups: impl Iterator<Item = &'g Vec<Part>>) -> Vec<Part> {
+    groups.fold(Vec::new(), |mut parts, group| {
+        let before = parts.len();
+        let moved = |part: &Part| Part { runner: part.runner.map(|runner| runner + before), ..part.clone() };
+        parts.extend(group.iter().map(moved));
+        parts
+    })
 }

@@ -116,9 +116,10 @@ struct Call<'a> {
 #[derive(Debug, Clone, Copy)]
 struct Judged {
     verdict: Verdict,
-    /// What it starts is allowed with it.
-    opens: bool,
-    /// What it starts is allowed by nothing else: it, or what started it, is allowed by its exact text only.
+    /// What it starts is allowed with it: by a rule that is one text, or by a pattern.
+    opens: Option<bool>,
+    /// What it starts is allowed by nothing else: it, or what started it, changes what is started, or is
+    /// allowed by its exact text only.
     closed: bool,
 }
 
@@ -147,7 +148,7 @@ impl Call<'_> {
     /// Judges a part, which another may start.
     fn part(&self, part: &Part, runner: Option<Judged>) -> Judged {
         let closed = runner.is_some_and(|runner| runner.closed);
-        let started = |verdict| Judged { verdict, opens: false, closed: closed || part.exact_only };
+        let started = |verdict| Judged { verdict, opens: None, closed: closed || part.exact_only || !part.clear };
         if let Some(verdict) = self.refused_or_asked(part) {
             return started(verdict);
         }
@@ -157,28 +158,37 @@ impl Call<'_> {
         if self.is_protected(part) {
             return started(Verdict::Ask);
         }
+        let by_rule = self.by_rule(part, runner);
         // What is allowed by itself passes on what it was started with.
+        let opens = by_rule.flatten();
         if self.passes_by_itself(part) {
-            return started(Verdict::Allow);
+            return Judged { opens, ..started(Verdict::Allow) };
         }
-        let is_command = matches!(self.action.kind, Kind::Command(_) | Kind::ForeignCommand(_));
-        if self.mode == Mode::Plan && is_command && !part.reads_only {
+        // Of a server's tool nobody knows that it only reads.
+        let may_change = matches!(self.action.kind, Kind::Command(_) | Kind::ForeignCommand(_) | Kind::Mcp { .. });
+        if self.mode == Mode::Plan && may_change && !part.reads_only {
             return started(Verdict::Ask);
         }
-        if runner.is_some_and(|runner| runner.opens) {
-            return Judged { verdict: Verdict::Allow, opens: true, closed: false };
-        }
-        if closed {
+        let opened = runner.is_some_and(|runner| runner.opens.is_some());
+        if by_rule.is_none() || (closed && !opened) {
             return started(Verdict::Ask);
         }
-        let mut allowing =
-            self.rules.iter().filter(|rule| rule.list == List::Allow && self.allows(rule, part)).peekable();
-        let beside = part.touches.iter().any(|touch| self.written_beside_the_rule(touch));
-        if allowing.peek().is_none() || beside {
-            return started(Verdict::Ask);
+        Judged { opens, ..started(Verdict::Allow) }
+    }
+
+    /// Returns, for what a rule allows, how what it starts is allowed with it: what changes nothing about what
+    /// it starts passes on no more than a rule that is one text.
+    fn by_rule(&self, part: &Part, runner: Option<Judged>) -> Option<Option<bool>> {
+        let passed_on = |exact: bool| (!part.clear || exact).then_some(exact);
+        if let Some(exact) = runner.and_then(|runner| runner.opens) {
+            return Some(passed_on(exact));
         }
-        let opens = allowing.any(|rule| !part.clear || rule.is_exact());
-        Judged { verdict: Verdict::Allow, opens, closed: false }
+        let beside =
+            part.touches.iter().any(|touch| self.written_beside_the_rule(touch) || self.changed_through_a_link(touch));
+        let rules = self.rules.iter().filter(|rule| rule.list == List::Allow && self.allows(rule, part));
+        let exact = |rule: &Rule| matches!(rule.subject, Subject::Command(..)) && rule.is_exact();
+        let how = rules.map(|rule| passed_on(exact(rule))).reduce(Option::or);
+        how.filter(|_| !beside)
     }
 
     /// What comes before every permission.
@@ -216,7 +226,7 @@ impl Call<'_> {
             | Kind::Malformed(_) => return None,
         };
         let leaves = part.touches.iter().any(|touch| {
-            let held = if touch.access == Access::Read { self.reads_held } else { self.writes_held };
+            let held = if touch.access <= Access::Read { self.reads_held } else { self.writes_held };
             held && !touch.is_device() && !self.in_scope(touch)
         });
         let any = self.reads_held || self.writes_held;
@@ -231,14 +241,14 @@ impl Call<'_> {
     }
 
     fn is_protected(&self, part: &Part) -> bool {
-        let mut written = part.touches.iter().filter(|touch| touch.access != Access::Read && !touch.is_device());
+        let mut written = part.touches.iter().filter(|touch| touch.access > Access::Read && !touch.is_device());
         if written.any(|touch| touch.target.paths().any(|path| self.unseen(path))) {
             return true;
         }
         let named =
             part.mentions.iter().any(|path| self.unseen(path) || self.names(path).iter().any(|name| protected(name)));
         named
-            || part.touches.iter().filter(|touch| touch.access != Access::Read).any(|touch| match &touch.target {
+            || part.touches.iter().filter(|touch| touch.access > Access::Read).any(|touch| match &touch.target {
                 Target::Paths(paths) => paths.iter().any(|path| self.names(path).iter().any(|name| protected(name))),
                 Target::Pattern(pattern, bases) => super::removal::pattern_meets_protected(pattern, bases, self.facts),
                 Target::Unknown(_) => false,
@@ -254,6 +264,9 @@ impl Call<'_> {
                 let readable = |touch: &Touch| touch.is_device() || self.in_scope(touch) || self.path_allowed(touch);
                 (part.reads_only && part.touches.iter().all(readable))
                     || (part.edits_only && scoped && accepts && !self.runs_later(part))
+                    || (part.edits_only
+                        && !part.touches.is_empty()
+                        && part.touches.iter().all(|touch| self.redirected(touch)))
             }
             Kind::Read(_) => scoped,
             Kind::Edit(_) => scoped && accepts && !self.runs_later(part),
@@ -267,13 +280,29 @@ impl Call<'_> {
         }
     }
 
+    /// A redirection by itself wants a rule for the file and none for a command; what is read in scope wants none.
+    fn redirected(&self, touch: &Touch) -> bool {
+        let reads = touch.access == Access::Read;
+        let writes = touch.by == By::Redirect && self.mode != Mode::Plan;
+        touch.is_device() || (reads && self.in_scope(touch)) || ((reads || writes) && self.path_allowed(touch))
+    }
+
     /// A rule for a command does not cover what its redirections write.
     fn written_beside_the_rule(&self, touch: &Touch) -> bool {
         touch.by == By::Redirect
-            && touch.access != Access::Read
+            && touch.access > Access::Read
             && !touch.is_device()
             && !self.path_allowed(touch)
             && !(self.mode == Mode::AcceptEdits && self.in_scope(touch) && !self.is_run_later(touch))
+    }
+
+    /// No rule but one for the path covers a change to what lies in a working directory only by its name.
+    fn changed_through_a_link(&self, touch: &Touch) -> bool {
+        let inside = |path: &AbsPath| {
+            self.facts.working_directories.iter().any(|directory| below(path.as_str(), directory.as_str()).is_some())
+        };
+        let led = |path: &AbsPath| inside(path) && !self.unseen(path) && !self.leads_inside(path);
+        touch.access > Access::Read && touch.target.paths().any(led) && !self.path_allowed(touch)
     }
 
     fn runs_later(&self, part: &Part) -> bool {
@@ -283,7 +312,7 @@ impl Call<'_> {
     /// Returns true when a touch changes what somebody else runs later: by one of its names, or, where it
     /// writes what a pattern matches, by a name that this may be.
     fn is_run_later(&self, touch: &Touch) -> bool {
-        if touch.access == Access::Read {
+        if touch.access <= Access::Read {
             return false;
         }
         match &touch.target {
@@ -355,6 +384,12 @@ impl Call<'_> {
             (Subject::Tool(name), _) => self.is_tool(name, true).into(),
             (Subject::Command(_, true), _) if self.action.tool != "Monitor" => Match::No,
             (Subject::Command(forms, _), Kind::Command(_)) => self.command_tightened(forms, part),
+            (Subject::List(_, true, _), _) if self.action.tool != "Monitor" => Match::No,
+            (Subject::List(forms, _, lines), Kind::Command(command)) => {
+                let line = super::text::spaced_operators(&command.text);
+                let whole = lines.iter().any(|own| stars(own, &line));
+                self.command_tightened(forms, part).max(whole.into())
+            }
             (Subject::Foreign(forms), Kind::ForeignCommand(_)) => self.foreign_tightened(forms, part),
             (Subject::Path { edit, pattern }, _) => self.path_tightened(rule, *edit, pattern, part),
             (Subject::Host(pattern), Kind::Fetch { url }) => match host::of_url(url) {
@@ -380,6 +415,7 @@ impl Call<'_> {
             }
             (
                 Subject::Command(..)
+                | Subject::List(..)
                 | Subject::Foreign(_)
                 | Subject::Host(_)
                 | Subject::Agent(_)
@@ -451,8 +487,31 @@ impl Call<'_> {
 
     fn path_tightened(&self, rule: &Rule, edit: bool, pattern: &super::path::Pattern, part: &Part) -> Match {
         let place = self.place();
-        let touches = part.touches.iter().filter(|touch| !edit || touch.access != Access::Read);
-        let touched = touches.map(|touch| match &touch.target {
+        let touches = part.touches.iter().filter(|touch| !edit || touch.access > Access::Read);
+        let touched = touches.map(|touch| match self.touch_tightened(rule, pattern, touch) {
+            // What only looks at a name does not read what the rule is about.
+            Match::Yes if touch.access == Access::Look => Match::Perhaps,
+            met => met,
+        });
+        let mentioned = part.mentions.iter().map(|path| {
+            let covered = self.known_names(path).iter().any(|name| pattern.covers(name, &place));
+            let least = if self.unseen(path) { Match::Perhaps } else { Match::No };
+            Match::from(covered).max(least)
+        });
+        let in_a_text = part
+            .may_name
+            .iter()
+            .map(|path| self.known_names(path).iter().any(|name| pattern.covers(name, &place)).into_doubt());
+        let known = touched.chain(mentioned).chain(in_a_text).max().unwrap_or(Match::No);
+        // Nothing is documented of `Read` and the tool that edits notebooks.
+        let notebook = self.action.tool == "NotebookEdit" && !edit;
+        let known = if notebook { known.min(Match::Perhaps) } else { known };
+        let open = part.program == Program::Unknown || (!part.unknown.is_empty() && !part.reads_only);
+        if open { known.max(Match::Perhaps) } else { known }
+    }
+
+    fn touch_tightened(&self, rule: &Rule, pattern: &super::path::Pattern, touch: &Touch) -> Match {
+        match &touch.target {
             Target::Paths(paths) => {
                 let hidden_by_client = touch.by == By::Tool && rule.shared;
                 let whole = touch.recursive && !hidden_by_client;
@@ -470,15 +529,7 @@ impl Call<'_> {
                 bases.iter().map(|base| self.glob_met(pattern, text, base, touch.recursive)).max().unwrap_or(Match::No)
             }
             Target::Unknown(_) => Match::Perhaps,
-        });
-        let mentioned = part.mentions.iter().map(|path| {
-            let covered = self.known_names(path).iter().any(|name| pattern.covers(name, &place));
-            let least = if self.unseen(path) { Match::Perhaps } else { Match::No };
-            Match::from(covered).max(least)
-        });
-        let known = touched.chain(mentioned).max().unwrap_or(Match::No);
-        let open = part.program == Program::Unknown || (!part.unknown.is_empty() && !part.reads_only);
-        if open { known.max(Match::Perhaps) } else { known }
+        }
     }
 
     /// A path is known by any of its names. Of a directory that is meant as a whole, what lies below counts:
@@ -529,7 +580,10 @@ impl Call<'_> {
             // A bare `Edit` approves changes of what is there, no new files.
             (Subject::Tool(name), _) => {
                 let makes_new = matches!(self.action.tool.as_str(), "Write" | "NotebookEdit");
-                self.is_tool(name, false) && !(name == "Edit" && makes_new)
+                // Nor does a bare `Bash` speak of what is run later.
+                let runs = matches!(self.action.kind, Kind::Command(_));
+                let later = |touch: &Touch| self.is_run_later(touch) && !self.path_allowed(touch);
+                self.is_tool(name, false) && !(name == "Edit" && makes_new) && !(runs && part.touches.iter().any(later))
             }
             (Subject::Command(_, true), _) if self.action.tool != "Monitor" => false,
             (Subject::Command(forms, _), Kind::Command(_)) => {
@@ -554,6 +608,7 @@ impl Call<'_> {
             }
             (
                 Subject::Command(..)
+                | Subject::List(..)
                 | Subject::Foreign(_)
                 | Subject::Path { .. }
                 | Subject::Host(_)
@@ -567,14 +622,20 @@ impl Call<'_> {
     }
 
     /// A rule with a wildcard was written with the project in mind: it covers nothing outside of it, and no
-    /// change to what is run later.
+    /// change to what is run later. No rule for a command speaks of a file that it is fed from outside.
     fn command_allowed(&self, rule: &Rule, forms: &[String], part: &Part) -> bool {
         let strays = |touch: &Touch| {
             let outside = touch.by == By::Operand && !self.in_scope(touch);
             (outside || self.is_run_later(touch)) && !self.path_allowed(touch)
         };
+        let is_fed = |touch: &Touch| {
+            let reads = touch.by == By::Redirect && touch.access == Access::Read && !touch.is_device();
+            reads && !self.in_scope(touch) && !self.path_allowed(touch)
+        };
+        let ours = matches!(rule.subject, Subject::Command(..));
         part.allow_readings.iter().any(|text| forms.iter().any(|form| stars(form, text)))
             && (rule.is_exact() || !part.touches.iter().any(strays))
+            && !(ours && part.touches.iter().any(is_fed))
     }
 
     fn path_allowed(&self, touch: &Touch) -> bool {
@@ -592,7 +653,7 @@ impl Call<'_> {
         };
         // Whoever may edit a file may read it with the file tools.
         let right =
-            if *edit { touch.access != Access::Read || touch.by == By::Tool } else { touch.access == Access::Read };
+            if *edit { touch.access > Access::Read || touch.by == By::Tool } else { touch.access <= Access::Read };
         right && !paths.is_empty() && paths.iter().all(all)
     }
 }

@@ -822,7 +822,8 @@ prop_compose! {
             person: if person { Person::Present } else { Person::Absent },
             mode,
             found_below: found_below(&effects, searched),
-            links_matched: std::collections::BTreeMap::new(),
+            // What a pattern matches through links is left out: the reference does not know of it.
+            links_matched: BTreeMap::new(),
             removals: Vec::new(),
             boundary: None,
         };

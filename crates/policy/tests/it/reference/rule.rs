@@ -5,7 +5,7 @@ use policy::{AbsPath, rule::List};
 
 use super::host;
 use super::path::Pattern;
-use super::text::{command_forms, tightening_forms};
+use super::text::{command_forms, spaced_operators, tightening_forms};
 
 /// What a rule speaks of.
 #[derive(Debug, Clone)]
@@ -14,6 +14,8 @@ pub(super) enum Subject {
     Tool(String),
     /// A command; the forms of its text, and whether only those of `Monitor` are meant.
     Command(Vec<String>, bool),
+    /// The same of a rule that tightens and holds an operator; last the forms of the whole line.
+    List(Vec<String>, bool, Vec<String>),
     /// A command in another language.
     Foreign(Vec<String>),
     /// A path: `Edit` or else `Read`.
@@ -52,8 +54,14 @@ pub(super) fn in_force(layers: &[Layer], home: &AbsPath) -> Option<Vec<Rule>> {
     for layer in layers.iter().filter(|layer| !locked || layer.scope == Scope::Managed) {
         for (list, texts) in [(List::Deny, &layer.deny), (List::Ask, &layer.ask), (List::Allow, &layer.allow)] {
             for text in texts {
-                let subject = subject(&text.value, list, &layer.anchor, home);
-                match subject {
+                let mut list = list;
+                let mut own = subject(&text.value, list, &layer.anchor, home);
+                if own.is_none() && list != List::Allow {
+                    // About a field that its tool's own rules are about: what is meant asks.
+                    own = documented(&text.value).and_then(|text| subject(&text, List::Ask, &layer.anchor, home));
+                    list = List::Ask;
+                }
+                match own {
                     Some(_) if list == List::Allow && !layer.trusted => {}
                     Some(subject) => {
                         rules.push(Rule { list, subject, shared: !text.origin.file.contains("palisade") });
@@ -83,7 +91,9 @@ impl Rule {
     /// Returns true when it is about one command and no other.
     pub(super) fn is_exact(&self) -> bool {
         match &self.subject {
-            Subject::Command(forms, _) | Subject::Foreign(forms) => forms.len() == 1 && !forms[0].contains('*'),
+            Subject::Command(forms, _) | Subject::List(forms, ..) | Subject::Foreign(forms) => {
+                forms.len() == 1 && !forms[0].contains('*')
+            }
             Subject::Tool(_)
             | Subject::Path { .. }
             | Subject::Host(_)
@@ -171,6 +181,21 @@ fn is_content(tool: &str, inner: &str) -> bool {
     }
 }
 
+/// Returns the documented form of a rule about such a field.
+fn documented(text: &str) -> Option<String> {
+    let (tool, inner) = text.trim().strip_suffix(')')?.split_once('(')?;
+    let tool = tool.trim();
+    let (name, value) = inner.split_once(':').filter(|_| is_content(tool, inner))?;
+    let value = value.trim();
+    Some(match name.trim() {
+        "command" => format!("{tool}({value})"),
+        // Which host a pattern of URLs means is not read out of it.
+        "url" => "WebFetch".to_owned(),
+        _ if READERS.contains(&tool) => format!("Read({value})"),
+        _ => format!("Edit({value})"),
+    })
+}
+
 /// Reads `name: value`, where the tool has such a field.
 fn field(tool: &str, inner: &str) -> Option<(String, String)> {
     let (name, value) = inner.split_once(':')?;
@@ -219,6 +244,8 @@ fn specific(name: &str, inner: &str, list: List, anchor: &AbsPath, home: &AbsPat
                 Some(Subject::Foreign(forms))
             } else if everything {
                 Some(Subject::Tool(name.to_owned()))
+            } else if list != List::Allow && ["&&", "||", ";"].iter().any(|operator| inner.contains(operator)) {
+                Some(Subject::List(forms, name == "Monitor", command_forms(&spaced_operators(inner))))
             } else {
                 Some(Subject::Command(forms, name == "Monitor"))
             }

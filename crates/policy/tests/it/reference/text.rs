@@ -57,6 +57,15 @@ pub(super) fn tightening_forms(written: &str) -> Vec<String> {
     readings.into_iter().flat_map(spelt).chain(own.clone()).collect()
 }
 
+/// Returns a line with a blank around each operator between commands; a line's end is one like `;`.
+pub(super) fn spaced_operators(line: &str) -> String {
+    let mut text = line.trim().replace('\n', ";");
+    for operator in ["&&", "||", ";"] {
+        text = text.replace(operator, &format!(" {operator} "));
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// Names of PowerShell that stand for others, of those that are tried; the last two are programs elsewhere.
 const ALIASES: [(&str, &str); 4] =
     [("gci", "get-childitem"), ("ri", "remove-item"), ("ls", "get-childitem"), ("rm", "remove-item")];
