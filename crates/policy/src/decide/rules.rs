@@ -187,9 +187,12 @@ impl PathRule<'_> {
                             && self.could_lie_below(path)
                             && scope::is_directory(path, self.facts)
                     });
-                if really_holds || paths.iter().any(|path| self.covers(path) || self.covers_in_any_case(path)) {
+                // Who removes a tree reads nothing in it.
+                let removes = touch.access == Access::Delete && self.access == FileAccess::Read;
+                let named = paths.iter().any(|path| self.covers(path) || self.covers_in_any_case(path));
+                if named || (really_holds && !removes) {
                     Cover::Certain
-                } else if holds_one || unseen {
+                } else if really_holds || holds_one || unseen {
                     Cover::Possible
                 } else {
                     Cover::No

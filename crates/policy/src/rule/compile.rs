@@ -25,15 +25,31 @@ impl Policy {
             diagnostics: Vec::new(),
             managed_only: managed_only(layers),
             trusted_mode: None,
-            tightened_mode: None,
+            tightened_plan: None,
+            tightened_silence: None,
         };
         for layer in layers.iter().rev() {
             compiler.layer(layer);
         }
-        let Compiler { home: _, mut policy, diagnostics, managed_only: _, trusted_mode, tightened_mode } = compiler;
+        let Compiler {
+            home: _,
+            mut policy,
+            diagnostics,
+            managed_only: _,
+            trusted_mode,
+            tightened_plan,
+            tightened_silence,
+        } = compiler;
         policy.mode = match trusted_mode {
             Some(mode) if matches!(mode.value, Mode::Plan | Mode::DontAsk) => Some(mode),
-            looser => tightened_mode.or(looser),
+            looser => {
+                if let (Some(_), Some(silence)) = (&tightened_plan, &tightened_silence) {
+                    // Which of the two is stricter depends on the call: both hold.
+                    let origin = silence.origin.clone();
+                    policy.switches.deny_instead.get_or_insert(Sourced { value: true, origin });
+                }
+                tightened_plan.or(tightened_silence).or(looser)
+            }
         };
         policy.rules.sort_by_key(|rule| rule.reference.list);
         policy.digest = policy.fingerprint();
@@ -102,7 +118,8 @@ struct Compiler<'a> {
     diagnostics: Vec<Diagnostic>,
     managed_only: Option<Origin>,
     trusted_mode: Option<Sourced<Mode>>,
-    tightened_mode: Option<Sourced<Mode>>,
+    tightened_plan: Option<Sourced<Mode>>,
+    tightened_silence: Option<Sourced<Mode>>,
 }
 
 impl Compiler<'_> {
@@ -132,7 +149,7 @@ impl Compiler<'_> {
 
     /// The highest trusted layer's mode counts. One that is not trusted may only put `plan` or `dontAsk`
     /// in the place of a mode under which more passes; which of these two is stricter depends on the
-    /// call, so neither replaces the other.
+    /// call, so with both what `plan` would ask about is refused.
     fn mode(&mut self, layer: &Layer) {
         let Some(mode) = &layer.default_mode else { return };
         if layer.trusted {
@@ -142,10 +159,11 @@ impl Compiler<'_> {
             return;
         }
         match mode.value {
-            Mode::Plan | Mode::DontAsk => {
-                if self.tightened_mode.is_none() {
-                    self.tightened_mode = Some(mode.clone());
-                }
+            Mode::Plan => {
+                self.tightened_plan.get_or_insert(mode.clone());
+            }
+            Mode::DontAsk => {
+                self.tightened_silence.get_or_insert(mode.clone());
             }
             Mode::Default => {}
             Mode::AcceptEdits | Mode::BypassPermissions => {

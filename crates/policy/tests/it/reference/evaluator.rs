@@ -517,7 +517,12 @@ impl Call<'_> {
                 let whole = touch.recursive && !hidden_by_client;
                 paths
                     .iter()
-                    .map(|path| self.path_met(pattern, path, whole, touch.is_device()))
+                    .map(|path| {
+                        // Who removes a tree reads nothing in it.
+                        let removes =
+                            matches!(rule.subject, Subject::Path { edit: false, .. }) && touch.access == Access::Delete;
+                        self.path_met(pattern, path, (whole, removes), touch.is_device())
+                    })
                     .max()
                     .unwrap_or(Match::No)
             }
@@ -534,12 +539,19 @@ impl Call<'_> {
 
     /// A path is known by any of its names. Of a directory that is meant as a whole, what lies below counts:
     /// what was found, and where not everything was looked at, what may be there.
-    fn path_met(&self, pattern: &super::path::Pattern, path: &AbsPath, whole: bool, device: bool) -> Match {
+    fn path_met(
+        &self,
+        pattern: &super::path::Pattern,
+        path: &AbsPath,
+        (whole, removes): (bool, bool),
+        device: bool,
+    ) -> Match {
         let place = self.place();
         let named = |path: &AbsPath, test: &dyn Fn(&str) -> bool| self.known_names(path).iter().any(|name| test(name));
         let below = self.facts.found_below.get(path).filter(|_| whole);
-        let found = below.into_iter().flat_map(|below| &below.files);
-        if found.chain([path]).any(|path| named(path, &|name| pattern.covers(name, &place))) {
+        let mut found = below.into_iter().flat_map(|below| &below.files);
+        let holds = found.any(|path| named(path, &|name| pattern.covers(name, &place)));
+        if (holds && !removes) || named(path, &|name| pattern.covers(name, &place)) {
             return Match::Yes;
         }
         // Some file systems take letters of another case for the same name.
@@ -550,7 +562,7 @@ impl Call<'_> {
         let searched = below.is_some_and(|below| below.complete);
         let inside = |name: &String| pattern.could_lie_below(name, &place);
         let tree = whole && directory && !searched && self.known_names_below(path).iter().any(inside);
-        (tree || (self.unseen(path) && !device)).into_doubt()
+        (tree || holds || (self.unseen(path) && !device)).into_doubt()
     }
 
     /// What a shell's pattern could name is refused. What it could name in another shell, or where `..` or
