@@ -656,9 +656,7 @@ impl Call<'_> {
 
     /// An allow rule covers a touch when it covers every name of every path that it can mean.
     fn rule_covers(&self, rule: &rule::Rule, touch: &Touch) -> bool {
-        let (Subject::Path { edit, pattern }, Target::Paths(paths)) = (&rule.subject, &touch.target) else {
-            return false;
-        };
+        let Subject::Path { edit, pattern } = &rule.subject else { return false };
         let place = self.place();
         let all = |path: &AbsPath| {
             self.facts.resolved.contains_key(path) && self.names(path).iter().all(|name| pattern.covers(name, &place))
@@ -666,7 +664,12 @@ impl Call<'_> {
         // Whoever may edit a file may read it with the file tools.
         let right =
             if *edit { touch.access > Access::Read || touch.by == By::Tool } else { touch.access <= Access::Read };
-        right && !paths.is_empty() && paths.iter().all(all)
+        right
+            && match &touch.target {
+                Target::Paths(paths) => !paths.is_empty() && paths.iter().all(all),
+                // Where everything may be read it need not be known what is.
+                Target::Pattern(..) | Target::Unknown(_) => touch.access <= Access::Read && pattern.is_everything(),
+            }
     }
 }
 

@@ -108,6 +108,11 @@ impl Pattern {
             })
     }
 
+    /// Returns true when there is no path that it does not cover.
+    pub(super) fn is_everything(&self) -> bool {
+        self.anchor == Some(AbsPath::root()) && self.segments.iter().all(|segment| segment == "**")
+    }
+
     /// Returns true when it is the path, and not a directory that holds it.
     pub(super) fn is(&self, path: &str, place: &Place<'_>) -> bool {
         let path = split(path);
