@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 /// Seconds that each fuzz target runs.
-const FUZZ_SECONDS: u64 = 60;
+const FUZZ_SECONDS: u64 = 20;
 
 /// What came of the steps.
 #[derive(Default)]
