@@ -137,14 +137,27 @@ impl Judge<'_> {
         let candidates = Candidates::of(self.policy, self.action, part, self.facts);
         let finding = self.finding(part, &candidates, runner);
         let shadowed = self.shadowed(part, &candidates, finding.rule.as_ref());
-        let allows_inner =
-            Some(&finding).filter(|finding| starts && finding.verdict == Verdict::Allow).and_then(|_| {
-                let by_rule = self.allowed_with(part, runner).or_else(|| self.allowed(part, &candidates))?;
-                let rule = by_rule.rule.filter(|rule| by_rule.verdict == Verdict::Allow && rule.list == List::Allow)?;
-                (!part.clear || self.is_exact(Some(&rule))).then_some(rule)
+        let by_rule = Some(&finding).filter(|finding| starts && finding.verdict == Verdict::Allow).and_then(|_| {
+            let by_rule = self.allowed_with(part, runner).or_else(|| self.allowed(part, &candidates))?;
+            by_rule.rule.filter(|rule| by_rule.verdict == Verdict::Allow && rule.list == List::Allow)
+        });
+        // Who allows a whole tool allows what is started no less, and no more: what is run later still asks.
+        let first_by_tool = by_rule.as_ref().is_some_and(|rule| self.is_whole_tool(rule));
+        let by_tool = by_rule.is_some()
+            && self.changes_executed(part).is_none()
+            && self.allow_rules().any(|rule| {
+                matches!(rule.matcher, Matcher::Tool(_)) && rules::allows(rule, self.action, part, self.facts)
             });
+        let narrower = candidates.certain_of(List::Allow).find(|rule| {
+            !matches!(rule.matcher, Matcher::Tool(_))
+                && rules::allows(rule, self.action, part, self.facts)
+                && self.beyond(rule, part).is_none()
+        });
+        let opening = if first_by_tool { narrower.map(|rule| rule.reference.clone()) } else { by_rule };
+        let allows_inner = opening.filter(|rule| !part.clear || self.is_exact(Some(rule)));
+        let changes = !part.clear || part.exact_only;
         Judged {
-            keeps_inner: !part.clear || part.exact_only || runner.is_some_and(|runner| runner.keeps_inner),
+            keeps_inner: !by_tool && (changes || runner.is_some_and(|runner| runner.keeps_inner)),
             allows_inner,
             text: part.text.clone(),
             span: part.span,
@@ -375,6 +388,10 @@ impl Judge<'_> {
         let runner = runner.filter(|runner| runner.keeps_inner)?;
         let why = format!("{} is started by {}, which no rule allows", quoted(&part.text), quoted(&runner.text));
         Some(Finding { rules: vec![format!("Bash({})", runner.text)], ..Finding::new(Verdict::Ask, why) })
+    }
+
+    fn is_whole_tool(&self, rule: &RuleRef) -> bool {
+        self.allow_rules().any(|known| known.reference == *rule && matches!(known.matcher, Matcher::Tool(_)))
     }
 
     /// Returns true for a rule that is one command text and no pattern.

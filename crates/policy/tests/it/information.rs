@@ -91,7 +91,11 @@ proptest! {
         let before = verdict(&policy(&layers), &scene);
         let mut tighter = layers.clone();
         match way {
-            0 => tighter.extend(more.into_iter().map(|layer| Layer { trusted: false, managed_rules_only: None, ..layer })),
+            // Of two strict modes neither is stricter for every call, so only one is tried.
+            0 => tighter.extend(more.into_iter().map(|layer| {
+                let default_mode = layer.default_mode.clone().filter(|_| layers.iter().all(|own| own.default_mode.is_none()));
+                Layer { trusted: false, managed_rules_only: None, default_mode, ..layer }
+            })),
             1 => tighter.extend(more.into_iter().map(|layer| {
                 let bare = Layer::empty(layer.scope, &layer.file, layer.anchor.clone());
                 Layer { ask: layer.ask, deny: layer.deny, bypass_disabled: layer.bypass_disabled, ..bare }

@@ -161,6 +161,11 @@ impl Call<'_> {
         let by_rule = self.by_rule(part, runner);
         // What is allowed by itself passes on what it was started with.
         let opens = by_rule.flatten();
+        let by_tool = self.rules.iter().any(|rule| {
+            rule.list == List::Allow && matches!(rule.subject, Subject::Tool(_)) && self.allows(rule, part)
+        });
+        let started =
+            |verdict| Judged { closed: started(verdict).closed && !(by_tool && by_rule.is_some()), ..started(verdict) };
         if self.passes_by_itself(part) {
             return Judged { opens, ..started(Verdict::Allow) };
         }
@@ -187,7 +192,9 @@ impl Call<'_> {
             part.touches.iter().any(|touch| self.written_beside_the_rule(touch) || self.changed_through_a_link(touch));
         let rules = self.rules.iter().filter(|rule| rule.list == List::Allow && self.allows(rule, part));
         let exact = |rule: &Rule| matches!(rule.subject, Subject::Command(..)) && rule.is_exact();
-        let how = rules.map(|rule| passed_on(exact(rule))).reduce(Option::or);
+        // A whole tool opens nothing: what is started is asked of it by itself.
+        let opens = |rule: &Rule| if matches!(rule.subject, Subject::Tool(_)) { None } else { passed_on(exact(rule)) };
+        let how = rules.map(opens).reduce(Option::or);
         how.filter(|_| !beside)
     }
 
