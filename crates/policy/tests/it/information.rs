@@ -185,7 +185,7 @@ proptest! {
 /// Returns true when a rule that tightens is about paths.
 fn holds_paths(layers: &[Layer]) -> bool {
     let rules = layers.iter().flat_map(|layer| layer.deny.iter().chain(&layer.ask));
-    let is_about_paths = |text: &str| ["Read", "Edit", "Write", "*"].iter().any(|name| text.starts_with(name));
+    let is_about_paths = |text: &str| ["Read(", "Edit(", "Write("].iter().any(|name| text.starts_with(name));
     rules.into_iter().any(|rule| is_about_paths(&rule.value))
 }
 
