@@ -37,7 +37,9 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    for url in [text.to_owned(), format!("https://{text}"), format!("http://{text}.good.example/"), format!("http://{text}/x")] {
+    for url in
+        [text.to_owned(), format!("https://{text}"), format!("http://{text}.good.example/"), format!("http://{text}/x")]
+    {
         check(&url);
     }
 });
@@ -69,6 +71,9 @@ fn decide(policy: &Policy, url: &str) -> Verdict {
         resolved: std::collections::BTreeMap::new(),
         person: Person::Present,
         mode: None,
+        found_below: std::collections::BTreeMap::new(),
+        links_matched: std::collections::BTreeMap::new(),
+        removals: Vec::new(),
         boundary: None,
     };
     policy::decide(policy, &action, &effects, &facts).proof().verdict

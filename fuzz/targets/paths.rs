@@ -7,9 +7,9 @@
 mod brute;
 
 use libfuzzer_sys::fuzz_target;
+use policy::AbsPath;
 use policy::path::PathPattern;
 use policy::rule::List;
-use policy::AbsPath;
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(text) = std::str::from_utf8(bytes) else { return };

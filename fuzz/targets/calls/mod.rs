@@ -55,6 +55,9 @@ pub(crate) fn decide(policy: &Policy, action: &Action) -> Verdict {
         resolved: effects.paths().chain(mentions).map(|path| (path.clone(), plain(path))).collect(),
         person: Person::Present,
         mode: None,
+        found_below: std::collections::BTreeMap::new(),
+        links_matched: std::collections::BTreeMap::new(),
+        removals: Vec::new(),
         boundary: None,
     };
     policy::decide(policy, action, &effects, &facts).proof().verdict
