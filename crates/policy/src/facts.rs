@@ -19,7 +19,8 @@ pub struct Facts {
     /// For each directory that the action means as a whole: what lies below it that a path rule which
     /// tightens covers.
     pub found_below: BTreeMap<AbsPath, Below>,
-    /// For each shell pattern of the action, as written: what it matches now that is a link, or lies behind one.
+    /// For each shell pattern of the action, as written: what it matches now that is a link, lies behind one, or is
+    /// run later.
     /// A pattern that is missing here was not expanded.
     pub links_matched: BTreeMap<String, Vec<AbsPath>>,
     /// What the parts that remove something would remove now.

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use policy::effects::Target;
 use policy::facts::Resolved;
+use policy::tables::executed;
 use policy::{AbsPath, Effects};
 
 use super::{removal, resolve};
 use crate::limits;
 
-/// Expands each pattern; what it matches that is a link, or lies behind one, is resolved. Where there are too
+/// Expands each pattern; what it matches that is a link, lies behind one, or is run later is resolved. Where there are too
 /// many of them the rest is left unresolved, and what is not resolved asks.
 pub(super) fn links(effects: &Effects, resolved: &mut BTreeMap<AbsPath, Resolved>) -> BTreeMap<String, Vec<AbsPath>> {
     let mut matched: BTreeMap<String, Vec<AbsPath>> = BTreeMap::new();
@@ -28,7 +29,8 @@ pub(super) fn links(effects: &Effects, resolved: &mut BTreeMap<AbsPath, Resolved
                 let real = resolved.get(base).map_or(base, |base| &base.real);
                 path.below(base).is_some_and(|rest| real.join(rest) == found.real)
             });
-            if is_plain {
+            let segments: Vec<&str> = path.segments().collect();
+            if is_plain && executed::find(&segments).is_none() {
                 continue;
             }
             links.push(path.clone());

@@ -137,6 +137,13 @@ pub(super) fn executed_name(touch: &Touch, facts: &Facts) -> Option<(String, &'s
             executed::find(&segments).map(|row| (name.to_string(), row))
         }),
         Target::Pattern(pattern, bases) if touch.access == Access::Write => {
+            // What it matches now is known where somebody looked.
+            if let Some(matched) = facts.links_matched.get(pattern) {
+                return matched.iter().flat_map(|path| names(path, facts)).find_map(|name| {
+                    let segments: Vec<&str> = name.segments().collect();
+                    executed::find(&segments).map(|row| (name.to_string(), row))
+                });
+            }
             let shell = Glob::parse(pattern.get(stem(pattern)..).unwrap_or(pattern));
             let mut names = bases.iter().flat_map(|base| names(base, facts));
             names.find_map(|base| executed::find_met(&shell.below(base))).map(|row| (touch.target.describe(), row))

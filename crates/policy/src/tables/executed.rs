@@ -169,7 +169,9 @@ pub fn find(segments: &[&str]) -> Option<&'static Executed> {
     })
 }
 
-/// Returns the first row that covers something which a shell's pattern could match.
+/// Returns the first row that covers something which a shell's pattern could match. Rows that are patterns
+/// themselves are left out: `*.txt` could match a `Jenkinsfile.txt`, and nobody means that.
 pub(crate) fn find_met(shell: &Glob) -> Option<&'static Executed> {
-    NAMES.iter().find(|row| Glob::parse(&format!("**/{}", row.name)).meets(shell))
+    let names = NAMES.iter().filter(|row| !row.name.trim_end_matches("/**").contains('*'));
+    names.into_iter().find(|row| Glob::parse(&format!("**/{}", row.name)).meets(shell))
 }
