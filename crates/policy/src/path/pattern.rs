@@ -156,7 +156,8 @@ impl PathPattern {
         }
         let Self { base, glob } = Self::anchored(Base::Current { tightens, up }, rest)?;
         let inner = rest.trim_end_matches('/');
-        let one_directory = inner.strip_suffix("/**").is_some_and(|directory| !directory.contains('/'));
+        let directory = inner.strip_suffix("/**").map(|directory| directory.trim_end_matches('/'));
+        let one_directory = directory.is_some_and(|directory| !directory.contains('/'));
         let any_depth = !explicit && (!inner.contains('/') || (tightens && one_directory));
         let glob = if any_depth && !rest.is_empty() { Glob::parse(&format!("**/{rest}")) } else { glob };
         Ok(Self { base, glob })
