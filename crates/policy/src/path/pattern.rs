@@ -240,9 +240,14 @@ impl PathPattern {
                 return true;
             }
             directory.below(&base).is_some_and(|rest| {
+                // A range of letters may end before it begins once it is folded: as written it counts too.
+                let written: Vec<&str> = rest.split('/').filter(|segment| !segment.is_empty()).collect();
                 let lower: String = rest.chars().map(super::glob::fold).collect();
                 let segments: Vec<&str> = lower.split('/').filter(|segment| !segment.is_empty()).collect();
-                glob.matches_or_holds(&segments) || glob.could_match_below(&segments)
+                self.glob.matches_or_holds(&written)
+                    || self.glob.could_match_below(&written)
+                    || glob.matches_or_holds(&segments)
+                    || glob.could_match_below(&segments)
             })
         })
     }

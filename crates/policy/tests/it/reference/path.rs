@@ -101,10 +101,13 @@ impl Pattern {
     pub(super) fn could_lie_below(&self, directory: &str, place: &Place<'_>) -> bool {
         let path = split(directory);
         let lower = |segments: &[String]| segments.iter().map(|segment| segment.to_lowercase()).collect::<Vec<_>>();
-        self.covers_in_any_case(directory, place)
+        self.covers(directory, place)
+            || self.covers_in_any_case(directory, place)
             || self.bases(place).iter().any(|base| {
                 base.starts_with(&path)
-                    || (path.starts_with(base) && goes_on_below(&lower(&self.segments), &lower(&path[base.len()..])))
+                    || (path.starts_with(base)
+                        && (goes_on_below(&self.segments, &path[base.len()..])
+                            || goes_on_below(&lower(&self.segments), &lower(&path[base.len()..]))))
             })
     }
 
