@@ -10,7 +10,7 @@ use proptest::option::weighted;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::world::{HOME, PROJECT, abs, action};
+use crate::world::{HOME, PROJECT, abs, action, cases};
 
 /// Pieces of commands and of their patterns: near enough to one another that many nearly match.
 const WORDS: &[&str] = &[
@@ -264,15 +264,8 @@ fn same(rules: &Rules, line: &str, cwd: &str, known: Known) -> Result<Proof, Tes
     Ok(proof)
 }
 
-/// Calls of an ordinary run; `PALISADE_INDEX_CASES` asks for more.
-fn cases() -> u32 {
-    #[expect(clippy::disallowed_methods, reason = "a test that is asked for more says so by a variable")]
-    let wanted = std::env::var("PALISADE_INDEX_CASES").ok();
-    wanted.and_then(|wanted| wanted.parse().ok()).unwrap_or(600)
-}
-
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases()))]
+    #![proptest_config(ProptestConfig::with_cases(cases(600)))]
 
     /// Whatever the rules and the call: asking every rule gives the same proof, to the last word.
     #[test]

@@ -3,12 +3,13 @@
 use policy::effects::{Part, Program, Target};
 use policy::facts::Person;
 use policy::layer::{Layer, Origin, Scope, Sourced};
-use policy::{Mode, Policy, Verdict};
+use policy::proof::RuleRef;
+use policy::{List, Mode, Policy, Proof, Verdict};
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::reference::generate::{Scene, layers, scene};
-use crate::world::{HOME, PROJECT, abs};
+use crate::world::{HOME, PROJECT, abs, cases};
 
 fn policy(layers: &[Layer]) -> Policy {
     Policy::compile(layers, &abs(HOME)).0
@@ -68,7 +69,7 @@ fn lose(scene: &mut Scene, what: &str, at: usize) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(1000), failure_persistence: None, ..ProptestConfig::default() })]
 
     /// What is not known asks at least, if it did not pass before: a deny by where a path leads may become a
     /// question when that cannot be seen, and never a permission.
@@ -77,11 +78,15 @@ proptest! {
         let policy = policy(&layers);
         let mut less = scene.clone();
         lose(&mut less, what, at);
-        let (before, after) = (verdict(&policy, &scene), verdict(&policy, &less));
+        let before = verdict(&policy, &scene);
+        let decision = policy::decide(&policy, &less.action, &less.effects, &less.facts);
+        let after = decision.proof().verdict;
         let hides_a_place = what == "path" || what == "target";
         let least = if hides_a_place { before.min(Verdict::Ask) } else { before };
-        // Nobody needs to be asked where a person said so and no rule about paths speaks against it.
-        let waived = policy.mode_for(scene.facts.mode) == Mode::BypassPermissions && hides_a_place;
+        // Nobody needs to be asked where a person said so, by the mode or by allowing the whole tool, and no rule
+        // about paths speaks against it. A known file that is run later asks even then.
+        let waived = policy.mode_for(scene.facts.mode) == Mode::BypassPermissions || by_whole_tool(decision.proof());
+        let waived = waived && hides_a_place;
         prop_assert!(after >= least || (waived && !holds_paths(&layers)), "{before:?} became {after:?} without {what}");
     }
 
@@ -180,6 +185,12 @@ proptest! {
         more.push(layer);
         prop_assert!(verdict(&policy(&more), &scene) >= before);
     }
+}
+
+/// Returns true when an allow rule decided that names a tool and nothing of what is asked of it.
+fn by_whole_tool(proof: &Proof) -> bool {
+    let whole = |rule: &RuleRef| rule.list == List::Allow && (!rule.text.contains('(') || rule.text.ends_with("(*)"));
+    proof.rule.as_ref().is_some_and(whole)
 }
 
 /// Returns true when a rule that tightens is about paths.

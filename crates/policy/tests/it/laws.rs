@@ -5,7 +5,7 @@ use policy::{Mode, Verdict};
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::world::{World, action};
+use crate::world::{World, action, cases};
 
 const RULES: &[&str] = &[
     "Bash",
@@ -102,6 +102,8 @@ fn verdict(world: &World, call: &str) -> Verdict {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(cases(256)))]
+
     /// Adding a deny never lowers a verdict, and neither does adding an ask.
     #[test]
     fn tightening_never_loosens(rules in rules(), mode in modes(), call in select(CALLS), list in select(&["ask", "deny"][..]), rule in select(RULES)) {

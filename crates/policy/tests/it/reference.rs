@@ -20,20 +20,14 @@ use policy::{Policy, Verdict};
 use proptest::collection::vec;
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
 
-use crate::world::{HOME, abs};
+use crate::world::{HOME, abs, cases};
 use evaluator::{Doubt, evaluate};
 use generate::Scene;
 
 /// Calls that are decided under each policy.
 const CALLS: usize = 40;
-/// Policies of an ordinary run; `PALISADE_POLICIES` asks for more.
+/// Policies of an ordinary run.
 const POLICIES: u32 = 300;
-
-fn policies() -> u32 {
-    #[expect(clippy::disallowed_methods, reason = "a test that is asked for more says so by a variable")]
-    let wanted = std::env::var("PALISADE_POLICIES").ok();
-    wanted.and_then(|wanted| wanted.parse().ok()).unwrap_or(POLICIES)
-}
 
 fn compare(layers: &[Layer], policy: &Policy, scene: &Scene) -> Result<(Verdict, bool), TestCaseError> {
     let Scene { action, effects, facts, .. } = &scene.under(policy);
@@ -78,7 +72,7 @@ fn compare(layers: &[Layer], policy: &Policy, scene: &Scene) -> Result<(Verdict,
 /// The compiled evaluator decides as the reference does.
 #[test]
 fn both_decide_the_same() {
-    let cases = policies();
+    let cases = cases(POLICIES);
     // FIXME: a few of 100,000 random decisions still differ; a run that asks for more draws anew and shows them.
     let rng_seed = if cases == POLICIES { RngSeed::Fixed(11) } else { RngSeed::Random };
     let config = Config { cases, failure_persistence: None, rng_seed, ..Config::default() };

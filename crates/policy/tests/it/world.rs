@@ -127,6 +127,13 @@ impl World {
     }
 }
 
+/// Returns how many cases a property is tried on: `PALISADE_TIMES` asks for a multiple of the ordinary number.
+pub(crate) fn cases(ordinary: u32) -> u32 {
+    #[expect(clippy::disallowed_methods, reason = "a test that is asked for more says so by a variable")]
+    let wanted = std::env::var("PALISADE_TIMES").ok();
+    ordinary.saturating_mul(wanted.and_then(|wanted| wanted.parse().ok()).unwrap_or(1))
+}
+
 /// Returns the action that a line of a case names: `Bash: ls`, `Read: src/a.rs`, `TodoWrite:`, and with a
 /// field of its input `Bash: make ⟨timeout=5⟩`.
 pub(crate) fn action(line: &str) -> Action {
