@@ -18,7 +18,7 @@ mod text;
 use policy::layer::Layer;
 use policy::{Policy, Verdict};
 use proptest::collection::vec;
-use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
+use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 
 use crate::world::{HOME, abs, cases};
 use evaluator::{Doubt, evaluate};
@@ -73,9 +73,7 @@ fn compare(layers: &[Layer], policy: &Policy, scene: &Scene) -> Result<(Verdict,
 #[test]
 fn both_decide_the_same() {
     let cases = cases(POLICIES);
-    // FIXME: a few of 100,000 random decisions still differ; a run that asks for more draws anew and shows them.
-    let rng_seed = if cases == POLICIES { RngSeed::Fixed(11) } else { RngSeed::Random };
-    let config = Config { cases, failure_persistence: None, rng_seed, ..Config::default() };
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new(config);
     let mut tally = Tally::default();
     let counted = std::cell::RefCell::new(&mut tally);

@@ -69,25 +69,37 @@ pub(crate) fn evaluate(layers: &[Layer], action: &Action, effects: &Effects, fac
         parts.push(judged);
     }
     let verdict = parts.iter().map(|judged| judged.verdict).fold(verdict, Verdict::max);
-    let unwanted = switch(layers, |layer| layer.deny_instead.as_ref());
+    let unwanted = switch(layers, |layer| layer.deny_instead.as_ref()) || both_are_put(layers);
     let nobody = call.mode == Mode::DontAsk || facts.person == Person::Absent || unwanted;
     if verdict == Verdict::Ask && nobody { Verdict::Deny } else { verdict }
+}
+
+/// The modes that trusted files name, or those that others name; the highest file's first.
+fn named(layers: &[Layer], trusted: bool) -> impl Iterator<Item = Mode> {
+    let layers = layers.iter().rev().filter(move |layer| layer.trusted == trusted);
+    layers.filter_map(|layer| layer.default_mode.as_ref()).map(|mode| mode.value)
+}
+
+fn is_strict(mode: &Mode) -> bool {
+    *mode == Mode::Plan || *mode == Mode::DontAsk
+}
+
+fn own_mode(layers: &[Layer]) -> Mode {
+    named(layers, true).next().unwrap_or(Mode::Default)
+}
+
+/// Where files that are not trusted put both of the strict modes, neither of which is the stricter, both hold.
+fn both_are_put(layers: &[Layer]) -> bool {
+    let put = |wanted: Mode| named(layers, false).any(|mode| mode == wanted);
+    !is_strict(&own_mode(layers)) && put(Mode::Plan) && put(Mode::DontAsk)
 }
 
 /// The session's mode, else that of the settings: the highest trusted file's, in whose place any other
 /// may only put one under which nothing passes that would ask.
 fn mode(layers: &[Layer], facts: &Facts) -> Mode {
-    let named = |trusted: bool| {
-        layers
-            .iter()
-            .rev()
-            .filter(move |layer| layer.trusted == trusted)
-            .filter_map(|layer| layer.default_mode.as_ref())
-    };
-    let strict = |mode: &Mode| *mode == Mode::Plan || *mode == Mode::DontAsk;
-    let own = named(true).next().map_or(Mode::Default, |mode| mode.value);
-    let theirs = named(false).map(|mode| mode.value).find(strict);
-    let settled = if strict(&own) { own } else { theirs.unwrap_or(own) };
+    let own = own_mode(layers);
+    let theirs = if both_are_put(layers) { Some(Mode::Plan) } else { named(layers, false).find(is_strict) };
+    let settled = if is_strict(&own) { own } else { theirs.unwrap_or(own) };
     let mode = facts.mode.unwrap_or(settled);
     let forbidden = layers.iter().any(|layer| layer.bypass_disabled.is_some());
     if mode == Mode::BypassPermissions && forbidden { Mode::Default } else { mode }
@@ -402,6 +414,7 @@ impl Call<'_> {
             (Subject::Host(pattern), Kind::Fetch { url }) => match host::of_url(url) {
                 Some(host) => host::covers(pattern, &host, true).into(),
                 None if pattern == "*" => Match::Yes,
+                None if host::behind_user(url).is_some_and(|host| host::covers(pattern, &host, true)) => Match::Yes,
                 None => Match::Perhaps,
             },
             (Subject::Agent(names), Kind::Agent { agent_type }) => {

@@ -45,6 +45,14 @@ pub(super) fn of_url(url: &str) -> Option<String> {
     Some(host.to_owned())
 }
 
+/// Returns the host that one reader finds where a user is named before it.
+pub(super) fn behind_user(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let at = rest[..end].rfind('@')?;
+    of_url(&format!("{scheme}://{}", &rest[at + 1..end]))
+}
+
 /// Returns the pattern in the form in which hosts are compared; `None` when it can be no host.
 pub(super) fn pattern(written: &str) -> Option<String> {
     let name = written.trim().to_ascii_lowercase();
