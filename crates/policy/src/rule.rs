@@ -170,17 +170,7 @@ impl Policy {
 
     /// Returns the path patterns of the rules that tighten.
     pub fn tightened_paths(&self) -> impl Iterator<Item = &PathPattern> {
-        self.rules.iter().filter(|rule| rule.reference.list != List::Allow).filter_map(|rule| match &rule.matcher {
-            Matcher::Path { pattern, .. } => Some(pattern),
-            Matcher::Tool(_)
-            | Matcher::Command(_)
-            | Matcher::ForeignCommand(_)
-            | Matcher::Domain(_)
-            | Matcher::Agent(_)
-            | Matcher::Cd(_)
-            | Matcher::Skill { .. }
-            | Matcher::Parameter { .. } => None,
-        })
+        self.rules.iter().filter(|rule| rule.reference.list != List::Allow).filter_map(|rule| rule.matcher.path())
     }
 
     /// Returns the same policy without one of its rules.

@@ -4,7 +4,7 @@
 
 use super::language::{Found, Language, Letters, Shape, witness};
 use super::world::World;
-use crate::command::spell;
+use crate::command::{CommandPattern, spell};
 use crate::path::PathPattern;
 use crate::rule::{FileAccess, List, Matcher, Rule};
 
@@ -59,20 +59,10 @@ pub(super) fn cover_together<'r>(outers: &[&'r Rule], inner: &Rule) -> Vec<&'r R
     let inner = of_inner.language();
     let mut commands: Vec<(&Rule, Language)> = outers
         .iter()
-        .filter_map(|rule| match &rule.matcher {
+        .filter_map(|rule| {
             // One that begins otherwise takes no part.
-            Matcher::Command(pattern) if pattern.is_one() && pattern.could_continue(known) => {
-                Some((*rule, pattern.language()))
-            }
-            Matcher::Command(_) => None,
-            Matcher::Tool(_)
-            | Matcher::ForeignCommand(_)
-            | Matcher::Path { .. }
-            | Matcher::Domain(_)
-            | Matcher::Agent(_)
-            | Matcher::Cd(_)
-            | Matcher::Skill { .. }
-            | Matcher::Parameter { .. } => None,
+            let takes_part = |pattern: &&CommandPattern| pattern.is_one() && pattern.could_continue(known);
+            rule.matcher.command().filter(takes_part).map(|pattern| (*rule, pattern.language()))
         })
         .collect();
     let lies_in = |kept: &[(&Rule, Language)]| {
@@ -100,18 +90,8 @@ pub(super) fn cover_together<'r>(outers: &[&'r Rule], inner: &Rule) -> Vec<&'r R
 /// directories: for an exact rule the wider one must allow the very command, which must touch nothing.
 fn as_freely(outer: &Rule, inner: &Rule, world: &World<'_>) -> bool {
     let Matcher::Command(of_inner) = &inner.matcher else { return true };
-    let wildcard = match &outer.matcher {
-        Matcher::Command(of_outer) => !of_outer.is_exact(),
-        Matcher::Tool(_)
-        | Matcher::ForeignCommand(_)
-        | Matcher::Path { .. }
-        | Matcher::Domain(_)
-        | Matcher::Agent(_)
-        | Matcher::Cd(_)
-        | Matcher::Skill { .. }
-        | Matcher::Parameter { .. } => true,
-    };
-    if !of_inner.is_exact() || !wildcard {
+    let outer_is_exact = outer.matcher.command().is_some_and(CommandPattern::is_exact);
+    if !of_inner.is_exact() || outer_is_exact {
         return true;
     }
     let Some(text) = super::world::specifier(&inner.reference.text) else { return false };

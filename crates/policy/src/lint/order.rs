@@ -101,17 +101,8 @@ impl<'r> Known<'r> {
 /// Returns true when two rules are one text, with one meaning where they stand.
 fn is_same_text(left: &Rule, right: &Rule, world: &World<'_>) -> bool {
     let same_words = left.reference.text.split_whitespace().eq(right.reference.text.split_whitespace());
-    let hangs_at = |rule: &Rule| match &rule.matcher {
-        Matcher::Path { pattern, .. } => pattern.bases(world.project, world.project).into_iter().next(),
-        Matcher::Tool(_)
-        | Matcher::Command(_)
-        | Matcher::ForeignCommand(_)
-        | Matcher::Domain(_)
-        | Matcher::Agent(_)
-        | Matcher::Cd(_)
-        | Matcher::Skill { .. }
-        | Matcher::Parameter { .. } => None,
-    };
+    let hangs_at =
+        |rule: &Rule| rule.matcher.path().and_then(|path| path.bases(world.project, world.project).into_iter().next());
     same_words && hangs_at(left) == hangs_at(right)
 }
 

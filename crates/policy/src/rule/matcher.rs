@@ -36,6 +36,18 @@ pub(crate) enum Matcher {
     Parameter { tool: NamePattern, name: String, value: String },
 }
 
+impl Matcher {
+    /// Returns the pattern of a rule about shell commands.
+    pub(crate) fn command(&self) -> Option<&CommandPattern> {
+        if let Self::Command(pattern) = self { Some(pattern) } else { None }
+    }
+
+    /// Returns the pattern of a rule about paths.
+    pub(crate) fn path(&self) -> Option<&PathPattern> {
+        if let Self::Path { pattern, .. } = self { Some(pattern) } else { None }
+    }
+}
+
 /// A tool name, `mcp__server` for all its tools, or a name with `*`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct NamePattern {
