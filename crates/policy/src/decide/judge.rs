@@ -4,7 +4,8 @@ use super::candidates::Candidates;
 use super::rules::{self, Cover};
 use super::{advice, part_proof, scope};
 use crate::action::{Action, Kind};
-use crate::effects::{Access, By, Effects, Part, Program, Touch};
+use crate::command::CommandPattern;
+use crate::effects::{Access, By, Effects, Part, Program, Touch, Value};
 use crate::facts::Facts;
 use crate::limits;
 use crate::mode::Mode;
@@ -121,6 +122,18 @@ fn is_wide(rule: &Rule) -> bool {
     }
 }
 
+/// Returns true for a rule that is one command text and no pattern.
+fn is_exact(rule: &Rule) -> bool {
+    rule.matcher.command().is_some_and(CommandPattern::is_exact)
+}
+
+/// Returns true where a pattern would cover words that nobody knows yet, and of which one may be an option of any
+/// kind: what the rule was written for is not what would run.
+fn opens(rule: &Rule, part: &Part) -> bool {
+    let is_open = |word: &Value| matches!(word, Value::Unknown | Value::Begins(_));
+    is_wide(rule) && !part.unlisted.is_empty() && part.words.iter().any(is_open)
+}
+
 /// Returns a text as a reason quotes it.
 fn quoted(text: &str) -> String {
     let mut short: String = text.chars().take(limits::QUOTED_CHARACTERS_MAX).collect();
@@ -148,17 +161,27 @@ impl Judge<'_> {
             && self.allow_rules().any(|rule| {
                 matches!(rule.matcher, Matcher::Tool(_)) && rules::allows(rule, self.action, part, self.facts)
             });
-        let narrower = candidates.certain_of(List::Allow).find(|rule| {
-            !matches!(rule.matcher, Matcher::Tool(_))
-                && rules::allows(rule, self.action, part, self.facts)
-                && self.beyond(rule, part).is_none()
-        });
-        let opening = if first_by_tool { narrower.map(|rule| rule.reference.clone()) } else { by_rule };
-        let allows_inner = opening.filter(|rule| !part.clear || self.is_exact(Some(rule)));
+        let allowing = |wanted: &dyn Fn(&Rule) -> bool| {
+            let mut rules = candidates.certain_of(List::Allow);
+            let found = rules.find(|rule| {
+                wanted(rule)
+                    && rules::allows(rule, self.action, part, self.facts)
+                    && self.beyond(rule, part).is_none()
+                    && !opens(rule, part)
+            });
+            found.map(|rule| rule.reference.clone())
+        };
+        // What a wrapper starts is another command; only who wrote both down allows both.
+        let opening = match (&by_rule, part.clear) {
+            (None, _) => None,
+            (Some(_), true) => allowing(&is_exact),
+            (Some(_), false) if first_by_tool => allowing(&|rule| !matches!(rule.matcher, Matcher::Tool(_))),
+            (Some(rule), false) => Some(rule.clone()),
+        };
         let changes = !part.clear || part.exact_only;
         Judged {
             keeps_inner: !by_tool && (changes || runner.is_some_and(|runner| runner.keeps_inner)),
-            allows_inner,
+            allows_inner: opening,
             text: part.text.clone(),
             span: part.span,
             starter: part.runner,
@@ -394,13 +417,6 @@ impl Judge<'_> {
         self.allow_rules().any(|known| known.reference == *rule && matches!(known.matcher, Matcher::Tool(_)))
     }
 
-    /// Returns true for a rule that is one command text and no pattern.
-    fn is_exact(&self, rule: Option<&RuleRef>) -> bool {
-        self.allow_rules().any(|known| {
-            Some(&known.reference) == rule && matches!(&known.matcher, Matcher::Command(pattern) if pattern.is_exact())
-        })
-    }
-
     fn allow_rules(&self) -> impl Iterator<Item = &Rule> {
         self.policy.rules.iter().filter(|rule| rule.reference.list == List::Allow)
     }
@@ -422,7 +438,9 @@ impl Judge<'_> {
         let executed = self.changes_executed(part);
         let runs = self.action.kind.command().is_some();
         let sweeps = |rule: &Rule| is_wide(rule) || runs && matches!(rule.matcher, Matcher::Tool(_));
-        let covers = |rule: &&Rule| self.beyond(rule, part).is_none() && (executed.is_none() || !sweeps(rule));
+        let covers = |rule: &&Rule| {
+            self.beyond(rule, part).is_none() && !opens(rule, part) && (executed.is_none() || !sweeps(rule))
+        };
         let rule = rules.find(covers).unwrap_or(first);
         if sweeps(rule)
             && let Some(finding) = executed
@@ -431,6 +449,13 @@ impl Judge<'_> {
         }
         if let Some(finding) = self.led_out(part) {
             return Some(finding);
+        }
+        if opens(rule, part) {
+            let why = format!(
+                "{} has words that are not known before it runs, and may be options, which a rule with `*` does not cover",
+                quoted(&part.text)
+            );
+            return Some(Finding::new(Verdict::Ask, why).hint("write its words out, or allow this very command"));
         }
         if let Some(touch) = self.beyond(rule, part) {
             let why = format!(

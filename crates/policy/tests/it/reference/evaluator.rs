@@ -1,7 +1,7 @@
 //! The verdict, step by step as the documentation has it.
 
 use policy::action::Kind;
-use policy::effects::{Access, By, Part, Program, Target, Touch};
+use policy::effects::{Access, By, Part, Program, Target, Touch, Value};
 use policy::facts::{Entry, Facts, Person};
 use policy::layer::{Layer, Scope, Sourced};
 use policy::rule::List;
@@ -665,6 +665,11 @@ impl Call<'_> {
             reads && !self.in_scope(touch) && !self.path_allowed(touch)
         };
         let ours = matches!(rule.subject, Subject::Command(..));
+        // Neither does it cover words that nobody knows where one may be an option of any kind.
+        let open = |word: &Value| matches!(word, Value::Unknown | Value::Begins(_));
+        if !rule.is_exact() && !part.unlisted.is_empty() && part.words.iter().any(open) {
+            return false;
+        }
         part.allow_readings.iter().any(|text| forms.iter().any(|form| stars(form, text)))
             && (rule.is_exact() || !part.touches.iter().any(strays))
             && !(ours && part.touches.iter().any(is_fed))
