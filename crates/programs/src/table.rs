@@ -264,6 +264,34 @@ impl Takes {
 }
 
 impl Role {
+    /// Returns true when what stands there is run.
+    pub fn is_run(self) -> bool {
+        match self {
+            Self::Code | Self::Shell | Self::Command | Self::CommandUntil | Self::Source | Self::Sed | Self::Awk => {
+                true
+            }
+            Self::Text
+            | Self::Look
+            | Self::Read
+            | Self::Tree
+            | Self::Write
+            | Self::WriteTree
+            | Self::Delete
+            | Self::Move
+            | Self::Into
+            | Self::Directory
+            | Self::List
+            | Self::Host
+            | Self::Url
+            | Self::RemoteRead
+            | Self::RemoteWrite
+            | Self::Jq
+            | Self::Assignment
+            | Self::Variable
+            | Self::Unknown => false,
+        }
+    }
+
     /// Returns true when what stands there is no more than read.
     pub fn only_reads(self) -> bool {
         match self {

@@ -91,7 +91,7 @@ fn wants_exact(effects: &[Effect<'_>]) -> bool {
 fn running(places: &[Place]) -> Option<(String, Role)> {
     let mut words = Vec::new();
     for place in places {
-        if runs(place.role) {
+        if place.role.is_run() {
             words.push(sample(place.role));
             return Some((words.join(" "), place.role));
         }
@@ -122,39 +122,13 @@ fn spelled(style: Style, option: &Opt<'_>) -> Option<(String, Option<Role>)> {
         Takes::Nothing => Some(((*name).to_owned(), None)),
         Takes::Optional(role) => {
             let between = if name.starts_with("--") { "=" } else { "" };
-            Some((format!("{name}{between}{}", sample(*role)), Some(*role).filter(|role| runs(*role))))
+            Some((format!("{name}{between}{}", sample(*role)), Some(*role).filter(|role| role.is_run())))
         }
         Takes::Values(roles) => {
             let values: Vec<&str> = roles.iter().map(|role| sample(*role)).collect();
-            let own = roles.iter().copied().find(|role| runs(*role));
+            let own = roles.iter().copied().find(|role| role.is_run());
             Some((format!("{name}{between}{}", values.join(" ")), own))
         }
-    }
-}
-
-/// Returns true when what stands there is run.
-fn runs(role: Role) -> bool {
-    match role {
-        Role::Code | Role::Shell | Role::Command | Role::CommandUntil | Role::Source | Role::Sed | Role::Awk => true,
-        Role::Text
-        | Role::Look
-        | Role::Read
-        | Role::Tree
-        | Role::Write
-        | Role::WriteTree
-        | Role::Delete
-        | Role::Move
-        | Role::Into
-        | Role::Directory
-        | Role::List
-        | Role::Host
-        | Role::Url
-        | Role::RemoteRead
-        | Role::RemoteWrite
-        | Role::Jq
-        | Role::Assignment
-        | Role::Variable
-        | Role::Unknown => false,
     }
 }
 

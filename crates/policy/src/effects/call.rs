@@ -39,7 +39,9 @@ pub(super) fn understand(
     reading.whole();
     let Reading { inner, proven, part, .. } = reading;
     let plain = call.unknown.is_empty() && call.asks.is_empty();
-    part.exact_only |= call.exact;
+    // What an option of git's makes it run is no part of what a rule for its command was written for.
+    let runs = |argument: &programs::Argument<'_>| argument.option.is_some() && names_program(argument.role);
+    part.exact_only |= call.exact || (base == "git" && call.arguments.iter().any(runs));
     // `xargs` without options is looked through, as documented.
     let bare_xargs = base == "xargs"
         && call.arguments.iter().all(|argument| argument.option.is_none())
@@ -56,6 +58,11 @@ pub(super) fn understand(
     let edits = call.edits || part.touches.iter().all(|touch| touch.by == By::Redirect || touch.only_reads());
     part.edits_only = edits && proven && plain && !part.reads_only && part.changes_known_files();
     inner
+}
+
+/// Returns true for a role of words that are run, or that may be.
+fn names_program(role: Role) -> bool {
+    role.is_run() || role == Role::Unknown
 }
 
 fn is_shell_operand(argument: &programs::Argument<'_>) -> bool {

@@ -403,13 +403,19 @@ impl Walk<'_> {
             }
             return;
         }
-        self.environment(&simple.assignments, &mut part);
+        let names = |name: &str| arguments.first().and_then(Argument::known) == Some(name);
+        // It says how `read` cuts what it reads, and nothing else hears of it.
+        let is_cut = |assignment: &Assignment| assignment.name == "IFS" && names("read");
+        for assignment in simple.assignments.iter().filter(|assignment| !is_cut(assignment)) {
+            Self::environment(assignment, &mut part);
+        }
         wrappers::readings(&arguments, &simple.assignments, &mut part);
         let input = Input { is_fed: after_pipe || self.is_fed, redirects: &simple.redirects };
         let own = self.effects.parts.len();
         self.words(&arguments, part, &input);
         // Nobody can list every variable by which some program is told what to load or run.
-        let is_harmless = |assignment: &Assignment| HARMLESS_VARIABLES.contains(&assignment.name.as_str());
+        let is_harmless =
+            |assignment: &Assignment| HARMLESS_VARIABLES.contains(&assignment.name.as_str()) || is_cut(assignment);
         if let Some(part) = self.effects.parts.get_mut(own) {
             part.proved_if(simple.assignments.iter().all(is_harmless));
         }
@@ -555,14 +561,10 @@ impl Walk<'_> {
     }
 
     /// `NAME=value command`: what the variable changes.
-    fn environment(&mut self, assignments: &[Assignment], part: &mut Part) {
-        for assignment in assignments {
-            if is_shell_variable(&assignment.name) {
-                part.suspicious.get_or_insert(format!(
-                    "it sets `{}` for the command, which can change what it runs",
-                    assignment.name
-                ));
-            }
+    fn environment(assignment: &Assignment, part: &mut Part) {
+        if is_shell_variable(&assignment.name) {
+            let name = &assignment.name;
+            part.suspicious.get_or_insert(format!("it sets `{name}` for the command, which can change what it runs"));
         }
     }
 

@@ -126,13 +126,15 @@ fn allow_readings(arguments: &[Argument], part: &mut Part) {
 }
 
 /// `git` with options that name programs or lead elsewhere wants an exact rule, and commands that change
-/// its configuration ask.
+/// its configuration ask. The table says of each command's own options what they are; where it does not know
+/// one, the spelling counts.
 pub(super) fn git(rest: &[Argument], part: &mut Part) {
-    let before = std::iter::once(None).chain(rest.iter().map(Argument::known));
-    part.exact_only |= rest.iter().zip(before).any(|(word, before)| {
-        // A message is no option, whatever it says.
-        !matches!(before, Some("-m" | "--message")) && word.known().is_none_or(leads_elsewhere)
-    });
+    let is_option = |word: &&Argument| word.known().is_some_and(|known| known.starts_with('-'));
+    let own = rest.iter().take_while(is_option);
+    let spelt: Vec<&Argument> = if part.unlisted.is_empty() { own.collect() } else { rest.iter().collect() };
+    let another =
+        |word: &Argument| word.known().is_some_and(|known| known.starts_with("ext::") || known.starts_with('!'));
+    part.exact_only |= spelt.iter().any(|word| word.known().is_some_and(leads_elsewhere)) || rest.iter().any(another);
     let words: Vec<&str> = rest.iter().filter_map(Argument::known).collect();
     let commands = words.iter().skip_while(|word| word.starts_with('-')).copied().collect::<Vec<&str>>();
     let configures = match commands.as_slice() {
@@ -183,7 +185,7 @@ fn leads_elsewhere(word: &str) -> bool {
             || word.starts_with("-x")
             || word.starts_with("-O")
             || word.starts_with("-u"));
-    long || short || word.starts_with("ext::") || word.contains("!")
+    long || short
 }
 
 /// Returns the last segment of a program's path.
