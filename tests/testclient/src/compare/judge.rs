@@ -30,6 +30,19 @@ pub struct Group {
     pub lines: Vec<String>,
 }
 
+/// Commands that run unasked.
+#[derive(Debug, Default)]
+pub struct Useful {
+    /// How many commands.
+    pub count: usize,
+    /// Allowed by the client.
+    pub client: usize,
+    /// Allowed by Palisade.
+    pub ours: usize,
+    /// Allowed by both.
+    pub both: usize,
+}
+
 /// What came of a comparison.
 #[derive(Debug, Default)]
 pub struct Report {
@@ -47,11 +60,15 @@ pub struct Report {
     pub unused: Vec<String>,
     /// Differences by class; those without one stand under the empty name.
     pub classes: BTreeMap<(Side, String), Group>,
+    /// Commands asked about in mode `default` and without rules, by where they come from.
+    pub useful: BTreeMap<String, Useful>,
+    /// How many lines of a class are shown when Palisade is stricter or proves more.
+    pub shown: usize,
 }
 
 /// Compares.
 pub fn judge(observed: &[Observed], decided: &[Decided], classes: &[Class]) -> Report {
-    let mut report = Report::default();
+    let mut report = Report { shown: 3, ..Report::default() };
     let mut settings = BTreeSet::new();
     for (one, ours) in observed.iter().zip(decided) {
         if one.verdict == "dropped" {
@@ -60,6 +77,7 @@ pub fn judge(observed: &[Observed], decided: &[Decided], classes: &[Class]) -> R
         }
         settings.insert(format!("{} {}", one.permissions, one.mode));
         *report.modes.entry(one.mode.clone()).or_default() += 1;
+        report.count_useful(one, ours);
         let side = side(one, ours);
         *report.sides.entry(side).or_default() += 1;
         if side == Side::Same {
@@ -85,6 +103,21 @@ impl Report {
     /// Returns the differences that no class covers.
     pub fn uncovered(&self) -> impl Iterator<Item = &String> {
         self.classes.iter().filter(|((_, key), _)| key.is_empty()).flat_map(|(_, group)| &group.lines)
+    }
+
+    fn count_useful(&mut self, one: &Observed, ours: &Decided) {
+        let has_rules = one.permissions.as_object().is_some_and(|lists| {
+            lists.values().any(|list| list.as_array().is_none_or(|rules| !rules.is_empty()))
+        });
+        if one.mode != "default" || one.call.tool != "Bash" || has_rules {
+            return;
+        }
+        let useful = self.useful.entry(one.call.source.clone()).or_default();
+        let (client, ours) = (one.verdict == "allow", ours.verdict == "allow");
+        useful.count += 1;
+        useful.client += usize::from(client);
+        useful.ours += usize::from(ours);
+        useful.both += usize::from(client && ours);
     }
 
     fn count(&self, side: Side) -> usize {
@@ -115,6 +148,16 @@ impl fmt::Display for Report {
                 writeln!(out, "{count:>14} {state}")?;
             }
         }
+        for (source, Useful { count, client, ours, both }) in &self.useful {
+            let percent = |part: &usize| *part as f64 * 100.0 / *count as f64;
+            writeln!(
+                out,
+                "{source}: of {count} commands without rules the client allows {client} ({:.1} %), Palisade {ours} \
+                 ({:.1} %), both {both}",
+                percent(client),
+                percent(ours)
+            )?;
+        }
         writeln!(out, "classes without a difference: {}", self.unused.join(", "))?;
         for (said, count) in &self.dropped {
             writeln!(out, "dropped {count}: {}", said.replace('\n', " "))?;
@@ -122,7 +165,7 @@ impl fmt::Display for Report {
         for ((side, key), group) in &self.classes {
             let key = if key.is_empty() { "NO CLASS" } else { key };
             writeln!(out, "\n{side:?}: {key}: {}", group.count)?;
-            let shown = if *side == Side::Permissive || key == "NO CLASS" { usize::MAX } else { 3 };
+            let shown = if *side == Side::Permissive || key == "NO CLASS" { usize::MAX } else { self.shown };
             for line in group.lines.iter().take(shown) {
                 writeln!(out, "  {line}")?;
             }
