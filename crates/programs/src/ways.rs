@@ -147,6 +147,7 @@ fn runs(role: Role) -> bool {
         | Role::Into
         | Role::Directory
         | Role::List
+        | Role::Response
         | Role::Host
         | Role::Url
         | Role::RemoteRead
@@ -181,6 +182,7 @@ fn sample(role: Role) -> &'static str {
         | Role::Delete
         | Role::Move
         | Role::List
+        | Role::Response
         | Role::RemoteRead
         | Role::Jq
         | Role::Unknown => "x",
