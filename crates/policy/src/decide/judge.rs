@@ -176,7 +176,6 @@ impl Judge<'_> {
     fn finding(&self, part: &Part, candidates: &Candidates<'_>, runner: Option<&Judged>) -> Finding {
         self.forbidden(part)
             .or_else(|| self.denied(part, candidates))
-            .or_else(|| self.planned(part))
             .or_else(|| self.outside(part))
             .or_else(|| self.asked(part, candidates))
             .or_else(|| self.sticky(part, candidates))
@@ -234,7 +233,7 @@ impl Judge<'_> {
             }
         }
         // Bypassing is the person's word that nothing need be asked; only rules speak against it.
-        let bypassed = self.mode == Mode::BypassPermissions && !self.policy.has_tightening_rules();
+        let bypassed = self.mode == Mode::BypassPermissions && !self.policy.tightens(&self.action.tool);
         if let Some(why) = part.suspicious.as_ref().filter(|_| !bypassed) {
             return Some(
                 Finding::new(Verdict::Ask, format!("{quoted}: {why}")).hint("run its steps as commands of their own"),
@@ -245,18 +244,6 @@ impl Judge<'_> {
             return Some(Finding::new(Verdict::Ask, why).hint("name the program"));
         }
         None
-    }
-
-    /// Plan mode changes no file, whatever asks or allows.
-    fn planned(&self, part: &Part) -> Option<Finding> {
-        let edits = self.mode == Mode::Plan && matches!(self.action.kind, Kind::Edit(_));
-        edits.then(|| {
-            Finding::new(
-                Verdict::Deny,
-                format!("{} would be changed, and mode `plan` changes nothing", quoted(&part.text)),
-            )
-            .hint("leave plan mode first")
-        })
     }
 
     /// What a limit on the working directories holds, in every mode.
@@ -369,7 +356,15 @@ impl Judge<'_> {
     /// Plan mode asks about what may change something, whatever allows it.
     fn only_read(&self, part: &Part) -> Option<Finding> {
         // Nobody knows of a server's tool whether it only reads.
-        let may_change = matches!(self.action.kind, Kind::Command(_) | Kind::ForeignCommand(_) | Kind::Mcp { .. });
+        let may_change = match self.action.kind {
+            Kind::Command(_) | Kind::ForeignCommand(_) | Kind::Mcp { .. } | Kind::Edit(_) => true,
+            Kind::Read(_)
+            | Kind::Fetch { .. }
+            | Kind::Agent { .. }
+            | Kind::Skill { .. }
+            | Kind::Other
+            | Kind::Malformed(_) => false,
+        };
         (self.mode == Mode::Plan && !part.reads_only && may_change).then(|| {
             let why = format!("{} may change something, and mode `plan` only reads", quoted(&part.text));
             Finding::new(Verdict::Ask, why)
@@ -535,8 +530,8 @@ impl Judge<'_> {
         if let Kind::Malformed(why) = &self.action.kind {
             push(Finding::new(Verdict::Deny, format!("the call of `{}` cannot be read: {why}", self.action.tool)));
         } else if let Some(why) = &effects.opaque {
-            let bypassed = self.mode == Mode::BypassPermissions && !self.policy.has_tightening_rules();
-            let whole_tool = matches!(self.action.kind, Kind::ForeignCommand(_)) && !self.policy.has_tightening_rules();
+            let bypassed = self.mode == Mode::BypassPermissions && !self.policy.tightens(&self.action.tool);
+            let whole_tool = matches!(self.action.kind, Kind::ForeignCommand(_)) && !self.policy.tightens(&self.action.tool);
             if !bypassed && !whole_tool {
                 push(
                     Finding::new(Verdict::Ask, format!("the command cannot be judged: {why}"))

@@ -2,7 +2,8 @@
 
 use super::shellwords::Value;
 use crate::action::FileTarget;
-use crate::path::{AbsPath, climbs_out_of_a_name};
+use crate::facts::{Entry, Facts};
+use crate::path::{AbsPath, climbed};
 use shell::Span;
 
 /// One part of a call: a simple command, or the whole of a tool call.
@@ -26,6 +27,8 @@ pub struct Part {
     pub allow_readings: Vec<String>,
     /// What it touches in the file system.
     pub touches: Vec<Touch>,
+    /// Directories that a file tool's path names and leaves again by `..`.
+    pub climbed: Vec<AbsPath>,
     /// Arguments that may be paths, of a program of which we do not know what it does with them.
     pub mentions: Vec<AbsPath>,
     /// Files that it runs.
@@ -54,6 +57,9 @@ pub struct Part {
     pub edits_only: bool,
     /// True when a rule with a wildcard may not allow it, because its arguments run or delete.
     pub exact_only: bool,
+    /// True when `&` puts it into the background, where it goes on while what follows changes its world: no rule
+    /// for its text covers it.
+    pub background: bool,
     /// Why it asks whatever is allowed.
     pub suspicious: Option<String>,
     /// Why it is refused whatever is allowed.
@@ -176,20 +182,36 @@ impl Part {
     /// Returns the part of a file tool's call.
     pub(crate) fn file(access: Access, target: &FileTarget, cwd: &AbsPath, home: &AbsPath) -> Self {
         let text = target.path.clone();
-        let path = match target.path.strip_prefix("~/") {
-            Some(rest) => home.join(rest),
-            None if target.path == "~" => home.clone(),
-            None => cwd.join(&target.path),
+        let (base, rest) = match target.path.strip_prefix('~') {
+            Some(rest) if rest.is_empty() || rest.starts_with('/') => (home, rest.trim_start_matches('/')),
+            Some(_) | None => (cwd, target.path.as_str()),
         };
         let recursive = target.recursive;
         let touch = |target| Touch { access, by: By::Tool, target, recursive };
-        let mut touches = vec![touch(Target::Paths(vec![path]))];
+        let mut touches = vec![touch(Target::Paths(vec![base.join(rest)]))];
         // The forms of other systems' file names: on some file systems they name another file.
         let is_foreign = text.contains('\\') || text.contains("::$");
-        if is_foreign || climbs_out_of_a_name(&text) {
+        if is_foreign {
             touches.push(touch(Target::Unknown(text.clone())));
         }
-        Self { touches, ..Self::named(&text) }
+        Self { touches, climbed: climbed(base, rest), ..Self::named(&text) }
+    }
+
+    /// Returns the part with a touch of what is not known, where `..` leads out of a directory that is, or may
+    /// be, a link: then the text of its path does not say where it leads. `None` where nothing is to be added.
+    pub(crate) fn led_astray(&self, facts: &Facts) -> Option<Self> {
+        let is_plain = |path: &AbsPath| {
+            facts.resolved.get(path).is_some_and(|found| found.real == *path && found.entry == Entry::Directory)
+        };
+        if self.climbed.iter().all(is_plain) {
+            return None;
+        }
+        let mut part = self.clone();
+        part.touches.extend(self.touches.first().map(|touch| {
+            let target = Target::Unknown(self.text.clone());
+            Touch { target, ..touch.clone() }
+        }));
+        Some(part)
     }
 
     /// Returns true when it touches something, and all of it by a name that is known. A redirection to what

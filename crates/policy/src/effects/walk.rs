@@ -121,7 +121,12 @@ impl Walk<'_> {
             let outside = self.may_not_run;
             self.may_not_run |= item.follows != Follows::Always;
             if item.background {
+                let first = self.effects.parts.len();
                 self.apart(|walk| walk.command(&item.command));
+                for part in self.effects.parts.iter_mut().skip(first) {
+                    part.background = true;
+                    part.edits_only = false;
+                }
             } else {
                 self.command(&item.command);
             }
