@@ -121,6 +121,12 @@ fn is_wide(rule: &Rule) -> bool {
     }
 }
 
+/// Returns a word that is only known when the part runs, under a rule with a wildcard: it could be any option and
+/// any number of words, and whoever wrote the rule meant those that stand in the command.
+fn hidden<'p>(rule: &Rule, part: &'p Part) -> Option<&'p str> {
+    is_wide(rule).then(|| part.word_to_come()).flatten()
+}
+
 /// Returns a text as a reason quotes it.
 fn quoted(text: &str) -> String {
     let mut short: String = text.chars().take(limits::QUOTED_CHARACTERS_MAX).collect();
@@ -152,6 +158,7 @@ impl Judge<'_> {
             !matches!(rule.matcher, Matcher::Tool(_))
                 && rules::allows(rule, self.action, part, self.facts)
                 && self.beyond(rule, part).is_none()
+                && hidden(rule, part).is_none()
         });
         let opening = if first_by_tool { narrower.map(|rule| rule.reference.clone()) } else { by_rule };
         let allows_inner = opening.filter(|rule| !part.clear || self.is_exact(Some(rule)));
@@ -417,7 +424,10 @@ impl Judge<'_> {
         let executed = self.changes_executed(part);
         let runs = self.action.kind.command().is_some();
         let sweeps = |rule: &Rule| is_wide(rule) || runs && matches!(rule.matcher, Matcher::Tool(_));
-        let covers = |rule: &&Rule| self.beyond(rule, part).is_none() && (executed.is_none() || !sweeps(rule));
+        let covers = |rule: &&Rule| {
+            let sees_all = self.beyond(rule, part).is_none() && hidden(rule, part).is_none();
+            sees_all && (executed.is_none() || !sweeps(rule))
+        };
         let rule = rules.find(covers).unwrap_or(first);
         if sweeps(rule)
             && let Some(finding) = executed
@@ -426,6 +436,14 @@ impl Judge<'_> {
         }
         if let Some(finding) = self.led_out(part) {
             return Some(finding);
+        }
+        if let Some(word) = hidden(rule, part) {
+            let why = format!(
+                "{} has the word {}, which is not known before it runs, and which a rule with `*` does not cover",
+                quoted(&part.text),
+                quoted(word)
+            );
+            return Some(Finding::new(Verdict::Ask, why).hint("write the word's value"));
         }
         if let Some(touch) = self.beyond(rule, part) {
             let why = format!(

@@ -128,7 +128,12 @@ fn piped(pattern: &CommandPattern, whole: &Command, part: &Part) -> Cover {
     if pattern.before().is_empty() {
         return Cover::Certain;
     }
-    match pipeline::piped(pattern.before(), &whole.script, &whole.text, part.span) {
+    let outside = pipeline::piped(pattern.before(), &whole.script, &whole.text, part.span);
+    let inside = part
+        .nested
+        .as_ref()
+        .map(|nested| pipeline::piped(pattern.before(), &nested.script, &nested.text, Some(nested.span)));
+    match inside.map_or(outside, |inside| inside.max(outside)) {
         Piped::No => Cover::No,
         Piped::Possibly => Cover::Possible,
         Piped::Certainly => Cover::Certain,

@@ -1,10 +1,13 @@
 //! One part of a call.
 
+use std::sync::Arc;
+
 use super::shellwords::Value;
+use super::special::PIPED_WORDS;
 use crate::action::FileTarget;
 use crate::facts::{Entry, Facts};
 use crate::path::{AbsPath, climbed};
-use shell::Span;
+use shell::{Script, Span};
 
 /// One part of a call: a simple command, or the whole of a tool call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,6 +16,8 @@ pub struct Part {
     pub text: String,
     /// Where it stands in the command's text.
     pub span: Option<Span>,
+    /// The text of its own that it stands in, where another command hands one to a shell.
+    pub nested: Option<Nested>,
     /// What it runs.
     pub program: Program,
     /// The program and its arguments, as far as their values are known.
@@ -64,6 +69,17 @@ pub struct Part {
     pub suspicious: Option<String>,
     /// Why it is refused whatever is allowed.
     pub forbidden: Option<String>,
+}
+
+/// A text of its own that a part stands in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nested {
+    /// The text.
+    pub text: Arc<str>,
+    /// What it was read as.
+    pub script: Arc<Script>,
+    /// Where in it the part stands.
+    pub span: Span,
 }
 
 /// What a part runs.
@@ -212,6 +228,12 @@ impl Part {
             Touch { target, ..touch.clone() }
         }));
         Some(part)
+    }
+
+    /// Returns the first word that is only known when it runs, but for those that a pipe brings to `xargs`: the
+    /// documentation has a rule cover these.
+    pub(crate) fn word_to_come(&self) -> Option<&str> {
+        self.unknown.iter().map(String::as_str).find(|word| *word != PIPED_WORDS)
     }
 
     /// Returns true when it touches something, and all of it by a name that is known. A redirection to what
