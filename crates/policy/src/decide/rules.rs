@@ -274,7 +274,7 @@ pub(super) fn allows(rule: &Rule, action: &Action, part: &Part, facts: &Facts) -
             kind.command().is_some()
                 && pattern.concerns(&action.tool)
                 && part.program != Program::Unknown
-                && !part.background
+                && !part.aside
                 && (!part.exact_only || pattern.is_exact())
                 && part.allow_readings.iter().any(|reading| pattern.covers(reading))
         }

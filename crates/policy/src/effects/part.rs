@@ -62,9 +62,9 @@ pub struct Part {
     pub edits_only: bool,
     /// True when a rule with a wildcard may not allow it, because its arguments run or delete.
     pub exact_only: bool,
-    /// True when `&` puts it into the background, where it goes on while what follows changes its world: no rule
-    /// for its text covers it.
-    pub background: bool,
+    /// True when it runs aside: in the background, where it goes on while what follows changes its world, or in a
+    /// substitution, where what it prints becomes words. No rule for its text covers it there.
+    pub aside: bool,
     /// Why it asks whatever is allowed.
     pub suspicious: Option<String>,
     /// Why it is refused whatever is allowed.

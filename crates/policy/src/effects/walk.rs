@@ -121,12 +121,7 @@ impl Walk<'_> {
             let outside = self.may_not_run;
             self.may_not_run |= item.follows != Follows::Always;
             if item.background {
-                let first = self.effects.parts.len();
-                self.apart(|walk| walk.command(&item.command));
-                for part in self.effects.parts.iter_mut().skip(first) {
-                    part.background = true;
-                    part.edits_only = false;
-                }
+                self.aside(|walk| walk.command(&item.command));
             } else {
                 self.command(&item.command);
             }
@@ -172,6 +167,16 @@ impl Walk<'_> {
         let kept = self.state.clone();
         walk(self);
         self.state = kept;
+    }
+
+    /// Walks what runs aside.
+    fn aside(&mut self, walk: impl FnOnce(&mut Self)) {
+        let first = self.effects.parts.len();
+        self.apart(walk);
+        for part in self.effects.parts.iter_mut().skip(first) {
+            part.aside = true;
+            part.edits_only = false;
+        }
     }
 
     fn command(&mut self, command: &Command) {
@@ -632,7 +637,7 @@ impl Walk<'_> {
                 Piece::Literal(_) | Piece::Glob(_) | Piece::Tilde(_) => &[],
             };
             for script in scripts {
-                self.apart(|walk| walk.list(&script.items));
+                self.aside(|walk| walk.list(&script.items));
             }
         }
     }

@@ -56,6 +56,8 @@ pub struct Report {
     pub sides: BTreeMap<Side, usize>,
     /// Differences by the state of their class.
     pub states: BTreeMap<(Side, String), usize>,
+    /// Differences by what demands them.
+    pub grounds: BTreeMap<(Side, String), usize>,
     /// Classes that no difference is of.
     pub unused: Vec<String>,
     /// Differences by class; those without one stand under the empty name.
@@ -89,6 +91,8 @@ pub fn judge(observed: &[Observed], decided: &[Decided], classes: &[Class]) -> R
         let class = classes.iter().find(|class| class.covers(&subject));
         let key = class.map_or_else(String::new, |class| format!("{} ({})", class.key, class.state));
         *report.states.entry((side, class.map_or("no class", |class| &class.state).to_owned())).or_default() += 1;
+        let ground = class.map_or("nothing", |class| &class.ground).to_owned();
+        *report.grounds.entry((side, ground)).or_default() += 1;
         let group = report.classes.entry((side, key)).or_default();
         group.count += 1;
         group.lines.push(line(one, ours, &call));
@@ -120,6 +124,25 @@ impl Report {
         useful.both += usize::from(client && ours);
     }
 
+    /// Says how much is the same of what is not counted apart, and how much of the rest is demanded.
+    fn fmt_grounds(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of = self.sides.values().sum::<usize>() - self.count(Side::Proved);
+        let percent = |count: usize| count as f64 * 100.0 / of.max(1) as f64;
+        let same = self.count(Side::Same);
+        writeln!(out, "of {of} that are not counted apart {same} are the same ({:.1} %)", percent(same))?;
+        let differences = || self.grounds.iter().filter(|((side, _), _)| *side != Side::Proved);
+        for ((side, ground), count) in differences() {
+            writeln!(out, "{count:>14} {side:?}: {ground}")?;
+        }
+        let on = |ground: &str| -> usize { differences().filter(|((_, own), _)| own == ground).map(|(_, n)| n).sum() };
+        let mut upto = same;
+        for ground in ["law", "documentation", "aim"] {
+            upto += on(ground);
+            writeln!(out, "{upto:>6} {:5.1} % the same, or demanded, up to: {ground}", percent(upto))?;
+        }
+        Ok(())
+    }
+
     fn count(&self, side: Side) -> usize {
         self.sides.get(&side).copied().unwrap_or(0)
     }
@@ -148,6 +171,7 @@ impl fmt::Display for Report {
                 writeln!(out, "{count:>14} {state}")?;
             }
         }
+        self.fmt_grounds(out)?;
         for (source, Useful { count, client, ours, both }) in &self.useful {
             let percent = |part: &usize| *part as f64 * 100.0 / *count as f64;
             writeln!(
@@ -179,7 +203,7 @@ fn side(one: &Observed, ours: &Decided) -> Side {
     match rank(&ours.verdict).cmp(&rank(&one.verdict)) {
         Ordering::Equal => Side::Same,
         Ordering::Greater => Side::Stricter,
-        Ordering::Less if was_question(one) && ours.reason.contains(" only reads, ") => Side::Proved,
+        Ordering::Less if was_question(one) && ours.proved => Side::Proved,
         Ordering::Less => Side::Permissive,
     }
 }
@@ -232,9 +256,9 @@ mod tests {
     use crate::compare::{Asked, Observed, Tree};
 
     const LEDGER: &str = "\
-| key | client | palisade | mode | tool | call | client says | palisade says | state |
-|---|---|---|---|---|---|---|---|---|
-| looser | ask | allow | * | Bash | make | * | *rule* | argued |
+| key | client | palisade | mode | tool | call | client says | palisade says | rests on | state |
+|---|---|---|---|---|---|---|---|---|---|
+| looser | ask | allow | * | Bash | make | * | *rule* | law | argued |
 ";
 
     #[test]
@@ -259,7 +283,8 @@ mod tests {
                 said: said.to_owned(),
             };
             assert_eq!(Observed::from_line(&observed.to_json().to_string()), Ok(observed.clone()));
-            let decided = Decided { verdict: ours.to_owned(), reason: reason.to_owned() };
+            let proved = reason.contains("only reads");
+            let decided = Decided { verdict: ours.to_owned(), reason: reason.to_owned(), proved };
             let report = judge(&[observed], &[decided], &parse(LEDGER));
             let classes: Vec<_> = report.classes.keys().map(|(side, key)| (*side, key.as_str())).collect();
             assert_eq!(report.sides.keys().collect::<Vec<_>>(), [&side], "{client} {ours} {reason}");

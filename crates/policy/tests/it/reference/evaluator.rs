@@ -629,7 +629,7 @@ impl Call<'_> {
             (Subject::Command(_, true), _) if self.action.tool != "Monitor" => false,
             (Subject::Command(forms, _), Kind::Command(_)) => {
                 let named = part.program != Program::Unknown;
-                named && !part.background && (rule.is_exact() || !part.exact_only) && self.command_allowed(rule, forms, part)
+                named && !part.aside && (rule.is_exact() || !part.exact_only) && self.command_allowed(rule, forms, part)
             }
             (Subject::Foreign(forms), Kind::ForeignCommand(_)) => {
                 let named = matches!(part.program, Program::Named(_));
