@@ -415,6 +415,7 @@ impl Walk<'_> {
         }
         self.environment(&simple.assignments, &mut part);
         wrappers::readings(&arguments, &simple.assignments, &mut part);
+        self.fed_by_a_text(&simple.redirects, &mut part);
         let input = Input { is_fed: after_pipe || self.is_fed, redirects: &simple.redirects };
         let own = self.effects.parts.len();
         self.words(&arguments, part, &input);
@@ -422,6 +423,20 @@ impl Walk<'_> {
         let is_harmless = |assignment: &Assignment| HARMLESS_VARIABLES.contains(&assignment.name.as_str());
         if let Some(part) = self.effects.parts.get_mut(own) {
             part.proved_if(simple.assignments.iter().all(is_harmless));
+        }
+    }
+
+    /// What a here-string feeds a command is read as a part of its text: a rule that is one text, or that says how
+    /// a text ends, does not cover it.
+    fn fed_by_a_text(&self, redirects: &[Redirect], part: &mut Part) {
+        for redirect in redirects.iter().filter(|redirect| redirect.op == RedirectOp::HereString) {
+            let text = self.argument(&redirect.target).source;
+            for reading in &mut part.allow_readings {
+                // A reading of the text as it is written holds it already.
+                if !reading.contains("<<<") {
+                    reading.push_str(&format!(" <<< {text}"));
+                }
+            }
         }
     }
 
