@@ -549,7 +549,8 @@ impl Judge<'_> {
             push(Finding::new(Verdict::Deny, format!("the call of `{}` cannot be read: {why}", self.action.tool)));
         } else if let Some(why) = &effects.opaque {
             let bypassed = self.mode == Mode::BypassPermissions && !self.policy.tightens(&self.action.tool);
-            let whole_tool = matches!(self.action.kind, Kind::ForeignCommand(_)) && !self.policy.tightens(&self.action.tool);
+            let whole_tool =
+                matches!(self.action.kind, Kind::ForeignCommand(_)) && !self.policy.tightens(&self.action.tool);
             if !bypassed && !whole_tool {
                 push(
                     Finding::new(Verdict::Ask, format!("the command cannot be judged: {why}"))

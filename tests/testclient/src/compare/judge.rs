@@ -110,9 +110,10 @@ impl Report {
     }
 
     fn count_useful(&mut self, one: &Observed, ours: &Decided) {
-        let has_rules = one.permissions.as_object().is_some_and(|lists| {
-            lists.values().any(|list| list.as_array().is_none_or(|rules| !rules.is_empty()))
-        });
+        let has_rules = one
+            .permissions
+            .as_object()
+            .is_some_and(|lists| lists.values().any(|list| list.as_array().is_none_or(|rules| !rules.is_empty())));
         if one.mode != "default" || one.call.tool != "Bash" || has_rules {
             return;
         }

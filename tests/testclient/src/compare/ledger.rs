@@ -50,7 +50,12 @@ pub fn parse(text: &str) -> Vec<Class> {
             let at = names.iter().position(|known| known == name).unwrap_or_else(|| panic!("no column `{name}`"));
             cells[at].trim_matches('`').to_owned()
         };
-        classes.push(Class { key: cell("key"), state: cell("state"), ground: cell("rests on"), patterns: COLUMNS.map(cell) });
+        classes.push(Class {
+            key: cell("key"),
+            state: cell("state"),
+            ground: cell("rests on"),
+            patterns: COLUMNS.map(cell),
+        });
     }
     classes
 }
