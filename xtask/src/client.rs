@@ -32,24 +32,33 @@ pub(crate) fn run(mut options: Options) -> anyhow::Result<End> {
     let earlier = options.value::<PathBuf>("--compare")?;
     let only = options.value::<String>("--only")?;
     let program = options.value::<PathBuf>("--program")?;
+    let all = options.flag("--all");
+    let useful = options.value::<usize>("--useful")?;
     options.end()?;
     let (observed, asked) = match earlier {
         Some(file) => (read(&file)?, End::Good),
         None => {
-            let mut jobs = jobs(size, sample);
+            let mut jobs = match useful {
+                Some(count) => plan::useful(&corpora().context("PALISADE_CORPORA is not set")?, count),
+                None => jobs(size, sample),
+            };
             jobs.retain(|job| only.as_ref().is_none_or(|only| job.name == *only));
             ask(&jobs)?
         }
     };
-    let compared = compare(&observed, program)?;
+    let compared = compare(&observed, program, all.then_some(usize::MAX))?;
     Ok(if asked == End::Good { compared } else { asked })
+}
+
+fn corpora() -> Option<PathBuf> {
+    std::env::var_os("PALISADE_CORPORA").filter(|corpora| !corpora.is_empty()).map(PathBuf::from)
 }
 
 fn jobs(size: plan::Size, sample: bool) -> Vec<Job> {
     let mut jobs = plan::own(size);
-    match std::env::var_os("PALISADE_CORPORA").filter(|corpora| !corpora.is_empty()) {
+    match corpora() {
         _ if sample => {}
-        Some(corpora) => jobs.extend(plan::collected(Path::new(&corpora))),
+        Some(corpora) => jobs.extend(plan::collected(&corpora)),
         None => eprintln!("xtask client: PALISADE_CORPORA is not set: collected calls are LEFT OUT"),
     }
     jobs
@@ -103,11 +112,12 @@ fn read(file: &Path) -> anyhow::Result<Vec<Observed>> {
     text.lines().map(|line| Observed::from_line(line).map_err(|error| anyhow!(error))).collect()
 }
 
-fn compare(observed: &[Observed], program: Option<PathBuf>) -> anyhow::Result<End> {
+fn compare(observed: &[Observed], program: Option<PathBuf>, shown: Option<usize>) -> anyhow::Result<End> {
     let palisade = program.map_or_else(|| place::palisade(Profile::Debug), Ok)?;
     let decided = ours::decide(&palisade, observed);
     let classes = std::fs::read_to_string(ledger::file()).context("the ledger of differences cannot be read")?;
-    let report = judge::judge(observed, &decided, &ledger::parse(&classes));
+    let mut report = judge::judge(observed, &decided, &ledger::parse(&classes));
+    report.shown = shown.unwrap_or(report.shown);
     println!("{report}");
     Ok(if report.uncovered().next().is_none() { End::Good } else { End::Finding })
 }

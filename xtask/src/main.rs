@@ -49,9 +49,11 @@ const USAGE: &str = "usage: cargo xtask TASK
   soundness effects|words [--corpus FILE]... [--count N] [--seed S] [--only TEXT] [--keep DIR]
             [--sample] [--workers N] [--minutes N]
                                         compare what commands do, or the words they get, with what is predicted
-  client [--settings N] [--calls N] [--sample] [--only NAME] [--compare FILE] [--program FILE]
+  client [--settings N] [--calls N] [--sample] [--only NAME] [--useful N] [--compare FILE] [--program FILE] [--all]
                                         ask the real client about calls, and compare its verdicts with ours;
-                                        with `--compare`, take its verdicts from the file of an earlier run";
+                                        with `--compare`, take its verdicts from the file of an earlier run;
+                                        with `--useful`, ask about N commands of each text that people wrote,
+                                        without rules; with `--all`, show every difference";
 
 /// How a task ends when it could be carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,15 +3,16 @@
 //! Each part of a call is judged on its own and the strictest verdict counts. For a part the order is:
 //!
 //! 1. a layer that cannot be read, or something that nobody may approve: deny
-//! 2. a deny rule, or an edit in plan mode: deny
+//! 2. a deny rule: deny
 //! 3. an ask rule: ask
 //! 4. what no mode and no rule approves (critical removals, suspicious forms, what cannot be
 //!    known while rules forbid something): ask
 //! 5. bypassing: allow
 //! 6. protected paths: ask
 //! 7. the built-in read-only set, and edits that the mode accepts: allow
-//! 8. an allow rule: allow
-//! 9. otherwise: ask
+//! 8. what may change something, in plan mode: ask
+//! 9. an allow rule: allow
+//! 10. otherwise: ask
 //!
 //! At the end `dontAsk` turns a question into a refusal, and so does the absence of a person.
 
@@ -35,6 +36,7 @@ use crate::rule::Policy;
 /// Decides an action: the strictest verdict over its parts.
 pub fn decide(policy: &Policy, action: &Action, effects: &Effects, facts: &Facts) -> Decision {
     let mode = policy.mode_for(facts.mode);
+    let effects = &*effects.doubted(facts);
     let judge = judge::Judge { policy, action, facts, mode };
     let mut parts: Vec<judge::Judged> = Vec::with_capacity(effects.parts.len());
     for (index, part) in effects.parts.iter().enumerate() {

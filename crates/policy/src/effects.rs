@@ -14,7 +14,10 @@ mod variables;
 mod walk;
 mod wrappers;
 
+use std::borrow::Cow;
+
 use crate::action::{Action, Kind};
+use crate::facts::Facts;
 use crate::limits;
 use crate::path::AbsPath;
 pub use part::{Access, By, Part, Program, Target, Touch};
@@ -73,8 +76,18 @@ impl Effects {
         self.opaque.get_or_insert(why);
     }
 
+    /// Returns the effects with the doubts that only the facts can raise.
+    pub fn doubted(&self, facts: &Facts) -> Cow<'_, Self> {
+        if self.parts.iter().all(|part| part.led_astray(facts).is_none()) {
+            return Cow::Borrowed(self);
+        }
+        let parts = self.parts.iter().map(|part| part.led_astray(facts).unwrap_or_else(|| part.clone())).collect();
+        Cow::Owned(Self { parts, opaque: self.opaque.clone() })
+    }
+
     /// Returns every path that the call names, for `guard` to resolve.
     pub fn paths(&self) -> impl Iterator<Item = &AbsPath> {
-        self.parts.iter().flat_map(|part| part.touches.iter()).flat_map(|touch| touch.target.paths())
+        let parts = self.parts.iter();
+        parts.flat_map(|part| part.touches.iter().flat_map(|touch| touch.target.paths()).chain(&part.climbed))
     }
 }

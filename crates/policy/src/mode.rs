@@ -7,7 +7,7 @@ pub enum Mode {
     Default,
     /// As default, and file edits in the working directories pass.
     AcceptEdits,
-    /// Reads pass; nothing that changes anything does.
+    /// Reads pass; what may change anything asks, whatever allows it.
     Plan,
     /// What would ask is denied.
     DontAsk,

@@ -101,6 +101,31 @@ pub fn climbs_out_of_a_name(text: &str) -> bool {
     false
 }
 
+/// Returns the directories that `..` leads out of in a path's text, taken from `base`: while none of them is a
+/// link, the path leads where its text says.
+pub(crate) fn climbed(base: &AbsPath, text: &str) -> Vec<AbsPath> {
+    let mut found = Vec::new();
+    let mut here = base.join(if text.starts_with('/') { "/" } else { "" });
+    let mut names = 0_usize;
+    for segment in text.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => {
+                if names > 0 {
+                    found.push(here.clone());
+                }
+                names = names.saturating_sub(1);
+                here = here.join("..");
+            }
+            name => {
+                names += 1;
+                here = here.join(name);
+            }
+        }
+    }
+    found
+}
+
 impl fmt::Display for AbsPath {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)

@@ -198,12 +198,13 @@ impl Policy {
         roots
     }
 
-    /// Returns true when any deny or ask rule, or a limit on paths, is in force.
-    pub(crate) fn has_tightening_rules(&self) -> bool {
+    /// Returns true when a limit on paths is in force, or a deny or ask rule that could cover a call of the tool.
+    pub(crate) fn tightens(&self, tool: &str) -> bool {
         let Switches { deny_instead: _, reads_held, writes_held } = &self.switches;
         let holds = [reads_held, writes_held].into_iter().flatten().any(|switch| switch.value);
         // They stand before the allow rules.
-        holds || self.rules.first().is_some_and(|rule| rule.reference.list != List::Allow)
+        let mut rules = self.rules.iter().take_while(|rule| rule.reference.list != List::Allow);
+        holds || rules.any(|rule| rule.matcher.could_cover(tool))
     }
 
     /// Returns the places of a list's rules.

@@ -25,6 +25,8 @@ pub enum Role {
     Directory,
     /// A file that names further files to be read.
     List,
+    /// A file that is read, or behind an `@` a file that holds further words.
+    Response,
     /// A file that is run, or loaded as code or configuration.
     Code,
     /// A text that is run by a shell.
@@ -246,7 +248,7 @@ impl Opt<'_> {
 impl Takes {
     /// Returns true when its values are no more than read, and so is what they name.
     pub fn only_reads(&self) -> bool {
-        self.roles().iter().all(|role| role.only_reads() || *role == Role::List)
+        self.roles().iter().all(|role| role.only_reads() || matches!(role, Role::List | Role::Response))
     }
 
     /// Returns true when a value of it names something in the file system.
@@ -281,6 +283,7 @@ impl Role {
             | Self::Into
             | Self::Directory
             | Self::List
+            | Self::Response
             | Self::Host
             | Self::Url
             | Self::RemoteRead
@@ -302,6 +305,7 @@ impl Role {
             | Self::Move
             | Self::Into
             | Self::List
+            | Self::Response
             | Self::Code
             | Self::Shell
             | Self::Command
@@ -333,6 +337,7 @@ impl Role {
         ("INTO", Self::Into),
         ("DIRECTORY", Self::Directory),
         ("LIST", Self::List),
+        ("RESPONSE", Self::Response),
         ("CODE", Self::Code),
         ("SHELL", Self::Shell),
         ("COMMAND", Self::Command),

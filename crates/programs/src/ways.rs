@@ -155,6 +155,7 @@ fn sample(role: Role) -> &'static str {
         | Role::Delete
         | Role::Move
         | Role::List
+        | Role::Response
         | Role::RemoteRead
         | Role::Jq
         | Role::Unknown => "x",

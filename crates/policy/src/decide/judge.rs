@@ -5,7 +5,7 @@ use super::rules::{self, Cover};
 use super::{advice, part_proof, scope};
 use crate::action::{Action, Kind};
 use crate::command::CommandPattern;
-use crate::effects::{Access, By, Effects, Part, Program, Touch, Value};
+use crate::effects::{Access, By, Effects, Part, Program, Touch};
 use crate::facts::Facts;
 use crate::limits;
 use crate::mode::Mode;
@@ -127,11 +127,10 @@ fn is_exact(rule: &Rule) -> bool {
     rule.matcher.command().is_some_and(CommandPattern::is_exact)
 }
 
-/// Returns true where a pattern would cover words that nobody knows yet, and of which one may be an option of any
-/// kind: what the rule was written for is not what would run.
-fn opens(rule: &Rule, part: &Part) -> bool {
-    let is_open = |word: &Value| matches!(word, Value::Unknown | Value::Begins(_));
-    is_wide(rule) && !part.unlisted.is_empty() && part.words.iter().any(is_open)
+/// Returns a word that is only known when the part runs, under a rule with a wildcard: it could be any option and
+/// any number of words, and whoever wrote the rule meant those that stand in the command.
+fn hidden<'p>(rule: &Rule, part: &'p Part) -> Option<&'p str> {
+    is_wide(rule).then(|| part.word_to_come()).flatten()
 }
 
 /// Returns a text as a reason quotes it.
@@ -167,7 +166,7 @@ impl Judge<'_> {
                 wanted(rule)
                     && rules::allows(rule, self.action, part, self.facts)
                     && self.beyond(rule, part).is_none()
-                    && !opens(rule, part)
+                    && hidden(rule, part).is_none()
             });
             found.map(|rule| rule.reference.clone())
         };
@@ -199,7 +198,6 @@ impl Judge<'_> {
     fn finding(&self, part: &Part, candidates: &Candidates<'_>, runner: Option<&Judged>) -> Finding {
         self.forbidden(part)
             .or_else(|| self.denied(part, candidates))
-            .or_else(|| self.planned(part))
             .or_else(|| self.outside(part))
             .or_else(|| self.asked(part, candidates))
             .or_else(|| self.sticky(part, candidates))
@@ -257,7 +255,7 @@ impl Judge<'_> {
             }
         }
         // Bypassing is the person's word that nothing need be asked; only rules speak against it.
-        let bypassed = self.mode == Mode::BypassPermissions && !self.policy.has_tightening_rules();
+        let bypassed = self.mode == Mode::BypassPermissions && !self.policy.tightens(&self.action.tool);
         if let Some(why) = part.suspicious.as_ref().filter(|_| !bypassed) {
             return Some(
                 Finding::new(Verdict::Ask, format!("{quoted}: {why}")).hint("run its steps as commands of their own"),
@@ -268,18 +266,6 @@ impl Judge<'_> {
             return Some(Finding::new(Verdict::Ask, why).hint("name the program"));
         }
         None
-    }
-
-    /// Plan mode changes no file, whatever asks or allows.
-    fn planned(&self, part: &Part) -> Option<Finding> {
-        let edits = self.mode == Mode::Plan && matches!(self.action.kind, Kind::Edit(_));
-        edits.then(|| {
-            Finding::new(
-                Verdict::Deny,
-                format!("{} would be changed, and mode `plan` changes nothing", quoted(&part.text)),
-            )
-            .hint("leave plan mode first")
-        })
     }
 
     /// What a limit on the working directories holds, in every mode.
@@ -392,7 +378,15 @@ impl Judge<'_> {
     /// Plan mode asks about what may change something, whatever allows it.
     fn only_read(&self, part: &Part) -> Option<Finding> {
         // Nobody knows of a server's tool whether it only reads.
-        let may_change = matches!(self.action.kind, Kind::Command(_) | Kind::ForeignCommand(_) | Kind::Mcp { .. });
+        let may_change = match self.action.kind {
+            Kind::Command(_) | Kind::ForeignCommand(_) | Kind::Mcp { .. } | Kind::Edit(_) => true,
+            Kind::Read(_)
+            | Kind::Fetch { .. }
+            | Kind::Agent { .. }
+            | Kind::Skill { .. }
+            | Kind::Other
+            | Kind::Malformed(_) => false,
+        };
         (self.mode == Mode::Plan && !part.reads_only && may_change).then(|| {
             let why = format!("{} may change something, and mode `plan` only reads", quoted(&part.text));
             Finding::new(Verdict::Ask, why)
@@ -439,7 +433,8 @@ impl Judge<'_> {
         let runs = self.action.kind.command().is_some();
         let sweeps = |rule: &Rule| is_wide(rule) || runs && matches!(rule.matcher, Matcher::Tool(_));
         let covers = |rule: &&Rule| {
-            self.beyond(rule, part).is_none() && !opens(rule, part) && (executed.is_none() || !sweeps(rule))
+            let sees_all = self.beyond(rule, part).is_none() && hidden(rule, part).is_none();
+            sees_all && (executed.is_none() || !sweeps(rule))
         };
         let rule = rules.find(covers).unwrap_or(first);
         if sweeps(rule)
@@ -450,12 +445,13 @@ impl Judge<'_> {
         if let Some(finding) = self.led_out(part) {
             return Some(finding);
         }
-        if opens(rule, part) {
+        if let Some(word) = hidden(rule, part) {
             let why = format!(
-                "{} has words that are not known before it runs, and may be options, which a rule with `*` does not cover",
-                quoted(&part.text)
+                "{} has the word {}, which is not known before it runs, and which a rule with `*` does not cover",
+                quoted(&part.text),
+                quoted(word)
             );
-            return Some(Finding::new(Verdict::Ask, why).hint("write its words out, or allow this very command"));
+            return Some(Finding::new(Verdict::Ask, why).hint("write the word's value"));
         }
         if let Some(touch) = self.beyond(rule, part) {
             let why = format!(
@@ -560,8 +556,9 @@ impl Judge<'_> {
         if let Kind::Malformed(why) = &self.action.kind {
             push(Finding::new(Verdict::Deny, format!("the call of `{}` cannot be read: {why}", self.action.tool)));
         } else if let Some(why) = &effects.opaque {
-            let bypassed = self.mode == Mode::BypassPermissions && !self.policy.has_tightening_rules();
-            let whole_tool = matches!(self.action.kind, Kind::ForeignCommand(_)) && !self.policy.has_tightening_rules();
+            let bypassed = self.mode == Mode::BypassPermissions && !self.policy.tightens(&self.action.tool);
+            let whole_tool =
+                matches!(self.action.kind, Kind::ForeignCommand(_)) && !self.policy.tightens(&self.action.tool);
             if !bypassed && !whole_tool {
                 push(
                     Finding::new(Verdict::Ask, format!("the command cannot be judged: {why}"))

@@ -128,7 +128,12 @@ fn piped(pattern: &CommandPattern, whole: &Command, part: &Part) -> Cover {
     if pattern.before().is_empty() {
         return Cover::Certain;
     }
-    match pipeline::piped(pattern.before(), &whole.script, &whole.text, part.span) {
+    let outside = pipeline::piped(pattern.before(), &whole.script, &whole.text, part.span);
+    let inside = part
+        .nested
+        .as_ref()
+        .map(|nested| pipeline::piped(pattern.before(), &nested.script, &nested.text, Some(nested.span)));
+    match inside.map_or(outside, |inside| inside.max(outside)) {
         Piped::No => Cover::No,
         Piped::Possibly => Cover::Possible,
         Piped::Certainly => Cover::Certain,
@@ -269,6 +274,7 @@ pub(super) fn allows(rule: &Rule, action: &Action, part: &Part, facts: &Facts) -
             kind.command().is_some()
                 && pattern.concerns(&action.tool)
                 && part.program != Program::Unknown
+                && !part.aside
                 && (!part.exact_only || pattern.is_exact())
                 && part.allow_readings.iter().any(|reading| pattern.covers(reading))
         }

@@ -133,7 +133,8 @@ impl Reading<'_, '_> {
             }
             Role::Delete | Role::Move => self.touch(word, Access::Delete, recursive || role == Role::Move),
             Role::Directory => self.directory(word),
-            Role::List => {
+            Role::Response if !may_begin_with_at(word) => self.touch(word, Access::Read, recursive),
+            Role::List | Role::Response => {
                 self.touch(word, Access::Read, false);
                 let target = Target::Unknown(format!("what {} names", word.source));
                 self.part.touches.push(Touch { access: Access::Read, by: By::Operand, target, recursive: true });
@@ -381,5 +382,16 @@ impl Reading<'_, '_> {
             return;
         }
         self.inner.push(Inner::Words(words));
+    }
+}
+
+/// Returns true when the word's value may begin with an `@`.
+fn may_begin_with_at(word: &Argument) -> bool {
+    match &word.value {
+        Value::Known(text) => text.starts_with('@'),
+        Value::Pattern(text) | Value::Begins(text) => {
+            !text.starts_with(|letter: char| letter.is_ascii_alphanumeric() || "./_-".contains(letter))
+        }
+        Value::Unknown => true,
     }
 }

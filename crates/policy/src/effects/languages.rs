@@ -21,6 +21,7 @@ pub(super) fn only_selects(role: Role, text: Option<&str>) -> bool {
         | Role::Into
         | Role::Directory
         | Role::List
+        | Role::Response
         | Role::Code
         | Role::Shell
         | Role::Command

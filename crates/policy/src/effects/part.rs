@@ -1,9 +1,13 @@
 //! One part of a call.
 
+use std::sync::Arc;
+
 use super::shellwords::Value;
+use super::special::PIPED_WORDS;
 use crate::action::FileTarget;
-use crate::path::{AbsPath, climbs_out_of_a_name};
-use shell::Span;
+use crate::facts::{Entry, Facts};
+use crate::path::{AbsPath, climbed};
+use shell::{Script, Span};
 
 /// One part of a call: a simple command, or the whole of a tool call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -12,6 +16,8 @@ pub struct Part {
     pub text: String,
     /// Where it stands in the command's text.
     pub span: Option<Span>,
+    /// The text of its own that it stands in, where another command hands one to a shell.
+    pub nested: Option<Nested>,
     /// What it runs.
     pub program: Program,
     /// The program and its arguments, as far as their values are known.
@@ -26,6 +32,8 @@ pub struct Part {
     pub allow_readings: Vec<String>,
     /// What it touches in the file system.
     pub touches: Vec<Touch>,
+    /// Directories that a file tool's path names and leaves again by `..`.
+    pub climbed: Vec<AbsPath>,
     /// Arguments that may be paths, of a program of which we do not know what it does with them.
     pub mentions: Vec<AbsPath>,
     /// Files that it runs.
@@ -54,10 +62,24 @@ pub struct Part {
     pub edits_only: bool,
     /// True when a rule with a wildcard may not allow it, because its arguments run or delete.
     pub exact_only: bool,
+    /// True when it runs aside: in the background, where it goes on while what follows changes its world, or in a
+    /// substitution, where what it prints becomes words. No rule for its text covers it there.
+    pub aside: bool,
     /// Why it asks whatever is allowed.
     pub suspicious: Option<String>,
     /// Why it is refused whatever is allowed.
     pub forbidden: Option<String>,
+}
+
+/// A text of its own that a part stands in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nested {
+    /// The text.
+    pub text: Arc<str>,
+    /// What it was read as.
+    pub script: Arc<Script>,
+    /// Where in it the part stands.
+    pub span: Span,
 }
 
 /// What a part runs.
@@ -176,20 +198,42 @@ impl Part {
     /// Returns the part of a file tool's call.
     pub(crate) fn file(access: Access, target: &FileTarget, cwd: &AbsPath, home: &AbsPath) -> Self {
         let text = target.path.clone();
-        let path = match target.path.strip_prefix("~/") {
-            Some(rest) => home.join(rest),
-            None if target.path == "~" => home.clone(),
-            None => cwd.join(&target.path),
+        let (base, rest) = match target.path.strip_prefix('~') {
+            Some(rest) if rest.is_empty() || rest.starts_with('/') => (home, rest.trim_start_matches('/')),
+            Some(_) | None => (cwd, target.path.as_str()),
         };
         let recursive = target.recursive;
         let touch = |target| Touch { access, by: By::Tool, target, recursive };
-        let mut touches = vec![touch(Target::Paths(vec![path]))];
+        let mut touches = vec![touch(Target::Paths(vec![base.join(rest)]))];
         // The forms of other systems' file names: on some file systems they name another file.
         let is_foreign = text.contains('\\') || text.contains("::$");
-        if is_foreign || climbs_out_of_a_name(&text) {
+        if is_foreign {
             touches.push(touch(Target::Unknown(text.clone())));
         }
-        Self { touches, ..Self::named(&text) }
+        Self { touches, climbed: climbed(base, rest), ..Self::named(&text) }
+    }
+
+    /// Returns the part with a touch of what is not known, where `..` leads out of a directory that is, or may
+    /// be, a link: then the text of its path does not say where it leads. `None` where nothing is to be added.
+    pub(crate) fn led_astray(&self, facts: &Facts) -> Option<Self> {
+        let is_plain = |path: &AbsPath| {
+            facts.resolved.get(path).is_some_and(|found| found.real == *path && found.entry == Entry::Directory)
+        };
+        if self.climbed.iter().all(is_plain) {
+            return None;
+        }
+        let mut part = self.clone();
+        part.touches.extend(self.touches.first().map(|touch| {
+            let target = Target::Unknown(self.text.clone());
+            Touch { target, ..touch.clone() }
+        }));
+        Some(part)
+    }
+
+    /// Returns the first word that is only known when it runs, but for those that a pipe brings to `xargs`: the
+    /// documentation has a rule cover these.
+    pub(crate) fn word_to_come(&self) -> Option<&str> {
+        self.unknown.iter().map(String::as_str).find(|word| *word != PIPED_WORDS)
     }
 
     /// Returns true when it touches something, and all of it by a name that is known. A redirection to what

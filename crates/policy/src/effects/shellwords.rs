@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::limits;
 use crate::path::AbsPath;
-use shell::tree::{Command, Part as Piece, Script, Variable, Word};
+use shell::tree::{Command, Item, Part as Piece, Redirect, RedirectOp, Script, Simple, Variable, Word};
 
 /// What is certain at a point of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,24 +155,34 @@ impl State {
         }
     }
 
-    /// `$(pwd)` is the directory; what any other command prints is not known.
+    /// `$(pwd)` is the directory, and a `cat` of a here-document is its text; what any other command prints is not
+    /// known.
     fn substitution(&self, script: &Script) -> Value {
-        let is_pwd = match script.items.as_slice() {
-            [item] => match &item.command {
-                Command::Simple(simple) => {
-                    let words: Vec<_> = simple.words.iter().map(Word::literal).collect();
-                    words == [Some("pwd".to_owned())]
-                        && simple.redirects.is_empty()
-                        && simple.assignments.is_empty()
-                        && !self.functions.contains_key("pwd")
-                }
-                Command::Pipeline(_) | Command::Compound(_) | Command::Function(_) => false,
-            },
-            [] | [_, ..] => false,
+        let known = match script.items.as_slice() {
+            [Item { command: Command::Simple(simple), .. }] => self.printed(simple),
+            [_] | [] | [_, ..] => None,
         };
-        match self.directory() {
-            Value::Known(directory) if is_pwd => Value::Known(directory),
-            Value::Known(_) | Value::Pattern(_) | Value::Begins(_) | Value::Unknown => Value::Begins(String::new()),
+        known.map_or_else(|| Value::Begins(String::new()), Value::Known)
+    }
+
+    /// Returns what a command prints, without the line ends behind it, where that is certain.
+    fn printed(&self, simple: &Simple) -> Option<String> {
+        let [program] = simple.words.as_slice() else { return None };
+        let name = program.literal()?;
+        if !simple.assignments.is_empty() || self.functions.contains_key(&name) {
+            return None;
+        }
+        match (name.as_str(), simple.redirects.as_slice()) {
+            ("pwd", []) => match self.directory() {
+                Value::Known(directory) => Some(directory),
+                Value::Pattern(_) | Value::Begins(_) | Value::Unknown => None,
+            },
+            ("cat", [Redirect { fd: None, op: RedirectOp::HereDocument, target, .. }])
+                if !self.variables.contains_key("PATH") =>
+            {
+                target.literal().map(|text| text.trim_end_matches('\n').to_owned())
+            }
+            _ => None,
         }
     }
 }

@@ -12,6 +12,8 @@ use crate::limits;
 use crate::path::AbsPath;
 use crate::tables::programs::{HARMLESS_VARIABLES, SHELLS};
 
+/// Stands for the words that a pipe brings.
+pub(super) const PIPED_WORDS: &str = "the words that xargs appends";
 /// Arguments of one program that are looked at as paths.
 const MENTIONS_MAX: usize = 256;
 
@@ -233,7 +235,7 @@ pub(super) fn append_input(call: &Call<'_, '_>, words: &mut Vec<Argument>) {
                 }
             }
         }
-        None => words.push(Argument { value: Value::Unknown, source: "the words that xargs appends".to_owned() }),
+        None => words.push(Argument { value: Value::Unknown, source: PIPED_WORDS.to_owned() }),
     }
 }
 

@@ -121,7 +121,7 @@ impl Walk<'_> {
             let outside = self.may_not_run;
             self.may_not_run |= item.follows != Follows::Always;
             if item.background {
-                self.apart(|walk| walk.command(&item.command));
+                self.aside(|walk| walk.command(&item.command));
             } else {
                 self.command(&item.command);
             }
@@ -167,6 +167,16 @@ impl Walk<'_> {
         let kept = self.state.clone();
         walk(self);
         self.state = kept;
+    }
+
+    /// Walks what runs aside.
+    fn aside(&mut self, walk: impl FnOnce(&mut Self)) {
+        let first = self.effects.parts.len();
+        self.apart(walk);
+        for part in self.effects.parts.iter_mut().skip(first) {
+            part.aside = true;
+            part.edits_only = false;
+        }
     }
 
     fn command(&mut self, command: &Command) {
@@ -410,6 +420,7 @@ impl Walk<'_> {
             Self::environment(assignment, &mut part);
         }
         wrappers::readings(&arguments, &simple.assignments, &mut part);
+        self.fed_by_a_text(&simple.redirects, &mut part);
         let input = Input { is_fed: after_pipe || self.is_fed, redirects: &simple.redirects };
         let own = self.effects.parts.len();
         self.words(&arguments, part, &input);
@@ -418,6 +429,20 @@ impl Walk<'_> {
             |assignment: &Assignment| HARMLESS_VARIABLES.contains(&assignment.name.as_str()) || is_cut(assignment);
         if let Some(part) = self.effects.parts.get_mut(own) {
             part.proved_if(simple.assignments.iter().all(is_harmless));
+        }
+    }
+
+    /// What a here-string feeds a command is read as a part of its text: a rule that is one text, or that says how
+    /// a text ends, does not cover it.
+    fn fed_by_a_text(&self, redirects: &[Redirect], part: &mut Part) {
+        for redirect in redirects.iter().filter(|redirect| redirect.op == RedirectOp::HereString) {
+            let text = self.argument(&redirect.target).source;
+            for reading in &mut part.allow_readings {
+                // A reading of the text as it is written holds it already.
+                if !reading.contains("<<<") {
+                    reading.push_str(&format!(" <<< {text}"));
+                }
+            }
         }
     }
 
@@ -629,7 +654,7 @@ impl Walk<'_> {
                 Piece::Literal(_) | Piece::Glob(_) | Piece::Tilde(_) => &[],
             };
             for script in scripts {
-                self.apart(|walk| walk.list(&script.items));
+                self.aside(|walk| walk.list(&script.items));
             }
         }
     }

@@ -46,6 +46,17 @@ impl Matcher {
     pub(crate) fn path(&self) -> Option<&PathPattern> {
         if let Self::Path { pattern, .. } = self { Some(pattern) } else { None }
     }
+
+    /// Returns true when a rule of this kind could cover some call of the tool.
+    pub(crate) fn could_cover(&self, tool: &str) -> bool {
+        match self {
+            Self::Tool(name) | Self::Parameter { tool: name, .. } => name.tightens(tool),
+            Self::Domain(_) => tool == "WebFetch",
+            Self::Agent(_) => tool == "Agent" || tool == "Task",
+            Self::Skill { .. } => tool == "Skill",
+            Self::Command(_) | Self::ForeignCommand(_) | Self::Path { .. } | Self::Cd(_) => true,
+        }
+    }
 }
 
 /// A tool name, `mcp__server` for all its tools, or a name with `*`.

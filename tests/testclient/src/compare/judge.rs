@@ -30,6 +30,19 @@ pub struct Group {
     pub lines: Vec<String>,
 }
 
+/// Commands that run unasked.
+#[derive(Debug, Default)]
+pub struct Useful {
+    /// How many commands.
+    pub count: usize,
+    /// Allowed by the client.
+    pub client: usize,
+    /// Allowed by Palisade.
+    pub ours: usize,
+    /// Allowed by both.
+    pub both: usize,
+}
+
 /// What came of a comparison.
 #[derive(Debug, Default)]
 pub struct Report {
@@ -43,15 +56,21 @@ pub struct Report {
     pub sides: BTreeMap<Side, usize>,
     /// Differences by the state of their class.
     pub states: BTreeMap<(Side, String), usize>,
+    /// Differences by what demands them.
+    pub grounds: BTreeMap<(Side, String), usize>,
     /// Classes that no difference is of.
     pub unused: Vec<String>,
     /// Differences by class; those without one stand under the empty name.
     pub classes: BTreeMap<(Side, String), Group>,
+    /// Commands asked about in mode `default` and without rules, by where they come from.
+    pub useful: BTreeMap<String, Useful>,
+    /// How many lines of a class are shown when Palisade is stricter or proves more.
+    pub shown: usize,
 }
 
 /// Compares.
 pub fn judge(observed: &[Observed], decided: &[Decided], classes: &[Class]) -> Report {
-    let mut report = Report::default();
+    let mut report = Report { shown: 3, ..Report::default() };
     let mut settings = BTreeSet::new();
     for (one, ours) in observed.iter().zip(decided) {
         if one.verdict == "dropped" {
@@ -60,6 +79,7 @@ pub fn judge(observed: &[Observed], decided: &[Decided], classes: &[Class]) -> R
         }
         settings.insert(format!("{} {}", one.permissions, one.mode));
         *report.modes.entry(one.mode.clone()).or_default() += 1;
+        report.count_useful(one, ours);
         let side = side(one, ours);
         *report.sides.entry(side).or_default() += 1;
         if side == Side::Same {
@@ -71,6 +91,8 @@ pub fn judge(observed: &[Observed], decided: &[Decided], classes: &[Class]) -> R
         let class = classes.iter().find(|class| class.covers(&subject));
         let key = class.map_or_else(String::new, |class| format!("{} ({})", class.key, class.state));
         *report.states.entry((side, class.map_or("no class", |class| &class.state).to_owned())).or_default() += 1;
+        let ground = class.map_or("nothing", |class| &class.ground).to_owned();
+        *report.grounds.entry((side, ground)).or_default() += 1;
         let group = report.classes.entry((side, key)).or_default();
         group.count += 1;
         group.lines.push(line(one, ours, &call));
@@ -85,6 +107,41 @@ impl Report {
     /// Returns the differences that no class covers.
     pub fn uncovered(&self) -> impl Iterator<Item = &String> {
         self.classes.iter().filter(|((_, key), _)| key.is_empty()).flat_map(|(_, group)| &group.lines)
+    }
+
+    fn count_useful(&mut self, one: &Observed, ours: &Decided) {
+        let has_rules = one
+            .permissions
+            .as_object()
+            .is_some_and(|lists| lists.values().any(|list| list.as_array().is_none_or(|rules| !rules.is_empty())));
+        if one.mode != "default" || one.call.tool != "Bash" || has_rules {
+            return;
+        }
+        let useful = self.useful.entry(one.call.source.clone()).or_default();
+        let (client, ours) = (one.verdict == "allow", ours.verdict == "allow");
+        useful.count += 1;
+        useful.client += usize::from(client);
+        useful.ours += usize::from(ours);
+        useful.both += usize::from(client && ours);
+    }
+
+    /// Says how much is the same of what is not counted apart, and how much of the rest is demanded.
+    fn fmt_grounds(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of = self.sides.values().sum::<usize>() - self.count(Side::Proved);
+        let percent = |count: usize| count as f64 * 100.0 / of.max(1) as f64;
+        let same = self.count(Side::Same);
+        writeln!(out, "of {of} that are not counted apart {same} are the same ({:.1} %)", percent(same))?;
+        let differences = || self.grounds.iter().filter(|((side, _), _)| *side != Side::Proved);
+        for ((side, ground), count) in differences() {
+            writeln!(out, "{count:>14} {side:?}: {ground}")?;
+        }
+        let on = |ground: &str| -> usize { differences().filter(|((_, own), _)| own == ground).map(|(_, n)| n).sum() };
+        let mut upto = same;
+        for ground in ["law", "documentation", "aim"] {
+            upto += on(ground);
+            writeln!(out, "{upto:>6} {:5.1} % the same, or demanded, up to: {ground}", percent(upto))?;
+        }
+        Ok(())
     }
 
     fn count(&self, side: Side) -> usize {
@@ -115,6 +172,17 @@ impl fmt::Display for Report {
                 writeln!(out, "{count:>14} {state}")?;
             }
         }
+        self.fmt_grounds(out)?;
+        for (source, Useful { count, client, ours, both }) in &self.useful {
+            let percent = |part: &usize| *part as f64 * 100.0 / *count as f64;
+            writeln!(
+                out,
+                "{source}: of {count} commands without rules the client allows {client} ({:.1} %), Palisade {ours} \
+                 ({:.1} %), both {both}",
+                percent(client),
+                percent(ours)
+            )?;
+        }
         writeln!(out, "classes without a difference: {}", self.unused.join(", "))?;
         for (said, count) in &self.dropped {
             writeln!(out, "dropped {count}: {}", said.replace('\n', " "))?;
@@ -122,7 +190,7 @@ impl fmt::Display for Report {
         for ((side, key), group) in &self.classes {
             let key = if key.is_empty() { "NO CLASS" } else { key };
             writeln!(out, "\n{side:?}: {key}: {}", group.count)?;
-            let shown = if *side == Side::Permissive || key == "NO CLASS" { usize::MAX } else { 3 };
+            let shown = if *side == Side::Permissive || key == "NO CLASS" { usize::MAX } else { self.shown };
             for line in group.lines.iter().take(shown) {
                 writeln!(out, "  {line}")?;
             }
@@ -136,7 +204,7 @@ fn side(one: &Observed, ours: &Decided) -> Side {
     match rank(&ours.verdict).cmp(&rank(&one.verdict)) {
         Ordering::Equal => Side::Same,
         Ordering::Greater => Side::Stricter,
-        Ordering::Less if was_question(one) && ours.reason.contains(" only reads, ") => Side::Proved,
+        Ordering::Less if was_question(one) && ours.proved => Side::Proved,
         Ordering::Less => Side::Permissive,
     }
 }
@@ -189,9 +257,9 @@ mod tests {
     use crate::compare::{Asked, Observed, Tree};
 
     const LEDGER: &str = "\
-| key | client | palisade | mode | tool | call | client says | palisade says | state |
-|---|---|---|---|---|---|---|---|---|
-| looser | ask | allow | * | Bash | make | * | *rule* | argued |
+| key | client | palisade | mode | tool | call | client says | palisade says | rests on | state |
+|---|---|---|---|---|---|---|---|---|---|
+| looser | ask | allow | * | Bash | make | * | *rule* | law | argued |
 ";
 
     #[test]
@@ -216,7 +284,8 @@ mod tests {
                 said: said.to_owned(),
             };
             assert_eq!(Observed::from_line(&observed.to_json().to_string()), Ok(observed.clone()));
-            let decided = Decided { verdict: ours.to_owned(), reason: reason.to_owned() };
+            let proved = reason.contains("only reads");
+            let decided = Decided { verdict: ours.to_owned(), reason: reason.to_owned(), proved };
             let report = judge(&[observed], &[decided], &parse(LEDGER));
             let classes: Vec<_> = report.classes.keys().map(|(side, key)| (*side, key.as_str())).collect();
             assert_eq!(report.sides.keys().collect::<Vec<_>>(), [&side], "{client} {ours} {reason}");

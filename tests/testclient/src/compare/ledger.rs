@@ -12,6 +12,8 @@ pub struct Class {
     pub key: String,
     /// `argued` or `to be fixed`.
     pub state: String,
+    /// What demands the difference: `law`, `documentation`, `aim`, or nothing but a `choice`.
+    pub ground: String,
     patterns: [String; 7],
 }
 
@@ -48,7 +50,12 @@ pub fn parse(text: &str) -> Vec<Class> {
             let at = names.iter().position(|known| known == name).unwrap_or_else(|| panic!("no column `{name}`"));
             cells[at].trim_matches('`').to_owned()
         };
-        classes.push(Class { key: cell("key"), state: cell("state"), patterns: COLUMNS.map(cell) });
+        classes.push(Class {
+            key: cell("key"),
+            state: cell("state"),
+            ground: cell("rests on"),
+            patterns: COLUMNS.map(cell),
+        });
     }
     classes
 }
@@ -93,6 +100,7 @@ mod tests {
         assert!(!classes.is_empty() && keys.len() == classes.len(), "{keys:?}");
         for class in &classes {
             assert!(["argued", "to be fixed"].contains(&class.state.as_str()), "{class:?}");
+            assert!(["law", "documentation", "aim", "choice"].contains(&class.ground.as_str()), "{class:?}");
         }
     }
 
@@ -113,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_row_covers_what_all_its_patterns_fit() {
-        let text = "| key | client | palisade | mode | tool | call | client says | palisade says | why | state |\n|---|---|---|---|---|---|---|---|---|---|\n| pipe | ask | deny | * | Bash | *\\|* | * | *unreadable* or *broken* | it is so | argued |\n";
+        let text = "| key | client | palisade | mode | tool | call | client says | palisade says | rests on | why | state |\n|---|---|---|---|---|---|---|---|---|---|---|\n| pipe | ask | deny | * | Bash | *\\|* | * | *unreadable* or *broken* | law | it is so | argued |\n";
         let [class] = &parse(text)[..] else { panic!("one row") };
         assert!(class.covers(&["ask", "deny", "plan", "Bash", "a | b", "", "it is broken"]));
         assert!(!class.covers(&["ask", "deny", "plan", "Bash", "a ; b", "", "it is broken"]));

@@ -15,6 +15,8 @@ const CALLS: &str = include_str!("../../data/calls.json");
 const COLLECTED: [(&str, usize); 3] = [("intercode", 240), ("nl2bash", 300), ("tldr", 160)];
 /// Longer commands say nothing that shorter ones do not.
 const COMMAND_BYTES_MAX: usize = 400;
+/// Calls of one job, where the settings do not say.
+const JOB_CALLS: usize = 80;
 
 /// How much is asked.
 #[derive(Debug, Clone, Copy)]
@@ -37,10 +39,8 @@ pub fn own(size: Size) -> Vec<Job> {
 pub fn collected(corpora: &Path) -> Vec<Job> {
     let mut jobs = bypass(&std::fs::read_to_string(corpora.join("bypass.jsonl")).unwrap());
     for (name, count) in COLLECTED {
-        let text = std::fs::read_to_string(corpora.join(format!("{name}.json"))).unwrap();
-        let commands: Vec<String> = serde_json::from_str(&text).unwrap();
-        let commands: Vec<&String> =
-            commands.iter().filter(|command| command.len() <= COMMAND_BYTES_MAX && !command.contains('\0')).collect();
+        let commands = commands(corpora, name);
+        let commands: Vec<&String> = commands.iter().collect();
         let calls = sample(&commands, count, name).into_iter().map(|command| bash(name, command)).collect::<Vec<_>>();
         let modes = ["default", "default", "acceptEdits", "plan"];
         for (mode, calls) in modes.iter().zip(calls.chunks(count.div_ceil(modes.len()))) {
@@ -54,6 +54,34 @@ pub fn collected(corpora: &Path) -> Vec<Job> {
         }
     }
     jobs
+}
+
+/// Returns jobs that ask about `count` commands of each text that people wrote, in mode `default` and without rules.
+pub fn useful(corpora: &Path, count: usize) -> Vec<Job> {
+    let mut jobs = Vec::new();
+    for name in ["nl2bash", "intercode"] {
+        let commands = commands(corpora, name);
+        let calls = sample(&commands.iter().collect::<Vec<_>>(), count, "useful")
+            .into_iter()
+            .map(|command| bash(name, command))
+            .collect::<Vec<_>>();
+        jobs.extend(calls.chunks(JOB_CALLS).enumerate().map(|(number, calls)| Job {
+            name: format!("{name} {number}"),
+            mode: "default".to_owned(),
+            permissions: json!({}),
+            tree: Tree::Own,
+            calls: calls.to_vec(),
+        }));
+    }
+    jobs
+}
+
+/// Returns the commands of a text, but the long ones.
+fn commands(corpora: &Path, name: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(corpora.join(format!("{name}.json"))).unwrap();
+    let mut commands: Vec<String> = serde_json::from_str(&text).unwrap();
+    commands.retain(|command| command.len() <= COMMAND_BYTES_MAX && !command.contains('\0'));
+    commands
 }
 
 /// Calls of the same settings are one job.

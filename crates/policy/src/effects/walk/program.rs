@@ -1,8 +1,10 @@
 //! What one program does, by its table or without one.
 
+use std::sync::Arc;
+
 use super::super::call::{self, Inner};
 use super::super::input::Input;
-use super::super::part::Part;
+use super::super::part::{Nested, Part};
 use super::super::{Effects, special, wrappers};
 use super::{Argument, SYSTEM, Walk};
 use crate::limits;
@@ -135,8 +137,12 @@ impl Walk<'_> {
             is_fed: self.is_fed,
         };
         inner.whole(&script);
-        let Walk { effects, steps, .. } = inner;
+        let Walk { mut effects, steps, .. } = inner;
         self.steps = steps;
+        let (text, script) = (Arc::<str>::from(text), Arc::new(script));
+        for part in effects.parts.iter_mut().filter(|part| part.nested.is_none()) {
+            part.nested = part.span.map(|span| Nested { text: Arc::clone(&text), script: Arc::clone(&script), span });
+        }
         self.take_parts(effects, runner);
     }
 }

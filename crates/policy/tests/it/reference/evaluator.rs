@@ -1,7 +1,7 @@
 //! The verdict, step by step as the documentation has it.
 
 use policy::action::Kind;
-use policy::effects::{Access, By, Part, Program, Target, Touch, Value};
+use policy::effects::{Access, By, Part, Program, Target, Touch};
 use policy::facts::{Entry, Facts, Person};
 use policy::layer::{Layer, Scope, Sourced};
 use policy::rule::List;
@@ -50,6 +50,7 @@ impl From<bool> for Match {
 
 /// Decides.
 pub(crate) fn evaluate(layers: &[Layer], action: &Action, effects: &Effects, facts: &Facts, doubt: Doubt) -> Verdict {
+    let effects = &*effects.doubted(facts);
     let broken = layers.iter().any(|layer| layer.failure.is_some());
     let Some(rules) = in_force(layers, &facts.home).filter(|_| !broken) else { return Verdict::Deny };
     if matches!(action.kind, Kind::Malformed(_)) {
@@ -141,7 +142,28 @@ impl Call<'_> {
     }
 
     fn tightens_anything(&self) -> bool {
-        self.reads_held || self.writes_held || self.rules.iter().any(|rule| rule.list != List::Allow)
+        let tightens = |rule: &Rule| rule.list != List::Allow && self.could_cover(&rule.subject);
+        self.reads_held || self.writes_held || self.rules.iter().any(tightens)
+    }
+
+    /// A rule about another tool can never speak of this call.
+    fn could_cover(&self, subject: &Subject) -> bool {
+        let tool = self.action.tool.as_str();
+        match subject {
+            Subject::Tool(name) => self.is_tool(name, true),
+            Subject::Field { tool: name, .. } => self.is_tool(name, true),
+            Subject::Servers { blocked, approved } => {
+                stars(blocked, tool) && !approved.iter().any(|own| stars(own, tool))
+            }
+            Subject::Host(_) => tool == "WebFetch",
+            Subject::Agent(_) => ["Agent", "Task"].contains(&tool),
+            Subject::Skill { .. } => tool == "Skill",
+            Subject::Command(..)
+            | Subject::List(..)
+            | Subject::Foreign(_)
+            | Subject::Path { .. }
+            | Subject::Directory(_) => true,
+        }
     }
 
     /// What is not understood asks, but where a person said that nothing need be asked and no rule speaks
@@ -182,7 +204,8 @@ impl Call<'_> {
             return Judged { opens, ..started(Verdict::Allow) };
         }
         // Of a server's tool nobody knows that it only reads.
-        let may_change = matches!(self.action.kind, Kind::Command(_) | Kind::ForeignCommand(_) | Kind::Mcp { .. });
+        let may_change =
+            matches!(self.action.kind, Kind::Command(_) | Kind::ForeignCommand(_) | Kind::Mcp { .. } | Kind::Edit(_));
         if self.mode == Mode::Plan && may_change && !part.reads_only {
             return started(Verdict::Ask);
         }
@@ -213,8 +236,7 @@ impl Call<'_> {
     /// What comes before every permission.
     fn refused_or_asked(&self, part: &Part) -> Option<Verdict> {
         let (deny, ask) = (self.strongest(part, List::Deny), self.strongest(part, List::Ask));
-        let edit = matches!(self.action.kind, Kind::Edit(_));
-        if part.forbidden.is_some() || deny == Match::Yes || (edit && self.mode == Mode::Plan) {
+        if part.forbidden.is_some() || deny == Match::Yes {
             return Some(Verdict::Deny);
         }
         if let Some(verdict) = self.held(part) {
@@ -620,7 +642,7 @@ impl Call<'_> {
             (Subject::Command(_, true), _) if self.action.tool != "Monitor" => false,
             (Subject::Command(forms, _), Kind::Command(_)) => {
                 let named = part.program != Program::Unknown;
-                named && (rule.is_exact() || !part.exact_only) && self.command_allowed(rule, forms, part)
+                named && !part.aside && (rule.is_exact() || !part.exact_only) && self.command_allowed(rule, forms, part)
             }
             (Subject::Foreign(forms), Kind::ForeignCommand(_)) => {
                 let named = matches!(part.program, Program::Named(_));
@@ -665,13 +687,9 @@ impl Call<'_> {
             reads && !self.in_scope(touch) && !self.path_allowed(touch)
         };
         let ours = matches!(rule.subject, Subject::Command(..));
-        // Neither does it cover words that nobody knows where one may be an option of any kind.
-        let open = |word: &Value| matches!(word, Value::Unknown | Value::Begins(_));
-        if !rule.is_exact() && !part.unlisted.is_empty() && part.words.iter().any(open) {
-            return false;
-        }
+        let is_hidden = part.unknown.iter().any(|word| word != "the words that xargs appends");
         part.allow_readings.iter().any(|text| forms.iter().any(|form| stars(form, text)))
-            && (rule.is_exact() || !part.touches.iter().any(strays))
+            && (rule.is_exact() || !(is_hidden || part.touches.iter().any(strays)))
             && !(ours && part.touches.iter().any(is_fed))
     }
 
