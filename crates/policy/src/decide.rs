@@ -41,8 +41,8 @@ pub fn decide(policy: &Policy, action: &Action, effects: &Effects, facts: &Facts
         // What starts a part stands before it.
         let starts = effects.parts.iter().skip(index).any(|part| part.runner == Some(index));
         let mut judged = judge.part(part, part.runner.and_then(|runner| parts.get(runner)), starts);
-        if let Some(removal) = facts.removals.iter().find(|removal| removal.part == index) {
-            judged.tell(&removal.words());
+        for removal in facts.removals.iter().filter(|removal| removal.part == index) {
+            judged.tell(removal);
         }
         parts.push(judged);
     }
@@ -53,6 +53,7 @@ pub fn decide(policy: &Policy, action: &Action, effects: &Effects, facts: &Facts
         Some(judged) => judge.proof(judged, &parts),
         None => judge.nothing(),
     };
+    proof.marks = crate::proof::marks_of(action, effects);
     if proof.verdict == Verdict::Ask {
         refuse_question(&mut proof, policy, facts);
     }
@@ -64,6 +65,7 @@ pub fn decide(policy: &Policy, action: &Action, effects: &Effects, facts: &Facts
             proof.reason = why;
             proof.rule = None;
             proof.hint = None;
+            proof.missing = Vec::new();
             Decision::Deny(Refusal::new(proof))
         }
         (Verdict::Ask, Ok(controls)) => {
@@ -128,7 +130,8 @@ fn part_proof(judged: &judge::Judged) -> PartProof {
         starter: judged.starter,
         text: judged.text.clone(),
         span: judged.span,
-        understood: judged.understood.clone(),
+        effects: judged.effects.clone(),
+        removals: judged.removals.clone(),
         verdict: judged.verdict,
         reason: judged.reason.clone(),
         rule: judged.rule.clone(),

@@ -28,6 +28,8 @@ pub struct Effects {
     pub parts: Vec<Part>,
     /// Why the text is not known to be understood as a whole.
     pub opaque: Option<String>,
+    /// Further such reasons.
+    pub opaque_too: Vec<String>,
 }
 
 /// Returns true for `[[ ... ]]`. What stands in `(( ... ))` may be read as commands, too.
@@ -61,16 +63,23 @@ impl Effects {
             Kind::Agent { agent_type } => Self::tool(Part::named(agent_type)),
             Kind::Skill { skill } => Self::tool(Part::named(skill)),
             Kind::Mcp { .. } | Kind::Other => Self::tool(Part::named(&action.tool)),
-            Kind::Malformed(why) => Self { parts: vec![Part::named(&action.tool)], opaque: Some(why.clone()) },
+            Kind::Malformed(why) => {
+                Self { parts: vec![Part::named(&action.tool)], opaque: Some(why.clone()), ..Self::default() }
+            }
         }
     }
 
     fn tool(part: Part) -> Self {
-        Self { parts: vec![part], opaque: None }
+        Self { parts: vec![part], ..Self::default() }
     }
 
     fn mark(&mut self, why: String) {
-        self.opaque.get_or_insert(why);
+        match &self.opaque {
+            None => self.opaque = Some(why),
+            Some(first) if *first == why || self.opaque_too.contains(&why) => {}
+            Some(_) if self.opaque_too.len() >= limits::MARKS_MAX => {}
+            Some(_) => self.opaque_too.push(why),
+        }
     }
 
     /// Returns every path that the call names, for `guard` to resolve.

@@ -33,7 +33,7 @@ pub(crate) fn effects(text: &str, cwd: &AbsPath, home: &AbsPath) -> Effects {
     } else if parts.is_empty() && !text.trim().is_empty() {
         parts.push(Part { program: Program::Unknown, ..Part::named(text) });
     }
-    Effects { parts, opaque }
+    Effects { parts, opaque, ..Effects::default() }
 }
 
 /// Reads the pattern of a `PowerShell(...)` rule: in small letters, and the full name beside an alias.

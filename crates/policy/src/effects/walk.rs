@@ -13,10 +13,11 @@ use super::variables::is_shell_variable;
 use super::{Effects, special, suspicious, wrappers};
 use crate::limits;
 use crate::path::{AbsPath, climbs_out_of_a_name};
+use crate::proof::doubt_words;
 use crate::tables::programs::HARMLESS_VARIABLES;
 use shell::tree::{
-    Assignment, Command, Compound, CompoundKind, DoubtKind, Follows, Item, Part as Piece, Redirect, RedirectOp, Script,
-    Simple, Span, Word,
+    Assignment, Command, Compound, CompoundKind, Follows, Item, Part as Piece, Redirect, RedirectOp, Script, Simple,
+    Span, Word,
 };
 
 /// Reads what a script does.
@@ -90,14 +91,7 @@ impl Walk<'_> {
     /// Walks a script and takes its doubts over.
     fn whole(&mut self, script: &Script) {
         for doubt in &script.doubts {
-            let why = match doubt.kind {
-                DoubtKind::Syntax => "it is not understood as a whole",
-                DoubtKind::Characters => "it holds control or invisible characters",
-                DoubtKind::Limit => "it is too large or too deeply nested to be analysed",
-                DoubtKind::Unmodelled => "it uses a form whose effect is not analysed",
-                DoubtKind::Dialect => "shells differ in how they read it",
-            };
-            self.effects.mark(why.to_owned());
+            self.effects.mark(doubt_words(doubt.kind).to_owned());
         }
         self.list(&script.items);
     }
@@ -523,7 +517,7 @@ impl Walk<'_> {
             part.runner = part.runner.map(|index| index + offset).or(runner);
             self.effects.parts.push(part);
         }
-        if let Some(why) = effects.opaque {
+        for why in effects.opaque.into_iter().chain(effects.opaque_too) {
             self.effects.mark(why);
         }
     }
