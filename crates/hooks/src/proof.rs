@@ -66,15 +66,34 @@ fn mark_json(mark: &Mark) -> Value {
 }
 
 fn removal_json(removal: &Removal) -> Value {
-    let Removal { part: _, files, directories, bytes, tracked, more, unknown, changed } = removal;
+    let Removal {
+        part: _,
+        kind,
+        files,
+        directories,
+        bytes,
+        tracked,
+        changed,
+        more,
+        most,
+        unknown,
+        repository,
+        entries,
+        of,
+    } = removal;
     json!({
+        "kind": kind.name(),
         "files": files,
         "directories": directories,
         "bytes": bytes,
         "tracked": tracked,
         "changed": changed,
         "at_least": more,
+        "at_most": most,
         "unknown": unknown,
+        "repository": repository,
+        "entries": entries,
+        "of_entries": of,
         "words": removal.words(),
     })
 }

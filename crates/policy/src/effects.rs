@@ -6,6 +6,7 @@
 mod call;
 mod input;
 mod languages;
+mod losses;
 mod part;
 mod shellwords;
 mod special;
@@ -17,6 +18,8 @@ mod wrappers;
 use crate::action::{Action, Kind};
 use crate::limits;
 use crate::path::AbsPath;
+pub use losses::Loss;
+pub(crate) use losses::removed;
 pub use part::{Access, By, Part, Program, Target, Touch};
 use shell::tree::{Command, CompoundKind, Item};
 pub use shellwords::Value;

@@ -169,6 +169,9 @@ impl Reader<'_> {
                 part.forbidden = self.forbidden_removal(word);
             }
         }
+        if files == Files::Removes {
+            part.loses = crate::effects::removed(part);
+        }
         if operands.is_uncertain {
             let target = Target::Unknown("a parameter of another command".to_owned());
             let access = if files == Files::Reads { Access::Read } else { Access::Write };

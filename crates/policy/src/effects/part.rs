@@ -1,5 +1,6 @@
 //! One part of a call.
 
+use super::losses::Loss;
 use super::shellwords::Value;
 use crate::action::FileTarget;
 use crate::path::{AbsPath, climbs_out_of_a_name};
@@ -27,6 +28,8 @@ pub struct Part {
     pub allow_readings: Vec<String>,
     /// What it touches in the file system.
     pub touches: Vec<Touch>,
+    /// What it would destroy for good.
+    pub loses: Vec<Loss>,
     /// Arguments that may be paths, of a program of which we do not know what it does with them.
     pub mentions: Vec<AbsPath>,
     /// Files that it runs.

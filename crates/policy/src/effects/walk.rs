@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use super::call::Inner;
 use super::input::{Input, has_text};
+use super::losses::{self, Loss};
 use super::part::{Access, By, Part, Program, Target, Touch};
 use super::shellwords::{Body, State, Value};
 use super::variables::is_shell_variable;
@@ -419,6 +420,11 @@ impl Walk<'_> {
             None => Program::Unknown,
         };
         let inner = self.understand(arguments, input, &mut part);
+        if let Program::Named(name) = &part.program {
+            let base = wrappers::base_name(name);
+            let losses = losses::of(&self.state, base, arguments.get(1..).unwrap_or_default(), &part);
+            part.loses.extend(losses);
+        }
         let runs_anything = |does: &programs::Does| {
             matches!(does, programs::Does::Builds | programs::Does::System | programs::Does::Interactive)
         };
@@ -647,6 +653,10 @@ impl Walk<'_> {
             };
             let argument = self.argument(&redirect.target);
             touch(&self.state, &argument, access, By::Redirect, false, part);
+            let empties = matches!(redirect.op, RedirectOp::Write | RedirectOp::Clobber | RedirectOp::WriteBoth);
+            if empties && part.touches.last().is_some_and(|touch| !touch.is_device()) {
+                part.loses.push(Loss::Overwritten(target(&self.state, &argument)));
+            }
             let network =
                 argument.known().is_some_and(|path| path.starts_with("/dev/tcp/") || path.starts_with("/dev/udp/"));
             if network {
@@ -667,7 +677,7 @@ pub(super) fn touch(state: &State, argument: &Argument, access: Access, by: By, 
 }
 
 /// Returns what an argument means as a path.
-fn target(state: &State, argument: &Argument) -> Target {
+pub(super) fn target(state: &State, argument: &Argument) -> Target {
     match &argument.value {
         Value::Known(text) => match state.paths(text) {
             paths if paths.is_empty() => Target::Unknown(argument.source.clone()),
