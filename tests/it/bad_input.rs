@@ -253,7 +253,7 @@ fn a_command_of_20_megabytes_is_answered() {
             (checked.code, checked.lines()[0].clone()),
             (
                 1,
-                json!({"schema_version": 1, "id": null, "decision": "deny", "reason": "the line is longer than 33554432 bytes", "rule": null})
+                json!({"schema_version": 1, "id": null, "decision": "deny", "reason": "the line is longer than 33554432 bytes", "rule": null, "proof": null})
             )
         );
         assert_eq!(checked.lines()[1]["id"], 2);

@@ -9,6 +9,19 @@ fn check(scene: &Scene, arguments: &[&str], lines: &[Value]) -> Finished {
     scene.palisade([&["check"], arguments].concat()).input(input).run()
 }
 
+/// Returns the answers without their proofs: these are compared with those of `explain`.
+fn without_proofs(finished: &Finished) -> Vec<Value> {
+    let mut lines = finished.lines();
+    for line in &mut lines {
+        let proof =
+            line.as_object_mut().unwrap().remove("proof").expect("each answer has a proof or says that it has none");
+        let decided =
+            proof["decision"] == line["decision"] && proof["reason"] == line["reason"] && proof["rule"] == line["rule"];
+        assert!(decided || proof.is_null(), "{line:#} is not what its proof says: {proof:#}");
+    }
+    lines
+}
+
 fn call(id: impl Into<Value>, command: &str) -> Value {
     json!({"id": id.into(), "tool_name": "Bash", "tool_input": {"command": command}})
 }
@@ -30,7 +43,7 @@ fn answers_in_order_and_hands_ids_back() {
                 call(json!(null), "touch x"),
             ],
         );
-        let rule = |text: &str, list: &str, line: u32| json!({"text": text, "list": list, "file": "~/.claude/settings.json", "line": line});
+        let rule = |text: &str, list: &str, line: u32| json!({"text": text, "list": list, "scope": "user", "file": "~/.claude/settings.json", "line": line});
         let answer = |id: Value, decision: &str, reason: &str, rule: Value| json!({"schema_version": 1, "id": id, "decision": decision, "reason": reason, "rule": rule});
         let expected = [
             answer(
@@ -54,7 +67,10 @@ fn answers_in_order_and_hands_ids_back() {
             answer(json!(null), "allow", "`notes` lies in the working directories", json!(null)),
             answer(json!(null), "ask", "no rule decides `touch x`, and mode `default` asks", json!(null)),
         ];
-        assert_eq!((finished.code, finished.lines().as_slice(), finished.stderr.as_str()), (0, &expected[..], ""));
+        assert_eq!(
+            (finished.code, without_proofs(&finished).as_slice(), finished.stderr.as_str()),
+            (0, &expected[..], "")
+        );
         assert!(!scene.exists("home/.local"), "something is on record");
     });
 }
@@ -154,7 +170,7 @@ fn a_malformed_line_is_denied_and_the_next_one_answered() {
             expected.push(answered.clone());
         }
         expected.push(answered);
-        assert_eq!((finished.code, finished.lines()), (1, expected));
+        assert_eq!((finished.code, without_proofs(&finished)), (1, expected));
     });
 }
 
@@ -165,7 +181,7 @@ fn tells_what_is_wrong_in_the_settings_and_denies() {
     let finished = check(&scene, &[], &[call(1, "ls")]);
     let reason = "the settings cannot be relied on: ~/.claude/settings.json:2: `Bash(` has no closing parenthesis";
     assert_eq!(
-        finished.lines(),
+        without_proofs(&finished),
         [json!({"schema_version": 1, "id": 1, "decision": "deny", "reason": reason, "rule": null})]
     );
     assert_eq!(

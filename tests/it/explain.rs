@@ -50,7 +50,9 @@ fn answers_as_json() {
     scene.settings(&json!({"permissions": {"allow": ["Bash(make *)"]}}));
     let finished = scene.palisade(["explain", "--json", "make all"]).run();
     let reason = "`make all` is allowed by the allow rule `Bash(make *)` (~/.claude/settings.json:4)";
-    let rule = json!({"text": "Bash(make *)", "list": "allow", "file": "~/.claude/settings.json", "line": 4});
+    let rule =
+        json!({"text": "Bash(make *)", "list": "allow", "scope": "user", "file": "~/.claude/settings.json", "line": 4});
+    let does = "runs what the project or a file says";
     assert_eq!(
         (finished.code, finished.json()),
         (
@@ -60,15 +62,26 @@ fn answers_as_json() {
                 "decision": "allow",
                 "reason": reason,
                 "rule": rule,
-                "without_rule": {"decision": "ask", "reason": "no rule decides `make all`, and mode `default` asks"},
-                "way_forward": "remove `Bash(make *)` at ~/.claude/settings.json:4 to be asked, or deny it to refuse it",
-                "mode": "default",
-                "parts": [{
-                    "text": "make all", "start": 0, "end": 8, "started_by": null,
-                    "understood": ["runs `make`", "runs what the project or a file says"],
-                    "decision": "allow", "reason": reason, "rule": rule,
-                }],
-                "also_matched": [],
+                "proof": {
+                    "decision": "allow",
+                    "reason": reason,
+                    "rule": rule,
+                    "without_rule": {"decision": "ask", "reason": "no rule decides `make all`, and mode `default` asks"},
+                    "also_matched": [],
+                    "way_forward": "remove `Bash(make *)` at ~/.claude/settings.json:4 to be asked, or deny it to refuse it",
+                    "missing_rules": [],
+                    "mode": "default",
+                    "marks": [],
+                    "parts": [{
+                        "text": "make all", "start": 0, "end": 8, "started_by": null,
+                        "effects": [
+                            {"kind": "runs", "what": "make", "below": false, "words": "runs `make`"},
+                            {"kind": "does", "what": does, "below": false, "words": does},
+                        ],
+                        "would_lose": [],
+                        "decision": "allow", "reason": reason, "rule": rule,
+                    }],
+                },
                 "diagnostics": [],
             })
         )
@@ -123,7 +136,10 @@ fn agrees_with_the_hook_and_with_check() {
         "#",
         "rm -rf ~",
         "éàü \u{202e} ls",
+        "x=$(date); rm -rf $x; eval $y",
+        "alias a=b; $a b",
     ] {
+        let told = scene.palisade(["explain", "--", command]).run().stdout;
         let explained = scene.palisade(["explain", "--json", "--", command]).run().json();
         let line = json!({"tool_name": "Bash", "tool_input": {"command": command}}).to_string();
         let checked = scene.palisade(["check"]).input(line).run().json();
@@ -131,10 +147,58 @@ fn agrees_with_the_hook_and_with_check() {
             "hook_event_name": "PreToolUse", "cwd": scene.project(), "tool_name": "Bash", "tool_input": {"command": command},
         });
         let hooked = scene.hook(question.to_string()).json();
-        let both = |answer: &Value| [answer["decision"].clone(), answer["reason"].clone()];
-        assert_eq!(both(&explained), both(&checked), "{command}");
-        assert_eq!(explained["decision"], hooked["hookSpecificOutput"]["permissionDecision"], "{command}");
+        assert_eq!(explained["proof"], checked["proof"], "{command}");
+        let proof = &explained["proof"];
+        assert_eq!(proof["decision"], hooked["hookSpecificOutput"]["permissionDecision"], "{command}");
+        let reason = proof["reason"].as_str().unwrap();
+        let words = match proof["way_forward"].as_str() {
+            Some(way) if proof["decision"] != "allow" => format!("Palisade: {reason}. Way forward: {way}"),
+            Some(_) | None => format!("Palisade: {reason}"),
+        };
+        assert_eq!(hooked["hookSpecificOutput"]["permissionDecisionReason"], words, "{command}");
+        for line in lines_of(proof) {
+            assert!(told.contains(&line), "{command}: {line:?} is not in {told}");
+        }
     }
+}
+
+/// Returns the pieces of a proof that a person must see.
+fn lines_of(proof: &Value) -> Vec<String> {
+    let list = |value: &Value| value.as_array().unwrap().clone();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let mut lines = vec![text(&proof["reason"]), text(&proof["mode"])];
+    lines.extend(list(&proof["marks"]).iter().map(|mark| text(&mark["why"])));
+    lines.extend(list(&proof["also_matched"]).iter().map(|rule| text(&rule["rule"]["text"])));
+    lines.extend(proof["rule"]["text"].as_str().map(str::to_owned));
+    for part in list(&proof["parts"]) {
+        lines.extend(list(&part["effects"]).iter().chain(&list(&part["would_lose"])).map(|one| text(&one["words"])));
+    }
+    lines
+}
+
+/// What is marked is a field of its own: what it is, where it stands, and why.
+#[test]
+fn what_is_not_known_is_marked() {
+    let scene = Scene::new(User::Own);
+    let proof = scene.palisade(["explain", "--json", "--", "=ls; $a b; eval $c; frobnicate \"$d\""]).run().json();
+    let mark = |kind: &str, what: &str, why: &str, part: Value, place: [u64; 2]| {
+        json!({
+            "kind": kind, "what": what, "why": why, "part": part, "start": place[0], "end": place[1],
+        })
+    };
+    let late = "is only known when it runs";
+    let (word, program) = (format!("what it stands for {late}"), format!("which program it runs {late}"));
+    let expected = json!([
+        mark("text", "=ls", "shells differ in how they read it", json!(null), [0, 3]),
+        mark("meaning", "=ls", "what `=ls` does is not listed", json!(0), [0, 3]),
+        mark("program", "$a b", &program, json!(1), [5, 9]),
+        mark("word", "$a", &word, json!(1), [5, 9]),
+        mark("word", "$c", &word, json!(2), [11, 18]),
+        mark("suspicious", "eval $c", "`eval` runs text or changes what later words mean", json!(2), [11, 18]),
+        mark("word", "\"$d\"", &word, json!(3), [20, 35]),
+        mark("meaning", "frobnicate \"$d\"", "what `frobnicate` does is not listed", json!(3), [20, 35]),
+    ]);
+    assert_eq!(proof["proof"]["marks"], expected, "{:#}", proof["proof"]["marks"]);
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod client;
 mod explain;
 mod hook;
 mod lint;
+mod losses;
 mod permissions;
 mod policy_tests;
 mod run;

@@ -145,6 +145,19 @@ fn lines_of_check_are_as_their_schema_says() {
     assert_eq!(replies[2]["id"], json!([1, {"a": null}]));
 }
 
+#[test]
+fn what_is_explained_is_as_its_schema_says() {
+    let (schema, home) = (schema("check.schema.json"), home("explain"));
+    std::fs::write(home.path().join("project/kept"), "text").unwrap();
+    let settings = r#"{"permissions": {"allow": ["Bash(ls *)"], "deny": ["Bash(ls -l)", "Bash(ls -*)", 7]}}"#;
+    for command in ["ls -l", "rm -rf kept", "$x", "alias a=b; ls *", "cat <(ls a)", "", "echo $((x[$(id)]))"] {
+        let output =
+            program(home.path()).args(["explain", "--json", "--settings", settings, "--", command]).output().unwrap();
+        let explained: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(check_against(&schema, "#/$defs/explained", &explained), None, "{command}");
+    }
+}
+
 /// Runs a command in a project whose settings and cases find something of every kind.
 fn answer(home: &Path, words: &[&str]) -> Value {
     let settings = r#"{"permissions": {"allow": ["Bash(npx *)", "Bash(npm test)", 7], "ask": ["Bash(npm test)"],
@@ -200,7 +213,7 @@ fn a_report_is_as_its_schema_says() {
 #[test]
 fn a_value_that_does_not_fit_is_told() {
     let schema = schema("check.schema.json");
-    let good = json!({"schema_version": 1, "id": null, "decision": "ask", "reason": "x", "rule": null});
+    let good = json!({"schema_version": 1, "id": null, "decision": "ask", "reason": "x", "rule": null, "proof": null});
     assert_eq!(check_against(&schema, "#/$defs/output", &good), None);
     for (name, value) in [
         ("schema_version", json!(2)),

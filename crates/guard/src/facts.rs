@@ -52,7 +52,7 @@ pub(crate) fn gather(
         project: place.project.clone(),
         working_directories,
         links_matched,
-        removals: removal::count(place, effects),
+        removals: removal::count(effects),
         found_below: below::search(policy, place, action, effects),
         resolved,
         person,

@@ -5,7 +5,7 @@ use policy::{AbsPath, Action, Mode, Proof};
 use serde_json::Value;
 
 use crate::tool;
-use crate::wire::{CheckLine, CheckReply, CheckRule};
+use crate::wire::{CheckLine, CheckReply};
 
 /// The version of the output's shape.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -64,30 +64,25 @@ pub fn id(line: &str) -> Option<Value> {
 
 /// Writes a decision as a line, without the newline.
 pub fn encode(id: Option<&Value>, proof: &Proof) -> String {
-    let rule = proof.rule.as_ref().map(|rule| CheckRule {
-        text: &rule.text,
-        list: rule.list.name(),
-        file: &rule.origin.file,
-        line: rule.origin.line,
-    });
     render(&CheckReply {
         schema_version: SCHEMA_VERSION,
         id,
         decision: proof.verdict.name(),
         reason: &proof.reason,
-        rule,
+        rule: proof.rule.as_ref().map(crate::proof::rule_json),
+        proof: Some(crate::proof::json(proof)),
     })
 }
 
 /// Writes a refusal for a line that cannot be read.
 pub fn encode_malformed(id: Option<&Value>, reason: &str) -> String {
-    render(&CheckReply { schema_version: SCHEMA_VERSION, id, decision: "deny", reason, rule: None })
+    render(&CheckReply { schema_version: SCHEMA_VERSION, id, decision: "deny", reason, rule: None, proof: None })
 }
 
 fn render(reply: &CheckReply<'_>) -> String {
     // A struct of texts and numbers always has a JSON form; the fallback is still a refusal.
     serde_json::to_string(reply).unwrap_or_else(|_| {
-        r#"{"schema_version":1,"id":null,"decision":"deny","reason":"the decision has no JSON form","rule":null}"#
+        r#"{"schema_version":1,"id":null,"decision":"deny","reason":"the decision has no JSON form","rule":null,"proof":null}"#
             .to_owned()
     })
 }

@@ -7,6 +7,7 @@
 pub mod check;
 pub mod claude;
 mod limits;
+pub mod proof;
 pub mod tool;
 mod wire;
 

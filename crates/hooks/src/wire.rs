@@ -69,14 +69,6 @@ pub(crate) struct CheckReply<'a> {
     pub(crate) id: Option<&'a Value>,
     pub(crate) decision: &'static str,
     pub(crate) reason: &'a str,
-    pub(crate) rule: Option<CheckRule<'a>>,
-}
-
-/// The rule in it.
-#[derive(Debug, Serialize)]
-pub(crate) struct CheckRule<'a> {
-    pub(crate) text: &'a str,
-    pub(crate) list: &'static str,
-    pub(crate) file: &'a str,
-    pub(crate) line: u32,
+    pub(crate) rule: Option<Value>,
+    pub(crate) proof: Option<Value>,
 }

@@ -78,9 +78,9 @@ fn answer(setup: &Setup, options: &CheckOptions, line: &str, end: Exit) -> Exit 
     let proof = match &call.settings {
         Some(text) => {
             let policy = with_settings(setup, text, &call.action.cwd);
-            guard::consider(&policy, &setup.place, &call.action, mode)
+            guard::explain(&policy, &setup.place, &call.action, mode)
         }
-        None => guard::consider(&setup.policy, &setup.place, &call.action, mode),
+        None => guard::explain(&setup.policy, &setup.place, &call.action, mode),
     };
     say::data(&hooks::check::encode(call.id.as_ref(), &proof));
     end

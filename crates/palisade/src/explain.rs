@@ -1,7 +1,7 @@
 //! `palisade explain`: the decision for a person.
 
 use policy::Verdict;
-use policy::proof::{PartProof, Proof, RuleRef};
+use policy::proof::{PartProof, Proof};
 use serde_json::{Value, json};
 
 use crate::cli::ExplainOptions;
@@ -16,9 +16,14 @@ pub(crate) fn explain(options: &ExplainOptions) -> anyhow::Result<Exit> {
     let action = hooks::tool::action(&options.tool, &input, &setup.place.project);
     let proof = guard::explain(&setup.policy, &setup.place, &action, options.settings.mode);
     if options.json {
-        let mut answer = as_json(&proof);
-        let diagnostics = setup.diagnostics.iter().map(crate::permissions::diagnostic_json).collect();
-        answer.as_object_mut().map(|fields| fields.insert("diagnostics".to_owned(), Value::Array(diagnostics)));
+        let answer = json!({
+            "schema_version": hooks::check::SCHEMA_VERSION,
+            "decision": proof.verdict.name(),
+            "reason": proof.reason,
+            "rule": proof.rule.as_ref().map(hooks::proof::rule_json),
+            "proof": hooks::proof::json(&proof),
+            "diagnostics": setup.diagnostics.iter().map(crate::permissions::diagnostic_json).collect::<Vec<_>>(),
+        });
         say::data(&answer.to_string());
     } else {
         for diagnostic in &setup.diagnostics {
@@ -49,12 +54,20 @@ fn print(proof: &Proof, paint: Paint) {
     say::data(&format!("{}: {}", paint.verdict(proof.verdict), shown(&proof.reason)));
     say::data("");
     say::data(&paint.heading("understood as"));
-    for part in &proof.parts {
-        print_part(part, &proof.parts, paint);
+    for (index, part) in proof.parts.iter().enumerate() {
+        print_part(proof, index, part, paint);
+    }
+    let whole: Vec<_> = proof.marks.iter().filter(|mark| mark.part.is_none()).collect();
+    if !whole.is_empty() {
+        say::data("");
+        say::data(&paint.heading("not known of the whole"));
+        for mark in whole {
+            say::data(&format!("  {}", shown(&mark.words())));
+        }
     }
     if let Some(rule) = &proof.rule {
         say::data("");
-        say::data(&format!("{} {}", paint.heading("decided by"), place(rule)));
+        say::data(&format!("{} {}", paint.heading("decided by"), rule.words()));
     }
     if let Some(other) = &proof.otherwise {
         let verdict = paint.verdict(other.verdict);
@@ -64,7 +77,7 @@ fn print(proof: &Proof, paint: Paint) {
         say::data("");
         say::data(&paint.heading("also matched"));
         for (rule, why) in &proof.shadowed {
-            say::data(&format!("  {}  {}", place(rule), paint.faint(&format!("({why})"))));
+            say::data(&format!("  {}  {}", rule.words(), paint.faint(&format!("({why})"))));
         }
     }
     say::data("");
@@ -74,58 +87,15 @@ fn print(proof: &Proof, paint: Paint) {
     }
 }
 
-fn print_part(part: &PartProof, parts: &[PartProof], paint: Paint) {
+fn print_part(proof: &Proof, index: usize, part: &PartProof, paint: Paint) {
     say::data(&format!("  {}  {}", paint.verdict(part.verdict), shown(&part.text)));
-    if let Some(starter) = part.starter.and_then(|starter| parts.get(starter)) {
+    if let Some(starter) = part.starter.and_then(|starter| proof.parts.get(starter)) {
         say::data(&format!("         started by `{}`", shown(&starter.text)));
     }
-    for line in &part.understood {
-        say::data(&format!("         {}", shown(line)));
+    for line in proof.understood(index) {
+        say::data(&format!("         {}", shown(&line)));
     }
     if part.verdict != Verdict::Allow || part.rule.is_some() {
         say::data(&paint.faint(&format!("         because {}", shown(&part.reason))));
     }
-}
-
-fn place(rule: &RuleRef) -> String {
-    format!("{} `{}` at {}:{}", rule.list.name(), shown(&rule.text), rule.origin.file, rule.origin.line)
-}
-
-fn rule_json(rule: &RuleRef) -> Value {
-    json!({"text": rule.text, "list": rule.list.name(), "file": rule.origin.file, "line": rule.origin.line})
-}
-
-fn as_json(proof: &Proof) -> Value {
-    let parts: Vec<Value> = proof
-        .parts
-        .iter()
-        .map(|part| {
-            json!({
-                "text": part.text,
-                "start": part.span.map(|span| span.start),
-                "end": part.span.map(|span| span.end),
-                "started_by": part.starter,
-                "understood": part.understood,
-                "decision": part.verdict.name(),
-                "reason": part.reason,
-                "rule": part.rule.as_ref().map(rule_json),
-            })
-        })
-        .collect();
-    let shadowed: Vec<Value> =
-        proof.shadowed.iter().map(|(rule, why)| json!({"rule": rule_json(rule), "why": why})).collect();
-    json!({
-        "schema_version": hooks::check::SCHEMA_VERSION,
-        "decision": proof.verdict.name(),
-        "reason": proof.reason,
-        "rule": proof.rule.as_ref().map(rule_json),
-        "without_rule": proof.otherwise.as_ref().map(|other| json!({
-            "decision": other.verdict.name(),
-            "reason": other.reason,
-        })),
-        "way_forward": proof.hint,
-        "mode": proof.mode.name(),
-        "parts": parts,
-        "also_matched": shadowed,
-    })
 }

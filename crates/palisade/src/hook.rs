@@ -13,7 +13,7 @@ use guard::{Guard, Outcome, Request, Settled, Stamp};
 use hooks::claude::{self, Answer, Call, Done, Event, Reply};
 use policy::action::Kind;
 use policy::facts::Person;
-use policy::{AbsPath, Proof, Verdict};
+use policy::{AbsPath, Verdict};
 use settings::{Environment, env};
 
 use crate::cli::Agent;
@@ -129,7 +129,7 @@ fn reply(setup: &Setup, call: &Call, outcome: &Outcome) -> anyhow::Result<Answer
         Outcome::Pending(pending, receipt) => (pending.proof(), Some(receipt)),
         Outcome::Refusal(refusal, _) => (refusal.proof(), None),
     };
-    let mut answer = Answer { verdict: proof.verdict, reason: told(proof), input: None };
+    let mut answer = Answer { verdict: proof.verdict, reason: format!("Palisade: {}", proof.words()), input: None };
     let confined = setup.policy.sandbox().enabled.as_ref().is_some_and(|enabled| enabled.value);
     if let (Some(receipt), true, Kind::Command(command)) = (receipt, confined, &call.action.kind) {
         if command.text.len() > COMMAND_BYTES_MAX {
@@ -155,15 +155,6 @@ fn reply(setup: &Setup, call: &Call, outcome: &Outcome) -> anyhow::Result<Answer
 const ERROR_CHARACTERS: usize = 120;
 /// Characters of a record's hash that name it beside its number.
 pub(crate) const PERMIT_HASH: usize = 16;
-
-/// Returns a decision's reason with the way forward.
-fn told(proof: &Proof) -> String {
-    let hint = match (proof.verdict, &proof.hint) {
-        (Verdict::Ask | Verdict::Deny, Some(hint)) => format!(". Way forward: {hint}"),
-        (Verdict::Allow, _) | (_, None) => String::new(),
-    };
-    format!("Palisade: {}{hint}", proof.reason)
-}
 
 /// Records what came of a call.
 fn after(done: &Done) -> anyhow::Result<()> {

@@ -33,7 +33,7 @@ fn print(setup: &Setup, options: &PermissionsOptions) {
     let trust = if setup.loaded.trust.trusted { "trusted" } else { "not trusted: its allow rules do not count" };
     say::data(&format!("{} {}  {trust}", paint.heading("folder"), setup.loaded.trust.key));
     for (key, origin) in limits(policy) {
-        let place = format!("{} {}:{}", origin.scope.name(), origin.file, origin.line);
+        let place = format!("{} {}", origin.scope.name(), origin.place());
         say::data(&format!("{} {key}  {}", paint.heading("limit"), paint.faint(&place)));
     }
     say::data("");
@@ -80,7 +80,7 @@ fn limits(policy: &policy::Policy) -> Vec<(&'static str, &policy::Origin)> {
 fn mode_origin(setup: &Setup, options: &PermissionsOptions) -> String {
     match (options.settings.mode, setup.policy.default_mode()) {
         (Some(_), _) => "--mode".to_owned(),
-        (None, Some(mode)) => format!("{}:{}", mode.origin.file, mode.origin.line),
+        (None, Some(mode)) => mode.origin.place(),
         (None, None) => "built in".to_owned(),
     }
 }
@@ -104,18 +104,8 @@ fn source_json(source: &settings::Source) -> Value {
 
 fn print_rule(rule: &RuleRef, width: usize, paint: Paint) {
     let text = shown(&rule.text);
-    let place = format!("{} {}:{}", rule.origin.scope.name(), rule.origin.file, rule.origin.line);
+    let place = format!("{} {}", rule.origin.scope.name(), rule.origin.place());
     say::data(&format!("  {:5}  {text:width$}  {}", rule.list.name(), paint.faint(&place)));
-}
-
-fn rule_json(rule: &RuleRef) -> Value {
-    json!({
-        "text": rule.text,
-        "list": rule.list.name(),
-        "scope": rule.origin.scope.name(),
-        "file": rule.origin.file,
-        "line": rule.origin.line,
-    })
 }
 
 pub(crate) fn diagnostic_json(diagnostic: &Diagnostic) -> Value {
@@ -131,8 +121,11 @@ pub(crate) fn diagnostic_json(diagnostic: &Diagnostic) -> Value {
 
 fn as_json(setup: &Setup, options: &PermissionsOptions) -> Value {
     let policy = &setup.policy;
-    let inactive: Vec<Value> =
-        policy.inactive().iter().map(|(rule, why)| json!({"rule": rule_json(rule), "why": why})).collect();
+    let inactive: Vec<Value> = policy
+        .inactive()
+        .iter()
+        .map(|(rule, why)| json!({"rule": hooks::proof::rule_json(rule), "why": why}))
+        .collect();
     json!({
         "schema_version": 1,
         "mode": policy.mode_for(options.settings.mode).name(),
@@ -143,7 +136,7 @@ fn as_json(setup: &Setup, options: &PermissionsOptions) -> Value {
         "limits": limits(policy).iter().map(|(key, origin)| json!({
             "key": key, "scope": origin.scope.name(), "file": origin.file, "line": origin.line,
         })).collect::<Vec<_>>(),
-        "rules": policy.rules().iter().map(|rule| rule_json(rule.reference())).collect::<Vec<_>>(),
+        "rules": policy.rules().iter().map(|rule| hooks::proof::rule_json(rule.reference())).collect::<Vec<_>>(),
         "inactive": inactive,
         "diagnostics": setup.diagnostics.iter().map(diagnostic_json).collect::<Vec<_>>(),
     })

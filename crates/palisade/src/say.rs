@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use policy::layer::{Diagnostic, Severity};
+pub(crate) use policy::proof::shown;
 
 /// Prints a line of data. A reader that went away ends nothing: there is nobody to tell. Data that cannot
 /// be written for another reason must not end in a good code.
@@ -89,15 +90,4 @@ impl Paint {
     pub(crate) fn faint(self, text: &str) -> String {
         self.with("2", text)
     }
-}
-
-/// Returns text from outside as it may be shown: control and direction-changing characters are spelled out.
-pub(crate) fn shown(text: &str) -> String {
-    let invisible = |letter: char| {
-        letter.is_control()
-            || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-    };
-    text.chars()
-        .map(|letter| if invisible(letter) { letter.escape_unicode().to_string() } else { letter.to_string() })
-        .collect()
 }

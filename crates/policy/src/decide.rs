@@ -43,8 +43,8 @@ pub fn decide(policy: &Policy, action: &Action, effects: &Effects, facts: &Facts
         // What starts a part stands before it.
         let starts = effects.parts.iter().skip(index).any(|part| part.runner == Some(index));
         let mut judged = judge.part(part, part.runner.and_then(|runner| parts.get(runner)), starts);
-        if let Some(removal) = facts.removals.iter().find(|removal| removal.part == index) {
-            judged.tell(&removal.words());
+        for removal in facts.removals.iter().filter(|removal| removal.part == index) {
+            judged.tell(removal);
         }
         parts.push(judged);
     }
@@ -55,6 +55,7 @@ pub fn decide(policy: &Policy, action: &Action, effects: &Effects, facts: &Facts
         Some(judged) => judge.proof(judged, &parts),
         None => judge.nothing(),
     };
+    proof.marks = crate::proof::marks_of(action, effects);
     if proof.verdict == Verdict::Ask {
         refuse_question(&mut proof, policy, facts);
     }
@@ -66,6 +67,7 @@ pub fn decide(policy: &Policy, action: &Action, effects: &Effects, facts: &Facts
             proof.reason = why;
             proof.rule = None;
             proof.hint = None;
+            proof.missing = Vec::new();
             Decision::Deny(Refusal::new(proof))
         }
         (Verdict::Ask, Ok(controls)) => {
@@ -130,7 +132,8 @@ fn part_proof(judged: &judge::Judged) -> PartProof {
         starter: judged.starter,
         text: judged.text.clone(),
         span: judged.span,
-        understood: judged.understood.clone(),
+        effects: judged.effects.clone(),
+        removals: judged.removals.clone(),
         verdict: judged.verdict,
         reason: judged.reason.clone(),
         rule: judged.rule.clone(),

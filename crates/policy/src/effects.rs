@@ -6,6 +6,7 @@
 mod call;
 mod input;
 mod languages;
+mod losses;
 mod part;
 mod shellwords;
 mod special;
@@ -20,6 +21,8 @@ use crate::action::{Action, Kind};
 use crate::facts::Facts;
 use crate::limits;
 use crate::path::AbsPath;
+pub use losses::Loss;
+pub(crate) use losses::removed;
 pub use part::{Access, By, Part, Program, Target, Touch};
 use shell::tree::{Command, CompoundKind, Item};
 pub use shellwords::Value;
@@ -31,6 +34,8 @@ pub struct Effects {
     pub parts: Vec<Part>,
     /// Why the text is not known to be understood as a whole.
     pub opaque: Option<String>,
+    /// Further such reasons.
+    pub opaque_too: Vec<String>,
 }
 
 /// Returns true for `[[ ... ]]`. What stands in `(( ... ))` may be read as commands, too.
@@ -64,16 +69,23 @@ impl Effects {
             Kind::Agent { agent_type } => Self::tool(Part::named(agent_type)),
             Kind::Skill { skill } => Self::tool(Part::named(skill)),
             Kind::Mcp { .. } | Kind::Other => Self::tool(Part::named(&action.tool)),
-            Kind::Malformed(why) => Self { parts: vec![Part::named(&action.tool)], opaque: Some(why.clone()) },
+            Kind::Malformed(why) => {
+                Self { parts: vec![Part::named(&action.tool)], opaque: Some(why.clone()), ..Self::default() }
+            }
         }
     }
 
     fn tool(part: Part) -> Self {
-        Self { parts: vec![part], opaque: None }
+        Self { parts: vec![part], ..Self::default() }
     }
 
     fn mark(&mut self, why: String) {
-        self.opaque.get_or_insert(why);
+        match &self.opaque {
+            None => self.opaque = Some(why),
+            Some(first) if *first == why || self.opaque_too.contains(&why) => {}
+            Some(_) if self.opaque_too.len() >= limits::MARKS_MAX => {}
+            Some(_) => self.opaque_too.push(why),
+        }
     }
 
     /// Returns the effects with the doubts that only the facts can raise.
@@ -82,7 +94,7 @@ impl Effects {
             return Cow::Borrowed(self);
         }
         let parts = self.parts.iter().map(|part| part.led_astray(facts).unwrap_or_else(|| part.clone())).collect();
-        Cow::Owned(Self { parts, opaque: self.opaque.clone() })
+        Cow::Owned(Self { parts, ..self.clone() })
     }
 
     /// Returns every path that the call names, for `guard` to resolve.

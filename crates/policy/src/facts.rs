@@ -1,8 +1,11 @@
 //! What is known about the world when a call is decided. Gathered by `guard`, read here.
 
+mod removal;
+
 use std::collections::BTreeMap;
 
 use crate::path::AbsPath;
+pub use removal::{Removal, RemovalKind};
 
 /// What is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +26,7 @@ pub struct Facts {
     /// run later.
     /// A pattern that is missing here was not expanded.
     pub links_matched: BTreeMap<String, Vec<AbsPath>>,
-    /// What the parts that remove something would remove now.
+    /// What the parts that destroy something would destroy now.
     pub removals: Vec<Removal>,
     /// Whether a person can answer a question.
     pub person: Person,
@@ -98,74 +101,4 @@ pub struct Held {
     pub why: String,
     /// Where that is written.
     pub origin: crate::layer::Origin,
-}
-
-/// What a part of a call would remove now.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Removal {
-    /// The part, counted from 0.
-    pub part: usize,
-    /// Files, and anything else that is no directory.
-    pub files: usize,
-    /// Directories.
-    pub directories: usize,
-    /// Bytes of the files.
-    pub bytes: u64,
-    /// Files that git tracks; `None` where that is not known.
-    pub tracked: Option<usize>,
-    /// True when there is more than was counted.
-    pub more: bool,
-    /// True when a word of it is only known when it runs.
-    pub unknown: bool,
-    /// Tracked files that differ from what git holds.
-    pub changed: usize,
-}
-
-impl Removal {
-    /// Returns the sentence for a person.
-    pub fn words(&self) -> String {
-        if self.files + self.directories == 0 {
-            return if self.unknown {
-                "what it would remove is not known before it runs".to_owned()
-            } else if self.more {
-                "what it would remove could not be counted".to_owned()
-            } else {
-                "nothing that it would remove is there now".to_owned()
-            };
-        }
-        let plural = |count: usize, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
-        let least = if self.more || self.unknown { "at least " } else { "" };
-        let mut words = format!("it would remove {least}{}", plural(self.files, "file", "files"));
-        if self.directories > 0 {
-            words.push_str(&format!(" and {}", plural(self.directories, "directory", "directories")));
-        }
-        words.push_str(&format!(", {}", size(self.bytes)));
-        match self.tracked {
-            Some(tracked) if self.files > 0 => {
-                let lost = self.files.saturating_sub(tracked);
-                words.push_str(&format!("; git tracks {tracked} of the files, and {lost} it could not bring back"));
-                if self.changed > 0 {
-                    words.push_str(&format!("; {} of those that it tracks changed since", self.changed));
-                }
-            }
-            Some(_) => {}
-            None => words.push_str("; whether git tracks any of it is not known"),
-        }
-        words
-    }
-}
-
-/// Returns a number of bytes in the unit that fits.
-fn size(bytes: u64) -> String {
-    const UNITS: &[&str] = &["kB", "MB", "GB", "TB"];
-    let mut rest = bytes;
-    let mut unit = "bytes";
-    for next in UNITS {
-        if rest < 10_000 {
-            break;
-        }
-        rest /= 1_000;
-        unit = next;
-    }
-    format!("{rest} {unit}")
 }

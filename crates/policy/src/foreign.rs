@@ -33,7 +33,7 @@ pub(crate) fn effects(text: &str, cwd: &AbsPath, home: &AbsPath) -> Effects {
     } else if parts.is_empty() && !text.trim().is_empty() {
         parts.push(Part { program: Program::Unknown, ..Part::named(text) });
     }
-    Effects { parts, opaque }
+    Effects { parts, opaque, ..Effects::default() }
 }
 
 /// Reads the pattern of a `PowerShell(...)` rule: in small letters, and the full name beside an alias.
@@ -168,6 +168,9 @@ impl Reader<'_> {
             if files == Files::Removes && part.forbidden.is_none() {
                 part.forbidden = self.forbidden_removal(word);
             }
+        }
+        if files == Files::Removes {
+            part.loses = crate::effects::removed(part);
         }
         if operands.is_uncertain {
             let target = Target::Unknown("a parameter of another command".to_owned());

@@ -23,3 +23,5 @@ pub(crate) const DIRECTORIES_MAX: usize = 16;
 pub(crate) const RUNNER_WORDS_MAX: usize = 200;
 /// Texts within the words of one program that count as commands it may run.
 pub(crate) const MAY_RUN_MAX: usize = 128;
+/// Marks of one call that its proof carries; the verdict counts every one.
+pub(crate) const MARKS_MAX: usize = 64;

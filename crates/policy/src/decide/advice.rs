@@ -83,23 +83,26 @@ pub(super) fn path_rule(name: &str, touch: &Touch) -> Option<String> {
     }
 }
 
-/// Returns the way forward of the whole call: where rules are all that is missing, those of every part
-/// that asks.
-pub(super) fn way_forward(judged: &Judged, parts: &[Judged]) -> Option<String> {
+/// Returns the way forward of the whole call, and the rules that it names: where rules are all that is missing,
+/// those of every part that asks.
+pub(super) fn way_forward(judged: &Judged, parts: &[Judged]) -> (Option<String>, Vec<String>) {
     if judged.rules.is_empty() {
-        return judged.hint.clone();
+        return (judged.hint.clone(), Vec::new());
     }
-    let mut rules: Vec<&str> = judged.rules.iter().map(String::as_str).collect();
+    let mut rules = judged.rules.clone();
     for part in parts.iter().filter(|part| part.verdict == Verdict::Ask) {
         if part.rules.is_empty() {
-            return part.hint.clone();
+            return (part.hint.clone(), Vec::new());
         }
-        rules.extend(part.rules.iter().map(String::as_str).filter(|rule| !judged.rules.iter().any(|own| own == rule)));
+        for rule in &part.rules {
+            if !rules.contains(rule) {
+                rules.push(rule.clone());
+            }
+        }
     }
-    rules.dedup();
     if rules.iter().any(|rule| holds_secret(rule)) {
-        return Some(SECRET.to_owned());
+        return (Some(SECRET.to_owned()), Vec::new());
     }
     let listed: Vec<String> = rules.iter().map(|rule| format!("`{rule}`")).collect();
-    Some(format!("to allow it, add {} to `permissions.allow`", listed.join(" and ")))
+    (Some(format!("to allow it, add {} to `permissions.allow`", listed.join(" and "))), rules)
 }

@@ -6,10 +6,10 @@ use super::{advice, part_proof, scope};
 use crate::action::{Action, Kind};
 use crate::command::CommandPattern;
 use crate::effects::{Access, By, Effects, Part, Program, Touch};
-use crate::facts::Facts;
+use crate::facts::{Facts, Removal};
 use crate::limits;
 use crate::mode::Mode;
-use crate::proof::{PartProof, Proof, RuleRef, Verdict};
+use crate::proof::{Effect, PartProof, Proof, RuleRef, Verdict, shown};
 use crate::rule::{List, Matcher, Policy, Rule};
 use shell::Span;
 
@@ -43,7 +43,8 @@ pub(super) struct Judged {
     pub(super) text: String,
     pub(super) span: Option<Span>,
     pub(super) starter: Option<usize>,
-    pub(super) understood: Vec<String>,
+    pub(super) effects: Vec<Effect>,
+    pub(super) removals: Vec<Removal>,
     pub(super) verdict: Verdict,
     pub(super) reason: String,
     pub(super) rule: Option<RuleRef>,
@@ -64,10 +65,10 @@ impl Judged {
     }
 
     /// Adds what a person should know before answering.
-    pub(super) fn tell(&mut self, words: &str) {
-        self.understood.push(words.to_owned());
+    pub(super) fn tell(&mut self, removal: &Removal) {
+        self.removals.push(removal.clone());
         if self.verdict == Verdict::Ask {
-            self.reason = format!("{}; {words}", self.reason);
+            self.reason = format!("{}; {}", self.reason, removal.words());
         }
     }
 }
@@ -92,7 +93,7 @@ impl Finding {
     }
 
     fn by(verdict: Verdict, rule: &RuleRef, how: &str) -> Self {
-        let place = place(rule);
+        let place = rule.origin.place();
         let text = secrets::redact(&rule.text).text;
         let hint = match rule.list {
             List::Deny => format!("narrow or remove `{text}` at {place}; no allow rule opens a deny"),
@@ -102,10 +103,6 @@ impl Finding {
         let reason = format!("{how} {} rule `{text}` ({place})", rule.list.name());
         Self { verdict, reason, rule: Some(rule.clone()), hint: Some(hint), rules: Vec::new() }
     }
-}
-
-fn place(rule: &RuleRef) -> String {
-    if rule.origin.line == 0 { rule.origin.file.clone() } else { format!("{}:{}", rule.origin.file, rule.origin.line) }
 }
 
 /// Returns true for a rule about commands that is a pattern.
@@ -140,7 +137,7 @@ fn quoted(text: &str) -> String {
         short.push('…');
     }
     let plain: String = short.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
-    format!("`{plain}`")
+    format!("`{}`", shown(&plain))
 }
 
 impl Judge<'_> {
@@ -184,7 +181,8 @@ impl Judge<'_> {
             text: part.text.clone(),
             span: part.span,
             starter: part.runner,
-            understood: part.understood(),
+            effects: part.effects(),
+            removals: Vec::new(),
             verdict: finding.verdict,
             reason: finding.reason,
             rule: finding.rule,
@@ -533,7 +531,8 @@ impl Judge<'_> {
                 text: parts.first().map_or_else(|| self.action.tool.clone(), |part| part.text.clone()),
                 span: None,
                 starter: None,
-                understood: Vec::new(),
+                effects: Vec::new(),
+                removals: Vec::new(),
                 verdict: finding.verdict,
                 reason: finding.reason,
                 rule: finding.rule,
@@ -545,10 +544,7 @@ impl Judge<'_> {
             });
         };
         for failure in &self.policy.failures {
-            let place = match failure.origin.line {
-                0 => failure.origin.file.clone(),
-                line => format!("{}:{line}", failure.origin.file),
-            };
+            let place = failure.origin.place();
             let finding =
                 Finding::new(Verdict::Deny, format!("the settings cannot be relied on: {place}: {}", failure.message));
             push(Finding { hint: Some(failure.hint.clone().unwrap_or_else(|| format!("mend {place}"))), ..finding });
@@ -576,7 +572,8 @@ impl Judge<'_> {
             starter: None,
             text: String::new(),
             span: None,
-            understood: Vec::new(),
+            effects: Vec::new(),
+            removals: Vec::new(),
             verdict: Verdict::Ask,
             reason: reason.clone(),
             rule: None,
@@ -586,6 +583,8 @@ impl Judge<'_> {
             reason,
             rule: None,
             hint: None,
+            missing: Vec::new(),
+            marks: Vec::new(),
             parts: vec![part],
             shadowed: Vec::new(),
             mode: self.mode,
@@ -602,11 +601,14 @@ impl Judge<'_> {
             }
         }
         let listed = if parts.is_empty() { std::slice::from_ref(judged) } else { parts };
+        let (hint, missing) = advice::way_forward(judged, parts);
         Proof {
             verdict: judged.verdict,
             reason: judged.reason.clone(),
             rule: judged.rule.clone(),
-            hint: advice::way_forward(judged, parts),
+            hint,
+            missing,
+            marks: Vec::new(),
             parts: listed.iter().map(part_proof).collect(),
             shadowed,
             mode: self.mode,

@@ -11,7 +11,7 @@ use crate::rule::Policy;
 
 /// Returns why a question is refused that the settings do not want.
 pub(super) fn refuses_questions(origin: &Origin) -> String {
-    format!("`permissions.denyInsteadOfPrompting` ({}) refuses what would ask", place(origin))
+    format!("`permissions.denyInsteadOfPrompting` ({}) refuses what would ask", origin.place())
 }
 
 /// Returns what a limit says about a part that leaves the working directories.
@@ -53,7 +53,7 @@ fn touched(touch: &Touch, reads: Option<&Origin>, writes: Option<&Origin>) -> Op
         Target::Paths(_) => "outside the working directories",
         Target::Pattern(..) | Target::Unknown(_) => "which may lie outside the working directories",
     };
-    Some(format!("{verb} {target}, {where_it_is}: `permissions.{key}` ({})", place(origin)))
+    Some(format!("{verb} {target}, {where_it_is}: `permissions.{key}` ({})", origin.place()))
 }
 
 /// What a program that is not listed does with a path that it names is not known.
@@ -63,16 +63,12 @@ fn mentioned(part: &Part, facts: &Facts, origin: &Origin) -> Option<String> {
         !facts.resolved.get(path).is_some_and(|resolved| inside(&resolved.real))
     };
     if let Some(word) = part.unknown.first().filter(|_| !part.reads_only) {
-        return Some(format!("names `{word}`, which may lie outside the working directories ({})", place(origin)));
+        return Some(format!("names `{word}`, which may lie outside the working directories ({})", origin.place()));
     }
     let path = part.mentions.iter().find(is_outside)?;
-    Some(format!("names {path}, outside the working directories, which a limit holds ({})", place(origin)))
+    Some(format!("names {path}, outside the working directories, which a limit holds ({})", origin.place()))
 }
 
 fn on(switch: Option<&Sourced<bool>>) -> Option<&Origin> {
     switch.filter(|switch| switch.value).map(|switch| &switch.origin)
-}
-
-fn place(origin: &Origin) -> String {
-    if origin.line == 0 { origin.file.clone() } else { format!("{}:{}", origin.file, origin.line) }
 }

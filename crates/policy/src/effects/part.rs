@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use super::losses::Loss;
 use super::shellwords::Value;
 use super::special::PIPED_WORDS;
 use crate::action::FileTarget;
 use crate::facts::{Entry, Facts};
 use crate::path::{AbsPath, climbed};
+use crate::proof::{Effect, EffectKind};
 use shell::{Script, Span};
 
 /// One part of a call: a simple command, or the whole of a tool call.
@@ -34,6 +36,8 @@ pub struct Part {
     pub touches: Vec<Touch>,
     /// Directories that a file tool's path names and leaves again by `..`.
     pub climbed: Vec<AbsPath>,
+    /// What it would destroy for good.
+    pub loses: Vec<Loss>,
     /// Arguments that may be paths, of a program of which we do not know what it does with them.
     pub mentions: Vec<AbsPath>,
     /// Files that it runs.
@@ -190,6 +194,17 @@ impl Access {
     }
 }
 
+impl Access {
+    fn kind(self) -> EffectKind {
+        match self {
+            Self::Look => EffectKind::Looks,
+            Self::Read => EffectKind::Reads,
+            Self::Write => EffectKind::Writes,
+            Self::Delete => EffectKind::Deletes,
+        }
+    }
+}
+
 impl Part {
     pub(crate) fn named(text: &str) -> Self {
         Self { text: text.to_owned(), ..Self::default() }
@@ -253,29 +268,30 @@ impl Part {
         self.edits_only &= holds;
     }
 
-    /// Returns how the part was understood, a line each.
-    pub fn understood(&self) -> Vec<String> {
-        let mut lines = Vec::new();
+    /// Returns what the part does, for its proof. What is not known of it is a mark.
+    pub(crate) fn effects(&self) -> Vec<Effect> {
+        let effect = |kind, what: &str| Effect { kind, what: what.to_owned(), below: false };
+        let mut effects = Vec::new();
         match &self.program {
-            Program::None => {}
-            Program::Named(name) => lines.push(format!("runs `{name}`")),
-            Program::Unknown => lines.push("runs something that is not known before it runs".to_owned()),
+            Program::Named(name) => effects.push(effect(EffectKind::Runs, name)),
+            Program::None | Program::Unknown => {}
         }
-        lines.extend(self.touches.iter().map(|touch| {
-            let below = if touch.recursive { " and everything below it" } else { "" };
-            format!("{} {}{below}", touch.access.verb(), touch.target.describe())
+        effects.extend(self.touches.iter().map(|touch| Effect {
+            kind: touch.access.kind(),
+            what: touch.target.describe(),
+            below: touch.recursive,
         }));
-        // Every word counts as a path when rules are asked; a person is told of those that look like one.
+        // Every word counts as a path when rules are asked; a person is told of those that look like one, once.
         let looks_like_file = |path: &&AbsPath| path.name().is_some_and(|name| name.contains('.'));
-        lines.extend(self.mentions.iter().filter(looks_like_file).map(|path| format!("mentions {path}")));
-        lines.extend(self.reaches.iter().map(|host| format!("reaches {host}")));
-        lines.extend(self.starts.iter().map(|name| format!("starts `{name}` as a part of itself")));
-        lines.extend(self.does.iter().map(|does| does.words().to_owned()));
-        lines.extend(self.unlisted.iter().cloned());
-        lines.extend(self.unknown.iter().map(|word| format!("has a word that is not known before it runs: `{word}`")));
+        let is_touched = |path: &AbsPath| self.touches.iter().any(|touch| touch.target.paths().any(|own| own == path));
+        let mentioned = self.mentions.iter().filter(looks_like_file).filter(|path| !is_touched(path));
+        effects.extend(mentioned.map(|path| effect(EffectKind::Mentions, path.as_str())));
+        effects.extend(self.reaches.iter().map(|host| effect(EffectKind::Reaches, host)));
+        effects.extend(self.starts.iter().map(|name| effect(EffectKind::Starts, name)));
+        effects.extend(self.does.iter().map(|does| effect(EffectKind::Does, does.words())));
         if self.reads_only {
-            lines.push("changes nothing".to_owned());
+            effects.push(effect(EffectKind::Nothing, ""));
         }
-        lines
+        effects
     }
 }

@@ -18,13 +18,16 @@ pub(super) const PIPED_WORDS: &str = "the words that xargs appends";
 const MENTIONS_MAX: usize = 256;
 
 /// `cd`: the directories that are possible afterwards.
-pub(super) fn change_directory(state: &mut State, rest: &[Argument], part: &mut Part) {
+pub(super) fn change_directory(state: &mut State, base: &str, rest: &[Argument], part: &mut Part) {
     let operands: Vec<&Argument> = rest.iter().filter(|word| !matches!(word.known(), Some("-L" | "--"))).collect();
     let before = state.cwds.clone();
     let after = match operands.as_slice() {
+        // `pushd` alone turns the stack.
+        [] if base == "pushd" => Vec::new(),
         [] => vec![state.home.clone()],
         [one] => match one.known() {
-            Some(directory) if !directory.starts_with('-') => state.paths(directory),
+            // `-`, `-2` and `+1` are places of a stack that nobody knows here.
+            Some(directory) if !directory.starts_with(['-', '+']) => state.paths(directory),
             Some(_) | None => Vec::new(),
         },
         [_, _, ..] => Vec::new(),

@@ -7,16 +7,18 @@ use std::rc::Rc;
 
 use super::call::Inner;
 use super::input::{Input, has_text};
+use super::losses::{self, Loss};
 use super::part::{Access, By, Part, Program, Target, Touch};
 use super::shellwords::{Body, State, Value};
 use super::variables::is_shell_variable;
 use super::{Effects, special, suspicious, wrappers};
 use crate::limits;
 use crate::path::{AbsPath, climbs_out_of_a_name};
+use crate::proof::doubt_words;
 use crate::tables::programs::HARMLESS_VARIABLES;
 use shell::tree::{
-    Assignment, Command, Compound, CompoundKind, DoubtKind, Follows, Item, Part as Piece, Redirect, RedirectOp, Script,
-    Simple, Span, Word,
+    Assignment, Command, Compound, CompoundKind, Follows, Item, Part as Piece, Redirect, RedirectOp, Script, Simple,
+    Span, Word,
 };
 
 /// Reads what a script does.
@@ -90,14 +92,7 @@ impl Walk<'_> {
     /// Walks a script and takes its doubts over.
     fn whole(&mut self, script: &Script) {
         for doubt in &script.doubts {
-            let why = match doubt.kind {
-                DoubtKind::Syntax => "it is not understood as a whole",
-                DoubtKind::Characters => "it holds control or invisible characters",
-                DoubtKind::Limit => "it is too large or too deeply nested to be analysed",
-                DoubtKind::Unmodelled => "it uses a form whose effect is not analysed",
-                DoubtKind::Dialect => "shells differ in how they read it",
-            };
-            self.effects.mark(why.to_owned());
+            self.effects.mark(doubt_words(doubt.kind).to_owned());
         }
         self.list(&script.items);
     }
@@ -456,6 +451,11 @@ impl Walk<'_> {
             None => Program::Unknown,
         };
         let inner = self.understand(arguments, input, &mut part);
+        if let Program::Named(name) = &part.program {
+            let base = wrappers::base_name(name);
+            let losses = losses::of(&self.state, base, arguments.get(1..).unwrap_or_default(), &part);
+            part.loses.extend(losses);
+        }
         let runs_anything = |does: &programs::Does| {
             matches!(does, programs::Does::Builds | programs::Does::System | programs::Does::Interactive)
         };
@@ -554,7 +554,7 @@ impl Walk<'_> {
             part.runner = part.runner.map(|index| index + offset).or(runner);
             self.effects.parts.push(part);
         }
-        if let Some(why) = effects.opaque {
+        for why in effects.opaque.into_iter().chain(effects.opaque_too) {
             self.effects.mark(why);
         }
     }
@@ -680,6 +680,10 @@ impl Walk<'_> {
             };
             let argument = self.argument(&redirect.target);
             touch(&self.state, &argument, access, By::Redirect, false, part);
+            let empties = matches!(redirect.op, RedirectOp::Write | RedirectOp::Clobber | RedirectOp::WriteBoth);
+            if empties && part.touches.last().is_some_and(|touch| !touch.is_device()) {
+                part.loses.push(Loss::Overwritten(target(&self.state, &argument)));
+            }
             let network =
                 argument.known().is_some_and(|path| path.starts_with("/dev/tcp/") || path.starts_with("/dev/udp/"));
             if network {
@@ -700,7 +704,7 @@ pub(super) fn touch(state: &State, argument: &Argument, access: Access, by: By, 
 }
 
 /// Returns what an argument means as a path.
-fn target(state: &State, argument: &Argument) -> Target {
+pub(super) fn target(state: &State, argument: &Argument) -> Target {
     match &argument.value {
         Value::Known(text) => match state.paths(text) {
             paths if paths.is_empty() => Target::Unknown(argument.source.clone()),

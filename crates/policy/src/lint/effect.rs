@@ -193,7 +193,7 @@ fn never_matches(world: &World<'_>, rule: &Rule, tool: &'static str, call: &str)
         ))
         .hint(format!("write a rule for each command: {}", rules.join(" and ")));
     }
-    let understood = proof.parts.first().map(|part| part.understood.join(", ")).unwrap_or_default();
+    let understood = proof.understood(0).join(", ");
     let read = if understood.is_empty() { String::new() } else { format!("; that is read as: {understood}") };
     finding(format!("it does not cover the command that it spells out{read}"))
         .hint("write the command as it is run, without redirections, assignments or shell syntax")

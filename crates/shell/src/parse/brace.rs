@@ -24,6 +24,7 @@ impl Parser<'_> {
             words.push(self.made_word(reading));
             return;
         }
+        self.dialect_braces(&reading);
         let text = Marked { text: self.text, marks: &reading.marks };
         match text.expand(reading.start, reading.end, 0) {
             Ok(texts)

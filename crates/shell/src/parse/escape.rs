@@ -10,6 +10,8 @@ impl Parser<'_> {
         let start = self.here();
         self.advance();
         if self.advance() == Some('"') {
+            // In zsh the dollar is a part of the text.
+            self.doubt(DoubtKind::Dialect, start, self.pos);
             self.double_quoted(parts);
             return;
         }

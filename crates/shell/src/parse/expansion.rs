@@ -43,10 +43,15 @@ impl Parser<'_> {
             }
             Some(c) if is_name_start(c) => {
                 let name = self.name();
+                self.dialect_variable(start);
                 parts.push(plain_variable(name, quoted));
             }
             Some(c) if c.is_ascii_digit() || "@*#?-$!".contains(c) => {
                 self.advance();
+                self.dialect_variable(start);
+                if c == '#' {
+                    self.dialect_count(start);
+                }
                 parts.push(plain_variable(c.to_string(), quoted));
             }
             Some(c) => {
@@ -165,6 +170,7 @@ impl Parser<'_> {
         }
         let rest = self.matched(None, '}', quoting, &mut nested);
         let whole = format!("{}{rest}", self.slice(operation, after_subscript));
+        self.dialect_operation(&rest, start);
         if runs_code(&rest, !nested.is_empty()) {
             self.doubt(DoubtKind::Unmodelled, start, self.pos);
         }

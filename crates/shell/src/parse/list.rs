@@ -25,6 +25,7 @@ impl Parser<'_> {
                 }
                 Some('&') if !matches!(self.peek_after(1), Some('&' | '>')) => {
                     self.advance();
+                    self.dialect_background();
                     for item in items.iter_mut().skip(first) {
                         item.background = true;
                     }

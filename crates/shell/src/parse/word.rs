@@ -39,6 +39,8 @@ pub(super) struct Reading {
     tilde: bool,
     /// Open parentheses of a regular expression.
     level: usize,
+    /// The unquoted characters that are operators of patterns in another shell: `^`, `#`, `~`.
+    pub(super) operators: Vec<char>,
 }
 
 impl Reading {
@@ -53,6 +55,7 @@ impl Reading {
             assigning: place == Place::Value,
             tilde: true,
             level: 0,
+            operators: Vec::new(),
         }
     }
 
@@ -166,6 +169,16 @@ impl Parser<'_> {
             '=' if !reading.assigning && self.names_variable(reading, at) => {
                 reading.assigning = true;
                 reading.tilde = true;
+                reading.push_char(c);
+            }
+            '^' | '#' => {
+                reading.operators.push(c);
+                reading.push_char(c);
+            }
+            '~' => {
+                if self.peek_after(1).is_some_and(|next| next != '/' && !is_meta(next)) {
+                    reading.operators.push(c);
+                }
                 reading.push_char(c);
             }
             ':' if reading.assigning => {

@@ -8,57 +8,87 @@ use std::collections::BTreeMap;
 
 use policy::AbsPath;
 
-use crate::facts::resolve;
+use super::repository::git_directory;
 use crate::limits;
 
 /// Names that git tracks.
 #[derive(Debug)]
 pub(super) struct Tracked {
     root: AbsPath,
-    /// Each name with the size that the file had when git last looked at it.
-    names: BTreeMap<Vec<u8>, u32>,
+    names: BTreeMap<Vec<u8>, Seen>,
+}
+
+/// What git knows of a file since it last looked at it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen {
+    size: u32,
+    modified: (u32, u32),
+}
+
+impl Seen {
+    /// Returns true when a file is not as git saw it; touching it is enough.
+    pub(super) fn differs_from(self, found: &std::fs::Metadata) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let mask = i64::from(u32::MAX);
+        let same_second = i64::from(self.modified.0) == found.mtime() & mask;
+        // Some builds of git keep no fractions of a second.
+        let same_fraction = self.modified.1 == 0 || i64::from(self.modified.1) == found.mtime_nsec();
+        // git writes 0 where it wants to look again.
+        let same_size = self.size == 0 || u64::from(self.size) == found.len() & u64::from(u32::MAX);
+        !(same_second && same_fraction && same_size)
+    }
 }
 
 impl Tracked {
-    /// Reads the index of the repository that a directory lies in; `None` when there is none or it is not
-    /// understood.
-    pub(super) fn read(directory: &AbsPath) -> Option<Self> {
-        let root = resolve::git_root(directory)?;
-        let path = git_directory(&root)?.join("index");
-        let size = std::fs::metadata(path.as_str()).ok()?.len();
-        if size > limits::INDEX_BYTES_MAX {
-            return None;
-        }
-        let names = names(&std::fs::read(path.as_str()).ok()?)?;
-        Some(Self { root, names })
+    /// Reads the index of the repository with this root; `None` when it is not understood.
+    pub(super) fn read(root: &AbsPath) -> Option<Self> {
+        let path = git_directory(root)?.join("index");
+        let names = match std::fs::metadata(path.as_str()) {
+            // A repository in which nothing was added yet.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
+            Err(_) => return None,
+            Ok(found) if !found.is_file() || found.len() > limits::INDEX_BYTES_MAX => return None,
+            Ok(_) => names(&std::fs::read(path.as_str()).ok()?)?,
+        };
+        Some(Self { root: root.clone(), names })
     }
 
-    /// Returns the size that git knows of a path that it tracks.
-    pub(super) fn size(&self, path: &AbsPath) -> Option<u32> {
+    /// Returns what git knows of a path that it tracks.
+    pub(super) fn entry(&self, path: &AbsPath) -> Option<Seen> {
         path.below(&self.root).and_then(|name| self.names.get(name.as_bytes()).copied())
     }
-}
 
-/// Returns the directory that holds the index: `.git`, or where it points in a worktree or submodule.
-fn git_directory(root: &AbsPath) -> Option<AbsPath> {
-    let git = root.join(".git");
-    let found = std::fs::metadata(git.as_str()).ok()?;
-    if found.is_dir() {
-        return Some(git);
+    /// Returns true when git tracks something below a directory.
+    pub(super) fn has_below(&self, directory: &AbsPath) -> bool {
+        self.below(directory).next().is_some()
     }
-    if !found.is_file() || found.len() > limits::GIT_CONFIG_BYTES_MAX {
-        return None;
+
+    /// Returns what git tracks at or below a path.
+    pub(super) fn below(&self, top: &AbsPath) -> impl Iterator<Item = (AbsPath, Seen)> {
+        let name = top.below(&self.root);
+        let start = name.unwrap_or_default().as_bytes().to_vec();
+        let from = name.map(|_| start.clone()).map(|start| self.names.range(start..));
+        let is_below = move |known: &[u8]| {
+            start.is_empty()
+                || known.strip_prefix(start.as_slice()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+        };
+        let begins = name.unwrap_or_default().as_bytes().to_vec();
+        from.into_iter()
+            .flatten()
+            .take_while(move |(known, _)| known.starts_with(&begins))
+            .filter(move |(known, _)| is_below(known))
+            .filter_map(|(known, seen)| Some((self.root.join(std::str::from_utf8(known).ok()?), *seen)))
     }
-    let text = std::fs::read_to_string(git.as_str()).ok()?;
-    Some(root.join(text.strip_prefix("gitdir:")?.trim()))
 }
 
 /// Bytes of an entry before its flags, and the flags themselves.
 const FIXED: usize = 60;
-/// Where the size of the file stands in it.
+/// Where the time of the last change stands in it, its fraction, and the size.
+const MODIFIED: usize = 8;
+const FRACTION: usize = 12;
 const SIZE: usize = 36;
 
-fn names(bytes: &[u8]) -> Option<BTreeMap<Vec<u8>, u32>> {
+fn names(bytes: &[u8]) -> Option<BTreeMap<Vec<u8>, Seen>> {
     let word = |at: usize| bytes.get(at..at + 4).and_then(|four| four.try_into().ok()).map(u32::from_be_bytes);
     if bytes.get(..4)? != b"DIRC" {
         return None;
@@ -74,7 +104,7 @@ fn names(bytes: &[u8]) -> Option<BTreeMap<Vec<u8>, u32>> {
     for _ in 0..count {
         let start = at;
         let flags = u16::from_be_bytes(bytes.get(at + FIXED..at + FIXED + 2)?.try_into().ok()?);
-        let size = word(at + SIZE)?;
+        let seen = Seen { size: word(at + SIZE)?, modified: (word(at + MODIFIED)?, word(at + FRACTION)?) };
         at += FIXED + 2;
         let is_extended = flags & 0x4000 != 0;
         at += if is_extended { 2 } else { 0 };
@@ -87,7 +117,7 @@ fn names(bytes: &[u8]) -> Option<BTreeMap<Vec<u8>, u32>> {
         }
         let length = bytes.get(at..)?.iter().position(|byte| *byte == 0)?;
         last.extend_from_slice(bytes.get(at..at + length)?);
-        names.insert(last.clone(), size);
+        names.insert(last.clone(), seen);
         at += length + 1;
         if version < 4 {
             // Entries are padded to a multiple of eight bytes, with one zero at least.

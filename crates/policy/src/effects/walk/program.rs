@@ -23,7 +23,7 @@ impl Walk<'_> {
             }
             _ if EVALUATORS.contains(&base) => return self.evaluator(base, rest, part),
             "cd" | "pushd" => {
-                special::change_directory(&mut self.state, rest, part);
+                special::change_directory(&mut self.state, base, rest, part);
                 part.reads_only = base == "cd";
                 return Vec::new();
             }
