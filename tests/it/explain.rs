@@ -25,7 +25,7 @@ understood as
          runs `cat`
          reads <scene>/project/.env
          changes nothing
-         because `cat .env` is denied by the deny rule `Read(./.env)` (~/.claude/settings.json:7)
+         this decides
 
 decided by deny `Read(./.env)` at ~/.claude/settings.json:7
 without it deny: `cat .env` is denied by the deny rule `Bash(cat .env)` (~/.claude/settings.json:8)
@@ -186,16 +186,16 @@ fn what_is_not_known_is_marked() {
             "kind": kind, "what": what, "why": why, "part": part, "start": place[0], "end": place[1],
         })
     };
-    let late = "is only known when it runs";
-    let (word, program) = (format!("what it stands for {late}"), format!("which program it runs {late}"));
+    let late = "not known before it runs";
+    let (word, program) = (late, format!("which program it runs is {late}"));
     let expected = json!([
         mark("text", "=ls", "shells differ in how they read it", json!(null), [0, 3]),
         mark("meaning", "=ls", "what `=ls` does is not listed", json!(0), [0, 3]),
         mark("program", "$a b", &program, json!(1), [5, 9]),
-        mark("word", "$a", &word, json!(1), [5, 9]),
-        mark("word", "$c", &word, json!(2), [11, 18]),
+        mark("word", "$a", word, json!(1), [5, 9]),
+        mark("word", "$c", word, json!(2), [11, 18]),
         mark("suspicious", "eval $c", "`eval` runs text or changes what later words mean", json!(2), [11, 18]),
-        mark("word", "\"$d\"", &word, json!(3), [20, 35]),
+        mark("word", "\"$d\"", word, json!(3), [20, 35]),
         mark("meaning", "frobnicate \"$d\"", "what `frobnicate` does is not listed", json!(3), [20, 35]),
     ]);
     assert_eq!(proof["proof"]["marks"], expected, "{:#}", proof["proof"]["marks"]);

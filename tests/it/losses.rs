@@ -134,6 +134,10 @@ fn what_would_be_destroyed_is_counted() {
             "it would remove 2 files and 1 directory, 8 bytes; git could not bring back 1 of the files, and tracks 1",
         ),
         ("rm -r src", "it would remove 1 file and 1 directory, 4 bytes; git tracks the file"),
+        (
+            "find build -name o -exec rm {} +",
+            "it would remove at most 1 file and 1 directory, 2 bytes; git does not track the file and could not bring it back",
+        ),
         ("rm missing", "nothing that it would remove is there now"),
         ("rm $x", "what it would remove is not known before it runs"),
         ("git stash drop", "it would drop 1 of 2 entries of the stash"),

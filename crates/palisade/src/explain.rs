@@ -60,7 +60,7 @@ fn print(proof: &Proof, paint: Paint) {
     let whole: Vec<_> = proof.marks.iter().filter(|mark| mark.part.is_none()).collect();
     if !whole.is_empty() {
         say::data("");
-        say::data(&paint.heading("not known of the whole"));
+        say::data(&paint.heading("in doubt as a whole"));
         for mark in whole {
             say::data(&format!("  {}", shown(&mark.words())));
         }
@@ -96,6 +96,8 @@ fn print_part(proof: &Proof, index: usize, part: &PartProof, paint: Paint) {
         say::data(&format!("         {}", shown(&line)));
     }
     if part.verdict != Verdict::Allow || part.rule.is_some() {
-        say::data(&paint.faint(&format!("         because {}", shown(&part.reason))));
+        let is_told = proof.reason.starts_with(&part.reason);
+        let why = if is_told { "this decides".to_owned() } else { format!("because {}", shown(&part.reason)) };
+        say::data(&paint.faint(&format!("         {why}")));
     }
 }

@@ -43,9 +43,7 @@ pub fn decide(policy: &Policy, action: &Action, effects: &Effects, facts: &Facts
         // What starts a part stands before it.
         let starts = effects.parts.iter().skip(index).any(|part| part.runner == Some(index));
         let mut judged = judge.part(part, part.runner.and_then(|runner| parts.get(runner)), starts);
-        for removal in facts.removals.iter().filter(|removal| removal.part == index) {
-            judged.tell(removal);
-        }
+        judged.removals.extend(facts.removals.iter().filter(|removal| removal.part == index).cloned());
         parts.push(judged);
     }
     let whole = judge.whole(effects, &parts);
@@ -57,6 +55,7 @@ pub fn decide(policy: &Policy, action: &Action, effects: &Effects, facts: &Facts
     };
     proof.marks = crate::proof::marks_of(action, effects);
     if proof.verdict == Verdict::Ask {
+        tell_losses(&mut proof);
         refuse_question(&mut proof, policy, facts);
     }
     let controls = controls(action, facts);
@@ -75,6 +74,17 @@ pub fn decide(policy: &Policy, action: &Action, effects: &Effects, facts: &Facts
             Decision::Ask(Pending::new(proof, controls, needs))
         }
         (Verdict::Allow, Ok(controls)) => Decision::Allow(Permit::new(proof, controls)),
+    }
+}
+
+/// Who says yes says it to every part: the question tells what each would destroy.
+fn tell_losses(proof: &mut Proof) {
+    let reason = proof.reason.clone();
+    let losses = proof.parts.iter().flat_map(|part| part.removals.iter().map(move |removal| (part, removal)));
+    for (part, removal) in losses.take(crate::limits::LOSSES_TOLD_MAX) {
+        let text = judge::quoted(&part.text);
+        let whose = if reason.contains(&text) { String::new() } else { format!("{text}: ") };
+        proof.reason.push_str(&format!("; {whose}{}", removal.words()));
     }
 }
 

@@ -25,3 +25,5 @@ pub(crate) const RUNNER_WORDS_MAX: usize = 200;
 pub(crate) const MAY_RUN_MAX: usize = 128;
 /// Marks of one call that its proof carries; the verdict counts every one.
 pub(crate) const MARKS_MAX: usize = 64;
+/// Losses that a question tells; the proof holds them all.
+pub(crate) const LOSSES_TOLD_MAX: usize = 4;

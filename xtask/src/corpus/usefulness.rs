@@ -1,17 +1,16 @@
 //! How much is decided without a question, and what the questions are about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Stdio};
 
+use super::{HOME, PROJECT};
+use crate::End;
 use anyhow::Context;
 use guard::Place;
 use policy::action::Runner;
 use policy::effects::{Access, Part, Program, Target};
 use policy::{AbsPath, Action, Effects, Kind, Layer, Mode, Policy, Scope, Verdict};
-
-use super::{HOME, PROJECT};
-use crate::End;
 
 /// A setting under which every command is decided.
 struct Profile {
@@ -44,9 +43,11 @@ const REASONS_MAX: usize = 60;
 struct Tally {
     lines: usize,
     panics: Vec<String>,
-    /// Lines that are marked as not parsed, though bash accepts them.
+    /// Lines whose syntax is not understood, though bash accepts them.
     unparsed: Vec<String>,
-    /// Lines that bash rejects, among those that are marked.
+    /// Lines that are understood and marked, with the kinds of their doubts.
+    marked: Vec<(String, BTreeSet<String>)>,
+    /// Lines that bash rejects, among those with a doubt.
     rejected: usize,
     /// Lines allowed, by profile.
     allowed: Vec<usize>,
@@ -84,15 +85,18 @@ fn compiled(profile: &Profile, home: &AbsPath, project: &AbsPath) -> Policy {
 
 /// What is known of one line.
 struct Line {
-    /// True when the parser has a doubt.
-    doubtful: bool,
+    /// True when the tree is not the whole of what the text would run.
+    partial: bool,
+    /// The kinds of the parser's doubts.
+    doubts: BTreeSet<String>,
     verdicts: Vec<Verdict>,
     reasons: Vec<String>,
 }
 
 fn line(text: &str, policies: &[Policy], place: &Place) -> Line {
     let command = policy::Command::parse(text, Runner::Agent);
-    let doubtful = !command.script.doubts.is_empty();
+    let partial = command.script.is_partial();
+    let doubts = command.script.doubts.iter().map(|doubt| format!("{:?}", doubt.kind)).collect();
     let kind = Kind::Command(command);
     let action = Action { tool: "Bash".to_owned(), kind, params: Vec::new(), cwd: place.project.clone() };
     let mut reasons = Vec::new();
@@ -109,7 +113,7 @@ fn line(text: &str, policies: &[Policy], place: &Place) -> Line {
         }
         verdicts.push(proof.verdict);
     }
-    Line { doubtful, verdicts, reasons }
+    Line { partial, doubts, verdicts, reasons }
 }
 
 fn program(part: &Part) -> String {
@@ -151,11 +155,11 @@ fn count(tally: &mut Tally, text: &str, line: Line) -> anyhow::Result<()> {
     for (sum, verdict) in tally.allowed.iter_mut().zip(&line.verdicts) {
         *sum += usize::from(*verdict == Verdict::Allow);
     }
-    if line.doubtful {
-        if accepted(text)? {
-            tally.unparsed.push(text.to_owned());
-        } else {
-            tally.rejected += 1;
+    if !line.doubts.is_empty() {
+        match (accepted(text)?, line.partial) {
+            (true, true) => tally.unparsed.push(text.to_owned()),
+            (true, false) => tally.marked.push((text.to_owned(), line.doubts)),
+            (false, _) => tally.rejected += 1,
         }
     }
     let alone = usize::from(line.reasons.len() == 1);
@@ -188,11 +192,22 @@ fn told(tallies: &[(&str, Tally)]) -> End {
         let shares: Vec<String> = tally.allowed.iter().map(|one| format!("{:.1}", share(*one, tally.lines))).collect();
         println!("| {name} | {} | {} |", tally.lines, shares.join(" | "));
     }
-    println!("\n| corpus | lines | panics | bash accepts, and marked as not parsed | share |");
-    println!("|---|---|---|---|---|");
+    println!(
+        "\nOf what bash accepts: syntax that is not understood, and what is understood and marked, by the kind of the mark"
+    );
+    println!("| corpus | lines | panics | not understood | share | marked | share | not modelled | dialect |");
+    println!("|---|---|---|---|---|---|---|---|---|");
     for (name, tally) in tallies {
-        let (marked, accepted) = (tally.unparsed.len(), tally.lines - tally.rejected);
-        println!("| {name} | {accepted} | {} | {marked} | {:.2} % |", tally.panics.len(), share(marked, accepted));
+        let (unparsed, marked, accepted) = (tally.unparsed.len(), tally.marked.len(), tally.lines - tally.rejected);
+        let of = |kind: &str| tally.marked.iter().filter(|(_, kinds)| kinds.contains(kind)).count();
+        println!(
+            "| {name} | {accepted} | {} | {unparsed} | {:.2} % | {marked} | {:.2} % | {} | {} |",
+            tally.panics.len(),
+            share(unparsed, accepted),
+            share(marked, accepted),
+            of("Unmodelled"),
+            of("Dialect"),
+        );
     }
     for (name, tally) in tallies {
         println!("\nWhy {name} asks where everything may be read: lines with this reason, and with it alone");
@@ -203,6 +218,7 @@ fn told(tallies: &[(&str, Tally)]) -> End {
             println!("| {all} | {alone} | {reason} | {} |", short(example));
         }
         tally.unparsed.iter().for_each(|text| println!("UNPARSED: {}", short(text)));
+        tally.marked.iter().for_each(|(text, kinds)| println!("MARKED {kinds:?}: {}", short(text)));
         tally.panics.iter().for_each(|text| println!("PANIC: {text}"));
     }
     let panics = tallies.iter().any(|(_, tally)| !tally.panics.is_empty());

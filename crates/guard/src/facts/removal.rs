@@ -46,6 +46,11 @@ fn kind(loss: &Loss) -> RemovalKind {
 
 fn add(loss: &Loss, repositories: &mut Repositories, removal: &mut Removal) {
     match loss {
+        // What `find` would meet: everything there, or less.
+        Loss::Removed(Target::Pattern(pattern, bases)) if pattern.ends_with("/**") => {
+            removal.most = true;
+            bases.iter().for_each(|base| tree::removed(base, &[], repositories, removal));
+        }
         Loss::Removed(target) => {
             removal.unknown |= matches!(target, Target::Unknown(_));
             for path in present(target) {

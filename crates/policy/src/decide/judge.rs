@@ -63,14 +63,6 @@ impl Judged {
     pub(super) fn rank(&self) -> (Verdict, bool) {
         (self.verdict, self.rule.is_some())
     }
-
-    /// Adds what a person should know before answering.
-    pub(super) fn tell(&mut self, removal: &Removal) {
-        self.removals.push(removal.clone());
-        if self.verdict == Verdict::Ask {
-            self.reason = format!("{}; {}", self.reason, removal.words());
-        }
-    }
 }
 
 /// A verdict in the making.
@@ -131,7 +123,10 @@ fn hidden<'p>(rule: &Rule, part: &'p Part) -> Option<&'p str> {
 }
 
 /// Returns a text as a reason quotes it.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
+    if text.trim().is_empty() {
+        return "the empty command".to_owned();
+    }
     let mut short: String = text.chars().take(limits::QUOTED_CHARACTERS_MAX).collect();
     if short.len() < text.len() {
         short.push('…');

@@ -43,9 +43,9 @@ fn of_part(part: &Part) -> Vec<(MarkKind, &str, String)> {
     let text = part.text.as_str();
     let mut marks = Vec::new();
     if part.program == Program::Unknown {
-        marks.push((MarkKind::Program, text, "which program it runs is only known when it runs".to_owned()));
+        marks.push((MarkKind::Program, text, "which program it runs is not known before it runs".to_owned()));
     }
-    let word = |word| (MarkKind::Word, word, "what it stands for is only known when it runs".to_owned());
+    let word = |word| (MarkKind::Word, word, "not known before it runs".to_owned());
     marks.extend(part.unknown.iter().map(String::as_str).map(word));
     marks.extend(part.unlisted.iter().map(|why| (MarkKind::Meaning, text, why.clone())));
     marks.extend(part.suspicious.iter().map(|why| (MarkKind::Suspicious, text, why.clone())));

@@ -32,7 +32,14 @@ impl Proof {
     pub fn understood(&self, part: usize) -> Vec<String> {
         let Some(proof) = self.parts.get(part) else { return Vec::new() };
         let mut lines: Vec<String> = proof.effects.iter().map(Effect::words).collect();
-        lines.extend(self.marks.iter().filter(|mark| mark.part == Some(part)).map(Mark::words));
+        // What the reason or an effect says is not said again.
+        let is_told = |mark: &Mark| match mark.kind {
+            MarkKind::Word => proof.effects.iter().any(|effect| effect.what.contains(&format!("`{}`, ", mark.what))),
+            MarkKind::Suspicious | MarkKind::Forbidden => proof.reason.contains(&mark.why),
+            MarkKind::Text | MarkKind::Program | MarkKind::Meaning => false,
+        };
+        let marks = self.marks.iter().filter(|mark| mark.part == Some(part) && !is_told(mark));
+        lines.extend(marks.map(Mark::words));
         lines.extend(proof.removals.iter().map(Removal::words));
         lines
     }
@@ -93,11 +100,13 @@ impl MarkKind {
 impl Mark {
     /// Returns the mark as a line; a part's own text stands above its lines and is not said again.
     pub fn words(&self) -> String {
-        let Self { kind, what, why, part: _, span: _ } = self;
-        match kind {
-            MarkKind::Text if what.trim().is_empty() => why.clone(),
-            MarkKind::Text | MarkKind::Word => format!("`{}`: {why}", what.trim()),
-            MarkKind::Program | MarkKind::Meaning | MarkKind::Suspicious | MarkKind::Forbidden => why.clone(),
+        let Self { kind, what, why, part: _, span } = self;
+        match (kind, span) {
+            (MarkKind::Text, _) if what.trim().is_empty() => why.clone(),
+            (MarkKind::Text, Some(span)) => format!("{why}: `{}` at byte {}", what.trim(), span.start),
+            (MarkKind::Text, None) => format!("{why}: `{}`", what.trim()),
+            (MarkKind::Word, _) => format!("`{}`: {why}", what.trim()),
+            (MarkKind::Program | MarkKind::Meaning | MarkKind::Suspicious | MarkKind::Forbidden, _) => why.clone(),
         }
     }
 }
