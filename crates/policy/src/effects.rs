@@ -17,7 +17,7 @@ mod wrappers;
 use crate::action::{Action, Kind};
 use crate::limits;
 use crate::path::AbsPath;
-pub use part::{Access, By, Part, Program, Target, Touch};
+pub use part::{Access, By, Links, Part, Program, Target, Touch, all_below};
 use shell::tree::{Command, CompoundKind, Item};
 pub use shellwords::Value;
 

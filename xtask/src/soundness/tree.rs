@@ -162,6 +162,11 @@ impl Links {
         BTreeSet::from([joined(&above, name), self.followed(&path), path])
     }
 
+    /// Returns every link, and where it leads in the end.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, String)> {
+        self.0.keys().map(|link| (link.as_str(), self.followed(link)))
+    }
+
     fn followed(&self, path: &str) -> String {
         let mut done = String::new();
         let mut steps = 0;

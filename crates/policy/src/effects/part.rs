@@ -107,6 +107,20 @@ pub struct Touch {
     pub target: Target,
     /// True when everything below it is meant too.
     pub recursive: bool,
+    /// Which symbolic links it goes through.
+    pub links: Links,
+}
+
+/// Which symbolic links a touch goes through, beside those in the paths that it names.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Links {
+    /// What a pattern stands for is no link.
+    None,
+    /// What a pattern matches may be one.
+    #[default]
+    Matched,
+    /// Whatever lies below may be one, and is followed.
+    Below,
 }
 
 impl Touch {
@@ -116,6 +130,15 @@ impl Touch {
         match &self.target {
             Target::Paths(paths) => !paths.is_empty() && paths.iter().all(|path| DEVICES.contains(&path.as_str())),
             Target::Pattern(..) | Target::Unknown(_) => false,
+        }
+    }
+
+    /// Returns the names under which the facts say which links it goes through.
+    pub fn links_asked(&self) -> Vec<String> {
+        match (self.links, &self.target) {
+            (Links::None, _) | (_, Target::Unknown(_)) | (Links::Matched, Target::Paths(_)) => Vec::new(),
+            (Links::Matched, Target::Pattern(pattern, _)) => vec![pattern.clone()],
+            (Links::Below, Target::Paths(tops) | Target::Pattern(_, tops)) => tops.iter().map(all_below).collect(),
         }
     }
 
@@ -134,6 +157,11 @@ pub enum Target {
     Pattern(String, Vec<AbsPath>),
     /// Not known; the word as written.
     Unknown(String),
+}
+
+/// Returns the name under which the facts know the links below a directory.
+pub fn all_below(top: &AbsPath) -> String {
+    format!("{}/**", top.as_str().trim_end_matches('/'))
 }
 
 impl Target {
@@ -182,7 +210,7 @@ impl Part {
             None => cwd.join(&target.path),
         };
         let recursive = target.recursive;
-        let touch = |target| Touch { access, by: By::Tool, target, recursive };
+        let touch = |target| Touch { access, by: By::Tool, target, recursive, links: Links::Matched };
         let mut touches = vec![touch(Target::Paths(vec![path]))];
         // The forms of other systems' file names: on some file systems they name another file.
         let is_foreign = text.contains('\\') || text.contains("::$");
@@ -218,7 +246,11 @@ impl Part {
             Program::Unknown => lines.push("runs something that is not known before it runs".to_owned()),
         }
         lines.extend(self.touches.iter().map(|touch| {
-            let below = if touch.recursive { " and everything below it" } else { "" };
+            let below = match (touch.recursive, touch.links) {
+                (false, _) => "",
+                (true, Links::None | Links::Matched) => " and everything below it",
+                (true, Links::Below) => " and everything below it, links followed",
+            };
             format!("{} {}{below}", touch.access.verb(), touch.target.describe())
         }));
         // Every word counts as a path when rules are asked; a person is told of those that look like one.
