@@ -57,6 +57,7 @@ fn covers(prediction: &Prediction, effect: &Effect, links: &Links) -> bool {
                 |(program, service): &(&str, &str)| place == service && prediction.programs.contains(*program);
             prediction.any_host
                 || prediction.reaches.iter().any(|reach| reach.contains(place.as_str()))
+                || place.strip_prefix("unix:").is_some_and(|socket| within(&prediction.writes, socket, links))
                 || CLIENTS.iter().any(is_client)
         }
         Effect::Signal(_) => prediction.signals,

@@ -249,7 +249,11 @@ impl Reading<'_, '_> {
 
     fn shell_text(&mut self, word: &Argument) {
         // Other programs append words of their own to what they start.
-        self.proven &= SHELLS.contains(&self.base);
+        let is_shell = SHELLS.contains(&self.base);
+        self.proven &= is_shell;
+        if !is_shell && !self.part.starts.iter().any(|name| name == "sh") {
+            self.part.starts.push("sh".to_owned());
+        }
         match word.known() {
             Some(text) => self.inner.push(Inner::Text(text.to_owned())),
             None => {
