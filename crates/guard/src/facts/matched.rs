@@ -1,7 +1,5 @@
 //! What the shell's patterns of a call match now, which links lie in the trees that it walks, and where these lead.
 
-#![expect(clippy::disallowed_methods, reason = "paths are looked at here, among the facts")]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 

@@ -121,10 +121,8 @@ impl Reading<'_, '_> {
             Role::Tree => self.touch(word, Access::Read, true),
             Role::Write => self.touch(word, Access::Write, recursive),
             Role::WriteTree => self.write_into(word, true),
-            Role::Into => {
-                let moves = self.moves();
-                self.write_into(word, recursive || moves);
-            }
+            // Of what a pattern matches any may be the directory into which a name goes that is a link there.
+            Role::Into => self.write_into(word, recursive || self.moves() || word.known().is_none()),
             Role::Delete | Role::Move => self.touch(word, Access::Delete, recursive || role == Role::Move),
             Role::Directory => self.directory(word),
             Role::List => {
@@ -162,19 +160,7 @@ impl Reading<'_, '_> {
                     self.suspect("its script may read, write or run something");
                 }
             }
-            Role::Source => {
-                self.part.does.push(programs::Does::Builds);
-                if EDITORS.contains(&self.base) {
-                    self.suspect("the commands it is given may read, write or run something");
-                }
-                if word.known().is_none() && languages::is_brought(&word.source) {
-                    self.suspect("the program it is given is not known before it runs");
-                }
-                if languages::decodes_and_runs(word.known().unwrap_or(&word.source)) {
-                    self.part.suspicious.get_or_insert("it decodes a text and runs it".to_owned());
-                }
-                self.source(word);
-            }
+            Role::Source => self.program_text(word),
             Role::Assignment => self.assignment(word),
             Role::Variable => self.variable(word),
             // Its words are taken from the ranges of commands.
@@ -186,6 +172,21 @@ impl Reading<'_, '_> {
                     .push(format!("`{}`: what its word `{}` means is not listed", self.base, word.source));
             }
         }
+    }
+
+    /// A program in another language, which runs.
+    fn program_text(&mut self, word: &Argument) {
+        self.part.does.push(programs::Does::Builds);
+        if EDITORS.contains(&self.base) {
+            self.suspect("the commands it is given may read, write or run something");
+        }
+        if word.known().is_none() && languages::is_brought(&word.source) {
+            self.suspect("the program it is given is not known before it runs");
+        }
+        if languages::decodes_and_runs(word.known().unwrap_or(&word.source)) {
+            self.part.suspicious.get_or_insert("it decodes a text and runs it".to_owned());
+        }
+        self.source(word);
     }
 
     fn suspect(&mut self, why: &str) {
