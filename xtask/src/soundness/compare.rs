@@ -12,6 +12,9 @@ use super::tree::Links;
 /// Services of this machine, and the programs that are their clients: what is asked of one is what the words say.
 const CLIENTS: &[(&str, &str)] = &[("docker", "unix:/var/run/docker.sock")];
 
+/// What the name `localhost` stands for in the table of hosts, which needs no question to a name server.
+const LOOPBACK: &[&str] = &["127.0.0.1", "::1"];
+
 /// What a command turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Class {
@@ -56,7 +59,10 @@ fn covers(prediction: &Prediction, effect: &Effect, links: &Links) -> bool {
             let is_client =
                 |(program, service): &(&str, &str)| place == service && prediction.programs.contains(*program);
             prediction.any_host
-                || prediction.reaches.iter().any(|reach| reach.contains(place.as_str()))
+                || prediction.reaches.iter().any(|reach| {
+                    reach.contains(place.as_str())
+                        || (reach.contains("localhost") && LOOPBACK.contains(&place.as_str()))
+                })
                 || place.strip_prefix("unix:").is_some_and(|socket| within(&prediction.writes, socket, links))
                 || CLIENTS.iter().any(is_client)
         }
