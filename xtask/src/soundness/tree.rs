@@ -81,8 +81,10 @@ impl Model {
                 .arg(&project)
                 .arg("a.txt"),
         )?;
-        if !project.join("link.txt").exists() {
-            std::os::unix::fs::symlink("a.txt", project.join("link.txt"))?;
+        for (name, leads) in [("link.txt", "a.txt"), ("outlink", "/home/outside")] {
+            if !project.join(name).is_symlink() {
+                std::os::unix::fs::symlink(leads, project.join(name))?;
+            }
         }
         if !project.join(".git").exists() {
             repository(&project)?;

@@ -71,6 +71,13 @@ pub(super) fn compares(rest: &[Argument]) -> bool {
     })
 }
 
+/// `test` with an operator that evaluates the subscript of a name, and a word that may be a name with one.
+pub(super) fn evaluates(rest: &[Argument]) -> bool {
+    let names_variable = rest.iter().any(|word| matches!(word.known(), Some("-v" | "-R")));
+    let may_hold_one = |word: &Argument| word.known().is_none_or(|known| known.contains('[') && known != "[");
+    names_variable && rest.iter().any(may_hold_one)
+}
+
 /// An interpreter that is asked for its version alone reads no program.
 pub(super) fn prints_version(base: &str, rest: &[Argument]) -> bool {
     let [only] = rest else { return false };
