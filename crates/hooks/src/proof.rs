@@ -51,7 +51,7 @@ fn part_json(part: &PartProof) -> Value {
 }
 
 fn effect_json(effect: &Effect) -> Value {
-    json!({"kind": effect.kind.name(), "what": effect.what, "below": effect.below, "words": effect.words()})
+    json!({"kind": effect.kind.name(), "what": effect.what, "below": effect.below, "links": effect.links, "words": effect.words()})
 }
 
 fn mark_json(mark: &Mark) -> Value {

@@ -23,7 +23,7 @@ use crate::limits;
 use crate::path::AbsPath;
 pub use losses::Loss;
 pub(crate) use losses::removed;
-pub use part::{Access, By, Part, Program, Target, Touch};
+pub use part::{Access, By, Links, Part, Program, Target, Touch, all_below};
 use shell::tree::{Command, CompoundKind, Item};
 pub use shellwords::Value;
 

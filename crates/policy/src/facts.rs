@@ -23,8 +23,8 @@ pub struct Facts {
     /// tightens covers.
     pub found_below: BTreeMap<AbsPath, Below>,
     /// For each shell pattern of the action, as written: what it matches now that is a link, lies behind one, or is
-    /// run later.
-    /// A pattern that is missing here was not expanded.
+    /// run later; for `DIRECTORY/**`, the links below a directory in which links are followed, and below those.
+    /// A pattern that is missing here was not expanded, a directory not looked at to its end.
     pub links_matched: BTreeMap<String, Vec<AbsPath>>,
     /// What the parts that destroy something would destroy now.
     pub removals: Vec<Removal>,

@@ -8,7 +8,7 @@ mod names;
 use shell::powershell::{self, Argument, Invocation};
 
 use crate::command::CommandPattern;
-use crate::effects::{Access, By, Effects, Part, Program, Target, Touch};
+use crate::effects::{Access, By, Effects, Links, Part, Program, Target, Touch};
 use crate::limits;
 use crate::path::{AbsPath, climbs_out_of_a_name};
 use names::Files;
@@ -142,7 +142,13 @@ impl Reader<'_> {
                 self.place(self.cwd.clone(), ".")
             };
             let access = if files == Files::Reads { Access::Read } else { Access::Write };
-            part.touches.push(Touch { access, by: By::Operand, target, recursive: operands.recurses });
+            part.touches.push(Touch {
+                access,
+                by: By::Operand,
+                target,
+                recursive: operands.recurses,
+                links: Links::Matched,
+            });
         }
         for (index, word) in paths.iter().enumerate() {
             let access = match files {
@@ -175,7 +181,7 @@ impl Reader<'_> {
         if operands.is_uncertain {
             let target = Target::Unknown("a parameter of another command".to_owned());
             let access = if files == Files::Reads { Access::Read } else { Access::Write };
-            part.touches.push(Touch { access, by: By::Operand, target, recursive: true });
+            part.touches.push(Touch { access, by: By::Operand, target, recursive: true, links: Links::Matched });
         }
     }
 
@@ -189,7 +195,7 @@ impl Reader<'_> {
             Some(path) if !climbs_out_of_a_name(&written.replace('\\', "/")) => self.place(path, written),
             Some(_) | None => Target::Unknown(written.to_owned()),
         };
-        Touch { access, by: By::Operand, target, recursive: false }
+        Touch { access, by: By::Operand, target, recursive: false, links: Links::Matched }
     }
 
     fn place(&self, path: AbsPath, written: &str) -> Target {

@@ -107,6 +107,8 @@ pub struct Effect {
     pub what: String,
     /// True when everything below it is meant too.
     pub below: bool,
+    /// True when links below it are followed.
+    pub links: bool,
 }
 
 /// The kinds of what a part does.

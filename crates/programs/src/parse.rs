@@ -154,6 +154,7 @@ fn effect(text: &str) -> Result<Effect<'_>, String> {
         ("given", "") => Effect::Given,
         ("writes", "") => Effect::Writes,
         ("recursive", "") => Effect::Recursive,
+        ("follows", "") => Effect::Follows,
         ("exact", "") => Effect::Exact,
         ("unknown", "") => Effect::Unknown,
         ("starts", names) if !names.is_empty() => Effect::Starts(names),

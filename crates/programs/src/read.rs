@@ -70,6 +70,8 @@ pub struct Call<'t, 'a> {
     pub starts: Vec<&'t str>,
     /// Directories are walked.
     pub recursive: bool,
+    /// Links that are met below a directory are followed.
+    pub follows: bool,
     /// A rule with a wildcard does not allow it.
     pub exact: bool,
     /// `acceptEdits` covers it.
@@ -205,6 +207,7 @@ where
                 Effect::Given => self.given = true,
                 Effect::Writes => self.writes = true,
                 Effect::Recursive => call.recursive = true,
+                Effect::Follows => call.follows = true,
                 Effect::Does(does) => call.does.push(*does),
                 Effect::Exact => call.exact = true,
                 Effect::Asks(why) => call.asks.push(why),

@@ -127,6 +127,8 @@ pub enum Effect<'a> {
     Writes,
     /// Directories are walked: reads, writes and removals mean everything below.
     Recursive,
+    /// Links that it meets below a directory are followed.
+    Follows,
     /// It does this beyond its words.
     Does(Does),
     /// A rule with a wildcard does not allow it.
@@ -238,7 +240,7 @@ impl Opt<'_> {
     pub fn is_harmless(&self) -> bool {
         self.effects.iter().all(|effect| match effect {
             Effect::Operands(places) => places.iter().all(|place| place.role.only_reads()),
-            Effect::Recursive | Effect::Given | Effect::Starts(_) => true,
+            Effect::Recursive | Effect::Follows | Effect::Given | Effect::Starts(_) => true,
             Effect::Alone(role, _) => role.only_reads(),
             Effect::Writes | Effect::Does(_) | Effect::Exact | Effect::Asks(_) | Effect::Unknown => false,
         })

@@ -1,5 +1,9 @@
 //! Holds what was seen against what was predicted.
 
+use std::collections::BTreeSet;
+
+use policy::effects::Links as Goes;
+
 use super::PROJECT;
 use super::observed::{Effect, Observed, joined};
 use super::prediction::{Place, Prediction};
@@ -7,6 +11,9 @@ use super::tree::Links;
 
 /// Services of this machine, and the programs that are their clients: what is asked of one is what the words say.
 const CLIENTS: &[(&str, &str)] = &[("docker", "unix:/var/run/docker.sock")];
+
+/// What the name `localhost` stands for in the table of hosts, which needs no question to a name server.
+const LOOPBACK: &[&str] = &["127.0.0.1", "::1"];
 
 /// What a command turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,7 +59,11 @@ fn covers(prediction: &Prediction, effect: &Effect, links: &Links) -> bool {
             let is_client =
                 |(program, service): &(&str, &str)| place == service && prediction.programs.contains(*program);
             prediction.any_host
-                || prediction.reaches.iter().any(|reach| reach.contains(place.as_str()))
+                || prediction.reaches.iter().any(|reach| {
+                    reach.contains(place.as_str())
+                        || (reach.contains("localhost") && LOOPBACK.contains(&place.as_str()))
+                })
+                || place.strip_prefix("unix:").is_some_and(|socket| within(&prediction.writes, socket, links))
                 || CLIENTS.iter().any(is_client)
         }
         Effect::Signal(_) => prediction.signals,
@@ -86,28 +97,47 @@ fn refreshes_index(path: &str) -> bool {
 
 fn within(places: &[Place], path: &str, links: &Links) -> bool {
     let names = links.names(path);
-    places.iter().any(|place| match &place.pattern {
-        None => place
-            .paths
-            .iter()
-            .flat_map(|target| links.names(target))
-            .any(|target| names.iter().any(|name| *name == target || (place.below && is_below(name, &target)))),
-        Some(pattern) => {
-            let full = joined(PROJECT, pattern);
-            let matches = |name: &String| {
-                let depth = full.matches('/').count();
-                let above: Vec<&str> = name.split('/').take(depth + 1).collect();
-                let above = above.join("/");
-                (above == *name || place.below) && glob(full.as_bytes(), above.as_bytes())
-                    || place.paths.iter().any(|directory| {
-                        let tail = pattern.rsplit('/').next().unwrap_or(pattern);
-                        let full = joined(directory, tail);
-                        glob(full.as_bytes(), name.as_bytes())
-                    })
-            };
-            names.iter().any(matches)
-        }
-    })
+    let is_in = |place: &Place| names.iter().any(|name| means(place, name, links)) || leads_to(place, &names, links);
+    places.iter().any(is_in)
+}
+
+/// Returns true when a place means a name, without the links in it.
+fn means(place: &Place, name: &str, links: &Links) -> bool {
+    let Some(pattern) = &place.pattern else {
+        let mut targets = place.paths.iter().flat_map(|target| links.names(target));
+        return targets.any(|target| *name == target || (place.below && is_below(name, &target)));
+    };
+    // What `find` found: at any depth.
+    if is_all_below(pattern) {
+        let mut targets = place.paths.iter().flat_map(|target| links.names(target));
+        return targets.any(|target| *name == target || is_below(name, &target));
+    }
+    let full = joined(PROJECT, pattern);
+    let depth = full.matches('/').count();
+    let above = name.split('/').take(depth + 1).collect::<Vec<_>>().join("/");
+    (above == *name || place.below) && glob(full.as_bytes(), above.as_bytes())
+        || place.paths.iter().any(|directory| {
+            let tail = pattern.rsplit('/').next().unwrap_or(pattern);
+            glob(joined(directory, tail).as_bytes(), name.as_bytes())
+        })
+}
+
+/// Returns true when a link that the prediction says is gone through leads to what was touched: of such a link a
+/// decision wants to know where it leads.
+fn leads_to(place: &Place, names: &BTreeSet<String>, links: &Links) -> bool {
+    let reaches =
+        |target: &str, whole: bool| names.iter().any(|name| *name == target || (whole && is_below(name, target)));
+    let mut met = links.all().filter(|(link, _)| match place.links {
+        Goes::None => false,
+        Goes::Matched => place.pattern.is_some() && means(place, link, links),
+        Goes::Below => place.paths.iter().flat_map(|path| links.names(path)).any(|top| is_below(link, &top)),
+    });
+    met.any(|(_, target)| reaches(&target, place.below || place.links == Goes::Below))
+}
+
+fn is_all_below(pattern: &str) -> bool {
+    pattern == "**"
+        || pattern.strip_suffix("**").is_some_and(|above| above.ends_with('/') && !above.contains(['*', '?', '[']))
 }
 
 fn is_below(path: &str, directory: &str) -> bool {

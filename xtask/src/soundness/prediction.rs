@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use policy::Effects;
-use policy::effects::{Access, Part, Program, Target};
+use policy::effects::{Access, Links, Part, Program, Target};
 
 /// A prediction, in the words of the comparison.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +31,8 @@ pub(super) struct Place {
     /// The pattern that the last names must match, below the paths.
     pub(super) pattern: Option<String>,
     pub(super) below: bool,
+    /// Which links it goes through: a decision wants to know of each where it leads.
+    pub(super) links: Links,
 }
 
 /// Returns what the effects predict.
@@ -42,17 +44,13 @@ pub(super) fn predicted(effects: &Effects) -> Prediction {
         }
         prediction.programs.extend(part.starts.iter().cloned());
         for touch in &part.touches {
+            let (below, links) = (touch.recursive, touch.links);
             let place = match &touch.target {
-                Target::Paths(paths) => Place { paths: texts(paths), pattern: None, below: touch.recursive },
-                // What `find` found: at any depth.
-                Target::Pattern(pattern, paths) if is_all_below(pattern) => {
-                    Place { paths: texts(paths), pattern: None, below: true }
+                Target::Paths(paths) => Place { paths: texts(paths), pattern: None, below, links },
+                Target::Pattern(pattern, paths) => {
+                    let pattern = Some(pattern.trim_start_matches("./").to_owned());
+                    Place { paths: texts(paths), pattern, below, links }
                 }
-                Target::Pattern(pattern, paths) => Place {
-                    paths: texts(paths),
-                    pattern: Some(pattern.trim_start_matches("./").to_owned()),
-                    below: touch.recursive,
-                },
                 Target::Unknown(word) if touch.access > Access::Read => {
                     prediction.marked.get_or_insert(format!("it changes `{word}`, which is not known"));
                     continue;
@@ -93,10 +91,6 @@ fn mark(part: &Part) -> Option<String> {
         return Some(does.words().to_owned());
     }
     part.unlisted.first().cloned()
-}
-
-fn is_all_below(pattern: &str) -> bool {
-    pattern.strip_suffix("**").is_some_and(|above| above.ends_with('/') && !above.contains(['*', '?', '[']))
 }
 
 fn texts(paths: &[policy::AbsPath]) -> Vec<String> {

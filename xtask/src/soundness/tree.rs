@@ -81,8 +81,10 @@ impl Model {
                 .arg(&project)
                 .arg("a.txt"),
         )?;
-        if !project.join("link.txt").exists() {
-            std::os::unix::fs::symlink("a.txt", project.join("link.txt"))?;
+        for (name, leads) in [("link.txt", "a.txt"), ("outlink", "/home/outside")] {
+            if !project.join(name).is_symlink() {
+                std::os::unix::fs::symlink(leads, project.join(name))?;
+            }
         }
         if !project.join(".git").exists() {
             repository(&project)?;
@@ -160,6 +162,11 @@ impl Links {
         let (above, name) = path.rsplit_once('/').unwrap_or(("", &path));
         let above = self.followed(above);
         BTreeSet::from([joined(&above, name), self.followed(&path), path])
+    }
+
+    /// Returns every link, and where it leads in the end.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, String)> {
+        self.0.keys().map(|link| (link.as_str(), self.followed(link)))
     }
 
     fn followed(&self, path: &str) -> String {

@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use super::{rules, scope};
 use crate::action::{Action, Kind};
 use crate::command::spaced_operators;
-use crate::effects::{Access, By, Part, Program, Target, Touch};
+use crate::effects::{Access, By, Links, Part, Program, Target, Touch};
 use crate::facts::Facts;
 use crate::host::Host;
 use crate::path::AbsPath;
@@ -109,13 +109,10 @@ impl<'a> Candidates<'a> {
             Target::Paths(paths) => Some(paths),
             Target::Pattern(..) | Target::Unknown(_) => None,
         });
-        let matched = part.touches.iter().filter_map(|touch| match &touch.target {
-            Target::Pattern(pattern, _) => facts.links_matched.get(pattern),
-            Target::Paths(_) | Target::Unknown(_) => None,
-        });
+        let passed = part.touches.iter().filter_map(|touch| scope::links_passed(touch, facts)).flatten();
         let names = touched
-            .chain(matched)
             .flatten()
+            .chain(passed)
             .chain(part.mentions.iter().chain(&part.may_name))
             .flat_map(|path| scope::names_to_tighten(path, facts));
         let names: Vec<AbsPath> = names.collect();
@@ -152,6 +149,14 @@ impl<'a> Candidates<'a> {
                 }
             }
         };
+        match scope::links_passed(touch, facts) {
+            Some(links) if scope::unseen(links.iter().copied(), facts).is_none() => {
+                let whole = touch.recursive || touch.links == Links::Below;
+                let directories = links.iter().filter(|link| whole && scope::is_directory(link, facts));
+                directories.for_each(|link| below(link, Readers::All));
+            }
+            Some(_) | None => self.whole.extend(kinds.iter().map(|access| index.all_paths(*access))),
+        }
         match &touch.target {
             Target::Paths(paths) if touch.recursive => {
                 let readers = if touch.by == By::Tool { Readers::Palisade } else { Readers::All };

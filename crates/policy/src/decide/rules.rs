@@ -4,7 +4,7 @@
 use super::scope;
 use crate::action::{Action, Command, Kind};
 use crate::command::{CommandPattern, spaced_operators, star_matches};
-use crate::effects::{Access, By, Part, Program, Target, Touch};
+use crate::effects::{Access, By, Links, Part, Program, Target, Touch};
 use crate::facts::Facts;
 use crate::host::{Host, HostPattern};
 use crate::path::{AbsPath, Glob, PathPattern};
@@ -178,6 +178,25 @@ impl PathRule<'_> {
     }
 
     fn touch(&self, touch: &Touch) -> Cover {
+        self.target(touch).max(self.passed(touch))
+    }
+
+    /// What a touch reaches through links.
+    fn passed(&self, touch: &Touch) -> Cover {
+        let Some(links) = scope::links_passed(touch, self.facts) else { return Cover::Possible };
+        let whole = touch.recursive || touch.links == Links::Below;
+        let holds_one = |link: &AbsPath| scope::is_directory(link, self.facts) && self.could_lie_below(link);
+        let unseen = || scope::unseen(links.iter().copied(), self.facts).is_some();
+        if links.iter().any(|link| self.covers(link)) {
+            Cover::Certain
+        } else if (whole && links.iter().any(|link| holds_one(link))) || unseen() {
+            Cover::Possible
+        } else {
+            Cover::No
+        }
+    }
+
+    fn target(&self, touch: &Touch) -> Cover {
         let unseen = !touch.is_device() && scope::unseen(touch.target.paths(), self.facts).is_some();
         match &touch.target {
             Target::Paths(paths) => {
@@ -206,10 +225,6 @@ impl PathRule<'_> {
             Target::Pattern(pattern, bases) => {
                 // What may be among the matches is denied: nobody could say which of them are not.
                 let rest = pattern.get(scope::stem(pattern)..).unwrap_or(pattern);
-                let matched = self.facts.links_matched.get(pattern);
-                if matched.into_iter().flatten().any(|path| self.covers(path)) {
-                    return Cover::Certain;
-                }
                 // Where a way up leads from what a wildcard matches is not known.
                 if scope::climbs(pattern) {
                     return Cover::Possible;

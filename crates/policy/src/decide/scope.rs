@@ -43,25 +43,32 @@ pub(super) fn unseen<'p>(mut paths: impl Iterator<Item = &'p AbsPath>, facts: &F
 /// Returns true when everything that the touch could mean lies, links followed, in a working directory.
 pub(super) fn in_working_directories(touch: &Touch, facts: &Facts) -> bool {
     let inside = |path: &AbsPath| facts.working_directories.iter().any(|directory| path.is_within(directory));
+    let leads_inside = |path: &AbsPath| facts.resolved.get(path).is_some_and(|resolved| inside(&resolved.real));
+    let Some(passed) = links_passed(touch, facts) else { return false };
     match &touch.target {
         Target::Paths(paths) => {
-            !paths.is_empty()
-                && paths.iter().all(|path| {
-                    // The project may itself be reached through a link: where the path leads decides.
-                    facts.resolved.get(path).is_some_and(|resolved| inside(&resolved.real))
-                })
+            // The project may itself be reached through a link: where the path leads decides.
+            !paths.is_empty() && paths.iter().chain(passed).all(leads_inside)
         }
         Target::Pattern(pattern, bases) => {
-            let matched = facts.links_matched.get(pattern).into_iter().flatten();
-            !pattern.contains("..")
-                && !bases.is_empty()
-                && bases
-                    .iter()
-                    .chain(matched)
-                    .all(|path| facts.resolved.get(path).is_some_and(|resolved| inside(&resolved.real)))
+            !pattern.contains("..") && !bases.is_empty() && bases.iter().chain(passed).all(leads_inside)
         }
         Target::Unknown(_) => false,
     }
+}
+
+/// Returns the links that a touch goes through beside those in the paths that it names, with what a pattern
+/// matches; nothing where a tree was not looked at to its end.
+pub(super) fn links_passed<'f>(touch: &Touch, facts: &'f Facts) -> Option<Vec<&'f AbsPath>> {
+    let mut passed = Vec::new();
+    for name in touch.links_asked() {
+        match facts.links_matched.get(&name) {
+            Some(links) => passed.extend(links),
+            None if name.ends_with("/**") => return None,
+            None => {}
+        }
+    }
+    Some(passed)
 }
 
 /// Returns a path of a change that lies in a working directory by its name, and where a link takes it out of them.
@@ -71,7 +78,8 @@ pub(super) fn led_out<'f>(touch: &Touch, facts: &'f Facts) -> Option<&'f AbsPath
         return None;
     }
     let real = |path: &AbsPath| facts.resolved.get(path).map(|resolved| &resolved.real).filter(|real| !inside(real));
-    touch.target.paths().filter(|path| inside(path)).find_map(real)
+    let passed = links_passed(touch, facts).unwrap_or_default();
+    touch.target.paths().filter(|path| inside(path)).chain(passed).find_map(real)
 }
 
 /// Returns the protected name that a write or removal touches, and what it would run.

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use programs::{Call, Role, Word};
 
-use super::part::{Access, By, Part, Target, Touch};
+use super::part::{Access, By, Links, Part, Target, Touch};
 use super::shellwords::{Body, State, Value};
 use super::variables::is_shell_variable;
 use super::walk::{Argument, touch};
@@ -94,10 +94,10 @@ impl Reading<'_, '_> {
             self.role(*role, &Argument::literal(path));
         }
         for range in &self.call.commands {
-            self.command(self.rest.get(range.clone()).unwrap_or_default());
+            self.command(self.rest.get(range.clone()).unwrap_or_default(), range.start);
         }
         if matches!(self.base, "xargs" | "gxargs") && self.call.commands.is_empty() {
-            self.command(&[Argument::literal("echo")]);
+            self.command(&[Argument::literal("echo")], 0);
         }
         self.state.cwds = outside;
     }
@@ -115,7 +115,8 @@ impl Reading<'_, '_> {
         if keeps_backup && argument.word != Word::Known("") {
             self.part.does.push(programs::Does::Scatters);
         }
-        self.role(argument.role, &Argument { value, source });
+        let links = self.rest.get(argument.index).map_or(Links::Matched, |word| word.links);
+        self.role(argument.role, &Argument { value, source, links });
     }
 
     fn role(&mut self, role: Role, word: &Argument) {
@@ -126,18 +127,22 @@ impl Reading<'_, '_> {
             Role::Read => self.touch(word, Access::Read, recursive),
             Role::Tree => self.touch(word, Access::Read, true),
             Role::Write => self.touch(word, Access::Write, recursive),
-            Role::WriteTree => self.touch(word, Access::Write, true),
-            Role::Into => {
-                let moves = self.call.arguments.iter().any(|argument| argument.role == Role::Move);
-                self.touch(word, Access::Write, recursive || moves);
-            }
+            Role::WriteTree => self.write_into(word, true),
+            // Of what a pattern matches any may be the directory into which a name goes that is a link there.
+            Role::Into => self.write_into(word, recursive || self.moves() || word.known().is_none()),
             Role::Delete | Role::Move => self.touch(word, Access::Delete, recursive || role == Role::Move),
             Role::Directory => self.directory(word),
             Role::Response if !may_begin_with_at(word) => self.touch(word, Access::Read, recursive),
             Role::List | Role::Response => {
                 self.touch(word, Access::Read, false);
                 let target = Target::Unknown(format!("what {} names", word.source));
-                self.part.touches.push(Touch { access: Access::Read, by: By::Operand, target, recursive: true });
+                self.part.touches.push(Touch {
+                    access: Access::Read,
+                    by: By::Operand,
+                    target,
+                    recursive: true,
+                    links: Links::Matched,
+                });
             }
             Role::Code => {
                 self.touch(word, Access::Read, false);
@@ -163,19 +168,7 @@ impl Reading<'_, '_> {
                     self.suspect("its script may read, write or run something");
                 }
             }
-            Role::Source => {
-                self.part.does.push(programs::Does::Builds);
-                if EDITORS.contains(&self.base) {
-                    self.suspect("the commands it is given may read, write or run something");
-                }
-                if word.known().is_none() && languages::is_brought(&word.source) {
-                    self.suspect("the program it is given is not known before it runs");
-                }
-                if languages::decodes_and_runs(word.known().unwrap_or(&word.source)) {
-                    self.part.suspicious.get_or_insert("it decodes a text and runs it".to_owned());
-                }
-                self.source(word);
-            }
+            Role::Source => self.program_text(word),
             Role::Assignment => self.assignment(word),
             Role::Variable => self.variable(word),
             // Its words are taken from the ranges of commands.
@@ -189,11 +182,35 @@ impl Reading<'_, '_> {
         }
     }
 
+    /// A program in another language, which runs.
+    fn program_text(&mut self, word: &Argument) {
+        self.part.does.push(programs::Does::Builds);
+        if EDITORS.contains(&self.base) {
+            self.suspect("the commands it is given may read, write or run something");
+        }
+        if word.known().is_none() && languages::is_brought(&word.source) {
+            self.suspect("the program it is given is not known before it runs");
+        }
+        if languages::decodes_and_runs(word.known().unwrap_or(&word.source)) {
+            self.part.suspicious.get_or_insert("it decodes a text and runs it".to_owned());
+        }
+        self.source(word);
+    }
+
     fn suspect(&mut self, why: &str) {
         self.part.suspicious.get_or_insert(format!("`{}`: {why}", self.base));
     }
 
     fn touch(&mut self, word: &Argument, access: Access, recursive: bool) {
+        let before = self.part.touches.len();
+        self.touch_itself(word, access, recursive);
+        // Who removes or moves something does it to the link.
+        if self.call.follows && access != Access::Delete {
+            self.follow(before);
+        }
+    }
+
+    fn touch_itself(&mut self, word: &Argument, access: Access, recursive: bool) {
         if word.known() == Some("-") {
             return;
         }
@@ -236,12 +253,16 @@ impl Reading<'_, '_> {
         let texts: Option<Vec<&str>> = words.iter().map(|word| word.known()).collect();
         let source = words.iter().map(|word| word.source.as_str()).collect::<Vec<_>>().join(" ");
         let value = texts.map_or(Value::Unknown, |texts| Value::Known(texts.join(" ")));
-        self.shell_text(&Argument { value, source });
+        self.shell_text(&Argument::new(value, source));
     }
 
     fn shell_text(&mut self, word: &Argument) {
         // Other programs append words of their own to what they start.
-        self.proven &= SHELLS.contains(&self.base);
+        let is_shell = SHELLS.contains(&self.base);
+        self.proven &= is_shell;
+        if !is_shell && !self.part.starts.iter().any(|name| name == "sh") {
+            self.part.starts.push("sh".to_owned());
+        }
         match word.known() {
             Some(text) => self.inner.push(Inner::Text(text.to_owned())),
             None => {
@@ -284,9 +305,31 @@ impl Reading<'_, '_> {
             Some(text) if is_remote(text) => self.host(word),
             Some(_) | None => {
                 let access = if role == Role::RemoteRead { Access::Read } else { Access::Write };
-                self.touch(word, access, true);
+                match access {
+                    Access::Write => self.write_into(word, true),
+                    Access::Look | Access::Read | Access::Delete => self.touch(word, access, true),
+                }
             }
         }
+    }
+
+    fn moves(&self) -> bool {
+        self.call.arguments.iter().any(|argument| argument.role == Role::Move)
+    }
+
+    /// Files are made in a directory. Who copies writes through the links that lie there; who moves puts something
+    /// in their place.
+    fn write_into(&mut self, word: &Argument, recursive: bool) {
+        let before = self.part.touches.len();
+        self.touch(word, Access::Write, recursive);
+        if recursive && !self.moves() {
+            self.follow(before);
+        }
+    }
+
+    /// What was touched since then is touched with the links below it followed.
+    fn follow(&mut self, before: usize) {
+        self.part.touches.iter_mut().skip(before).for_each(|touch| touch.links = Links::Below);
     }
 
     /// `NAME=value` for what runs.
@@ -332,7 +375,7 @@ impl Reading<'_, '_> {
             let name = one.word.known().map(|text| text.trim_end_matches('/').rsplit('/').next().unwrap_or_default());
             let made = match name {
                 Some(name) => Argument::literal(name),
-                None => Argument { value: Value::Unknown, source: String::new() },
+                None => Argument::new(Value::Unknown, String::new()),
             };
             touch(self.state, &made, Access::Write, By::Operand, false, self.part);
         }
@@ -342,7 +385,7 @@ impl Reading<'_, '_> {
             for source in &sources {
                 if source.known().is_none() {
                     // What a pattern matches gets a name of its own there.
-                    touch(self.state, &Argument::literal(directory), Access::Write, By::Operand, true, self.part);
+                    self.write_into(&Argument::literal(directory), true);
                 }
                 if let Some(name) = source.known().and_then(|source| source.trim_end_matches('/').rsplit('/').next()) {
                     let made = Argument::literal(&format!("{directory}/{name}"));
@@ -362,19 +405,20 @@ impl Reading<'_, '_> {
             .filter(is_one)
             .map(|argument| match argument.word {
                 Word::Known(text) => Argument::literal(text),
-                Word::Pattern(_) | Word::Begins(_) | Word::Unknown => {
-                    Argument { value: Value::Unknown, source: String::new() }
-                }
+                Word::Pattern(_) | Word::Begins(_) | Word::Unknown => Argument::new(Value::Unknown, String::new()),
             })
             .collect()
     }
 
-    /// A command of its own in the argument list.
-    fn command(&mut self, words: &[Argument]) {
+    /// A command of its own in the argument list, and where it begins.
+    fn command(&mut self, words: &[Argument], start: usize) {
         let mut words = words.to_vec();
         match self.base {
             "xargs" | "gxargs" | "parallel" => special::append_input(self.call, &mut words),
-            "find" | "fd" | "fdfind" => special::fill_in_found(self.call, self.state, &mut words),
+            "find" | "fd" | "fdfind" => {
+                let before = self.rest.get(..start).unwrap_or_default();
+                special::fill_in_found(self.call, self.state, before, &mut words);
+            }
             _ => {}
         }
         if words.is_empty() {

@@ -133,6 +133,20 @@ pub struct Touch {
     pub target: Target,
     /// True when everything below it is meant too.
     pub recursive: bool,
+    /// Which symbolic links it goes through.
+    pub links: Links,
+}
+
+/// Which symbolic links a touch goes through, beside those in the paths that it names.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Links {
+    /// What a pattern stands for is no link.
+    None,
+    /// What a pattern matches may be one.
+    #[default]
+    Matched,
+    /// Whatever lies below may be one, and is followed.
+    Below,
 }
 
 impl Touch {
@@ -142,6 +156,15 @@ impl Touch {
         match &self.target {
             Target::Paths(paths) => !paths.is_empty() && paths.iter().all(|path| DEVICES.contains(&path.as_str())),
             Target::Pattern(..) | Target::Unknown(_) => false,
+        }
+    }
+
+    /// Returns the names under which the facts say which links it goes through.
+    pub fn links_asked(&self) -> Vec<String> {
+        match (self.links, &self.target) {
+            (Links::None, _) | (_, Target::Unknown(_)) | (Links::Matched, Target::Paths(_)) => Vec::new(),
+            (Links::Matched, Target::Pattern(pattern, _)) => vec![pattern.clone()],
+            (Links::Below, Target::Paths(tops) | Target::Pattern(_, tops)) => tops.iter().map(all_below).collect(),
         }
     }
 
@@ -160,6 +183,11 @@ pub enum Target {
     Pattern(String, Vec<AbsPath>),
     /// Not known; the word as written.
     Unknown(String),
+}
+
+/// Returns the name under which the facts know the links below a directory.
+pub fn all_below(top: &AbsPath) -> String {
+    format!("{}/**", top.as_str().trim_end_matches('/'))
 }
 
 impl Target {
@@ -218,7 +246,7 @@ impl Part {
             Some(_) | None => (cwd, target.path.as_str()),
         };
         let recursive = target.recursive;
-        let touch = |target| Touch { access, by: By::Tool, target, recursive };
+        let touch = |target| Touch { access, by: By::Tool, target, recursive, links: Links::Matched };
         let mut touches = vec![touch(Target::Paths(vec![base.join(rest)]))];
         // The forms of other systems' file names: on some file systems they name another file.
         let is_foreign = text.contains('\\') || text.contains("::$");
@@ -270,7 +298,7 @@ impl Part {
 
     /// Returns what the part does, for its proof. What is not known of it is a mark.
     pub(crate) fn effects(&self) -> Vec<Effect> {
-        let effect = |kind, what: &str| Effect { kind, what: what.to_owned(), below: false };
+        let effect = |kind, what: &str| Effect { kind, what: what.to_owned(), below: false, links: false };
         let mut effects = Vec::new();
         match &self.program {
             Program::Named(name) => effects.push(effect(EffectKind::Runs, name)),
@@ -280,6 +308,7 @@ impl Part {
             kind: touch.access.kind(),
             what: touch.target.describe(),
             below: touch.recursive,
+            links: touch.recursive && touch.links == Links::Below,
         }));
         // Every word counts as a path when rules are asked; a person is told of those that look like one, once.
         let looks_like_file = |path: &&AbsPath| path.name().is_some_and(|name| name.contains('.'));

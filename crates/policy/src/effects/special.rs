@@ -3,7 +3,7 @@
 
 use programs::{Call, Word};
 
-use super::part::{Access, By, Part, Target, Touch};
+use super::part::{Access, By, Links, Part, Target, Touch};
 use super::shellwords::{State, Value};
 use super::variables::is_shell_variable;
 use super::walk::{Argument, touch};
@@ -35,7 +35,13 @@ pub(super) fn change_directory(state: &mut State, base: &str, rest: &[Argument],
     let known = !after.is_empty();
     if known {
         let target = Target::Paths(after.clone());
-        part.touches.push(Touch { access: Access::Read, by: By::Operand, target, recursive: false });
+        part.touches.push(Touch {
+            access: Access::Read,
+            by: By::Operand,
+            target,
+            recursive: false,
+            links: Links::Matched,
+        });
         state.if_failed = before;
     }
     state.cwds = after;
@@ -47,6 +53,7 @@ pub(super) fn change_directory(state: &mut State, base: &str, rest: &[Argument],
             by: By::Operand,
             target: Target::Unknown(source),
             recursive: false,
+            links: Links::Matched,
         });
     }
 }
@@ -67,6 +74,13 @@ pub(super) fn compares(rest: &[Argument]) -> bool {
         }
         Value::Pattern(_) | Value::Unknown => false,
     })
+}
+
+/// `test` with an operator that evaluates the subscript of a name, and a word that may be a name with one.
+pub(super) fn evaluates(rest: &[Argument]) -> bool {
+    let names_variable = rest.iter().any(|word| matches!(word.known(), Some("-v" | "-R")));
+    let may_hold_one = |word: &Argument| word.known().is_none_or(|known| known.contains('[') && known != "[");
+    names_variable && rest.iter().any(may_hold_one)
 }
 
 /// An interpreter that is asked for its version alone reads no program.
@@ -238,12 +252,16 @@ pub(super) fn append_input(call: &Call<'_, '_>, words: &mut Vec<Argument>) {
                 }
             }
         }
-        None => words.push(Argument { value: Value::Unknown, source: PIPED_WORDS.to_owned() }),
+        None => words.push(Argument::new(Value::Unknown, PIPED_WORDS.to_owned())),
     }
 }
 
 /// `find` puts the name of what it finds in the place of `{}`: a path below where it starts.
-pub(super) fn fill_in_found(call: &Call<'_, '_>, state: &State, words: &mut [Argument]) {
+///
+/// `before` is what stands before the command on the line.
+pub(super) fn fill_in_found(call: &Call<'_, '_>, state: &State, before: &[Argument], words: &mut [Argument]) {
+    let before = before.split_last().map_or(before, |(_, before)| before);
+    let links = found_links(call, before);
     let starts: Vec<&programs::Argument<'_>> =
         call.arguments.iter().filter(|argument| argument.option.is_none()).collect();
     let below = match starts.as_slice() {
@@ -263,7 +281,24 @@ pub(super) fn fill_in_found(call: &Call<'_, '_>, state: &State, words: &mut [Arg
             Some(below) if text == "{}" && !elsewhere && !state.cwds.is_empty() => Value::Pattern(below.clone()),
             Some(_) | None => Value::Begins(text.get(..at).unwrap_or_default().to_owned()),
         };
+        word.links = links;
     }
+}
+
+/// Which links `find` hands out: all of them, followed where it follows them itself, and none where each name
+/// that it hands out is tested to be a file or a directory.
+fn found_links(call: &Call<'_, '_>, before: &[Argument]) -> Links {
+    let tested = |argument: &programs::Argument<'_>| {
+        let is_type = argument.option.is_some_and(|name| name.trim_start_matches('-') == "type");
+        is_type && argument.index < before.len() && matches!(argument.word, Word::Known("f" | "d"))
+    };
+    const JOINTS: &[&str] = &["-o", "-or", ",", "!", "-not", "(", ")", "-exec", "-execdir", "-ok", "-okdir"];
+    if call.follows {
+        return Links::Below;
+    }
+    let plain = |word: &Argument| word.known().is_some_and(|text| !JOINTS.contains(&text));
+    let is_tested = before.iter().all(plain) && call.arguments.iter().any(tested);
+    if is_tested { Links::None } else { Links::Matched }
 }
 
 /// What stands behind a runner whose options are not analysed: whatever could be a program that

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use super::call::Inner;
 use super::input::{Input, has_text};
 use super::losses::{self, Loss};
-use super::part::{Access, By, Part, Program, Target, Touch};
+use super::part::{Access, By, Links, Part, Program, Target, Touch};
 use super::shellwords::{Body, State, Value};
 use super::variables::is_shell_variable;
 use super::{Effects, special, suspicious, wrappers};
@@ -63,12 +63,18 @@ const SYSTEM: &[&str] = &["/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/"];
 pub(super) struct Argument {
     pub(super) value: Value,
     pub(super) source: String,
+    /// Whether what it stands for may be a link.
+    pub(super) links: Links,
 }
 
 impl Argument {
+    pub(super) fn new(value: Value, source: String) -> Self {
+        Self { value, source, links: Links::Matched }
+    }
+
     /// Returns an argument that is exactly this text.
     pub(super) fn literal(text: &str) -> Self {
-        Self { value: Value::Known(text.to_owned()), source: text.to_owned() }
+        Self::new(Value::Known(text.to_owned()), text.to_owned())
     }
 
     pub(super) fn known(&self) -> Option<&str> {
@@ -595,7 +601,7 @@ impl Walk<'_> {
 
     pub(super) fn argument(&self, word: &Word) -> Argument {
         let source = self.text.get(word.span.start..word.span.end).unwrap_or_default().to_owned();
-        Argument { value: self.state.value(word, &source), source }
+        Argument::new(self.state.value(word, &source), source)
     }
 
     /// Arithmetic evaluates the value of a variable as arithmetic again, and a subscript in that runs
@@ -697,9 +703,10 @@ impl Walk<'_> {
 ///
 /// Where `..` follows a name, the text says one thing and a symbolic link may say another: both count.
 pub(super) fn touch(state: &State, argument: &Argument, access: Access, by: By, recursive: bool, part: &mut Part) {
-    part.touches.push(Touch { access, by, target: target(state, argument), recursive });
+    let links = argument.links;
+    part.touches.push(Touch { access, by, target: target(state, argument), recursive, links });
     if argument.known().is_some_and(climbs_out_of_a_name) {
-        part.touches.push(Touch { access, by, target: Target::Unknown(argument.source.clone()), recursive });
+        part.touches.push(Touch { access, by, target: Target::Unknown(argument.source.clone()), recursive, links });
     }
 }
 

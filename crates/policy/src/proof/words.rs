@@ -66,8 +66,12 @@ impl EffectKind {
 impl Effect {
     /// Returns the effect as a line: "reads /x and everything below it".
     pub fn words(&self) -> String {
-        let Self { kind, what, below } = self;
-        let below = if *below { " and everything below it" } else { "" };
+        let Self { kind, what, below, links } = self;
+        let below = match (below, links) {
+            (false, _) => "",
+            (true, false) => " and everything below it",
+            (true, true) => " and everything below it, links followed",
+        };
         match kind {
             EffectKind::Runs => format!("runs `{what}`"),
             EffectKind::Looks => format!("looks at {what}{below}"),

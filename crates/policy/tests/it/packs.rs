@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use policy::action::Runner;
-use policy::effects::{Access, Part, Target, Touch};
+use policy::effects::{Access, Links, Part, Target, Touch};
 use policy::{AbsPath, Action, Command, Effects, Kind};
 
 /// The directory that the examples run in, and the home.
@@ -67,6 +67,9 @@ fn said(part: &Part) -> Vec<String> {
         let row = programs::Does::NAMES.iter().find(|(_, known, _)| known == does).unwrap();
         format!("does {}", row.0)
     }));
+    if part.touches.iter().any(|touch| touch.access <= Access::Read && touch.links == Links::Below) {
+        said.push("follows links".to_owned());
+    }
     if !part.unlisted.is_empty() {
         said.push("unknown".to_owned());
     }

@@ -1,7 +1,7 @@
 //! The literate cases of `spec/` that say what is decided.
 //!
 //! A case has `rules` blocks (`rules`, `rules project`, `rules untrusted`, `rules managed`), perhaps a
-//! `world` block (`link A -> B`, `directory D`, `file F`, `searched`, `mode M`), and a `verdicts` block: a line for each
+//! `world` block (`link A -> B`, `directory D`, `file F`, `searched`, `too-large`, `mode M`), and a `verdicts` block: a line for each
 //! call, its verdict first, and after `<-` the rule that decided. In the place of it a `notes` block says
 //! what compiling the rules tells their author, a `hints` block the way forward after each call,
 //! and a `reasons` block why.
@@ -24,6 +24,7 @@ pub(crate) fn world(case: &Case) -> World {
                 for line in text.lines() {
                     match line.split_once(' ').unwrap_or((line, "")) {
                         ("searched", "") => world.searched = true,
+                        ("too-large", "") => world.too_large = true,
                         ("link", rest) => {
                             let (link, target) = rest.split_once(" -> ").unwrap();
                             world.links.insert(abs(PROJECT).join(link), abs(PROJECT).join(target));

@@ -24,6 +24,8 @@ pub(crate) struct World {
     pub(crate) files: Vec<AbsPath>,
     /// True when these are all that a rule covers.
     pub(crate) searched: bool,
+    /// True when the trees are too large to be looked at for links.
+    pub(crate) too_large: bool,
     pub(crate) mode: Option<Mode>,
 }
 
@@ -89,12 +91,30 @@ impl World {
         Resolved { real, entry, hops }
     }
 
+    /// Returns which links lie in the trees in which the call follows them.
+    fn links_matched(&self, effects: &Effects) -> BTreeMap<String, Vec<AbsPath>> {
+        let mut found = BTreeMap::new();
+        for touch in effects.parts.iter().flat_map(|part| &part.touches).filter(|_| !self.too_large) {
+            let tops: Vec<&AbsPath> = touch.target.paths().collect();
+            for (name, top) in touch.links_asked().into_iter().zip(tops) {
+                if !name.ends_with("/**") {
+                    continue;
+                }
+                let below = self.links.keys().filter(|link| *link != top && link.is_within(top)).cloned().collect();
+                found.insert(name, below);
+            }
+        }
+        found
+    }
+
     pub(crate) fn decide(&self, action: &Action) -> Proof {
         let policy = self.policy();
         let effects = Effects::of(action, &abs(HOME));
         let mentions = effects.parts.iter().flat_map(|part| part.mentions.iter().chain(&part.may_name));
+        let links_matched = self.links_matched(&effects);
+        let links = links_matched.values().flatten();
         let mut resolved: BTreeMap<AbsPath, Resolved> =
-            effects.paths().chain(mentions).map(|path| (path.clone(), self.resolve(path))).collect();
+            effects.paths().chain(mentions).chain(links).map(|path| (path.clone(), self.resolve(path))).collect();
         for root in policy.tightening_roots(&abs(PROJECT), &action.cwd) {
             let found = self.resolve(&root);
             if found.real != root {
@@ -117,7 +137,7 @@ impl World {
             working_directories,
             resolved,
             found_below,
-            links_matched: std::collections::BTreeMap::new(),
+            links_matched,
             removals: Vec::new(),
             person: Person::Present,
             mode: self.mode,

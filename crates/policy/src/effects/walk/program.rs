@@ -60,7 +60,12 @@ impl Walk<'_> {
         let inner = call::understand(&mut self.state, base, rest, table, part);
         match base {
             "printf" => part.proved_if(!special::calculates(rest)),
-            "test" | "[" => part.proved_if(special::compares(rest)),
+            "test" | "[" => {
+                part.proved_if(special::compares(rest));
+                if special::evaluates(rest) {
+                    part.suspicious.get_or_insert(format!("`{base}` evaluates a subscript in the name that it tests"));
+                }
+            }
             "git" => self.git(rest, part),
             _ => {}
         }

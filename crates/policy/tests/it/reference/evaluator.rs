@@ -1,7 +1,7 @@
 //! The verdict, step by step as the documentation has it.
 
 use policy::action::Kind;
-use policy::effects::{Access, By, Part, Program, Target, Touch};
+use policy::effects::{Access, By, Links, Part, Program, Target, Touch};
 use policy::facts::{Entry, Facts, Person};
 use policy::layer::{Layer, Scope, Sourced};
 use policy::rule::List;
@@ -413,6 +413,9 @@ impl Call<'_> {
     /// Returns true when all that a touch can mean leads into a working directory.
     fn in_scope(&self, touch: &Touch) -> bool {
         let inside = |path: &AbsPath| self.leads_inside(path);
+        if goes_through_links(touch) {
+            return false;
+        }
         match &touch.target {
             Target::Paths(paths) => !paths.is_empty() && paths.iter().all(inside),
             Target::Pattern(pattern, bases) => !pattern.contains("..") && !bases.is_empty() && bases.iter().all(inside),
@@ -553,7 +556,8 @@ impl Call<'_> {
     }
 
     fn touch_tightened(&self, rule: &Rule, pattern: &super::path::Pattern, touch: &Touch) -> Match {
-        match &touch.target {
+        let through_links = goes_through_links(touch).into_doubt();
+        let itself = match &touch.target {
             Target::Paths(paths) => {
                 let hidden_by_client = touch.by == By::Tool && rule.shared;
                 let whole = touch.recursive && !hidden_by_client;
@@ -576,7 +580,8 @@ impl Call<'_> {
                 bases.iter().map(|base| self.glob_met(pattern, text, base, touch.recursive)).max().unwrap_or(Match::No)
             }
             Target::Unknown(_) => Match::Perhaps,
-        }
+        };
+        itself.max(through_links)
     }
 
     /// A path is known by any of its names. Of a directory that is meant as a whole, what lies below counts:
@@ -728,4 +733,13 @@ fn begins_alike(left: &str, right: &str) -> bool {
     let head = |text: &str| text.split('*').next().unwrap_or_default().trim_end().to_owned();
     let (left, right) = (head(left), head(right));
     left.starts_with(&right) || right.starts_with(&left)
+}
+
+/// Returns true where links may lead from what is touched to anywhere: nothing here says which there are.
+fn goes_through_links(touch: &Touch) -> bool {
+    match (touch.links, &touch.target) {
+        (Links::Below, Target::Paths(_) | Target::Pattern(..)) => true,
+        (Links::Matched, Target::Pattern(pattern, _)) => pattern.ends_with("/**"),
+        (Links::None, _) | (Links::Matched, Target::Paths(_)) | (_, Target::Unknown(_)) => false,
+    }
 }
