@@ -7,6 +7,7 @@ mod call;
 mod input;
 mod languages;
 mod part;
+mod pieces;
 mod shellwords;
 mod special;
 mod suspicious;

@@ -21,5 +21,7 @@ pub(crate) const DIRECTORIES_MAX: usize = 16;
 
 /// Words behind a runner of which each may begin the command that it runs.
 pub(crate) const RUNNER_WORDS_MAX: usize = 200;
-/// Texts within the words of one program that count as commands it may run.
-pub(crate) const MAY_RUN_MAX: usize = 128;
+/// Bytes of the texts within the words of one program that count as commands it may run.
+pub(crate) const MAY_RUN_BYTES_MAX: usize = 256 * 1024;
+/// Arguments of one program, or pieces of them, that are looked at as paths.
+pub(crate) const MENTIONS_MAX: usize = 512;

@@ -97,7 +97,7 @@ fn command(pattern: &CommandPattern, part: &Part) -> Cover {
     if part.readings.iter().any(|reading| pattern.covers(reading)) {
         return Cover::Certain;
     }
-    if part.may_run.iter().any(|text| pattern.covers(text)) {
+    if part.beyond_limits || part.may_run.iter().any(|text| pattern.covers(text)) {
         return Cover::Possible;
     }
     match &part.program {
@@ -120,7 +120,7 @@ pub(super) fn known_beginnings(part: &Part) -> impl Iterator<Item = &str> {
 
 /// Returns true when the part may touch any path at all.
 pub(super) fn has_unknown_paths(part: &Part) -> bool {
-    (!part.unknown.is_empty() && !part.reads_only) || part.program == Program::Unknown
+    (!part.unknown.is_empty() && !part.reads_only) || part.program == Program::Unknown || part.beyond_limits
 }
 
 /// How surely the earlier stages that a rule names are piped into a part.

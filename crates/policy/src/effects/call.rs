@@ -8,7 +8,8 @@ use super::part::{Access, By, Part, Target, Touch};
 use super::shellwords::{Body, State, Value};
 use super::variables::is_shell_variable;
 use super::walk::{Argument, touch};
-use super::{languages, special};
+use super::{languages, pieces, special};
+use crate::path::AbsPath;
 use crate::tables::programs::{EDITORS, SHELLS};
 
 /// A command inside a command.
@@ -20,6 +21,8 @@ pub(super) enum Inner {
     Text(String),
     /// A function of the script.
     Function(Rc<Body>),
+    /// Another of these, in one of these directories.
+    In(Vec<AbsPath>, Box<Inner>),
 }
 
 /// Reads what a listed program does; what it starts is returned.
@@ -92,7 +95,14 @@ impl Reading<'_, '_> {
         if matches!(self.base, "xargs" | "gxargs") && self.call.commands.is_empty() {
             self.command(&[Argument::literal("echo")]);
         }
-        self.state.cwds = outside;
+        if matches!(self.base, "find" | "gfind") && self.rest.iter().any(special::starts_elsewhere) {
+            self.state.cwds.clear();
+        }
+        let inside = std::mem::replace(&mut self.state.cwds, outside);
+        if inside != self.state.cwds {
+            let started = std::mem::take(&mut self.inner);
+            self.inner.extend(started.into_iter().map(|inner| Inner::In(inside.clone(), Box::new(inner))));
+        }
     }
 
     fn argument(&mut self, argument: &programs::Argument<'_>) {
@@ -248,10 +258,8 @@ impl Reading<'_, '_> {
     /// Every piece of a text in another language that may be a path counts as mentioned.
     fn source(&mut self, word: &Argument) {
         let text = word.known().unwrap_or(&word.source);
-        let is_part = |letter: char| letter.is_alphanumeric() || "._/~-+@%".contains(letter);
-        for piece in text.split(|letter| !is_part(letter)).filter(|piece| !piece.is_empty()) {
-            special::may_name(self.state, piece, self.part);
-        }
+        pieces::may_name(self.state, text, self.part);
+        pieces::may_name_in(self.state, text, self.part);
     }
 
     fn host(&mut self, word: &Argument) {
@@ -366,7 +374,7 @@ impl Reading<'_, '_> {
         let mut words = words.to_vec();
         match self.base {
             "xargs" | "gxargs" | "parallel" => special::append_input(self.call, &mut words),
-            "find" | "fd" | "fdfind" => special::fill_in_found(self.call, self.state, &mut words),
+            "find" | "fd" | "fdfind" => special::fill_in_found(self.call, self.state, self.rest, &mut words),
             _ => {}
         }
         if words.is_empty() {

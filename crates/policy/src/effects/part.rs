@@ -34,6 +34,8 @@ pub struct Part {
     pub may_name: Vec<AbsPath>,
     /// URLs and hosts it reaches.
     pub reaches: Vec<String>,
+    /// True when it has more words than are looked at: what the others name or run is not known.
+    pub beyond_limits: bool,
     /// Words whose value is not known, as written.
     pub unknown: Vec<String>,
     /// What it does beyond its words.

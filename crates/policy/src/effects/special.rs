@@ -6,14 +6,9 @@ use programs::{Call, Word};
 use super::part::{Access, By, Part, Target, Touch};
 use super::shellwords::{State, Value};
 use super::variables::is_shell_variable;
-use super::walk::{Argument, touch};
+use super::walk::Argument;
 use super::wrappers;
-use crate::limits;
-use crate::path::AbsPath;
 use crate::tables::programs::{HARMLESS_VARIABLES, SHELLS};
-
-/// Arguments of one program that are looked at as paths.
-const MENTIONS_MAX: usize = 256;
 
 /// `cd`: the directories that are possible afterwards.
 pub(super) fn change_directory(state: &mut State, rest: &[Argument], part: &mut Part) {
@@ -238,7 +233,7 @@ pub(super) fn append_input(call: &Call<'_, '_>, words: &mut Vec<Argument>) {
 }
 
 /// `find` puts the name of what it finds in the place of `{}`: a path below where it starts.
-pub(super) fn fill_in_found(call: &Call<'_, '_>, state: &State, words: &mut [Argument]) {
+pub(super) fn fill_in_found(call: &Call<'_, '_>, state: &State, rest: &[Argument], words: &mut [Argument]) {
     let starts: Vec<&programs::Argument<'_>> =
         call.arguments.iter().filter(|argument| argument.option.is_none()).collect();
     let below = match starts.as_slice() {
@@ -250,7 +245,7 @@ pub(super) fn fill_in_found(call: &Call<'_, '_>, state: &State, words: &mut [Arg
             .map(|text| format!("{}/**", text.trim_end_matches('/'))),
         [_, _, ..] => None,
     };
-    let elsewhere = call.arguments.iter().any(|argument| argument.option.is_some_and(|name| name.ends_with("dir")));
+    let elsewhere = rest.iter().any(starts_elsewhere);
     for word in words {
         let Some(text) = word.known() else { continue };
         let Some(at) = text.find("{}") else { continue };
@@ -259,6 +254,11 @@ pub(super) fn fill_in_found(call: &Call<'_, '_>, state: &State, words: &mut [Arg
             Some(_) | None => Value::Begins(text.get(..at).unwrap_or_default().to_owned()),
         };
     }
+}
+
+/// Returns true for the option by which `find` starts a program in the directory of what it finds.
+pub(super) fn starts_elsewhere(word: &Argument) -> bool {
+    matches!(word.known(), Some("-execdir" | "-okdir"))
 }
 
 /// What stands behind a runner whose options are not analysed: whatever could be a program that
@@ -311,53 +311,6 @@ fn shell_text(rest: &[Argument]) -> Option<String> {
     None
 }
 
-/// Arguments that may be paths, of a program that is not listed.
-pub(super) fn mentions(state: &State, rest: &[Argument], part: &mut Part) {
-    for word in rest {
-        match &word.value {
-            Value::Known(text) | Value::Begins(text) => {
-                for candidate in candidates(text) {
-                    mention(state, candidate, part);
-                }
-            }
-            Value::Pattern(_) => touch(state, word, Access::Read, By::Operand, true, part),
-            Value::Unknown => {}
-        }
-    }
-}
-
-/// Adds a text that may be a path.
-pub(super) fn mention(state: &State, text: &str, part: &mut Part) {
-    let paths: Vec<AbsPath> = state.paths(text);
-    if part.mentions.len() + paths.len() <= MENTIONS_MAX {
-        part.mentions.extend(paths);
-    }
-}
-
-/// Adds a piece of a text in another language that may be a path.
-pub(super) fn may_name(state: &State, text: &str, part: &mut Part) {
-    let paths: Vec<AbsPath> = state.paths(text);
-    if part.may_name.len() + paths.len() <= MENTIONS_MAX {
-        part.may_name.extend(paths);
-    }
-}
-
-/// The pieces of a word that may be a path: the word, what follows `=`, `@` or `:`, what follows a short option.
-fn candidates(word: &str) -> Vec<&str> {
-    if word.starts_with("http://") || word.starts_with("https://") {
-        return Vec::new();
-    }
-    let mut found = vec![word];
-    found.extend(word.split_once('=').map(|(_, value)| value));
-    found.extend(word.split_once(':').map(|(_, value)| value));
-    found.extend(word.split_once('@').map(|(_, value)| value));
-    if word.starts_with('-') && !word.starts_with("--") {
-        found.extend(word.get(2..));
-    }
-    found.retain(|candidate| !candidate.is_empty() && !candidate.starts_with('-') && candidate.len() < 4096);
-    found
-}
-
 /// Hosts in the arguments of a program that opens connections.
 pub(super) fn reaches(rest: &[Argument], part: &mut Part) {
     for word in rest.iter().filter_map(Argument::known) {
@@ -375,33 +328,4 @@ pub(super) fn calculates(rest: &[Argument]) -> bool {
         && rest.first().and_then(Argument::known).is_none_or(|format| {
             format.contains('%') && format.contains(['d', 'i', 'o', 'u', 'x', 'X', 'e', 'f', 'g', '*'])
         })
-}
-
-/// Texts in the words of a program that may run any of them: what follows each word, and what follows each
-/// sign within one behind which a command may stand.
-pub(super) fn may_run(arguments: &[Argument], part: &mut Part) {
-    let plain: Vec<&str> =
-        arguments.iter().map(|argument| argument.known().unwrap_or(argument.source.as_str())).collect();
-    for start in 1..plain.len().min(limits::MAY_RUN_MAX) {
-        part.may_run.push(plain.get(start..).unwrap_or_default().join(" "));
-    }
-    for word in plain.iter().skip(1).take(limits::MAY_RUN_MAX) {
-        texts_within(word, &mut part.may_run);
-    }
-}
-
-/// Adds the texts within a word, or within a text on standard input, that may be commands.
-pub(super) fn texts_within(word: &str, texts: &mut Vec<String>) {
-    let is_sign = |letter: char| "=!:|;&'\"`()\n".contains(letter);
-    // The value of a short option may be attached to it.
-    let attached = word
-        .strip_prefix('-')
-        .filter(|_| word.contains(' '))
-        .into_iter()
-        .flat_map(|rest| rest.char_indices().take(4).filter_map(|(at, letter)| rest.get(at + letter.len_utf8()..)));
-    for text in word.split(is_sign).chain(attached).map(str::trim) {
-        if !text.is_empty() && texts.len() < limits::MAY_RUN_MAX {
-            texts.push(text.to_owned());
-        }
-    }
 }

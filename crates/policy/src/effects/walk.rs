@@ -10,7 +10,7 @@ use super::input::{Input, has_text};
 use super::part::{Access, By, Part, Program, Target, Touch};
 use super::shellwords::{Body, State, Value};
 use super::variables::is_shell_variable;
-use super::{Effects, special, suspicious, wrappers};
+use super::{Effects, pieces, suspicious, wrappers};
 use crate::limits;
 use crate::path::{AbsPath, climbs_out_of_a_name};
 use crate::tables::programs::HARMLESS_VARIABLES;
@@ -429,11 +429,13 @@ impl Walk<'_> {
             matches!(does, programs::Does::Builds | programs::Does::System | programs::Does::Interactive)
         };
         if !part.unlisted.is_empty() || part.does.iter().any(runs_anything) {
-            special::may_run(arguments, &mut part);
+            pieces::may_run(arguments, &mut part);
             for redirect in input.redirects {
                 if matches!(redirect.op, RedirectOp::HereDocument | RedirectOp::HereString) {
                     let text = self.argument(&redirect.target);
-                    special::texts_within(text.known().unwrap_or(&text.source), &mut part.may_run);
+                    let text = text.known().unwrap_or(&text.source);
+                    pieces::texts_within(text, &mut part);
+                    pieces::may_name_in(&self.state, &format!(" {text}"), &mut part);
                 }
             }
         }
@@ -479,6 +481,10 @@ impl Walk<'_> {
                 self.state = State { locals: kept.locals, ..state };
                 self.forget(&own.into_iter().collect::<Vec<_>>());
                 return;
+            }
+            Inner::In(directories, inner) => {
+                self.state.cwds = directories;
+                self.inner(*inner, runner, input);
             }
             Inner::Words(arguments) => {
                 let text = arguments.iter().map(|argument| argument.source.as_str()).collect::<Vec<_>>().join(" ");
@@ -669,7 +675,25 @@ pub(super) fn touch(state: &State, argument: &Argument, access: Access, by: By, 
     part.touches.push(Touch { access, by, target: target(state, argument), recursive });
     if argument.known().is_some_and(climbs_out_of_a_name) {
         part.touches.push(Touch { access, by, target: Target::Unknown(argument.source.clone()), recursive });
+    } else if argument.known().is_some_and(|text| state.paths(text).iter().any(leads_through_a_process)) {
+        part.touches.push(Touch { access, by, target: Target::Unknown(argument.source.clone()), recursive });
     }
+}
+
+/// Returns true for a path through what a process has open: what that is for the process of the command is not
+/// what it is for the one that looks.
+fn leads_through_a_process(path: &AbsPath) -> bool {
+    let segments: Vec<&str> = path.segments().collect();
+    let behind = match segments.as_slice() {
+        ["proc", _, behind @ ..] | ["dev", behind @ ..] => behind,
+        [] | [_, ..] => return false,
+    };
+    let leads = |(at, name): (usize, &&str)| match *name {
+        "cwd" | "root" => segments.first() == Some(&"proc"),
+        "fd" | "map_files" => at + 2 < behind.len(),
+        _ => false,
+    };
+    behind.iter().enumerate().any(leads)
 }
 
 /// Returns what an argument means as a path.

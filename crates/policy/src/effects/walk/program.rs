@@ -3,7 +3,7 @@
 use super::super::call::{self, Inner};
 use super::super::input::Input;
 use super::super::part::Part;
-use super::super::{Effects, special, wrappers};
+use super::super::{Effects, pieces, special, wrappers};
 use super::{Argument, SYSTEM, Walk};
 use crate::limits;
 use crate::tables::programs::{EVALUATORS, NETWORK};
@@ -64,7 +64,7 @@ impl Walk<'_> {
         }
         // What runs code hands it words of which no table knows the meaning.
         if !part.unlisted.is_empty() || part.does.iter().any(|does| does.is_open()) {
-            special::mentions(&self.state, rest, part);
+            pieces::mentions(&self.state, rest, part);
         }
         if inner.is_empty() {
             self.reads_commands(base, rest, input, part);
@@ -82,7 +82,7 @@ impl Walk<'_> {
         if NETWORK.contains(&base) {
             special::reaches(rest, part);
         }
-        special::mentions(&self.state, rest, part);
+        pieces::mentions(&self.state, rest, part);
         if wrappers::runs_another(base, arguments) {
             return special::behind_runner(&mut self.state, rest, part).map(Inner::Text).into_iter().collect();
         }
@@ -95,7 +95,7 @@ impl Walk<'_> {
         for word in rest {
             self.assigned_by(&word.source);
         }
-        special::mentions(&self.state, rest, part);
+        pieces::mentions(&self.state, rest, part);
         let words: Option<Vec<&str>> = rest.iter().map(Argument::known).collect();
         match words {
             Some(words) if base == "eval" => vec![Inner::Text(words.join(" "))],

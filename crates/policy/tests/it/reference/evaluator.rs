@@ -468,7 +468,7 @@ impl Call<'_> {
         if part.readings.iter().any(matches) {
             return Match::Yes;
         }
-        if part.may_run.iter().any(matches) {
+        if part.beyond_limits || part.may_run.iter().any(matches) {
             return Match::Perhaps;
         }
         let could = match part.program {
@@ -513,7 +513,8 @@ impl Call<'_> {
         // Nothing is documented of `Read` and the tool that edits notebooks.
         let notebook = self.action.tool == "NotebookEdit" && !edit;
         let known = if notebook { known.min(Match::Perhaps) } else { known };
-        let open = part.program == Program::Unknown || (!part.unknown.is_empty() && !part.reads_only);
+        let open =
+            part.program == Program::Unknown || part.beyond_limits || (!part.unknown.is_empty() && !part.reads_only);
         if open { known.max(Match::Perhaps) } else { known }
     }
 
