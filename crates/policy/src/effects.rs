@@ -6,6 +6,7 @@
 mod call;
 mod input;
 mod languages;
+mod meant;
 mod part;
 mod pieces;
 mod shellwords;
@@ -18,6 +19,7 @@ mod wrappers;
 use crate::action::{Action, Kind};
 use crate::limits;
 use crate::path::AbsPath;
+pub use meant::Meant;
 pub use part::{Access, By, Part, Program, Target, Touch};
 use shell::tree::{Command, CompoundKind, Item};
 pub use shellwords::Value;

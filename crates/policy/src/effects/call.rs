@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use programs::{Call, Role, Word};
 
+use super::meant::Meant;
 use super::part::{Access, By, Part, Target, Touch};
 use super::shellwords::{Body, State, Value};
 use super::variables::is_shell_variable;
@@ -38,6 +39,7 @@ pub(super) fn understand(
     }
     let words: Vec<Word<'_>> = rest.iter().map(Argument::word).collect();
     let call = programs::read(table, &words);
+    part.meant = Some(Meant::of_call(base, &call));
     let mut reading = Reading { state, base, rest, call: &call, part, inner: Vec::new(), proven: true };
     reading.whole();
     let Reading { inner, proven, part, .. } = reading;

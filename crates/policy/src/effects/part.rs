@@ -1,5 +1,6 @@
 //! One part of a call.
 
+use super::meant::Meant;
 use super::shellwords::Value;
 use crate::action::FileTarget;
 use crate::path::{AbsPath, climbs_out_of_a_name};
@@ -19,6 +20,8 @@ pub struct Part {
     /// The texts under which a deny or ask rule may know it: as written, with quotes resolved, behind
     /// each wrapper, with the program's bare name.
     pub readings: Vec<String>,
+    /// What it means to its program, where that is one.
+    pub meant: Option<Meant>,
     /// Texts in its words that it may run, where no table says what it does with them.
     pub may_run: Vec<String>,
     /// The texts under which an allow rule may know it: as written, with quotes resolved, and behind

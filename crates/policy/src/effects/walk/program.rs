@@ -2,6 +2,7 @@
 
 use super::super::call::{self, Inner};
 use super::super::input::Input;
+use super::super::meant::Meant;
 use super::super::part::Part;
 use super::super::{Effects, pieces, special, wrappers};
 use super::{Argument, SYSTEM, Walk};
@@ -79,6 +80,8 @@ impl Walk<'_> {
     fn unlisted(&mut self, base: &str, arguments: &[Argument], part: &mut Part) -> Vec<Inner> {
         let rest = arguments.get(1..).unwrap_or_default();
         part.unlisted.push(format!("what `{base}` does is not listed"));
+        let words: Vec<programs::Word<'_>> = rest.iter().map(Argument::word).collect();
+        part.meant = Some(Meant::of_stranger(base, &words));
         if NETWORK.contains(&base) {
             special::reaches(rest, part);
         }

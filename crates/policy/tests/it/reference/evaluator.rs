@@ -465,8 +465,17 @@ impl Call<'_> {
 
     fn command_tightened(&self, forms: &[String], part: &Part) -> Match {
         let matches = |text: &String| forms.iter().any(|form| stars(form, text));
-        if part.readings.iter().any(matches) {
+        let meaning = match forms {
+            [stem] => policy::Meaning::of_rule(stem, false),
+            [stem, _] => policy::Meaning::of_rule(stem, true),
+            _ => None,
+        };
+        let means = meaning.zip(part.meant.as_ref()).map_or(policy::Means::No, |(rule, meant)| rule.covers(meant));
+        if means == policy::Means::Yes || part.readings.iter().any(matches) {
             return Match::Yes;
+        }
+        if means == policy::Means::Perhaps {
+            return Match::Perhaps;
         }
         if part.beyond_limits || part.may_run.iter().any(matches) {
             return Match::Perhaps;
