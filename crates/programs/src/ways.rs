@@ -150,6 +150,8 @@ fn runs(role: Role) -> bool {
         | Role::Host
         | Role::Url
         | Role::RemoteRead
+        | Role::Upload
+        | Role::Form
         | Role::RemoteWrite
         | Role::Jq
         | Role::Assignment
@@ -182,6 +184,8 @@ fn sample(role: Role) -> &'static str {
         | Role::Move
         | Role::List
         | Role::RemoteRead
+        | Role::Upload
+        | Role::Form
         | Role::Jq
         | Role::Unknown => "x",
     }

@@ -44,7 +44,7 @@ pub(super) fn understand(
     reading.whole();
     let Reading { inner, proven, part, .. } = reading;
     let plain = call.unknown.is_empty() && call.asks.is_empty();
-    part.exact_only |= call.exact;
+    part.exact_only |= call.exact || (matches!(base, "make" | "gmake") && sets_shell(&call));
     // `xargs` without options is looked through, as documented.
     let bare_xargs = base == "xargs"
         && call.arguments.iter().all(|argument| argument.option.is_none())
@@ -61,6 +61,13 @@ pub(super) fn understand(
     let edits = call.edits || part.touches.iter().all(|touch| touch.by == By::Redirect || touch.only_reads());
     part.edits_only = edits && proven && plain && !part.reads_only && part.changes_known_files();
     inner
+}
+
+/// Returns true where `make` is given the program that runs its recipes, or more files or options.
+fn sets_shell(call: &Call<'_, '_>) -> bool {
+    const NAMES: &[&str] = &["SHELL", ".SHELLFLAGS", "MAKEFLAGS", "GNUMAKEFLAGS", "MAKEFILES"];
+    let names = call.plain.iter().filter_map(|word| word.known()).filter_map(|word| word.split_once('='));
+    names.map(|(name, _)| name.trim_end_matches([':', '+', '?', '!'])).any(|name| NAMES.contains(&name))
 }
 
 fn is_shell_operand(argument: &programs::Argument<'_>) -> bool {
@@ -83,11 +90,14 @@ impl Reading<'_, '_> {
     fn whole(&mut self) {
         // Where an option says in which directory it works, both that and this one count.
         let outside = self.state.cwds.clone();
+        self.unpacked();
         for argument in self.call.arguments.iter().filter(|argument| !is_shell_operand(argument)) {
             self.argument(argument);
         }
         self.shell_operands();
         self.copies();
+        self.saved();
+        special::serves(self.state, self.base, self.rest, self.part);
         for (role, path) in &self.call.alone {
             self.role(*role, &Argument::literal(path));
         }
@@ -160,6 +170,8 @@ impl Reading<'_, '_> {
             Role::Shell => self.shell_text(word),
             Role::Host | Role::Url => self.host(word),
             Role::RemoteRead | Role::RemoteWrite => self.remote(role, word),
+            Role::Upload => self.upload(word),
+            Role::Form => self.form(word),
             Role::Sed | Role::Awk | Role::Jq => {
                 if !languages::only_selects(role, word.known()) {
                     self.proven = false;
@@ -264,11 +276,96 @@ impl Reading<'_, '_> {
         pieces::may_name_in(self.state, text, self.part);
     }
 
+    /// A file that goes to another machine.
+    fn upload(&mut self, word: &Argument) {
+        self.proven = false;
+        self.touch(word, Access::Read, false);
+        if let Some(text) = word.known() {
+            let paths = self.state.paths(text);
+            self.part.sends.extend(paths);
+            if text.contains(['{', '[']) {
+                // Some programs match patterns of their own.
+                let target = Target::Unknown(word.source.clone());
+                self.part.touches.push(Touch { access: Access::Read, by: By::Operand, target, recursive: false });
+            }
+        }
+    }
+
+    /// A text that goes to another machine, and the files that it names.
+    fn form(&mut self, word: &Argument) {
+        self.proven = false;
+        let Some(text) = word.known() else {
+            self.touch(word, Access::Read, false);
+            return;
+        };
+        for name in languages::files_of_form(text) {
+            self.touch(&Argument::literal(&name), Access::Read, false);
+            let paths = self.state.paths(&name);
+            self.part.sends.extend(paths);
+        }
+        for name in languages::files_of_format(text) {
+            self.touch(&Argument::literal(&name), Access::Write, false);
+        }
+    }
+
+    /// `curl -O URL` names the file as the URL does, and so does `wget URL`.
+    fn saved(&mut self) {
+        let has = |name: &str| self.call.options.iter().any(|given| given.name == name);
+        let saves = match self.base {
+            "curl" => has("--remote-name") || has("--remote-name-all"),
+            "wget" => !has("--output-document") && !has("--spider"),
+            _ => false,
+        };
+        let urls = if saves { self.words_of(&[Role::Url]) } else { Vec::new() };
+        for url in urls {
+            let path = url.known().and_then(|url| url.split(['?', '#']).next()).unwrap_or_default();
+            let path = path.split_once("://").map_or(path, |(_, rest)| rest);
+            if let Some(name) = path.rsplit_once('/').map(|(_, name)| name).filter(|name| !name.is_empty()) {
+                self.touch(&Argument::literal(name), Access::Write, false);
+            }
+        }
+    }
+
+    /// Where an archive or a patch is unpacked.
+    fn unpacked(&mut self) {
+        // Without an option that only looks into it.
+        if self.base == "unzip" && !self.call.unknown.is_empty() {
+            self.part.does.push(programs::Does::Unpacks);
+        }
+        if !self.part.does.contains(&programs::Does::Unpacks) && !self.call.does.contains(&programs::Does::Unpacks) {
+            return;
+        }
+        // `git apply --stat` and `patch --dry-run` change nothing.
+        let looks = ["--stat", "--numstat", "--summary", "--check", "--dry-run"];
+        let given = |name: &str| self.call.options.iter().any(|given| given.name == name);
+        if looks.iter().any(|name| given(name)) && !given("--apply") {
+            return;
+        }
+        let chosen =
+            self.call.arguments.iter().filter(|argument| matches!(argument.role, Role::Directory | Role::WriteTree));
+        let chosen: Option<Vec<AbsPath>> = chosen
+            .map(|argument| argument.word.known().map(|text| self.state.paths(text)).filter(|paths| !paths.is_empty()))
+            .try_fold(Vec::new(), |mut all: Vec<AbsPath>, paths| {
+                all.extend(paths?);
+                Some(all)
+            });
+        let target = match chosen {
+            Some(paths) if !paths.is_empty() => Target::Paths(paths),
+            Some(_) if !self.state.cwds.is_empty() => Target::Paths(self.state.cwds.clone()),
+            Some(_) | None => Target::Unknown("the directory that it unpacks into".to_owned()),
+        };
+        self.part.touches.push(Touch { access: Access::Write, by: By::Operand, target, recursive: true });
+    }
+
     fn host(&mut self, word: &Argument) {
         self.proven = false;
         match word.known() {
             Some(text) => {
-                if let Some(path) = text.strip_prefix("file://") {
+                let scheme = text.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("file:"));
+                if let Some(rest) = text.get(5..).filter(|_| scheme) {
+                    let path = rest
+                        .strip_prefix("//")
+                        .map_or(rest, |rest| rest.get(rest.find('/').unwrap_or(0)..).unwrap_or(rest));
                     self.touch(&Argument::literal(path), Access::Read, false);
                 }
                 self.part.reaches.push(text.to_owned());
@@ -287,6 +384,14 @@ impl Reading<'_, '_> {
             Some(_) | None => {
                 let access = if role == Role::RemoteRead { Access::Read } else { Access::Write };
                 self.touch(word, access, true);
+                let leaves =
+                    self.call.arguments.iter().any(|argument| {
+                        argument.role == Role::RemoteWrite && argument.word.known().is_some_and(is_remote)
+                    });
+                if let Some(text) = word.known().filter(|_| leaves && access == Access::Read) {
+                    let paths = self.state.paths(text);
+                    self.part.sends.extend(paths);
+                }
             }
         }
     }
@@ -339,7 +444,10 @@ impl Reading<'_, '_> {
             touch(self.state, &made, Access::Write, By::Operand, false, self.part);
         }
         let sources: Vec<Argument> = self.words_of(&[Role::Read, Role::Tree, Role::Move, Role::Text]);
-        for directory in self.words_of(&[Role::Into]) {
+        let chosen = self.call.options.iter().filter(|given| given.name == "--target-directory");
+        let chosen = chosen.filter_map(|given| given.value).map(Argument::literal);
+        let directories: Vec<Argument> = self.words_of(&[Role::Into]).into_iter().chain(chosen).collect();
+        for directory in directories {
             let Some(directory) = directory.known() else { continue };
             for source in &sources {
                 if source.known().is_none() {

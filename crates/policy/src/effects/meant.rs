@@ -68,6 +68,11 @@ impl Meant {
     /// Returns what the words of a rule mean, where they say more than the name of a program.
     pub fn of_words(words: &[&str]) -> Option<Self> {
         let (program, rest) = words.split_first()?;
+        // Without options the words are what they are: no table need be read.
+        if !rest.iter().any(|word| word.starts_with(['-', '+'])) {
+            let words = std::iter::once(base_name(program)).chain(rest.iter().copied()).map(str::to_owned).collect();
+            return (!rest.is_empty()).then_some(Self { words, ..Self::default() });
+        }
         let words: Vec<Word<'_>> = rest.iter().map(|word| Word::Known(word)).collect();
         let base = base_name(program);
         let meant = match programs::find(base) {

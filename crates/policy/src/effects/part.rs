@@ -35,6 +35,8 @@ pub struct Part {
     pub executes: Vec<AbsPath>,
     /// Pieces of a text in another language that may be paths.
     pub may_name: Vec<AbsPath>,
+    /// Files whose content goes to another machine.
+    pub sends: Vec<AbsPath>,
     /// URLs and hosts it reaches.
     pub reaches: Vec<String>,
     /// True when it has more words than are looked at: what the others name or run is not known.
@@ -191,7 +193,8 @@ impl Part {
         let mut touches = vec![touch(Target::Paths(vec![path]))];
         // The forms of other systems' file names: on some file systems they name another file.
         let is_foreign = text.contains('\\') || text.contains("::$");
-        if is_foreign || climbs_out_of_a_name(&text) {
+        let by_process = touches.iter().flat_map(|touch| touch.target.paths()).any(leads_through_a_process);
+        if is_foreign || by_process || climbs_out_of_a_name(&text) {
             touches.push(touch(Target::Unknown(text.clone())));
         }
         Self { touches, ..Self::named(&text) }
@@ -239,4 +242,20 @@ impl Part {
         }
         lines
     }
+}
+
+/// Returns true for a path through what a process has open: what that is for the process of the command is not
+/// what it is for the one that looks.
+pub(super) fn leads_through_a_process(path: &AbsPath) -> bool {
+    let segments: Vec<&str> = path.segments().collect();
+    let behind = match segments.as_slice() {
+        ["proc", _, behind @ ..] | ["dev", behind @ ..] => behind,
+        [] | [_, ..] => return false,
+    };
+    let leads = |(at, name): (usize, &&str)| match *name {
+        "cwd" | "root" => segments.first() == Some(&"proc"),
+        "fd" | "map_files" => at + 2 < behind.len(),
+        _ => false,
+    };
+    behind.iter().enumerate().any(leads)
 }

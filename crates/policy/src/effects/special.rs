@@ -329,3 +329,52 @@ pub(super) fn calculates(rest: &[Argument]) -> bool {
             format.contains('%') && format.contains(['d', 'i', 'o', 'u', 'x', 'X', 'e', 'f', 'g', '*'])
         })
 }
+
+/// Programs that give what lies below a directory to whoever asks, or to a container: by a word of their own.
+pub(super) fn serves(state: &mut State, base: &str, rest: &[Argument], part: &mut Part) {
+    let words: Vec<&str> = rest.iter().filter_map(Argument::known).collect();
+    let behind = |names: &[&str]| {
+        let attached =
+            words.iter().find_map(|word| names.iter().find_map(|name| word.strip_prefix(&format!("{name}="))));
+        let next = words.iter().position(|word| names.contains(word)).and_then(|at| words.get(at + 1));
+        attached.or(next.copied())
+    };
+    let directory = match base {
+        _ if base.starts_with("python")
+            && words.iter().any(|word| matches!(*word, "http.server" | "-mhttp.server" | "SimpleHTTPServer")) =>
+        {
+            behind(&["-d", "--directory"]).unwrap_or(".")
+        }
+        "php" if words.contains(&"-S") => behind(&["-t", "--docroot"]).unwrap_or("."),
+        "docker" | "podman" | "nerdctl" => {
+            mounted(state, &words, part);
+            return;
+        }
+        _ => return,
+    };
+    let target = Target::Paths(state.paths(directory));
+    part.touches.push(Touch { access: Access::Read, by: By::Operand, target, recursive: true });
+}
+
+/// Directories of this machine that a container is given: it may read what lies there, or change it.
+fn mounted(state: &State, words: &[&str], part: &mut Part) {
+    let mut before = "";
+    for word in words {
+        let value = match before {
+            "-v" | "--volume" | "--mount" => Some(*word),
+            _ => ["--volume=", "--mount=", "-v"].iter().find_map(|name| word.strip_prefix(name)),
+        };
+        before = word;
+        let Some(value) = value.filter(|value| !value.is_empty()) else { continue };
+        let keyed =
+            value.split(',').find_map(|field| field.strip_prefix("src=").or_else(|| field.strip_prefix("source=")));
+        let Some(source) = keyed.or_else(|| value.split(':').next()).filter(|source| source.contains(['/', '.']))
+        else {
+            continue;
+        };
+        for (access, recursive) in [(Access::Look, true), (Access::Write, false)] {
+            let target = Target::Paths(state.paths(source));
+            part.touches.push(Touch { access, by: By::Operand, target, recursive });
+        }
+    }
+}

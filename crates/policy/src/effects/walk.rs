@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use super::call::Inner;
 use super::input::{Input, has_text};
-use super::part::{Access, By, Part, Program, Target, Touch};
+use super::part::{Access, By, Part, Program, Target, Touch, leads_through_a_process};
 use super::shellwords::{Body, State, Value};
 use super::variables::is_shell_variable;
 use super::{Effects, pieces, suspicious, wrappers};
@@ -33,7 +33,7 @@ pub(super) fn script(text: &str, script: &Script, cwd: &AbsPath, home: &AbsPath)
         is_fed: false,
     };
     walk.whole(script);
-    suspicious::mark(&mut walk.effects.parts);
+    suspicious::mark(&mut walk.effects.parts, home);
     walk.effects
 }
 
@@ -678,22 +678,6 @@ pub(super) fn touch(state: &State, argument: &Argument, access: Access, by: By, 
     } else if argument.known().is_some_and(|text| state.paths(text).iter().any(leads_through_a_process)) {
         part.touches.push(Touch { access, by, target: Target::Unknown(argument.source.clone()), recursive });
     }
-}
-
-/// Returns true for a path through what a process has open: what that is for the process of the command is not
-/// what it is for the one that looks.
-fn leads_through_a_process(path: &AbsPath) -> bool {
-    let segments: Vec<&str> = path.segments().collect();
-    let behind = match segments.as_slice() {
-        ["proc", _, behind @ ..] | ["dev", behind @ ..] => behind,
-        [] | [_, ..] => return false,
-    };
-    let leads = |(at, name): (usize, &&str)| match *name {
-        "cwd" | "root" => segments.first() == Some(&"proc"),
-        "fd" | "map_files" => at + 2 < behind.len(),
-        _ => false,
-    };
-    behind.iter().enumerate().any(leads)
 }
 
 /// Returns what an argument means as a path.

@@ -137,6 +137,8 @@ where
             return;
         }
         call.unknown.push(format!("its option `{name}` is not listed"));
+        // It may be any of them, also one that a rule with a wildcard is not for.
+        call.exact |= !certain;
         call.options.push(Given { name, value: text.split_once('=').map(|(_, value)| value) });
     }
 

@@ -61,6 +61,9 @@ impl Walk<'_> {
             "printf" => part.proved_if(!special::calculates(rest)),
             "test" | "[" => part.proved_if(special::compares(rest)),
             "git" => self.git(rest, part),
+            "parallel" if inner.is_empty() && input.brings() => {
+                part.suspicious.get_or_insert("`parallel` runs the lines that it is given".to_owned());
+            }
             _ => {}
         }
         // What runs code hands it words of which no table knows the meaning.
