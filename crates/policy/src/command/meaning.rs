@@ -86,8 +86,8 @@ impl Meaning {
             return Means::Yes;
         }
         // What is not known may be the words that are missing, or the options.
-        let may_go_on = command.goes_on && self.rule.words.starts_with(&command.words)
-            || command.goes_on && command.words.starts_with(&self.rule.words);
+        let agree = self.rule.words.iter().zip(&command.words).all(|(wanted, word)| wanted == word);
+        let may_go_on = command.goes_on && agree;
         let mut rest = command.words.iter();
         let in_order = self.rule.words.first() == command.words.first()
             && self.rule.words.iter().all(|word| rest.any(|own| own == word));

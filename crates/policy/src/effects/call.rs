@@ -70,6 +70,17 @@ fn sets_shell(call: &Call<'_, '_>) -> bool {
     names.map(|(name, _)| name.trim_end_matches([':', '+', '?', '!'])).any(|name| NAMES.contains(&name))
 }
 
+/// Returns true where every word of `tar` is known, or one of them says what else it does than extract.
+fn names_mode(rest: &[Argument]) -> bool {
+    let letters = rest.first().and_then(Argument::known).filter(|word| !word.starts_with("--"));
+    letters.is_some_and(|word| word.contains(['c', 't', 'r', 'u', 'A', 'd']))
+        || rest.iter().all(|word| word.known().is_some())
+        || rest
+            .iter()
+            .filter_map(Argument::known)
+            .any(|word| word.starts_with("--create") || word.starts_with("--list"))
+}
+
 fn is_shell_operand(argument: &programs::Argument<'_>) -> bool {
     argument.role == Role::Shell && argument.option.is_none()
 }
@@ -329,7 +340,8 @@ impl Reading<'_, '_> {
     /// Where an archive or a patch is unpacked.
     fn unpacked(&mut self) {
         // Without an option that only looks into it.
-        if self.base == "unzip" && !self.call.unknown.is_empty() {
+        let may_extract = matches!(self.base, "tar" | "gtar" | "bsdtar") && !names_mode(self.rest);
+        if (self.base == "unzip" && !self.call.unknown.is_empty()) || may_extract {
             self.part.does.push(programs::Does::Unpacks);
         }
         if !self.part.does.contains(&programs::Does::Unpacks) && !self.call.does.contains(&programs::Does::Unpacks) {

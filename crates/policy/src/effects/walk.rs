@@ -673,9 +673,8 @@ impl Walk<'_> {
 /// Where `..` follows a name, the text says one thing and a symbolic link may say another: both count.
 pub(super) fn touch(state: &State, argument: &Argument, access: Access, by: By, recursive: bool, part: &mut Part) {
     part.touches.push(Touch { access, by, target: target(state, argument), recursive });
-    if argument.known().is_some_and(climbs_out_of_a_name) {
-        part.touches.push(Touch { access, by, target: Target::Unknown(argument.source.clone()), recursive });
-    } else if argument.known().is_some_and(|text| state.paths(text).iter().any(leads_through_a_process)) {
+    let by_process = |text: &str| state.paths(text).iter().any(leads_through_a_process);
+    if argument.known().is_some_and(|text| climbs_out_of_a_name(text) || by_process(text)) {
         part.touches.push(Touch { access, by, target: Target::Unknown(argument.source.clone()), recursive });
     }
 }
