@@ -7,10 +7,10 @@ use crate::support::{Scene, User, each_user};
 #[test]
 fn says_which_cases_do_not_hold_and_which_spellings_get_further() {
     each_user(|scene| {
-        scene.settings(&json!({"permissions": {"deny": ["Bash(rm -rf *)"], "defaultMode": "acceptEdits"}}));
+        scene.settings(&json!({"permissions": {"deny": ["Bash(rm -rf build/* src)"], "defaultMode": "acceptEdits"}}));
         scene.write(
             "project/.palisade/tests/trees.md",
-            "# Trees\n\nProse.\n\n## Removing\n```verdicts\ndeny Bash: rm -rf build <- deny Bash(rm -rf *)\nallow Bash: rm -r build <- allow Bash(rm *)\nask Read: a\n```\n",
+            "# Trees\n\nProse.\n\n## Removing\n```verdicts\ndeny Bash: rm -rf build/a src <- deny Bash(rm -rf build/* src)\nallow Bash: rm -r build <- allow Bash(rm *)\nask Read: a\n```\n",
         );
         let finished = scene.palisade(["test"]).run();
         let (code, out, err) = finished.told(scene);
@@ -26,14 +26,14 @@ fn says_which_cases_do_not_hold_and_which_spellings_get_further() {
     because `a` lies in the working directories
 
 .palisade/tests/trees.md:7: Removing: another spelling gets further, with its options apart
-    Bash: rm -r -f build
-    expected deny as for `rm -rf build`, found allow
-    because `rm -r -f build` changes files in the working directories, which mode `acceptEdits` accepts
+    Bash: rm -r -f build/a src
+    expected deny as for `rm -rf build/a src`, found allow
+    because `rm -r -f build/a src` changes files in the working directories, which mode `acceptEdits` accepts
 
 .palisade/tests/trees.md:7: Removing: another spelling gets further, with its options in another order
-    Bash: rm -fr build
-    expected deny as for `rm -rf build`, found allow
-    because `rm -fr build` changes files in the working directories, which mode `acceptEdits` accepts
+    Bash: rm -fr build/a src
+    expected deny as for `rm -rf build/a src`, found allow
+    because `rm -fr build/a src` changes files in the working directories, which mode `acceptEdits` accepts
 
 1 of 3 cases hold
 ";

@@ -2,6 +2,11 @@
 
 use crate::lint::language::{Language, Letters};
 
+mod meaning;
+
+pub use meaning::{Meaning, Means};
+pub(crate) use meaning::{head, program_key};
+
 /// A command pattern: exact, or with `*` for any run of characters.
 ///
 /// A trailing ` *` or `:*` is a word boundary: it matches the command alone or followed by a space
@@ -16,6 +21,8 @@ pub(crate) struct CommandPattern {
     before: Vec<CommandPattern>,
     /// What a command must be as a whole, where the pattern holds an operator: `cd * && rm *`.
     whole: Vec<CommandPattern>,
+    /// What it means to its program, where it tightens: the same in another order or spelling is covered too.
+    meant: Option<Meaning>,
     /// True for a rule named `Monitor`: it says nothing about Bash.
     only_monitor: bool,
 }
@@ -39,9 +46,12 @@ impl CommandPattern {
             && !before.is_empty()
         {
             let before = before.iter().map(|stage| Self::parse(stage)).collect::<Option<Vec<_>>>()?;
-            return Some((Self { before, ..Self::parse(last)? }, Some(Form::Pipeline)));
+            let own = Self::parse(last)?;
+            let meant = Meaning::of_rule(&own.stem, own.open);
+            return Some((Self { before, meant, ..own }, Some(Form::Pipeline)));
         }
         let mut own = Self::parse(text)?;
+        own.meant = Meaning::of_rule(&own.stem, own.open);
         if text.contains("&&") || text.contains("||") || text.contains(';') {
             own.whole.extend(Self::parse(&spaced_operators(text)));
         }
@@ -55,6 +65,7 @@ impl CommandPattern {
             let among_others = Self { stem: own.stem.replace(":*/", " * "), open: own.open, ..Self::default() };
             spaced.also.extend([at_once, among_others]);
         }
+        own.meant = None;
         spaced.also.push(own);
         Some((spaced, Some(Form::InnerColon)))
     }
@@ -141,8 +152,14 @@ impl CommandPattern {
             also: all(&self.also),
             before: all(&self.before),
             whole: all(&self.whole),
+            meant: None,
             only_monitor: self.only_monitor,
         }
+    }
+
+    /// Returns what it means to its program, where that says more than its text.
+    pub(crate) fn meant(&self) -> Option<&Meaning> {
+        self.meant.as_ref()
     }
 
     /// Returns the texts that the pattern covers.

@@ -28,6 +28,7 @@ pub mod rule;
 pub mod tables;
 
 pub use action::{Action, Command, Kind};
+pub use command::{Meaning, Means};
 pub use controls::Controls;
 pub use decide::decide;
 pub use effects::Effects;

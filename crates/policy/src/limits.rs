@@ -21,9 +21,11 @@ pub(crate) const DIRECTORIES_MAX: usize = 16;
 
 /// Words behind a runner of which each may begin the command that it runs.
 pub(crate) const RUNNER_WORDS_MAX: usize = 200;
-/// Texts within the words of one program that count as commands it may run.
-pub(crate) const MAY_RUN_MAX: usize = 128;
 /// Marks of one call that its proof carries; the verdict counts every one.
 pub(crate) const MARKS_MAX: usize = 64;
 /// Losses that a question tells; the proof holds them all.
 pub(crate) const LOSSES_TOLD_MAX: usize = 4;
+/// Bytes of the texts within the words of one program that count as commands it may run.
+pub(crate) const MAY_RUN_BYTES_MAX: usize = 256 * 1024;
+/// Arguments of one program, or pieces of them, that are looked at as paths.
+pub(crate) const MENTIONS_MAX: usize = 512;

@@ -15,7 +15,7 @@ pub mod table;
 mod ways;
 
 pub use parse::{Block, Fault, blocks};
-pub use read::{Argument, Call, Word, read};
+pub use read::{Argument, Call, Given, Word, read};
 pub use table::{Does, Role};
 pub use ways::{Runs, STRANGER, Way, ways};
 

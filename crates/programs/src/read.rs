@@ -49,11 +49,24 @@ pub struct Argument<'a> {
     pub option: Option<&'a str>,
 }
 
+/// An option as it is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given<'a> {
+    /// Its long name where it has one and no more, otherwise as it is written.
+    pub name: &'a str,
+    /// Its value, where it has one that is certain.
+    pub value: Option<&'a str>,
+}
+
 /// An argument list as the program reads it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Call<'t, 'a> {
     /// The words of the sub-command, such as `remote add`.
     pub sub: Vec<&'a str>,
+    /// The options, in order, those that are not listed among them.
+    pub options: Vec<Given<'a>>,
+    /// The words that are neither options nor their values, in order, those of the sub-command first.
+    pub plain: Vec<Word<'a>>,
     /// The words with what they are, in order.
     pub arguments: Vec<Argument<'a>>,
     /// The words that are commands of their own.
@@ -126,10 +139,15 @@ where
         self.effects(&table.root.effects, call);
         // Options before the sub-command; the first operand names it.
         self.options(&table.root, &[], true, call);
-        let Some((body, length)) = self.sub_command(call) else { return };
+        let Some((body, length)) = self.sub_command(call) else {
+            self.unread(call);
+            return;
+        };
+        call.plain.extend(self.words.iter().skip(self.at).take(length));
         self.at += length;
         let Ok(command) = parse::command(body) else {
             call.unknown.push("its table cannot be read".to_owned());
+            self.unread(call);
             return;
         };
         let globals: &[_] = if table.globals_anywhere { &table.root.options } else { &[] };
@@ -192,11 +210,25 @@ where
         if self.operands.is_empty() {
             call.input = command.input;
         }
+        call.plain.extend(self.operands.iter().map(|(_, word)| *word));
         self.operands(call);
         // A pattern is no path: it leaves the program with what it uses alone.
         let names_something = |argument: &Argument<'_>| argument.option.is_none() && argument.role != Role::Text;
         if call.arguments.iter().any(names_something) || !call.commands.is_empty() {
             call.alone.clear();
+        }
+    }
+
+    /// Takes the words that no table describes as they are.
+    fn unread(&self, call: &mut Call<'t, 'a>) {
+        for word in self.words.iter().skip(self.at) {
+            match word {
+                Word::Known(text) if text.starts_with('-') => {
+                    let (name, value) = text.split_once('=').map_or((*text, None), |(name, value)| (name, Some(value)));
+                    call.options.push(Given { name, value });
+                }
+                Word::Known(_) | Word::Pattern(_) | Word::Begins(_) | Word::Unknown => call.plain.push(*word),
+            }
         }
     }
 

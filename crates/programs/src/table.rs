@@ -43,6 +43,10 @@ pub enum Role {
     RemoteRead,
     /// A file here, or `host:path`, that is written.
     RemoteWrite,
+    /// A file whose content goes to another machine.
+    Upload,
+    /// A text that goes to another machine, in which `@` or `<` stands before the name of a file.
+    Form,
     /// A script of `sed`.
     Sed,
     /// A program of `awk`.
@@ -82,6 +86,8 @@ pub enum Does {
     Interactive,
     /// Makes files whose names the line does not say, in the directory it works in.
     Scatters,
+    /// The same where an archive or a patch says the names: files that are there are changed, too.
+    Unpacks,
 }
 
 /// How a program finds its options.
@@ -285,6 +291,8 @@ impl Role {
             | Self::Into
             | Self::Directory
             | Self::List
+            | Self::Upload
+            | Self::Form
             | Self::Response
             | Self::Host
             | Self::Url
@@ -316,6 +324,8 @@ impl Role {
             | Self::Url
             | Self::RemoteRead
             | Self::RemoteWrite
+            | Self::Upload
+            | Self::Form
             | Self::Sed
             | Self::Awk
             | Self::Jq
@@ -348,6 +358,8 @@ impl Role {
         ("URL", Self::Url),
         ("REMOTEREAD", Self::RemoteRead),
         ("REMOTEWRITE", Self::RemoteWrite),
+        ("UPLOAD", Self::Upload),
+        ("FORM", Self::Form),
         ("SED", Self::Sed),
         ("AWK", Self::Awk),
         ("JQ", Self::Jq),
@@ -376,6 +388,7 @@ impl Does {
         ("shell", Self::Shell, "changes what later words of the shell mean"),
         ("interactive", Self::Interactive, "opens something in which anything can be run"),
         ("scatters", Self::Scatters, "makes files whose names the line does not say"),
+        ("unpacks", Self::Unpacks, "makes and changes files that an archive or patch names"),
     ];
 
     /// Reads a kind's name.
@@ -391,9 +404,13 @@ impl Does {
     /// Returns true when it may run or write anything, so that what it touches is not known.
     pub fn is_open(self) -> bool {
         match self {
-            Self::Builds | Self::Installs | Self::System | Self::Interactive | Self::Repository | Self::Scatters => {
-                true
-            }
+            Self::Builds
+            | Self::Installs
+            | Self::System
+            | Self::Interactive
+            | Self::Repository
+            | Self::Scatters
+            | Self::Unpacks => true,
             Self::Network | Self::Signals | Self::Environment | Self::Shell => false,
         }
     }

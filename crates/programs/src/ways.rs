@@ -157,6 +157,8 @@ fn sample(role: Role) -> &'static str {
         | Role::List
         | Role::Response
         | Role::RemoteRead
+        | Role::Upload
+        | Role::Form
         | Role::Jq
         | Role::Unknown => "x",
     }

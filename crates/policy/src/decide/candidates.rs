@@ -95,6 +95,12 @@ impl<'a> Candidates<'a> {
         let own = part.allow_readings.iter().filter(|reading| !part.readings.contains(reading));
         part.readings.iter().chain(own).for_each(|reading| index.command(reading, &mut self.certain));
         part.may_run.iter().for_each(|text| index.command(text, &mut self.possible));
+        if let Some(meant) = &part.meant {
+            index.meaning(meant, &mut self.certain);
+        }
+        if part.beyond_limits {
+            self.whole.push(index.all_commands());
+        }
         match &part.program {
             Program::None => {}
             Program::Named(_) => {

@@ -357,6 +357,20 @@ impl Judge<'_> {
     /// A rule for a program does not cover writing what is run later: that is a rule about the file.
     fn changes_executed(&self, part: &Part) -> Option<Finding> {
         let uncovered = |touch: &&Touch| touch.by != By::Tool && self.rule_for_touch(touch).is_none();
+        let unpacked = part.touches.iter().filter(uncovered).find(|touch| {
+            let sweeps = touch.recursive && touch.access == Access::Write;
+            let does = part.does.contains(&programs::Does::Unpacks);
+            does && sweeps && touch.target.paths().any(|path| self.facts.project.is_within(path))
+        });
+        if let Some(touch) = unpacked {
+            let why = format!(
+                "{} {} {} and below, which may change what is run later",
+                quoted(&part.text),
+                touch.access.verb(),
+                touch.target.describe()
+            );
+            return Some(Finding::new(Verdict::Ask, why).hint("unpack into a directory of its own"));
+        }
         let touches = part.touches.iter().filter(uncovered);
         let (touch, name, row) = touches
             .filter_map(|touch| scope::executed_name(touch, self.facts).map(|(name, row)| (touch, name, row)))

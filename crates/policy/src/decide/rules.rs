@@ -3,7 +3,7 @@
 
 use super::scope;
 use crate::action::{Action, Command, Kind};
-use crate::command::{CommandPattern, spaced_operators, star_matches};
+use crate::command::{CommandPattern, Means, spaced_operators, star_matches};
 use crate::effects::{Access, By, Links, Part, Program, Target, Touch};
 use crate::facts::Facts;
 use crate::host::{Host, HostPattern};
@@ -94,10 +94,14 @@ fn is_skill(skill: &str, name: &str, open: bool) -> bool {
 }
 
 fn command(pattern: &CommandPattern, part: &Part) -> Cover {
-    if part.readings.iter().any(|reading| pattern.covers(reading)) {
+    let means = part.meant.as_ref().zip(pattern.meant()).map_or(Means::No, |(meant, rule)| rule.covers(meant));
+    if means == Means::Yes || part.readings.iter().any(|reading| pattern.covers(reading)) {
         return Cover::Certain;
     }
-    if part.may_run.iter().any(|text| pattern.covers(text)) {
+    if means == Means::Perhaps {
+        return Cover::Possible;
+    }
+    if part.beyond_limits || part.may_run.iter().any(|text| pattern.covers(text)) {
         return Cover::Possible;
     }
     match &part.program {
@@ -120,7 +124,7 @@ pub(super) fn known_beginnings(part: &Part) -> impl Iterator<Item = &str> {
 
 /// Returns true when the part may touch any path at all.
 pub(super) fn has_unknown_paths(part: &Part) -> bool {
-    (!part.unknown.is_empty() && !part.reads_only) || part.program == Program::Unknown
+    (!part.unknown.is_empty() && !part.reads_only) || part.program == Program::Unknown || part.beyond_limits
 }
 
 /// How surely the earlier stages that a rule names are piped into a part.

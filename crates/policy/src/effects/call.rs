@@ -4,11 +4,13 @@ use std::rc::Rc;
 
 use programs::{Call, Role, Word};
 
+use super::meant::Meant;
 use super::part::{Access, By, Links, Part, Target, Touch};
 use super::shellwords::{Body, State, Value};
 use super::variables::is_shell_variable;
 use super::walk::{Argument, touch};
-use super::{languages, special};
+use super::{languages, pieces, special};
+use crate::path::AbsPath;
 use crate::tables::programs::{EDITORS, SHELLS};
 
 /// A command inside a command.
@@ -20,6 +22,8 @@ pub(super) enum Inner {
     Text(String),
     /// A function of the script.
     Function(Rc<Body>),
+    /// Another of these, in one of these directories.
+    In(Vec<AbsPath>, Box<Inner>),
 }
 
 /// Reads what a listed program does; what it starts is returned.
@@ -35,13 +39,16 @@ pub(super) fn understand(
     }
     let words: Vec<Word<'_>> = rest.iter().map(Argument::word).collect();
     let call = programs::read(table, &words);
+    part.meant = Some(Meant::of_call(base, &call));
     let mut reading = Reading { state, base, rest, call: &call, part, inner: Vec::new(), proven: true };
     reading.whole();
     let Reading { inner, proven, part, .. } = reading;
     let plain = call.unknown.is_empty() && call.asks.is_empty();
     // What an option of git's makes it run is no part of what a rule for its command was written for.
     let runs = |argument: &programs::Argument<'_>| argument.option.is_some() && names_program(argument.role);
-    part.exact_only |= call.exact || (base == "git" && call.arguments.iter().any(runs));
+    part.exact_only |= call.exact
+        || (base == "git" && call.arguments.iter().any(runs))
+        || (matches!(base, "make" | "gmake") && sets_shell(&call));
     // `xargs` without options is looked through, as documented.
     let bare_xargs = base == "xargs"
         && call.arguments.iter().all(|argument| argument.option.is_none())
@@ -65,6 +72,24 @@ fn names_program(role: Role) -> bool {
     role.is_run() || role == Role::Unknown
 }
 
+/// Returns true where `make` is given the program that runs its recipes, or more files or options.
+fn sets_shell(call: &Call<'_, '_>) -> bool {
+    const NAMES: &[&str] = &["SHELL", ".SHELLFLAGS", "MAKEFLAGS", "GNUMAKEFLAGS", "MAKEFILES"];
+    let names = call.plain.iter().filter_map(|word| word.known()).filter_map(|word| word.split_once('='));
+    names.map(|(name, _)| name.trim_end_matches([':', '+', '?', '!'])).any(|name| NAMES.contains(&name))
+}
+
+/// Returns true where every word of `tar` is known, or one of them says what else it does than extract.
+fn names_mode(rest: &[Argument]) -> bool {
+    let letters = rest.first().and_then(Argument::known).filter(|word| !word.starts_with("--"));
+    letters.is_some_and(|word| word.contains(['c', 't', 'r', 'u', 'A', 'd']))
+        || rest.iter().all(|word| word.known().is_some())
+        || rest
+            .iter()
+            .filter_map(Argument::known)
+            .any(|word| word.starts_with("--create") || word.starts_with("--list"))
+}
+
 fn is_shell_operand(argument: &programs::Argument<'_>) -> bool {
     argument.role == Role::Shell && argument.option.is_none()
 }
@@ -85,11 +110,14 @@ impl Reading<'_, '_> {
     fn whole(&mut self) {
         // Where an option says in which directory it works, both that and this one count.
         let outside = self.state.cwds.clone();
+        self.unpacked();
         for argument in self.call.arguments.iter().filter(|argument| !is_shell_operand(argument)) {
             self.argument(argument);
         }
         self.shell_operands();
         self.copies();
+        self.saved();
+        special::serves(self.state, self.base, self.rest, self.part);
         for (role, path) in &self.call.alone {
             self.role(*role, &Argument::literal(path));
         }
@@ -99,7 +127,14 @@ impl Reading<'_, '_> {
         if matches!(self.base, "xargs" | "gxargs") && self.call.commands.is_empty() {
             self.command(&[Argument::literal("echo")], 0);
         }
-        self.state.cwds = outside;
+        if matches!(self.base, "find" | "gfind") && self.rest.iter().any(special::starts_elsewhere) {
+            self.state.cwds.clear();
+        }
+        let inside = std::mem::replace(&mut self.state.cwds, outside);
+        if inside != self.state.cwds {
+            let started = std::mem::take(&mut self.inner);
+            self.inner.extend(started.into_iter().map(|inner| Inner::In(inside.clone(), Box::new(inner))));
+        }
     }
 
     fn argument(&mut self, argument: &programs::Argument<'_>) {
@@ -161,6 +196,8 @@ impl Reading<'_, '_> {
             Role::Shell => self.shell_text(word),
             Role::Host | Role::Url => self.host(word),
             Role::RemoteRead | Role::RemoteWrite => self.remote(role, word),
+            Role::Upload => self.upload(word),
+            Role::Form => self.form(word),
             Role::Sed | Role::Awk | Role::Jq => {
                 if !languages::only_selects(role, word.known()) {
                     self.proven = false;
@@ -277,17 +314,108 @@ impl Reading<'_, '_> {
     /// Every piece of a text in another language that may be a path counts as mentioned.
     fn source(&mut self, word: &Argument) {
         let text = word.known().unwrap_or(&word.source);
-        let is_part = |letter: char| letter.is_alphanumeric() || "._/~-+@%".contains(letter);
-        for piece in text.split(|letter| !is_part(letter)).filter(|piece| !piece.is_empty()) {
-            special::may_name(self.state, piece, self.part);
+        pieces::may_name(self.state, text, self.part);
+        pieces::may_name_in(self.state, text, self.part);
+    }
+
+    /// A file that goes to another machine.
+    fn upload(&mut self, word: &Argument) {
+        self.proven = false;
+        self.touch(word, Access::Read, false);
+        if let Some(text) = word.known() {
+            let paths = self.state.paths(text);
+            self.part.sends.extend(paths);
+            if text.contains(['{', '[']) {
+                // Some programs match patterns of their own.
+                let target = Target::Unknown(word.source.clone());
+                self.part.touches.push(Touch {
+                    access: Access::Read,
+                    by: By::Operand,
+                    target,
+                    recursive: false,
+                    links: Links::Matched,
+                });
+            }
         }
+    }
+
+    /// A text that goes to another machine, and the files that it names.
+    fn form(&mut self, word: &Argument) {
+        self.proven = false;
+        let Some(text) = word.known() else {
+            self.touch(word, Access::Read, false);
+            return;
+        };
+        for name in languages::files_of_form(text) {
+            self.touch(&Argument::literal(&name), Access::Read, false);
+            let paths = self.state.paths(&name);
+            self.part.sends.extend(paths);
+        }
+        for name in languages::files_of_format(text) {
+            self.touch(&Argument::literal(&name), Access::Write, false);
+        }
+    }
+
+    /// `curl -O URL` names the file as the URL does, and so does `wget URL`.
+    fn saved(&mut self) {
+        let has = |name: &str| self.call.options.iter().any(|given| given.name == name);
+        let saves = match self.base {
+            "curl" => has("--remote-name") || has("--remote-name-all"),
+            "wget" => !has("--output-document") && !has("--spider"),
+            _ => false,
+        };
+        let urls = if saves { self.words_of(&[Role::Url]) } else { Vec::new() };
+        for url in urls {
+            let path = url.known().and_then(|url| url.split(['?', '#']).next()).unwrap_or_default();
+            let path = path.split_once("://").map_or(path, |(_, rest)| rest);
+            if let Some(name) = path.rsplit_once('/').map(|(_, name)| name).filter(|name| !name.is_empty()) {
+                self.touch(&Argument::literal(name), Access::Write, false);
+            }
+        }
+    }
+
+    /// Where an archive or a patch is unpacked.
+    fn unpacked(&mut self) {
+        // Without an option that only looks into it.
+        let may_extract = matches!(self.base, "tar" | "gtar" | "bsdtar") && !names_mode(self.rest);
+        if (self.base == "unzip" && !self.call.unknown.is_empty()) || may_extract {
+            self.part.does.push(programs::Does::Unpacks);
+        }
+        if !self.part.does.contains(&programs::Does::Unpacks) && !self.call.does.contains(&programs::Does::Unpacks) {
+            return;
+        }
+        // `git apply --stat` and `patch --dry-run` change nothing.
+        let looks = ["--stat", "--numstat", "--summary", "--check", "--dry-run"];
+        let given = |name: &str| self.call.options.iter().any(|given| given.name == name);
+        if looks.iter().any(|name| given(name)) && !given("--apply") {
+            return;
+        }
+        let chosen =
+            self.call.arguments.iter().filter(|argument| matches!(argument.role, Role::Directory | Role::WriteTree));
+        let chosen: Option<Vec<AbsPath>> = chosen
+            .map(|argument| argument.word.known().map(|text| self.state.paths(text)).filter(|paths| !paths.is_empty()))
+            .try_fold(Vec::new(), |mut all: Vec<AbsPath>, paths| {
+                all.extend(paths?);
+                Some(all)
+            });
+        let target = match chosen {
+            Some(paths) if !paths.is_empty() => Target::Paths(paths),
+            Some(_) if !self.state.cwds.is_empty() => Target::Paths(self.state.cwds.clone()),
+            Some(_) | None => Target::Unknown("the directory that it unpacks into".to_owned()),
+        };
+        let links = Links::Below;
+        self.part.touches.push(Touch { access: Access::Write, by: By::Operand, target, recursive: true, links });
     }
 
     fn host(&mut self, word: &Argument) {
         self.proven = false;
         match word.known() {
             Some(text) => {
-                if let Some(path) = text.strip_prefix("file://") {
+                let scheme = text.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("file:"));
+                if let Some(rest) = text.get(5..).filter(|_| scheme) {
+                    let path = rest
+                        .strip_prefix("//")
+                        .map_or(rest, |rest| rest.get(rest.find('/').unwrap_or(0)..).unwrap_or(rest));
                     self.touch(&Argument::literal(path), Access::Read, false);
                 }
                 self.part.reaches.push(text.to_owned());
@@ -308,6 +436,14 @@ impl Reading<'_, '_> {
                 match access {
                     Access::Write => self.write_into(word, true),
                     Access::Look | Access::Read | Access::Delete => self.touch(word, access, true),
+                }
+                let leaves =
+                    self.call.arguments.iter().any(|argument| {
+                        argument.role == Role::RemoteWrite && argument.word.known().is_some_and(is_remote)
+                    });
+                if let Some(text) = word.known().filter(|_| leaves && access == Access::Read) {
+                    let paths = self.state.paths(text);
+                    self.part.sends.extend(paths);
                 }
             }
         }
@@ -380,7 +516,10 @@ impl Reading<'_, '_> {
             touch(self.state, &made, Access::Write, By::Operand, false, self.part);
         }
         let sources: Vec<Argument> = self.words_of(&[Role::Read, Role::Tree, Role::Move, Role::Text]);
-        for directory in self.words_of(&[Role::Into]) {
+        let chosen = self.call.options.iter().filter(|given| given.name == "--target-directory");
+        let chosen = chosen.filter_map(|given| given.value).map(Argument::literal);
+        let directories: Vec<Argument> = self.words_of(&[Role::Into]).into_iter().chain(chosen).collect();
+        for directory in directories {
             let Some(directory) = directory.known() else { continue };
             for source in &sources {
                 if source.known().is_none() {

@@ -29,6 +29,8 @@ pub(super) fn only_selects(role: Role, text: Option<&str>) -> bool {
         | Role::Host
         | Role::Url
         | Role::RemoteRead
+        | Role::Upload
+        | Role::Form
         | Role::RemoteWrite
         | Role::Source
         | Role::Assignment
@@ -178,4 +180,24 @@ fn delimited(text: &str, delimiter: char) -> Option<&str> {
         }
     }
     None
+}
+
+/// Returns the names of the files that a text of a form brings: what stands behind `@` or `<`.
+pub(super) fn files_of_form(text: &str) -> Vec<String> {
+    let behind = match (text.split_once('='), text.split_once('@')) {
+        _ if text.starts_with('@') => text.get(1..),
+        (Some((_, value)), _) => value.strip_prefix(['@', '<']),
+        (None, Some((_, name))) => Some(name),
+        (None, None) => None,
+    };
+    // A field may bring several, each with its type behind a `;`.
+    let names = behind.into_iter().flat_map(|behind| std::iter::once(behind).chain(behind.split([',', ';'])));
+    let names: Vec<String> = names.map(|name| name.trim_matches('"').to_owned()).collect();
+    names.into_iter().filter(|name| !name.is_empty() && name != "-").collect()
+}
+
+/// Returns the names of the files that a format of `curl` writes: `%output{name}`.
+pub(super) fn files_of_format(text: &str) -> Vec<String> {
+    let pieces = text.split("%output{").skip(1);
+    pieces.filter_map(|piece| piece.split_once('}')).map(|(name, _)| name.trim_start_matches('>').to_owned()).collect()
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::losses::Loss;
+use super::meant::Meant;
 use super::shellwords::Value;
 use super::special::PIPED_WORDS;
 use crate::action::FileTarget;
@@ -27,6 +28,8 @@ pub struct Part {
     /// The texts under which a deny or ask rule may know it: as written, with quotes resolved, behind
     /// each wrapper, with the program's bare name.
     pub readings: Vec<String>,
+    /// What it means to its program, where that is one.
+    pub meant: Option<Meant>,
     /// Texts in its words that it may run, where no table says what it does with them.
     pub may_run: Vec<String>,
     /// The texts under which an allow rule may know it: as written, with quotes resolved, and behind
@@ -44,8 +47,12 @@ pub struct Part {
     pub executes: Vec<AbsPath>,
     /// Pieces of a text in another language that may be paths.
     pub may_name: Vec<AbsPath>,
+    /// Files whose content goes to another machine.
+    pub sends: Vec<AbsPath>,
     /// URLs and hosts it reaches.
     pub reaches: Vec<String>,
+    /// True when it has more words than are looked at: what the others name or run is not known.
+    pub beyond_limits: bool,
     /// Words whose value is not known, as written.
     pub unknown: Vec<String>,
     /// What it does beyond its words.
@@ -250,7 +257,8 @@ impl Part {
         let mut touches = vec![touch(Target::Paths(vec![base.join(rest)]))];
         // The forms of other systems' file names: on some file systems they name another file.
         let is_foreign = text.contains('\\') || text.contains("::$");
-        if is_foreign {
+        let by_process = touches.iter().flat_map(|touch| touch.target.paths()).any(leads_through_a_process);
+        if is_foreign || by_process {
             touches.push(touch(Target::Unknown(text.clone())));
         }
         Self { touches, climbed: climbed(base, rest), ..Self::named(&text) }
@@ -323,4 +331,20 @@ impl Part {
         }
         effects
     }
+}
+
+/// Returns true for a path through what a process has open: what that is for the process of the command is not
+/// what it is for the one that looks.
+pub(super) fn leads_through_a_process(path: &AbsPath) -> bool {
+    let segments: Vec<&str> = path.segments().collect();
+    let behind = match segments.as_slice() {
+        ["proc", _, behind @ ..] | ["dev", behind @ ..] => behind,
+        [] | [_, ..] => return false,
+    };
+    let leads = |(at, name): (usize, &&str)| match *name {
+        "cwd" | "root" => segments.first() == Some(&"proc"),
+        "fd" | "map_files" => at + 2 < behind.len(),
+        _ => false,
+    };
+    behind.iter().enumerate().any(leads)
 }

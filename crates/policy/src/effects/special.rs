@@ -6,16 +6,12 @@ use programs::{Call, Word};
 use super::part::{Access, By, Links, Part, Target, Touch};
 use super::shellwords::{State, Value};
 use super::variables::is_shell_variable;
-use super::walk::{Argument, touch};
+use super::walk::Argument;
 use super::wrappers;
-use crate::limits;
-use crate::path::AbsPath;
 use crate::tables::programs::{HARMLESS_VARIABLES, SHELLS};
 
 /// Stands for the words that a pipe brings.
 pub(super) const PIPED_WORDS: &str = "the words that xargs appends";
-/// Arguments of one program that are looked at as paths.
-const MENTIONS_MAX: usize = 256;
 
 /// `cd`: the directories that are possible afterwards.
 pub(super) fn change_directory(state: &mut State, base: &str, rest: &[Argument], part: &mut Part) {
@@ -260,6 +256,7 @@ pub(super) fn append_input(call: &Call<'_, '_>, words: &mut Vec<Argument>) {
 ///
 /// `before` is what stands before the command on the line.
 pub(super) fn fill_in_found(call: &Call<'_, '_>, state: &State, before: &[Argument], words: &mut [Argument]) {
+    let elsewhere = before.iter().any(starts_elsewhere);
     let before = before.split_last().map_or(before, |(_, before)| before);
     let links = found_links(call, before);
     let starts: Vec<&programs::Argument<'_>> =
@@ -273,7 +270,6 @@ pub(super) fn fill_in_found(call: &Call<'_, '_>, state: &State, before: &[Argume
             .map(|text| format!("{}/**", text.trim_end_matches('/'))),
         [_, _, ..] => None,
     };
-    let elsewhere = call.arguments.iter().any(|argument| argument.option.is_some_and(|name| name.ends_with("dir")));
     for word in words {
         let Some(text) = word.known() else { continue };
         let Some(at) = text.find("{}") else { continue };
@@ -299,6 +295,11 @@ fn found_links(call: &Call<'_, '_>, before: &[Argument]) -> Links {
     let plain = |word: &Argument| word.known().is_some_and(|text| !JOINTS.contains(&text));
     let is_tested = before.iter().all(plain) && call.arguments.iter().any(tested);
     if is_tested { Links::None } else { Links::Matched }
+}
+
+/// Returns true for the option by which `find` starts a program in the directory of what it finds.
+pub(super) fn starts_elsewhere(word: &Argument) -> bool {
+    matches!(word.known(), Some("-execdir" | "-okdir"))
 }
 
 /// What stands behind a runner whose options are not analysed: whatever could be a program that
@@ -351,53 +352,6 @@ fn shell_text(rest: &[Argument]) -> Option<String> {
     None
 }
 
-/// Arguments that may be paths, of a program that is not listed.
-pub(super) fn mentions(state: &State, rest: &[Argument], part: &mut Part) {
-    for word in rest {
-        match &word.value {
-            Value::Known(text) | Value::Begins(text) => {
-                for candidate in candidates(text) {
-                    mention(state, candidate, part);
-                }
-            }
-            Value::Pattern(_) => touch(state, word, Access::Read, By::Operand, true, part),
-            Value::Unknown => {}
-        }
-    }
-}
-
-/// Adds a text that may be a path.
-pub(super) fn mention(state: &State, text: &str, part: &mut Part) {
-    let paths: Vec<AbsPath> = state.paths(text);
-    if part.mentions.len() + paths.len() <= MENTIONS_MAX {
-        part.mentions.extend(paths);
-    }
-}
-
-/// Adds a piece of a text in another language that may be a path.
-pub(super) fn may_name(state: &State, text: &str, part: &mut Part) {
-    let paths: Vec<AbsPath> = state.paths(text);
-    if part.may_name.len() + paths.len() <= MENTIONS_MAX {
-        part.may_name.extend(paths);
-    }
-}
-
-/// The pieces of a word that may be a path: the word, what follows `=`, `@` or `:`, what follows a short option.
-fn candidates(word: &str) -> Vec<&str> {
-    if word.starts_with("http://") || word.starts_with("https://") {
-        return Vec::new();
-    }
-    let mut found = vec![word];
-    found.extend(word.split_once('=').map(|(_, value)| value));
-    found.extend(word.split_once(':').map(|(_, value)| value));
-    found.extend(word.split_once('@').map(|(_, value)| value));
-    if word.starts_with('-') && !word.starts_with("--") {
-        found.extend(word.get(2..));
-    }
-    found.retain(|candidate| !candidate.is_empty() && !candidate.starts_with('-') && candidate.len() < 4096);
-    found
-}
-
 /// Hosts in the arguments of a program that opens connections.
 pub(super) fn reaches(rest: &[Argument], part: &mut Part) {
     for word in rest.iter().filter_map(Argument::known) {
@@ -417,31 +371,51 @@ pub(super) fn calculates(rest: &[Argument]) -> bool {
         })
 }
 
-/// Texts in the words of a program that may run any of them: what follows each word, and what follows each
-/// sign within one behind which a command may stand.
-pub(super) fn may_run(arguments: &[Argument], part: &mut Part) {
-    let plain: Vec<&str> =
-        arguments.iter().map(|argument| argument.known().unwrap_or(argument.source.as_str())).collect();
-    for start in 1..plain.len().min(limits::MAY_RUN_MAX) {
-        part.may_run.push(plain.get(start..).unwrap_or_default().join(" "));
-    }
-    for word in plain.iter().skip(1).take(limits::MAY_RUN_MAX) {
-        texts_within(word, &mut part.may_run);
-    }
+/// Programs that give what lies below a directory to whoever asks, or to a container: by a word of their own.
+pub(super) fn serves(state: &mut State, base: &str, rest: &[Argument], part: &mut Part) {
+    let words: Vec<&str> = rest.iter().filter_map(Argument::known).collect();
+    let behind = |names: &[&str]| {
+        let attached =
+            words.iter().find_map(|word| names.iter().find_map(|name| word.strip_prefix(&format!("{name}="))));
+        let next = words.iter().position(|word| names.contains(word)).and_then(|at| words.get(at + 1));
+        attached.or(next.copied())
+    };
+    let directory = match base {
+        _ if base.starts_with("python")
+            && words.iter().any(|word| matches!(*word, "http.server" | "-mhttp.server" | "SimpleHTTPServer")) =>
+        {
+            behind(&["-d", "--directory"]).unwrap_or(".")
+        }
+        "php" if words.contains(&"-S") => behind(&["-t", "--docroot"]).unwrap_or("."),
+        "docker" | "podman" | "nerdctl" => {
+            mounted(state, &words, part);
+            return;
+        }
+        _ => return,
+    };
+    let target = Target::Paths(state.paths(directory));
+    part.touches.push(Touch { access: Access::Read, by: By::Operand, target, recursive: true, links: Links::Below });
 }
 
-/// Adds the texts within a word, or within a text on standard input, that may be commands.
-pub(super) fn texts_within(word: &str, texts: &mut Vec<String>) {
-    let is_sign = |letter: char| "=!:|;&'\"`()\n".contains(letter);
-    // The value of a short option may be attached to it.
-    let attached = word
-        .strip_prefix('-')
-        .filter(|_| word.contains(' '))
-        .into_iter()
-        .flat_map(|rest| rest.char_indices().take(4).filter_map(|(at, letter)| rest.get(at + letter.len_utf8()..)));
-    for text in word.split(is_sign).chain(attached).map(str::trim) {
-        if !text.is_empty() && texts.len() < limits::MAY_RUN_MAX {
-            texts.push(text.to_owned());
+/// Directories of this machine that a container is given: it may read what lies there, or change it.
+fn mounted(state: &State, words: &[&str], part: &mut Part) {
+    let mut before = "";
+    for word in words {
+        let value = match before {
+            "-v" | "--volume" | "--mount" => Some(*word),
+            _ => ["--volume=", "--mount=", "-v"].iter().find_map(|name| word.strip_prefix(name)),
+        };
+        before = word;
+        let Some(value) = value.filter(|value| !value.is_empty()) else { continue };
+        let keyed =
+            value.split(',').find_map(|field| field.strip_prefix("src=").or_else(|| field.strip_prefix("source=")));
+        let Some(source) = keyed.or_else(|| value.split(':').next()).filter(|source| source.contains(['/', '.']))
+        else {
+            continue;
+        };
+        for (access, recursive) in [(Access::Look, true), (Access::Write, false)] {
+            let target = Target::Paths(state.paths(source));
+            part.touches.push(Touch { access, by: By::Operand, target, recursive, links: Links::Below });
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Forms that ask whatever a rule allows: what a line brings and then runs, what is run later, what hides
 //! from the reader, and what reaches further than it says when a variable is empty.
 
-use super::part::{Access, Part, Program, Target, Touch};
+use super::part::{Access, By, Part, Program, Target, Touch};
 use super::shellwords::Value;
 use super::wrappers;
 use crate::path::AbsPath;
+use crate::tables::credentials;
 
 /// Programs that fetch files from other machines.
 const FETCHERS: &[&str] = &["curl", "wget", "wget2", "aria2c", "scp", "sftp", "rsync", "ftp"];
@@ -19,11 +20,16 @@ const STORAGE: &[&str] =
     &["/dev/sd", "/dev/hd", "/dev/vd", "/dev/xvd", "/dev/nvme", "/dev/mmcblk", "/dev/dm-", "/dev/mapper/", "/dev/md"];
 
 /// Marks the parts of a line that are suspicious by themselves or after what stands before them.
-pub(super) fn mark(parts: &mut [Part]) {
+pub(super) fn mark(parts: &mut [Part], home: &AbsPath) {
     let mut written: Vec<AbsPath> = Vec::new();
     let mut fetched = false;
+    let mut secret: Option<AbsPath> = None;
     for part in parts {
+        let read = part.touches.iter().filter(|touch| touch.access == Access::Read && !touch.recursive);
+        let read =
+            read.flat_map(|touch| touch.target.paths()).find(|path| credentials::holds_secret(path, home)).cloned();
         let why = runs_what_it_writes(part, &written, fetched)
+            .or_else(|| sends_secret(part, secret.as_ref(), home))
             .or_else(|| looks_alike(part))
             .or_else(|| foreign_host(part))
             .or_else(|| empty_variable(part))
@@ -32,6 +38,7 @@ pub(super) fn mark(parts: &mut [Part]) {
         if let Some(why) = why {
             part.suspicious.get_or_insert(why);
         }
+        secret = secret.or(read);
         let name = base_name(part);
         if name != "chmod" {
             let touches = part.touches.iter().filter(|touch| touch.access == Access::Write);
@@ -55,6 +62,17 @@ fn known(part: &Part) -> impl Iterator<Item = &str> {
         Value::Known(text) => Some(text.as_str()),
         Value::Pattern(_) | Value::Begins(_) | Value::Unknown => None,
     })
+}
+
+/// A file that holds a secret, sent to another machine, or read before something is sent there.
+fn sends_secret(part: &Part, read: Option<&AbsPath>, home: &AbsPath) -> Option<String> {
+    const SENDERS: &[&str] = &["ssh", "http", "https", "xh", "mail", "sendmail"];
+    let name = base_name(part);
+    let is_sender = [FETCHERS, CONNECTORS, SENDERS].iter().any(|names| names.contains(&name));
+    let fed = part.touches.iter().filter(|touch| touch.by == By::Redirect && touch.access == Access::Read);
+    let own = part.sends.iter().chain(fed.flat_map(|touch| touch.target.paths()).filter(|_| is_sender));
+    let path = own.into_iter().find(|path| credentials::holds_secret(path, home)).or(read.filter(|_| is_sender))?;
+    Some(format!("it may send {path}, which holds a secret, to another machine"))
 }
 
 /// A file that one part writes, or may have fetched, and a later one runs.
@@ -134,7 +152,9 @@ fn foreign_host(part: &Part) -> Option<String> {
 /// A removal, or a change of everything below, under a path that is another one when a variable is empty.
 fn empty_variable(part: &Part) -> Option<String> {
     let changes = |touch: &Touch| {
+        let mirrors = base_name(part) == "rsync" && known(part).any(|word| word.starts_with("--del"));
         touch.access == Access::Delete
+            || touch.access == Access::Write && mirrors
             || touch.access == Access::Write && touch.recursive && CHANGERS.contains(&base_name(part))
     };
     part.touches.iter().filter(|touch| changes(touch)).find_map(|touch| match &touch.target {
@@ -175,6 +195,13 @@ fn storage(part: &Part) -> Option<String> {
         return Some(format!("it writes over the disk {path}"));
     }
     let name = base_name(part);
+    let unknown = |touch: &Touch| touch.access == Access::Write && matches!(touch.target, Target::Unknown(_));
+    if name == "dd" && part.unknown.iter().any(|word| !word.starts_with("if=") && !word.starts_with("bs=")) {
+        return Some("it may write over a disk, by a word that is not known before it runs".to_owned());
+    }
+    if let Some(touch) = part.touches.iter().find(|touch| name == "dd" && unknown(touch)) {
+        return Some(format!("it writes over {}: that may be a disk", touch.target.describe()));
+    }
     let formats = name == "mkfs" || name.starts_with("mkfs.") || matches!(name, "wipefs" | "blkdiscard" | "mkswap");
     formats.then(|| format!("`{name}` writes over a disk"))
 }

@@ -8,10 +8,10 @@ use std::rc::Rc;
 use super::call::Inner;
 use super::input::{Input, has_text};
 use super::losses::{self, Loss};
-use super::part::{Access, By, Links, Part, Program, Target, Touch};
+use super::part::{Access, By, Links, Part, Program, Target, Touch, leads_through_a_process};
 use super::shellwords::{Body, State, Value};
 use super::variables::is_shell_variable;
-use super::{Effects, special, suspicious, wrappers};
+use super::{Effects, pieces, suspicious, wrappers};
 use crate::limits;
 use crate::path::{AbsPath, climbs_out_of_a_name};
 use crate::proof::doubt_words;
@@ -35,7 +35,7 @@ pub(super) fn script(text: &str, script: &Script, cwd: &AbsPath, home: &AbsPath)
         is_fed: false,
     };
     walk.whole(script);
-    suspicious::mark(&mut walk.effects.parts);
+    suspicious::mark(&mut walk.effects.parts, home);
     walk.effects
 }
 
@@ -466,11 +466,13 @@ impl Walk<'_> {
             matches!(does, programs::Does::Builds | programs::Does::System | programs::Does::Interactive)
         };
         if !part.unlisted.is_empty() || part.does.iter().any(runs_anything) {
-            special::may_run(arguments, &mut part);
+            pieces::may_run(arguments, &mut part);
             for redirect in input.redirects {
                 if matches!(redirect.op, RedirectOp::HereDocument | RedirectOp::HereString) {
                     let text = self.argument(&redirect.target);
-                    special::texts_within(text.known().unwrap_or(&text.source), &mut part.may_run);
+                    let text = text.known().unwrap_or(&text.source);
+                    pieces::texts_within(text, &mut part);
+                    pieces::may_name_in(&self.state, &format!(" {text}"), &mut part);
                 }
             }
         }
@@ -516,6 +518,10 @@ impl Walk<'_> {
                 self.state = State { locals: kept.locals, ..state };
                 self.forget(&own.into_iter().collect::<Vec<_>>());
                 return;
+            }
+            Inner::In(directories, inner) => {
+                self.state.cwds = directories;
+                self.inner(*inner, runner, input);
             }
             Inner::Words(arguments) => {
                 let text = arguments.iter().map(|argument| argument.source.as_str()).collect::<Vec<_>>().join(" ");
@@ -705,7 +711,8 @@ impl Walk<'_> {
 pub(super) fn touch(state: &State, argument: &Argument, access: Access, by: By, recursive: bool, part: &mut Part) {
     let links = argument.links;
     part.touches.push(Touch { access, by, target: target(state, argument), recursive, links });
-    if argument.known().is_some_and(climbs_out_of_a_name) {
+    let by_process = |text: &str| state.paths(text).iter().any(leads_through_a_process);
+    if argument.known().is_some_and(|text| climbs_out_of_a_name(text) || by_process(text)) {
         part.touches.push(Touch { access, by, target: Target::Unknown(argument.source.clone()), recursive, links });
     }
 }

@@ -34,6 +34,7 @@ fn deny_readings(arguments: &[Argument], part: &mut Part) {
         let Some(rest) = arguments.get(start..) else { return };
         let Some(first) = rest.first() else { return };
         push_texts(rest, &mut part.readings);
+        part.readings.extend(elsewhere(rest));
         // `git -c alias.x='!command'`: what follows the mark is a command.
         part.readings.extend(name_of(first).split_once("=!").map(|(_, command)| command.trim().to_owned()));
         if let Some(plain) = without_git_options(rest) {
@@ -49,6 +50,24 @@ fn deny_readings(arguments: &[Argument], part: &mut Part) {
         }
         start += 1;
     }
+}
+
+/// Returns the text of a command by the name of another that does the same: git's commands are programs too.
+fn elsewhere(arguments: &[Argument]) -> Option<String> {
+    let (first, rest) = arguments.split_first()?;
+    let name = base_name(first.known()?);
+    let second = rest.first().and_then(Argument::known).unwrap_or_default();
+    let (same, skipped) = match (name, second) {
+        ("git", "send-pack" | "http-push") => ("git push", 1),
+        ("git", "fetch-pack" | "http-fetch") => ("git fetch", 1),
+        ("git", "subtree" | "lfs") if rest.get(1).and_then(Argument::known) == Some("push") => ("git push", 2),
+        ("docker" | "podman", "container") => (name, 1),
+        ("npm", "pub") => ("npm publish", 1),
+        _ => (name.strip_prefix("git-").map(|_| name)?, 0),
+    };
+    let words = rest.iter().skip(skipped).map(|word| word.known().unwrap_or(&word.source));
+    let text = std::iter::once(same).chain(words).collect::<Vec<_>>().join(" ");
+    Some(if skipped == 0 { text.replacen("git-", "git ", 1) } else { text })
 }
 
 /// Returns true when a command may run another one that its arguments name.
@@ -145,6 +164,14 @@ pub(super) fn git(rest: &[Argument], part: &mut Part) {
         ["daemon" | "maintenance" | "credential-store" | "sparse-checkout" | "filter-branch" | "instaweb", ..] => true,
         [_, ..] | [] => false,
     };
+    // `ext::command` and its kin: a program of that name, or the command itself, is the other end.
+    let is_helper = |word: &str| {
+        let name = word.rsplit_once('=').map_or(word, |(_, value)| value).split_once("::").map(|(name, _)| name);
+        name.is_some_and(|name| matches!(name, "ext" | "fd"))
+    };
+    if words.iter().any(|word| is_helper(word)) {
+        part.suspicious.get_or_insert("its other end is a program that it names".to_owned());
+    }
     if configures {
         part.suspicious.get_or_insert("it changes git's configuration, or starts a service".to_owned());
     }

@@ -187,7 +187,8 @@ fn does_more(runs: Runs) -> Option<&'static str> {
             | Does::Environment
             | Does::Shell
             | Does::Interactive
-            | Does::Scatters => "it changes the system",
+            | Does::Scatters
+            | Does::Unpacks => "it changes the system",
         }),
         Runs::Does(_) | Runs::Operand(_) | Runs::Option(_) => None,
     }

@@ -262,20 +262,65 @@ fn tokens(text: &str) -> Vec<Token> {
 fn class(rest: &[char]) -> Option<(Token, usize)> {
     let negated = matches!(rest.first(), Some('!' | '^'));
     let start = usize::from(negated);
-    let length = rest.iter().skip(start + 1).position(|letter| *letter == ']')? + 1;
-    let body = rest.get(start..start + length)?;
     let mut ranges = Vec::new();
-    let mut index = 0;
-    while let Some(low) = body.get(index) {
-        if let (Some('-'), Some(high)) = (body.get(index + 1), body.get(index + 2)) {
-            ranges.push((*low, *high));
-            index += 3;
-        } else {
-            ranges.push((*low, *low));
-            index += 1;
+    let mut index = start;
+    loop {
+        let low = *rest.get(index)?;
+        if low == ']' && index > start {
+            return Some((Token::Class(negated, ranges), index + 1));
+        }
+        if low == '['
+            && let Some((named, used)) = named_class(rest.get(index + 1..).unwrap_or_default())
+        {
+            ranges.extend_from_slice(&named);
+            index += used + 1;
+            continue;
+        }
+        match (rest.get(index + 1), rest.get(index + 2)) {
+            (Some('-'), Some(high)) if *high != ']' => {
+                ranges.push((low, *high));
+                index += 3;
+            }
+            (Some(_) | None, _) => {
+                ranges.push((low, low));
+                index += 1;
+            }
         }
     }
-    Some((Token::Class(negated, ranges), start + length + 1))
+}
+
+/// Reads `:alpha:]`, `=e=]` or `.hyphen.]` and says how many characters it took.
+fn named_class(rest: &[char]) -> Option<(Vec<(char, char)>, usize)> {
+    let mark = *rest.first().filter(|mark| matches!(mark, ':' | '=' | '.'))?;
+    let length = rest.iter().skip(1).zip(rest.iter().skip(2)).position(|pair| pair == (&mark, &']'))?;
+    let name: String = rest.iter().skip(1).take(length).collect();
+    // What letters of other scripts are depends on the locale: every one of them counts.
+    const BEYOND: (char, char) = ('\u{80}', char::MAX);
+    let mut letters = name.chars();
+    let ranges = match (mark, name.as_str()) {
+        (':', "alpha") => vec![('a', 'z'), ('A', 'Z'), BEYOND],
+        (':', "digit") => vec![('0', '9')],
+        (':', "alnum") => vec![('a', 'z'), ('A', 'Z'), ('0', '9'), BEYOND],
+        (':', "word") => vec![('a', 'z'), ('A', 'Z'), ('0', '9'), ('_', '_'), BEYOND],
+        (':', "lower") => vec![('a', 'z'), BEYOND],
+        (':', "upper") => vec![('A', 'Z'), BEYOND],
+        (':', "xdigit") => vec![('0', '9'), ('a', 'f'), ('A', 'F')],
+        (':', "space") => vec![('\t', '\r'), (' ', ' '), BEYOND],
+        (':', "blank") => vec![('\t', '\t'), (' ', ' '), BEYOND],
+        (':', "cntrl") => vec![('\0', '\u{1f}'), ('\u{7f}', '\u{7f}'), BEYOND],
+        (':', "punct") => vec![('!', '/'), (':', '@'), ('[', '`'), ('{', '~'), BEYOND],
+        (':', "graph") => vec![('!', '~'), BEYOND],
+        (':', "print") => vec![(' ', '~'), BEYOND],
+        (':', "ascii") => vec![('\0', '\u{7f}')],
+        // No shell knows a class of this name, and none matches it.
+        (':', _) => Vec::new(),
+        // Letters of one sound, and letters by name: which they are is the locale's to say.
+        _ => match (letters.next(), letters.next()) {
+            (Some(one), None) if mark == '.' => vec![(one, one)],
+            _ => vec![('\0', char::MAX)],
+        },
+    };
+    Some((ranges, length + 3))
 }
 
 /// Returns true when the whole of `name` matches: greedy with one point to return to, so linear in

@@ -10,6 +10,8 @@ mod table;
 mod texts;
 
 use super::{Matcher, Rule};
+use crate::command::{head, program_key};
+use crate::effects::Meant;
 use crate::host::Host;
 use crate::path::AbsPath;
 use crate::rule::FileAccess;
@@ -54,6 +56,10 @@ impl Index {
                 Matcher::Tool(name) => tools.add(name.as_str(), id),
                 Matcher::Command(pattern) => {
                     pattern.stems().into_iter().for_each(|stem| commands.add(stem, id));
+                    if let Some(meant) = pattern.meant() {
+                        commands.add_literal(&meant.head(), id);
+                        commands.add_literal(&meant.program_key(), id);
+                    }
                     all_commands.push(id);
                 }
                 Matcher::ForeignCommand(_) => foreign_commands.push(id),
@@ -102,6 +108,14 @@ impl Index {
     /// Finds the rules that may cover a command of which only the beginning is known.
     pub(crate) fn continued_command(&self, known: &str, found: &mut Vec<Id>) {
         self.commands.find_continued(known, found);
+    }
+
+    /// Finds the rules that may mean what a command means.
+    pub(crate) fn meaning(&self, meant: &Meant, found: &mut Vec<Id>) {
+        self.commands.find(&head(&meant.words), found);
+        if meant.is_unsure || meant.goes_on {
+            self.commands.find(&program_key(meant.program()), found);
+        }
     }
 
     /// Returns every rule about a language of which only the structure is known.

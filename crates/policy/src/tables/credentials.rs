@@ -2,6 +2,8 @@
 //!
 //! The list confines; it is not a rule about command text. A path that is missing is skipped.
 
+use crate::path::AbsPath;
+
 /// A store of credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Store {
@@ -96,3 +98,30 @@ pub const STORES: &[Store] = &[
     store("/var/lib/docker", "images and volumes of every container"),
     store("/var/lib/kubelet", "secrets mounted into containers"),
 ];
+
+/// Names of files that hold secrets wherever they lie.
+const NAMES: &[&str] = &[
+    ".env",
+    ".netrc",
+    ".pgpass",
+    ".npmrc",
+    ".pypirc",
+    ".git-credentials",
+    "id_rsa",
+    "id_ed25519",
+    "id_ecdsa",
+    "id_dsa",
+];
+
+/// Returns true for a file that is a store of credentials, lies in one, or has a name by which secrets are kept.
+pub(crate) fn holds_secret(path: &AbsPath, home: &AbsPath) -> bool {
+    let in_store = STORES.iter().any(|store| match store.path.strip_prefix("~/") {
+        Some(rest) => path.is_within(&home.join(rest)),
+        None => path.is_within(&home.join(store.path)),
+    });
+    let template = |name: &str| [".example", ".sample", ".template", ".dist"].iter().any(|end| name.ends_with(end));
+    let named = |name: &str| NAMES.contains(&name) || (name.starts_with(".env.") && !template(name));
+    // What of `~/.ssh` is no key is no secret.
+    let public = path.name().is_some_and(|name| name.ends_with(".pub") || name.starts_with("known_hosts"));
+    !public && (in_store || path.name().is_some_and(named))
+}

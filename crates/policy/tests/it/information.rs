@@ -20,10 +20,11 @@ fn verdict(policy: &Policy, scene: &Scene) -> Verdict {
 }
 
 /// The ways of knowing less.
-const LOSSES: [&str; 12] = [
+const LOSSES: [&str; 13] = [
     "text",
     "program",
     "word",
+    "limit",
     "suspicious",
     "forbidden",
     "exact",
@@ -53,6 +54,7 @@ fn lose(scene: &mut Scene, what: &str, at: usize) {
     match what {
         "program" => part.program = Program::Unknown,
         "word" => part.unknown.push("$word".to_owned()),
+        "limit" => part.beyond_limits = true,
         "suspicious" => part.suspicious = Some("it looks odd".to_owned()),
         "forbidden" => part.forbidden = Some("it is never done".to_owned()),
         "exact" => part.exact_only = true,

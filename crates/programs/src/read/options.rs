@@ -1,6 +1,6 @@
 //! Options: clusters, attached values, abbreviations.
 
-use super::{Argument, Call, Reader, Word};
+use super::{Argument, Call, Given, Reader, Word};
 use crate::table::{Command, Opt, Role, Style, Takes};
 
 /// Where an option's value stands.
@@ -9,6 +9,12 @@ enum Value<'a> {
     Attached(&'a str),
     /// In the words that follow, if it takes one.
     Follows,
+}
+
+/// Returns the long name of an option that has exactly one: a line of a table may hold several options.
+fn long_name<'t>(option: &Opt<'t>) -> Option<&'t str> {
+    let mut long = option.spellings.iter().filter(|name| name.starts_with("--"));
+    long.next().filter(|_| long.next().is_none()).copied()
 }
 
 impl<'t, 'a> Reader<'_, 't, 'a>
@@ -131,6 +137,9 @@ where
             return;
         }
         call.unknown.push(format!("its option `{name}` is not listed"));
+        // It may be any of them, also one that a rule with a wildcard is not for.
+        call.exact |= !certain;
+        call.options.push(Given { name, value: text.split_once('=').map(|(_, value)| value) });
     }
 
     /// A long option in fewer letters: certain only where every option is listed and one alone fits.
@@ -147,6 +156,7 @@ where
         let first = candidates.next();
         if first.is_none() || candidates.next().is_some() || !complete {
             call.unknown.push(format!("its option `{name}` is not listed"));
+            call.options.push(Given { name, value: None });
         }
         if let Some(option) = first {
             self.take(option, name, value, certain, call);
@@ -163,6 +173,7 @@ where
         for (at, letter) in text.char_indices().skip(1) {
             let Some(option) = all().find(|option| option.is_letter(letter)) else {
                 call.unknown.push(format!("its option `-{letter}` is not listed"));
+                call.options.push(Given { name: text, value: None });
                 return;
             };
             let rest = text.get(at + letter.len_utf8()..).unwrap_or_default();
@@ -188,6 +199,13 @@ where
     /// Takes an option with its values.
     fn take(&mut self, option: &Opt<'t>, name: &'a str, value: Value<'a>, certain: bool, call: &mut Call<'t, 'a>) {
         self.effects(&option.effects, call);
+        let next = || self.words.get(self.at).and_then(|word| word.known());
+        let given = match (&option.takes, &value) {
+            (_, Value::Attached(text)) => Some(*text).filter(|_| certain),
+            (Takes::Values(_), Value::Follows) => next(),
+            (Takes::Nothing | Takes::Optional(_), Value::Follows) => None,
+        };
+        call.options.push(Given { name: long_name(option).unwrap_or(name), value: given });
         let index = self.at.saturating_sub(1);
         let attached = |text: &'a str| if certain { Word::Known(text) } else { Word::Begins(text) };
         match (&option.takes, value) {

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::super::call::{self, Inner};
 use super::super::input::Input;
+use super::super::meant::Meant;
 use super::super::part::{Nested, Part};
-use super::super::{Effects, special, wrappers};
+use super::super::{Effects, pieces, special, wrappers};
 use super::{Argument, SYSTEM, Walk};
 use crate::limits;
 use crate::tables::programs::{EVALUATORS, NETWORK};
@@ -67,11 +68,14 @@ impl Walk<'_> {
                 }
             }
             "git" => self.git(rest, part),
+            "parallel" if inner.is_empty() && input.brings() => {
+                part.suspicious.get_or_insert("`parallel` runs the lines that it is given".to_owned());
+            }
             _ => {}
         }
         // What runs code hands it words of which no table knows the meaning.
         if !part.unlisted.is_empty() || part.does.iter().any(|does| does.is_open()) {
-            special::mentions(&self.state, rest, part);
+            pieces::mentions(&self.state, rest, part);
         }
         if inner.is_empty() {
             self.reads_commands(base, rest, input, part);
@@ -86,10 +90,12 @@ impl Walk<'_> {
     fn unlisted(&mut self, base: &str, arguments: &[Argument], part: &mut Part) -> Vec<Inner> {
         let rest = arguments.get(1..).unwrap_or_default();
         part.unlisted.push(format!("what `{base}` does is not listed"));
+        let words: Vec<programs::Word<'_>> = rest.iter().map(Argument::word).collect();
+        part.meant = Some(Meant::of_stranger(base, &words));
         if NETWORK.contains(&base) {
             special::reaches(rest, part);
         }
-        special::mentions(&self.state, rest, part);
+        pieces::mentions(&self.state, rest, part);
         if wrappers::runs_another(base, arguments) {
             return special::behind_runner(&mut self.state, rest, part).map(Inner::Text).into_iter().collect();
         }
@@ -102,7 +108,7 @@ impl Walk<'_> {
         for word in rest {
             self.assigned_by(&word.source);
         }
-        special::mentions(&self.state, rest, part);
+        pieces::mentions(&self.state, rest, part);
         let words: Option<Vec<&str>> = rest.iter().map(Argument::known).collect();
         match words {
             Some(words) if base == "eval" => vec![Inner::Text(words.join(" "))],

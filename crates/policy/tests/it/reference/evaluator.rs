@@ -503,10 +503,19 @@ impl Call<'_> {
 
     fn command_tightened(&self, forms: &[String], part: &Part) -> Match {
         let matches = |text: &String| forms.iter().any(|form| stars(form, text));
-        if part.readings.iter().any(matches) {
+        let meaning = match forms {
+            [stem] => policy::Meaning::of_rule(stem, false),
+            [stem, _] => policy::Meaning::of_rule(stem, true),
+            _ => None,
+        };
+        let means = meaning.zip(part.meant.as_ref()).map_or(policy::Means::No, |(rule, meant)| rule.covers(meant));
+        if means == policy::Means::Yes || part.readings.iter().any(matches) {
             return Match::Yes;
         }
-        if part.may_run.iter().any(matches) {
+        if means == policy::Means::Perhaps {
+            return Match::Perhaps;
+        }
+        if part.beyond_limits || part.may_run.iter().any(matches) {
             return Match::Perhaps;
         }
         let could = match part.program {
@@ -551,7 +560,8 @@ impl Call<'_> {
         // Nothing is documented of `Read` and the tool that edits notebooks.
         let notebook = self.action.tool == "NotebookEdit" && !edit;
         let known = if notebook { known.min(Match::Perhaps) } else { known };
-        let open = part.program == Program::Unknown || (!part.unknown.is_empty() && !part.reads_only);
+        let open =
+            part.program == Program::Unknown || part.beyond_limits || (!part.unknown.is_empty() && !part.reads_only);
         if open { known.max(Match::Perhaps) } else { known }
     }
 
