@@ -179,20 +179,7 @@ impl Reading<'_, '_> {
                     links: Links::Matched,
                 });
             }
-            Role::Code => {
-                self.touch(word, Access::Read, false);
-                if EDITORS.contains(&self.base)
-                    || matches!(self.base, "sed" | "gsed" | "ssed")
-                    || self.base.ends_with("awk")
-                {
-                    self.suspect("the file of commands may read, write or run something");
-                }
-                self.part.executes.extend(word.known().into_iter().flat_map(|text| self.state.paths(text)));
-                if word.source.starts_with("<(") {
-                    self.part.suspicious.get_or_insert(format!("`{}` runs whatever a command prints", self.base));
-                }
-                self.part.does.push(programs::Does::Builds);
-            }
+            Role::Code => self.code(word),
             Role::Shell => self.shell_text(word),
             Role::Host | Role::Url => self.host(word),
             Role::RemoteRead | Role::RemoteWrite => self.remote(role, word),
@@ -232,6 +219,19 @@ impl Reading<'_, '_> {
             self.part.suspicious.get_or_insert("it decodes a text and runs it".to_owned());
         }
         self.source(word);
+    }
+
+    /// A file that is run, or loaded as code.
+    fn code(&mut self, word: &Argument) {
+        self.touch(word, Access::Read, false);
+        if EDITORS.contains(&self.base) || matches!(self.base, "sed" | "gsed" | "ssed") || self.base.ends_with("awk") {
+            self.suspect("the file of commands may read, write or run something");
+        }
+        self.part.executes.extend(word.known().into_iter().flat_map(|text| self.state.paths(text)));
+        if word.source.starts_with("<(") {
+            self.part.suspicious.get_or_insert(format!("`{}` runs whatever a command prints", self.base));
+        }
+        self.part.does.push(programs::Does::Builds);
     }
 
     fn suspect(&mut self, why: &str) {
