@@ -462,6 +462,13 @@ impl Walk<'_> {
         let lasts = self.effects.parts.get(runner).is_some_and(stays_in_this_shell);
         self.depth += 1;
         match inner {
+            Inner::In(cwds, inner) => {
+                self.state.cwds = cwds;
+                self.depth -= 1;
+                self.inner(*inner, runner, input);
+                self.state = kept;
+                return;
+            }
             Inner::Text(text) => self.fed(input.brings(), |walk| walk.nested_text(&text, Some(runner))),
             Inner::Function(body) => {
                 let mut walk = Walk {
