@@ -22,7 +22,7 @@ pub(super) enum Inner {
     Text(String),
     /// A function of the script.
     Function(Rc<Body>),
-    /// Another of these, in one of these directories.
+    /// A command that starts in one of these directories; in one that is not known, where there are none.
     In(Vec<AbsPath>, Box<Inner>),
 }
 
@@ -127,13 +127,10 @@ impl Reading<'_, '_> {
         if matches!(self.base, "xargs" | "gxargs") && self.call.commands.is_empty() {
             self.command(&[Argument::literal("echo")], 0);
         }
-        if matches!(self.base, "find" | "gfind") && self.rest.iter().any(special::starts_elsewhere) {
-            self.state.cwds.clear();
-        }
         let inside = std::mem::replace(&mut self.state.cwds, outside);
         if inside != self.state.cwds {
-            let started = std::mem::take(&mut self.inner);
-            self.inner.extend(started.into_iter().map(|inner| Inner::In(inside.clone(), Box::new(inner))));
+            let place = |inner| Inner::In(inside.clone(), Box::new(inner));
+            self.inner = std::mem::take(&mut self.inner).into_iter().map(place).collect();
         }
     }
 
@@ -554,7 +551,7 @@ impl Reading<'_, '_> {
         let mut words = words.to_vec();
         match self.base {
             "xargs" | "gxargs" | "parallel" => special::append_input(self.call, &mut words),
-            "find" | "fd" | "fdfind" => {
+            "find" | "gfind" | "fd" | "fdfind" => {
                 let before = self.rest.get(..start).unwrap_or_default();
                 special::fill_in_found(self.call, self.state, before, &mut words);
             }
@@ -564,7 +561,11 @@ impl Reading<'_, '_> {
             self.proven = false;
             return;
         }
-        self.inner.push(Inner::Words(words));
+        let before = start.checked_sub(1).and_then(|at| self.rest.get(at)).and_then(Argument::known);
+        let inner = Inner::Words(words);
+        // `find -execdir` starts it in whichever directory it found something in.
+        let anywhere = matches!(self.base, "find" | "gfind") && matches!(before, Some("-execdir" | "-okdir"));
+        self.inner.push(if anywhere { Inner::In(Vec::new(), Box::new(inner)) } else { inner });
     }
 }
 

@@ -495,6 +495,13 @@ impl Walk<'_> {
         let lasts = self.effects.parts.get(runner).is_some_and(stays_in_this_shell);
         self.depth += 1;
         match inner {
+            Inner::In(cwds, inner) => {
+                self.state.cwds = cwds;
+                self.depth -= 1;
+                self.inner(*inner, runner, input);
+                self.state = kept;
+                return;
+            }
             Inner::Text(text) => self.fed(input.brings(), |walk| walk.nested_text(&text, Some(runner))),
             Inner::Function(body) => {
                 let mut walk = Walk {
@@ -518,10 +525,6 @@ impl Walk<'_> {
                 self.state = State { locals: kept.locals, ..state };
                 self.forget(&own.into_iter().collect::<Vec<_>>());
                 return;
-            }
-            Inner::In(directories, inner) => {
-                self.state.cwds = directories;
-                self.inner(*inner, runner, input);
             }
             Inner::Words(arguments) => {
                 let text = arguments.iter().map(|argument| argument.source.as_str()).collect::<Vec<_>>().join(" ");
