@@ -59,20 +59,7 @@ impl Walk<'_> {
             return self.unlisted(base, arguments, part);
         };
         let inner = call::understand(&mut self.state, base, rest, table, part);
-        match base {
-            "printf" => part.proved_if(!special::calculates(rest)),
-            "test" | "[" => {
-                part.proved_if(special::compares(rest));
-                if special::evaluates(rest) {
-                    part.suspicious.get_or_insert(format!("`{base}` evaluates a subscript in the name that it tests"));
-                }
-            }
-            "git" => self.git(rest, part),
-            "parallel" if inner.is_empty() && input.brings() => {
-                part.suspicious.get_or_insert("`parallel` runs the lines that it is given".to_owned());
-            }
-            _ => {}
-        }
+        self.beyond_table(base, rest, inner.is_empty() && input.brings(), part);
         // What runs code hands it words of which no table knows the meaning.
         if !part.unlisted.is_empty() || part.does.iter().any(|does| does.is_open()) {
             pieces::mentions(&self.state, rest, part);
@@ -84,6 +71,25 @@ impl Walk<'_> {
             return special::behind_runner(&mut self.state, rest, part).map(Inner::Text).into_iter().collect();
         }
         inner
+    }
+
+    /// What a few programs do with their words that no table can say; `is_given` where the commands they run come
+    /// by standard input.
+    fn beyond_table(&self, base: &str, rest: &[Argument], is_given: bool, part: &mut Part) {
+        match base {
+            "printf" => part.proved_if(!special::calculates(rest)),
+            "test" | "[" => {
+                part.proved_if(special::compares(rest));
+                if special::evaluates(rest) {
+                    part.suspicious.get_or_insert(format!("`{base}` evaluates a subscript in the name that it tests"));
+                }
+            }
+            "git" => self.git(rest, part),
+            "parallel" if is_given => {
+                part.suspicious.get_or_insert("`parallel` runs the lines that it is given".to_owned());
+            }
+            _ => {}
+        }
     }
 
     /// A program without a table: its words may be paths, hosts and commands.
