@@ -80,7 +80,7 @@ fn check(block: &parse::Block<'_>) -> Result<(), String> {
     }
     let words = |fault: parse::Fault| fault.message;
     let table = parse::table(&block.body).map_err(words)?;
-    for (names, body) in &table.commands {
+    for table::Sub { names, body, .. } in &table.commands {
         parse::command(body).map_err(|fault| format!("sub {}: {}", names.join(", "), fault.message))?;
     }
     Ok(())

@@ -5,7 +5,7 @@ use crate::lint::language::{Language, Letters};
 mod meaning;
 
 pub use meaning::{Meaning, Means};
-pub(crate) use meaning::{head, program_key};
+pub(crate) use meaning::{doubtful_keys, head};
 
 /// A command pattern: exact, or with `*` for any run of characters.
 ///

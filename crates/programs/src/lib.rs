@@ -9,13 +9,15 @@
 //!
 //! Read [`table`] first, then [`read()`].
 
+use std::sync::{LazyLock, OnceLock};
+
 mod parse;
 mod read;
 pub mod table;
 mod ways;
 
 pub use parse::{Block, Fault, blocks};
-pub use read::{Argument, Call, Given, Word, read};
+pub use read::{Argument, Call, Given, Word, by_table, read};
 pub use table::{Does, Role};
 pub use ways::{Runs, STRANGER, Way, ways};
 
@@ -37,6 +39,17 @@ static INDEX: &[(u32, u32, u32, u32)] = &include!(concat!(env!("OUT_DIR"), "/ind
 pub fn find(name: &str) -> Option<&'static str> {
     let at = INDEX.binary_search_by(|entry| span(entry.0, entry.1).cmp(name)).ok()?;
     INDEX.get(at).map(|entry| span(entry.2, entry.3))
+}
+
+/// The tables that were asked for, in the order of [`INDEX`].
+static READ: LazyLock<Vec<OnceLock<Option<Box<table::Table<'static>>>>>> =
+    LazyLock::new(|| INDEX.iter().map(|_| OnceLock::new()).collect());
+
+/// Returns the table of a program by the name it is started by; it is read once.
+pub fn table_of(name: &str) -> Option<&'static table::Table<'static>> {
+    let at = INDEX.binary_search_by(|entry| span(entry.0, entry.1).cmp(name)).ok()?;
+    let (_, _, start, length) = INDEX.get(at)?;
+    READ.get(at)?.get_or_init(|| parse::table(span(*start, *length)).ok().map(Box::new)).as_deref()
 }
 
 /// Returns the name of every program with a table.

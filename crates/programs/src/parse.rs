@@ -1,6 +1,8 @@
 //! The text of a table; `docs/internals/packs.md` describes it.
 
-use crate::table::{Command, Does, Effect, Opt, Place, Role, Style, Table, Takes, Times};
+use std::sync::OnceLock;
+
+use crate::table::{Command, Does, Effect, Opt, Place, Role, Style, Sub, Table, Takes, Times};
 
 /// What is wrong with a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +92,8 @@ pub(crate) fn table(body: &str) -> Result<Table<'_>, Fault> {
         let (one, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
         let (names, lines) = one.split_once('\n').unwrap_or((one, ""));
         let names = names.strip_prefix("sub ").unwrap_or(names);
-        table.commands.push((names.split(',').map(str::trim).collect(), lines));
+        let names = names.split(',').map(str::trim).collect();
+        table.commands.push(Sub { names, body: lines, command: OnceLock::new() });
         rest = after;
     }
     Ok(table)

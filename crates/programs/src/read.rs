@@ -6,7 +6,7 @@ mod options;
 use std::ops::Range;
 
 use crate::parse;
-use crate::table::{Command, Does, Effect, Role, Table};
+use crate::table::{Command, Does, Effect, Role, Sub, Table};
 
 /// A word of an argument list, as far as it is certain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,13 +100,19 @@ pub fn read<'t, 'a>(body: &'t str, words: &[Word<'a>]) -> Call<'t, 'a>
 where
     't: 'a,
 {
+    match parse::table(body) {
+        Ok(table) => by_table(&table, words),
+        Err(_) => Call { unknown: vec!["its table cannot be read".to_owned()], ..Call::default() },
+    }
+}
+
+/// Reads an argument list by a table.
+pub fn by_table<'t, 'a>(table: &Table<'t>, words: &[Word<'a>]) -> Call<'t, 'a>
+where
+    't: 'a,
+{
     let mut call = Call::default();
-    let Ok(table) = parse::table(body) else {
-        call.unknown.push("its table cannot be read".to_owned());
-        return call;
-    };
-    let mut reader =
-        Reader { table: &table, words, at: 0, operands: Vec::new(), places: None, given: false, writes: false };
+    let mut reader = Reader { table, words, at: 0, operands: Vec::new(), places: None, given: false, writes: false };
     reader.whole(&mut call);
     call
 }
@@ -126,7 +132,7 @@ struct Reader<'r, 't, 'a> {
     writes: bool,
 }
 
-impl<'t, 'a> Reader<'_, 't, 'a>
+impl<'r, 't, 'a> Reader<'r, 't, 'a>
 where
     't: 'a,
 {
@@ -139,48 +145,45 @@ where
         self.effects(&table.root.effects, call);
         // Options before the sub-command; the first operand names it.
         self.options(&table.root, &[], true, call);
-        let Some((body, length)) = self.sub_command(call) else {
+        let Some((sub, length)) = self.sub_command(call) else {
             self.unread(call);
             return;
         };
         call.plain.extend(self.words.iter().skip(self.at).take(length));
         self.at += length;
-        let Ok(command) = parse::command(body) else {
+        let Some(command) = sub.command.get_or_init(|| parse::command(sub.body).ok()) else {
             call.unknown.push("its table cannot be read".to_owned());
             self.unread(call);
             return;
         };
         let globals: &[_] = if table.globals_anywhere { &table.root.options } else { &[] };
-        self.command(&command, globals, call);
+        self.command(command, globals, call);
     }
 
     /// Finds the sub-command at the present word: its text, and how many words name it.
-    fn sub_command(&self, call: &mut Call<'t, 'a>) -> Option<(&'t str, usize)> {
+    fn sub_command(&self, call: &mut Call<'t, 'a>) -> Option<(&'r Sub<'t>, usize)> {
         let rest = self.words.get(self.at..).unwrap_or_default();
         let named = |path: &str| {
-            let words: Vec<&str> = path.split(' ').collect();
-            let fits = words
-                .iter()
-                .enumerate()
-                .all(|(at, word)| rest.get(at).and_then(|given| given.known()).is_some_and(|given| given == *word));
-            fits.then_some(words.len())
+            let mut given = rest.iter();
+            let fits = path.split(' ').all(|word| given.next().and_then(|given| given.known()) == Some(word));
+            fits.then(|| rest.len() - given.len())
         };
-        let mut best: Option<(&'t str, usize)> = None;
-        for (names, body) in &self.table.commands {
-            for length in names.iter().filter_map(|name| named(name)) {
+        let mut best: Option<(&'r Sub<'t>, usize)> = None;
+        for sub in &self.table.commands {
+            for length in sub.names.iter().filter_map(|name| named(name)) {
                 if best.is_none_or(|(_, known)| length > known) {
-                    best = Some((body, length));
+                    best = Some((sub, length));
                 }
             }
         }
-        if let Some((body, length)) = best {
+        if let Some((sub, length)) = best {
             call.sub = rest.iter().take(length).filter_map(|word| word.known()).collect();
-            return Some((body, length));
+            return Some((sub, length));
         }
         let other = if rest.is_empty() { "-" } else { "*" };
-        let found = self.table.commands.iter().find(|(names, _)| names.contains(&other));
+        let found = self.table.commands.iter().find(|sub| sub.names.contains(&other));
         match (found, rest.first()) {
-            (Some((_, body)), _) => Some((body, 0)),
+            (Some(sub), _) => Some((sub, 0)),
             (None, Some(Word::Known(name))) => {
                 call.unknown.push(format!("its command `{name}` is not listed"));
                 None

@@ -1,5 +1,7 @@
 //! What a table of a program holds.
 
+use std::sync::OnceLock;
+
 /// What a word of a command line is to the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -212,8 +214,19 @@ pub struct Table<'a> {
     pub bundled: bool,
     /// What stands before a sub-command, or the whole.
     pub root: Command<'a>,
-    /// The sub-commands: their names, each a path of words, and the text that describes them.
-    pub commands: Vec<(Vec<&'a str>, &'a str)>,
+    /// The sub-commands.
+    pub commands: Vec<Sub<'a>>,
+}
+
+/// A sub-command, or several that are alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sub<'a> {
+    /// Its names, each a path of words.
+    pub names: Vec<&'a str>,
+    /// The text that describes it.
+    pub body: &'a str,
+    /// What the text says, once it was asked for; nothing where it cannot be read.
+    pub(crate) command: OnceLock<Option<Command<'a>>>,
 }
 
 impl Opt<'_> {

@@ -4,7 +4,7 @@
 //! may happen is not said here.
 
 use crate::parse;
-use crate::table::{Command, Does, Effect, Opt, Place, Role, Style, Table, Takes, Times};
+use crate::table::{Command, Does, Effect, Opt, Place, Role, Style, Sub, Table, Takes, Times};
 
 /// What the calls run.
 pub const STRANGER: &str = "./anything";
@@ -34,7 +34,7 @@ pub fn ways(body: &str) -> Vec<Way> {
     let Ok(table) = parse::table(body) else { return Vec::new() };
     let mut found = Vec::new();
     of_command(&table, &table.root, "", &mut found);
-    for (names, lines) in &table.commands {
+    for Sub { names, body: lines, .. } in &table.commands {
         let Ok(command) = parse::command(lines) else { continue };
         let named = names.iter().filter_map(|name| match *name {
             "-" => None,

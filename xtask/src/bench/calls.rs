@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use policy::action::{Command, FileTarget, Kind, Runner};
+use policy::effects::Touch;
 use policy::facts::{Entry, Facts, Person, Resolved};
 use policy::{AbsPath, Action, Effects};
 
@@ -58,6 +59,7 @@ pub(super) fn facts(effects: &Effects, home: &AbsPath, project: &AbsPath) -> Fac
         Some(_) | None => Entry::File,
     };
     let mentions = effects.parts.iter().flat_map(|part| part.mentions.iter());
+    let asked = effects.parts.iter().flat_map(|part| &part.touches).flat_map(Touch::links_asked);
     let resolved: BTreeMap<AbsPath, Resolved> = effects
         .paths()
         .chain(mentions)
@@ -71,7 +73,7 @@ pub(super) fn facts(effects: &Effects, home: &AbsPath, project: &AbsPath) -> Fac
         person: Person::Present,
         mode: None,
         found_below: BTreeMap::new(),
-        links_matched: std::collections::BTreeMap::new(),
+        links_matched: asked.map(|name| (name, Vec::new())).collect(),
         removals: Vec::new(),
         boundary: None,
     }

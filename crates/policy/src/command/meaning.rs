@@ -68,9 +68,10 @@ impl Meaning {
         head(&self.rule.words)
     }
 
-    /// Returns the text under which the rules about a program are found.
-    pub(crate) fn program_key(&self) -> String {
-        program_key(self.rule.program())
+    /// Returns the texts under which a rule is found where only a part of a command's words is known.
+    pub(crate) fn keys(&self) -> [String; 2] {
+        let program = self.rule.program();
+        [program_key(program), second_key(program, self.rule.words.get(1).map(String::as_str))]
     }
 
     /// Returns how surely a command means this.
@@ -107,7 +108,32 @@ pub(crate) fn head(words: &[String]) -> String {
     format!("\u{1}{}", words.join(" "))
 }
 
-/// Returns the text under which the rules about a program are found.
-pub(crate) fn program_key(program: &str) -> String {
-    format!("\u{2}{program} ")
+/// Returns the texts under which the rules are found that a command may mean of which not all is known.
+pub(crate) fn doubtful_keys(command: &Meant) -> Vec<String> {
+    let program = command.program();
+    let mut keys = Vec::new();
+    match command.words.get(1) {
+        None if command.goes_on => keys.push(program_key(program)),
+        Some(next) if command.goes_on => keys.push(second_key(program, Some(next))),
+        Some(_) | None => {}
+    }
+    if command.goes_on || command.is_unsure {
+        keys.push(second_key(program, None));
+    }
+    if command.is_unsure {
+        // Any of them may be the one that the rule names first.
+        let words: BTreeSet<&String> = command.words.iter().skip(1).collect();
+        keys.extend(words.into_iter().map(|word| second_key(program, Some(word))));
+    }
+    keys
+}
+
+/// Returns the text under which every rule about a program is found.
+fn program_key(program: &str) -> String {
+    format!("\u{2}{program}\u{2}")
+}
+
+/// Returns the text under which rules are found by the program and the first word behind it.
+fn second_key(program: &str, second: Option<&str>) -> String {
+    format!("\u{3}{program}\u{3}{}\u{3}", second.unwrap_or_default())
 }

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use programs::table::Table;
 use programs::{Call, Role, Word};
 
 use super::meant::Meant;
@@ -31,14 +32,14 @@ pub(super) fn understand(
     state: &mut State,
     base: &str,
     rest: &[Argument],
-    table: &'static str,
+    table: &'static Table<'static>,
     part: &mut Part,
 ) -> Vec<Inner> {
     if base == "read" {
         state.variables.insert("REPLY".to_owned(), Value::Unknown);
     }
     let words: Vec<Word<'_>> = rest.iter().map(Argument::word).collect();
-    let call = programs::read(table, &words);
+    let call = programs::by_table(table, &words);
     part.meant = Some(Meant::of_call(base, &call));
     let mut reading = Reading { state, base, rest, call: &call, part, inner: Vec::new(), proven: true };
     reading.whole();

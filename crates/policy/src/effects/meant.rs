@@ -75,8 +75,8 @@ impl Meant {
         }
         let words: Vec<Word<'_>> = rest.iter().map(|word| Word::Known(word)).collect();
         let base = base_name(program);
-        let meant = match programs::find(base) {
-            Some(table) => Self::of_call(base, &programs::read(table, &words)),
+        let meant = match programs::table_of(base) {
+            Some(table) => Self::of_call(base, &programs::by_table(table, &words)),
             None => Self::of_stranger(base, &words),
         };
         (meant.words.len() > 1 || !meant.options.is_empty()).then_some(meant)

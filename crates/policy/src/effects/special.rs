@@ -322,7 +322,7 @@ pub(super) fn behind_runner(state: &mut State, rest: &[Argument], part: &mut Par
             _ if SHELLS.contains(&base) => text = text.or_else(|| shell_text(inner)),
             _ => {}
         }
-        if let Some(table) = programs::find(base).filter(|_| CHANGERS.contains(&base)) {
+        if let Some(table) = programs::table_of(base).filter(|_| CHANGERS.contains(&base)) {
             let mut nested = Part::default();
             super::call::understand(state, base, inner, table, &mut nested);
             part.touches.extend(nested.touches);

@@ -10,7 +10,7 @@ mod table;
 mod texts;
 
 use super::{Matcher, Rule};
-use crate::command::{head, program_key};
+use crate::command::{doubtful_keys, head};
 use crate::effects::Meant;
 use crate::host::Host;
 use crate::path::AbsPath;
@@ -58,7 +58,7 @@ impl Index {
                     pattern.stems().into_iter().for_each(|stem| commands.add(stem, id));
                     if let Some(meant) = pattern.meant() {
                         commands.add_literal(&meant.head(), id);
-                        commands.add_literal(&meant.program_key(), id);
+                        meant.keys().iter().for_each(|key| commands.add_literal(key, id));
                     }
                     all_commands.push(id);
                 }
@@ -113,9 +113,7 @@ impl Index {
     /// Finds the rules that may mean what a command means.
     pub(crate) fn meaning(&self, meant: &Meant, found: &mut Vec<Id>) {
         self.commands.find(&head(&meant.words), found);
-        if meant.is_unsure || meant.goes_on {
-            self.commands.find(&program_key(meant.program()), found);
-        }
+        doubtful_keys(meant).iter().for_each(|key| self.commands.find(key, found));
     }
 
     /// Returns every rule about a language of which only the structure is known.

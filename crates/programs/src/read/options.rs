@@ -88,7 +88,14 @@ where
     fn may_be_option(&self, word: Word<'a>, command: &Command<'t>, call: &mut Call<'t, 'a>) -> Option<&'a str> {
         let only_reads = |option: &Opt<'t>| option.takes.only_reads() && option.is_harmless();
         let reads = command.options_only_read || (command.complete && command.options.iter().all(only_reads));
-        if !reads {
+        // A word that ends the options makes an operand of each that follows.
+        let is_option = |later: &Word<'_>| match later {
+            Word::Known(text) | Word::Begins(text) | Word::Pattern(text) => text.starts_with('-'),
+            Word::Unknown => false,
+        };
+        let ends = command.operands.iter().any(|place| !place.role.only_reads())
+            && self.words.iter().skip(self.at + 1).any(is_option);
+        if !reads || ends {
             call.unknown.push("one of its words may be an option".to_owned());
         } else if !matches!(word, Word::Pattern(_)) && command.options.iter().any(|option| option.takes.names_file()) {
             call.arguments.push(Argument { role: Role::List, word: Word::Unknown, index: self.at, option: Some("-") });

@@ -54,7 +54,7 @@ impl Walk<'_> {
             part.executes.extend(self.state.paths(name));
         }
         let is_system = !name.contains('/') || SYSTEM.iter().any(|folder| name.strip_prefix(folder) == Some(base));
-        let Some(table) = programs::find(base).filter(|_| is_system) else {
+        let Some(table) = programs::table_of(base).filter(|_| is_system) else {
             self.reads_commands(base, rest, input, part);
             return self.unlisted(base, arguments, part);
         };
