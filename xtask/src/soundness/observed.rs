@@ -181,12 +181,11 @@ impl Observed {
             "fchmod" | "fchown" | "fsetxattr" | "fremovexattr" => wrote.push(call.descriptor(0)),
             "mknodat" | "fchmodat" | "fchownat" | "utimensat" | "futimesat" => wrote.push(at(0, 1)),
             "link" | "symlink" => wrote.push(here(1)),
-            "symlinkat" => {
-                let path = at(1, 2);
+            "symlinkat" | "linkat" => {
+                let path = if call.name == "linkat" { at(2, 3) } else { at(1, 2) };
                 self.private.extend(path.clone().filter(|path| is_made_up(path)));
                 wrote.push(path);
             }
-            "linkat" => wrote.push(at(2, 3)),
             "rename" => {
                 gone.push(here(0));
                 wrote.push(here(1));
