@@ -58,7 +58,7 @@ pub(super) fn facts(effects: &Effects, home: &AbsPath, project: &AbsPath) -> Fac
         Some("src" | "build" | "proj") => Entry::Directory,
         Some(_) | None => Entry::File,
     };
-    let mentions = effects.parts.iter().flat_map(|part| part.mentions.iter());
+    let mentions = effects.parts.iter().flat_map(|part| part.mentions.iter().chain(&part.may_name));
     let asked = effects.parts.iter().flat_map(|part| &part.touches).flat_map(Touch::links_asked);
     let resolved: BTreeMap<AbsPath, Resolved> = effects
         .paths()

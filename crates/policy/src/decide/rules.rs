@@ -243,12 +243,9 @@ impl PathRule<'_> {
                 if readable && bases.iter().any(|base| self.could_name_in_any_case(base, &glob)) {
                     return Cover::Possible;
                 }
-                let below = unseen || bases.is_empty() || bases.iter().any(|base| self.could_lie_below(base));
-                if below && (unseen || !readable || touch.recursive || bases.is_empty()) {
-                    Cover::Possible
-                } else {
-                    Cover::No
-                }
+                let doubtful = unseen || !readable || touch.recursive || bases.is_empty();
+                let below = || unseen || bases.is_empty() || bases.iter().any(|base| self.could_lie_below(base));
+                if doubtful && below() { Cover::Possible } else { Cover::No }
             }
             Target::Unknown(_) => Cover::Possible,
         }

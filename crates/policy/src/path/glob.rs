@@ -68,6 +68,28 @@ impl Glob {
         Self { segments: directory.segments().map(literal).chain(self.segments.iter().cloned()).collect() }
     }
 
+    /// Returns the letter in which every name ends that the last segment matches, without its case.
+    pub(crate) fn last_letter(&self) -> Option<char> {
+        match self.segments.last() {
+            Some(Segment::One(tokens)) => match tokens.last() {
+                Some(Token::Char(letter)) if letter.is_ascii() => Some(fold(*letter)),
+                Some(Token::Char(_) | Token::One | Token::Run | Token::Class(..)) | None => None,
+            },
+            Some(Segment::Any) | None => None,
+        }
+    }
+
+    /// Returns true when some segment could match a name that ends in this letter, whatever its case.
+    pub(crate) fn could_end_in(&self, letter: char) -> bool {
+        self.segments.iter().any(|segment| match segment {
+            Segment::Any => true,
+            Segment::One(tokens) => match tokens.last() {
+                Some(Token::Char(own)) => !own.is_ascii() || fold(*own) == letter,
+                Some(Token::One | Token::Run | Token::Class(..)) | None => true,
+            },
+        })
+    }
+
     /// Returns the number of segments.
     pub fn len(&self) -> usize {
         self.segments.len()

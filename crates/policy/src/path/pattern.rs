@@ -252,14 +252,31 @@ impl PathPattern {
         })
     }
 
+    /// Returns false where no name on the way to what `shell` could name below `directory` ends as what this covers
+    /// does: most rules are about something else, and that is seen here at no cost.
+    fn could_end(&self, directory: &AbsPath, shell: &Glob) -> bool {
+        self.glob.last_letter().is_none_or(|letter| {
+            let ends = |name: &str| {
+                name.chars().next_back().is_none_or(|own| !own.is_ascii() || super::glob::fold(own) == letter)
+            };
+            shell.could_end_in(letter) || directory.segments().any(ends)
+        })
+    }
+
     /// Returns true when it covers a path that `shell` could name, a shell's pattern below `directory`.
     pub fn could_meet(&self, directory: &AbsPath, shell: &Glob, project: &AbsPath, cwd: &AbsPath) -> bool {
+        if !self.could_end(directory, shell) {
+            return false;
+        }
         let shell = shell.below(directory);
         self.bases(project, cwd).iter().any(|base| self.glob.below(base).meets(&shell))
     }
 
     /// Returns the same where letters of another case count as the same.
     pub fn could_meet_in_any_case(&self, directory: &AbsPath, shell: &Glob, project: &AbsPath, cwd: &AbsPath) -> bool {
+        if !self.could_end(directory, shell) {
+            return false;
+        }
         self.each_base(project, cwd).any(|base| match directory.below(&base) {
             // Where the pattern hangs counts as written.
             Some(rest) => self.glob.folded().meets(&shell.below(&AbsPath::root().join(rest)).folded()),

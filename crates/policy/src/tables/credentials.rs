@@ -115,9 +115,14 @@ const NAMES: &[&str] = &[
 
 /// Returns true for a file that is a store of credentials, lies in one, or has a name by which secrets are kept.
 pub(crate) fn holds_secret(path: &AbsPath, home: &AbsPath) -> bool {
+    // Asked of every file that a command reads: nothing is put together for it.
+    let behind =
+        |text: &str, start: &str| text.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let at_home =
+        path.as_str().strip_prefix(home.as_str().trim_end_matches('/')).and_then(|rest| rest.strip_prefix('/'));
     let in_store = STORES.iter().any(|store| match store.path.strip_prefix("~/") {
-        Some(rest) => path.is_within(&home.join(rest)),
-        None => path.is_within(&home.join(store.path)),
+        Some(own) => at_home.is_some_and(|rest| behind(rest, own)),
+        None => behind(path.as_str(), store.path),
     });
     let template = |name: &str| [".example", ".sample", ".template", ".dist"].iter().any(|end| name.ends_with(end));
     let named = |name: &str| NAMES.contains(&name) || (name.starts_with(".env.") && !template(name));
