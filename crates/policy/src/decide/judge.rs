@@ -159,6 +159,7 @@ impl Judge<'_> {
                     && rules::allows(rule, self.action, part, self.facts)
                     && self.beyond(rule, part).is_none()
                     && hidden(rule, part).is_none()
+                    && self.open_redirection(part).is_none()
             });
             found.map(|rule| rule.reference.clone())
         };
@@ -439,9 +440,11 @@ impl Judge<'_> {
         let executed = self.changes_executed(part);
         let runs = self.action.kind.command().is_some();
         let sweeps = |rule: &Rule| is_wide(rule) || runs && matches!(rule.matcher, Matcher::Tool(_));
+        let open = self.open_redirection(part);
         let covers = |rule: &&Rule| {
             let sees_all = self.beyond(rule, part).is_none() && hidden(rule, part).is_none();
-            sees_all && (executed.is_none() || !sweeps(rule))
+            let writes_all = open.is_none() || matches!(rule.matcher, Matcher::Tool(_));
+            sees_all && writes_all && (executed.is_none() || !sweeps(rule))
         };
         let rule = rules.find(covers).unwrap_or(first);
         if sweeps(rule)
@@ -473,11 +476,7 @@ impl Judge<'_> {
                 None => Finding::new(Verdict::Ask, why).hint("name the paths instead of a pattern"),
             });
         }
-        // A rule for the command does not cover what its redirections write.
-        let open = part.touches.iter().find(|touch| {
-            touch.by == By::Redirect && touch.access > Access::Read && !touch.is_device() && !self.may_write(touch)
-        });
-        if let Some(touch) = open {
+        if let Some(touch) = open.filter(|_| !matches!(rule.matcher, Matcher::Tool(_))) {
             let why = format!(
                 "{} writes {} by redirection, which no Edit rule allows",
                 quoted(&part.text),
@@ -489,6 +488,14 @@ impl Judge<'_> {
             });
         }
         Some(Finding::by(Verdict::Allow, &rule.reference, &format!("{} is allowed by the", quoted(&part.text))))
+    }
+
+    /// Returns a redirection that no rule about files allows: a rule for the command does not cover what it writes,
+    /// and one for the whole tool is about every call.
+    fn open_redirection<'p>(&self, part: &'p Part) -> Option<&'p Touch> {
+        part.touches.iter().find(|touch| {
+            touch.by == By::Redirect && touch.access > Access::Read && !touch.is_device() && !self.may_write(touch)
+        })
     }
 
     /// A rule that names no path says nothing about where links lead.

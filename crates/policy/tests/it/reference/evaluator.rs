@@ -223,14 +223,16 @@ impl Call<'_> {
         if let Some(exact) = runner.and_then(|runner| runner.opens) {
             return Some(passed_on(exact));
         }
-        let beside =
-            part.touches.iter().any(|touch| self.written_beside_the_rule(touch) || self.changed_through_a_link(touch));
+        let led = part.touches.iter().any(|touch| self.changed_through_a_link(touch));
+        let beside = part.touches.iter().any(|touch| self.written_beside_the_rule(touch));
+        let counts = |rule: &&Rule| !beside || matches!(rule.subject, Subject::Tool(_));
         let rules = self.rules.iter().filter(|rule| rule.list == List::Allow && self.allows(rule, part));
+        let rules = rules.filter(counts);
         let exact = |rule: &Rule| matches!(rule.subject, Subject::Command(..)) && rule.is_exact();
         // A whole tool opens nothing: what is started is asked of it by itself.
         let opens = |rule: &Rule| if matches!(rule.subject, Subject::Tool(_)) { None } else { passed_on(exact(rule)) };
         let how = rules.map(opens).reduce(Option::or);
-        how.filter(|_| !beside)
+        how.filter(|_| !led)
     }
 
     /// What comes before every permission.
@@ -328,7 +330,7 @@ impl Call<'_> {
         touch.is_device() || (reads && self.in_scope(touch)) || ((reads || writes) && self.path_allowed(touch))
     }
 
-    /// A rule for a command does not cover what its redirections write.
+    /// A rule for a command does not cover what its redirections write; one for the whole tool does.
     fn written_beside_the_rule(&self, touch: &Touch) -> bool {
         touch.by == By::Redirect
             && touch.access > Access::Read
