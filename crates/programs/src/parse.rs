@@ -118,6 +118,7 @@ fn read_line<'a>(command: &mut Command<'a>, line: &'a str) -> Result<(), String>
         ("operands", _) => command.operands = places(rest)?,
         ("options", "only read") => command.options_only_read = true,
         ("complete", "") => command.complete = true,
+        ("unlisted", "exact") => command.unlisted_exact = true,
         ("edits", "") => command.edits = true,
         ("clear", "") => command.clear = true,
         ("input", name) => command.input = Some(role(name)?),

@@ -190,6 +190,7 @@ where
             }
             (None, Some(Word::Pattern(_) | Word::Begins(_) | Word::Unknown)) => {
                 call.unknown.push("its command is not known before it runs".to_owned());
+                call.exact = true;
                 None
             }
             (None, None) => {

@@ -195,6 +195,8 @@ pub struct Command<'a> {
     pub options_only_read: bool,
     /// True when every option that the program has is listed.
     pub complete: bool,
+    /// True when an option that is not listed is none that a rule with a wildcard was written for.
+    pub unlisted_exact: bool,
     /// True when `acceptEdits` covers it.
     pub edits: bool,
     /// True when it changes nothing about the command that it runs: an allow rule sees through it.

@@ -88,11 +88,11 @@ impl Meaning {
         }
         // What is not known may be the words that are missing, or the options.
         let agree = self.rule.words.iter().zip(&command.words).all(|(wanted, word)| wanted == word);
-        let may_go_on = command.goes_on && agree;
+        let may_go_on = command.goes_on && agree && (lacks_none || command.gives_options);
         let mut rest = command.words.iter();
         let in_order = self.rule.words.first() == command.words.first()
             && self.rule.words.iter().all(|word| rest.any(|own| own == word));
-        let options = command.goes_on || lacks_none && begins;
+        let options = command.gives_options || lacks_none && begins;
         let unsure = command.is_unsure && !command.options.is_empty() && self.open && in_order && options;
         if may_go_on || unsure { Means::Perhaps } else { Means::No }
     }

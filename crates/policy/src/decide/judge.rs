@@ -533,6 +533,10 @@ impl Judge<'_> {
     fn unmatched(&self, part: &Part) -> Finding {
         let why = format!("no rule decides {}, and mode `{}` asks", quoted(&part.text), self.mode.name());
         let finding = Finding::new(Verdict::Ask, why);
+        if part.aside {
+            return finding
+                .hint("run it by itself, in front: no rule for a command covers the background or a substitution");
+        }
         match advice::rules(self, part) {
             Ok(rules) => Finding { rules, ..finding },
             Err(hint) => finding.hint(hint),

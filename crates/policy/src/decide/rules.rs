@@ -164,9 +164,14 @@ struct PathRule<'a> {
 
 impl PathRule<'_> {
     fn part(&self, part: &Part) -> Cover {
+        let unpacks = part.does.contains(&programs::Does::Unpacks);
         let touched =
             part.touches.iter().filter(|touch| concerns(self.access, touch.access)).map(|touch| match touch.access {
                 Access::Look => self.touch(touch).min(Cover::Possible),
+                // What an archive or a patch holds is not known: it may be the file, and may not.
+                Access::Write if unpacks && touch.recursive && !touch.target.paths().any(|path| self.covers(path)) => {
+                    self.touch(touch).min(Cover::Possible)
+                }
                 Access::Read | Access::Write | Access::Delete => self.touch(touch),
             });
         let mentioned = part.mentions.iter().map(|path| {

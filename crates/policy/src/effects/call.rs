@@ -45,11 +45,7 @@ pub(super) fn understand(
     reading.whole();
     let Reading { inner, proven, part, .. } = reading;
     let plain = call.unknown.is_empty() && call.asks.is_empty();
-    // What an option of git's makes it run is no part of what a rule for its command was written for.
-    let runs = |argument: &programs::Argument<'_>| argument.option.is_some() && names_program(argument.role);
-    part.exact_only |= call.exact
-        || (base == "git" && call.arguments.iter().any(runs))
-        || (matches!(base, "make" | "gmake") && sets_shell(&call));
+    part.exact_only |= call.exact || (matches!(base, "make" | "gmake") && sets_shell(&call));
     // `xargs` without options is looked through, as documented.
     let bare_xargs = base == "xargs"
         && call.arguments.iter().all(|argument| argument.option.is_none())
@@ -66,11 +62,6 @@ pub(super) fn understand(
     let edits = call.edits || part.touches.iter().all(|touch| touch.by == By::Redirect || touch.only_reads());
     part.edits_only = edits && proven && plain && !part.reads_only && part.changes_known_files();
     inner
-}
-
-/// Returns true for a role of words that are run, or that may be.
-fn names_program(role: Role) -> bool {
-    role.is_run() || role == Role::Unknown
 }
 
 /// Returns true where `make` is given the program that runs its recipes, or more files or options.
@@ -554,7 +545,7 @@ impl Reading<'_, '_> {
             "xargs" | "gxargs" | "parallel" => special::append_input(self.call, &mut words),
             "find" | "gfind" | "fd" | "fdfind" => {
                 let before = self.rest.get(..start).unwrap_or_default();
-                special::fill_in_found(self.call, self.state, before, &mut words);
+                return self.found(before, &words);
             }
             _ => {}
         }
@@ -562,11 +553,28 @@ impl Reading<'_, '_> {
             self.proven = false;
             return;
         }
-        let before = start.checked_sub(1).and_then(|at| self.rest.get(at)).and_then(Argument::known);
-        let inner = Inner::Words(words);
-        // `find -execdir` starts it in whichever directory it found something in.
-        let anywhere = matches!(self.base, "find" | "gfind") && matches!(before, Some("-execdir" | "-okdir"));
-        self.inner.push(if anywhere { Inner::In(Vec::new(), Box::new(inner)) } else { inner });
+        self.inner.push(Inner::Words(words));
+    }
+
+    /// A command that `find` starts with what it finds: below each place where it starts.
+    fn found(&mut self, before: &[Argument], words: &[Argument]) {
+        if words.is_empty() {
+            self.proven = false;
+            return;
+        }
+        // `-execdir` starts it in whichever directory it found something in.
+        if before.last().is_some_and(special::starts_elsewhere) {
+            let named = special::fill_in_found(self.call, before, words, None);
+            self.inner.push(Inner::In(Vec::new(), Box::new(Inner::Words(named))));
+        }
+        let places = special::found_below(self.call);
+        if places.is_empty() || self.state.cwds.is_empty() {
+            self.inner.push(Inner::Words(special::fill_in_found(self.call, before, words, None)));
+        }
+        for below in places {
+            let named = special::fill_in_found(self.call, before, words, Some(&below));
+            self.inner.push(Inner::Words(named));
+        }
     }
 }
 

@@ -18,13 +18,21 @@ pub struct Meant {
     pub goes_on: bool,
     /// True when some option is not listed: which of the words is its value is not known.
     pub is_unsure: bool,
+    /// True when one of the words that are not known may be an option.
+    pub gives_options: bool,
 }
 
-/// Returns a word that is certain, or the pattern that it is.
-fn as_written<'a>(word: &Word<'a>) -> Option<&'a str> {
+/// Returns true for a word of which it is not known whether it is an option. What ends like the name of a file
+/// (`*.rs`) is none that a program knows.
+fn may_be_option(word: &Word<'_>) -> bool {
     match word {
-        Word::Known(text) | Word::Pattern(text) => Some(text),
-        Word::Begins(_) | Word::Unknown => None,
+        Word::Known(_) => false,
+        Word::Unknown => true,
+        Word::Begins(text) => text.is_empty() || text.starts_with('-'),
+        Word::Pattern(text) => {
+            let tail = text.rsplit(['*', '?', ']']).next().unwrap_or_default();
+            text.starts_with(['*', '?', '[', '-']) && !tail.contains('.')
+        }
     }
 }
 
@@ -34,29 +42,33 @@ impl Meant {
         let plain = call.plain.iter();
         // `cargo +nightly build`: which of its versions runs.
         let chooses = call.plain.first().and_then(|word| word.known()).is_some_and(|word| word.starts_with('+'));
-        let known: Vec<&str> = plain.skip(usize::from(chooses)).map_while(as_written).collect();
+        let known: Vec<&str> = plain.skip(usize::from(chooses)).map_while(|word| word.known()).collect();
         let options = call.options.iter().map(|given| (given.name.to_owned(), given.value.map(str::to_owned)));
         Self {
             words: std::iter::once(base).chain(known.iter().copied()).map(str::to_owned).collect(),
             options: options.collect(),
             goes_on: known.len() + usize::from(chooses) < call.plain.len(),
             is_unsure: !call.unknown.is_empty(),
+            gives_options: call.plain.iter().any(may_be_option),
         }
     }
 
     /// Returns what a call of a program may mean of which nothing is listed.
     pub(super) fn of_stranger(base: &str, words: &[Word<'_>]) -> Self {
-        let known: Vec<&str> = words.iter().map_while(as_written).collect();
-        let (options, plain): (Vec<&str>, Vec<&str>) = known.iter().partition(|word| word.starts_with('-'));
+        let is_option = |word: &&Word<'_>| word.known().is_some_and(|word| word.starts_with('-'));
+        let (options, plain): (Vec<&Word<'_>>, Vec<&Word<'_>>) = words.iter().partition(is_option);
+        let options = options.into_iter().filter_map(|word| word.known());
+        let known: Vec<&str> = plain.iter().map_while(|word| word.known()).collect();
         let given = |option: &str| match option.split_once('=') {
             Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
             None => (option.to_owned(), None),
         };
         Self {
-            words: std::iter::once(base).chain(plain).map(str::to_owned).collect(),
-            options: options.into_iter().map(given).collect(),
-            goes_on: known.len() < words.len(),
+            words: std::iter::once(base).chain(known.iter().copied()).map(str::to_owned).collect(),
+            options: options.map(given).collect(),
+            goes_on: known.len() < plain.len(),
             is_unsure: true,
+            gives_options: plain.iter().any(|word| may_be_option(word)),
         }
     }
 

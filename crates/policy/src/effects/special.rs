@@ -181,6 +181,17 @@ pub(super) fn sets_variables(state: &mut State, base: &str, rest: &[Argument], p
                 (word.source.split_once('=').map_or("", |(name, _)| name).to_owned(), Value::Unknown)
             }
         };
+        // All of these but `export` evaluate a subscript in the name.
+        if word.known().is_none() && base != "export" && (text.is_empty() || text.contains('$')) {
+            let why =
+                format!("the name of the variable that `{base}` sets is not known, and a subscript in it would run");
+            part.suspicious.get_or_insert(why);
+        }
+        let is_number = |value: &str| value.bytes().all(|byte| byte.is_ascii_digit());
+        if has_option('i') && !matches!(&value, Value::Known(value) if is_number(value)) && word.source.contains('=') {
+            part.suspicious
+                .get_or_insert(format!("`{base} -i` calculates with what is assigned, and a subscript in it runs"));
+        }
         if matches!(text.as_str(), "-x" | "-r" | "-g" | "--") {
             continue;
         }
@@ -252,33 +263,43 @@ pub(super) fn append_input(call: &Call<'_, '_>, words: &mut Vec<Argument>) {
     }
 }
 
+/// Returns the patterns of what `find` may find, one for each place where it starts; none where one is not known.
+pub(super) fn found_below(call: &Call<'_, '_>) -> Vec<String> {
+    let starts: Vec<&programs::Argument<'_>> =
+        call.arguments.iter().filter(|argument| argument.option.is_none()).collect();
+    if starts.is_empty() {
+        return vec!["./**".to_owned()];
+    }
+    let known = |start: &&programs::Argument<'_>| {
+        let text = start.word.known().filter(|text| !text.starts_with('-'))?;
+        Some(format!("{}/**", text.trim_end_matches('/')))
+    };
+    starts.iter().map(known).collect::<Option<Vec<String>>>().unwrap_or_default()
+}
+
 /// `find` puts the name of what it finds in the place of `{}`: a path below where it starts.
 ///
 /// `before` is what stands before the command on the line.
-pub(super) fn fill_in_found(call: &Call<'_, '_>, state: &State, before: &[Argument], words: &mut [Argument]) {
-    let elsewhere = before.iter().any(starts_elsewhere);
+pub(super) fn fill_in_found(
+    call: &Call<'_, '_>,
+    before: &[Argument],
+    words: &[Argument],
+    below: Option<&str>,
+) -> Vec<Argument> {
     let before = before.split_last().map_or(before, |(_, before)| before);
     let links = found_links(call, before);
-    let starts: Vec<&programs::Argument<'_>> =
-        call.arguments.iter().filter(|argument| argument.option.is_none()).collect();
-    let below = match starts.as_slice() {
-        [] => Some("./**".to_owned()),
-        [one] => one
-            .word
-            .known()
-            .filter(|text| !text.starts_with('-'))
-            .map(|text| format!("{}/**", text.trim_end_matches('/'))),
-        [_, _, ..] => None,
-    };
-    for word in words {
-        let Some(text) = word.known() else { continue };
-        let Some(at) = text.find("{}") else { continue };
-        word.value = match &below {
-            Some(below) if text == "{}" && !elsewhere && !state.cwds.is_empty() => Value::Pattern(below.clone()),
-            Some(_) | None => Value::Begins(text.get(..at).unwrap_or_default().to_owned()),
+    let filled = |word: &Argument| {
+        let mut word = word.clone();
+        let Some((begin, rest)) = word.known().and_then(|text| text.split_once("{}")) else { return word };
+        word.value = match below {
+            // `./{}` is the same place where it starts below this one.
+            Some(below) if rest.is_empty() => Value::Pattern(format!("{begin}{below}")),
+            Some(_) | None => Value::Begins(begin.to_owned()),
         };
         word.links = links;
-    }
+        word
+    };
+    words.iter().map(filled).collect()
 }
 
 /// Which links `find` hands out: all of them, followed where it follows them itself, and none where each name

@@ -615,7 +615,7 @@ impl Walk<'_> {
 
     /// Arithmetic evaluates the value of a variable as arithmetic again, and a subscript in that runs
     /// substitutions: a variable of this text whose value is not a number makes it unknown.
-    fn arithmetic(&mut self, text: &str) {
+    pub(super) fn arithmetic(&mut self, text: &str) {
         let names = text.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
         let is_number =
             |value: &Value| matches!(value, Value::Known(text) if text.bytes().all(|byte| byte.is_ascii_digit()));

@@ -153,7 +153,11 @@ pub(super) fn git(rest: &[Argument], part: &mut Part) {
     let spelt: Vec<&Argument> = if part.unlisted.is_empty() { own.collect() } else { rest.iter().collect() };
     let another =
         |word: &Argument| word.known().is_some_and(|known| known.starts_with("ext::") || known.starts_with('!'));
-    part.exact_only |= spelt.iter().any(|word| word.known().is_some_and(leads_elsewhere)) || rest.iter().any(another);
+    // A message is no address, whatever it says.
+    let before = std::iter::once(None).chain(rest.iter().map(Argument::known));
+    let is_message = |before: Option<&str>| matches!(before, Some("-m" | "--message"));
+    part.exact_only |= spelt.iter().any(|word| word.known().is_some_and(leads_elsewhere))
+        || rest.iter().zip(before).any(|(word, before)| !is_message(before) && another(word));
     let words: Vec<&str> = rest.iter().filter_map(Argument::known).collect();
     let commands = words.iter().skip_while(|word| word.starts_with('-')).copied().collect::<Vec<&str>>();
     let configures = match commands.as_slice() {

@@ -1,7 +1,7 @@
 //! Options: clusters, attached values, abbreviations.
 
 use super::{Argument, Call, Given, Reader, Word};
-use crate::table::{Command, Opt, Role, Style, Takes};
+use crate::table::{Command, Effect, Opt, Role, Style, Takes};
 
 /// Where an option's value stands.
 enum Value<'a> {
@@ -15,6 +15,11 @@ enum Value<'a> {
 fn long_name<'t>(option: &Opt<'t>) -> Option<&'t str> {
     let mut long = option.spellings.iter().filter(|name| name.starts_with("--"));
     long.next().filter(|_| long.next().is_none()).copied()
+}
+
+/// Returns true for an option that no rule with a wildcard was written for.
+fn is_exact(option: &Opt<'_>) -> bool {
+    option.effects.contains(&Effect::Exact)
 }
 
 impl<'t, 'a> Reader<'_, 't, 'a>
@@ -97,6 +102,8 @@ where
             && self.words.iter().skip(self.at + 1).any(is_option);
         if !reads || ends {
             call.unknown.push("one of its words may be an option".to_owned());
+            let matched = matches!(word, Word::Pattern(pattern) if !self.matches_no_option(pattern));
+            call.exact |= matched && command.options.iter().any(is_exact);
         } else if !matches!(word, Word::Pattern(_)) && command.options.iter().any(|option| option.takes.names_file()) {
             call.arguments.push(Argument { role: Role::List, word: Word::Unknown, index: self.at, option: Some("-") });
         }
@@ -145,7 +152,7 @@ where
         }
         call.unknown.push(format!("its option `{name}` is not listed"));
         // It may be any of them, also one that a rule with a wildcard is not for.
-        call.exact |= !certain;
+        call.exact |= !certain || command.unlisted_exact;
         call.options.push(Given { name, value: text.split_once('=').map(|(_, value)| value) });
     }
 
@@ -164,6 +171,7 @@ where
         if first.is_none() || candidates.next().is_some() || !complete {
             call.unknown.push(format!("its option `{name}` is not listed"));
             call.options.push(Given { name, value: None });
+            call.exact |= lists.iter().flat_map(|list| list.iter()).filter(fits).any(is_exact);
         }
         if let Some(option) = first {
             self.take(option, name, value, certain, call);
@@ -181,6 +189,11 @@ where
             let Some(option) = all().find(|option| option.is_letter(letter)) else {
                 call.unknown.push(format!("its option `-{letter}` is not listed"));
                 call.options.push(Given { name: text, value: None });
+                // Each letter behind it may be its value, or an option of its own.
+                let rest = text.get(at..).unwrap_or_default();
+                call.exact |= all()
+                    .filter(|option| is_exact(option))
+                    .any(|option| rest.chars().any(|letter| option.is_letter(letter)));
                 return;
             };
             let rest = text.get(at + letter.len_utf8()..).unwrap_or_default();
@@ -212,7 +225,9 @@ where
             (Takes::Values(_), Value::Follows) => next(),
             (Takes::Nothing | Takes::Optional(_), Value::Follows) => None,
         };
-        call.options.push(Given { name: long_name(option).unwrap_or(name), value: given });
+        let bare = name.trim_start_matches('-');
+        let spelled = option.spellings.iter().copied().find(|own| own.trim_start_matches('-') == bare);
+        call.options.push(Given { name: long_name(option).or(spelled).unwrap_or(name), value: given });
         let index = self.at.saturating_sub(1);
         let attached = |text: &'a str| if certain { Word::Known(text) } else { Word::Begins(text) };
         match (&option.takes, value) {

@@ -39,7 +39,7 @@ impl Walk<'_> {
             "set" | "shopt" if !special::keeps_reading(base, rest) => {
                 part.suspicious.get_or_insert(format!("`{base}` changes how the words after it are read"));
             }
-            "let" => rest.iter().for_each(|word| self.assigned_by(&word.source)),
+            "let" => rest.iter().for_each(|word| self.arithmetic(&word.source)),
             "export" | "declare" | "typeset" | "local" | "readonly" => {
                 part.reads_only = special::sets_variables(&mut self.state, base, rest, part);
                 return Vec::new();
