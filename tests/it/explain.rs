@@ -75,8 +75,8 @@ fn answers_as_json() {
                     "parts": [{
                         "text": "make all", "start": 0, "end": 8, "started_by": null,
                         "effects": [
-                            {"kind": "runs", "what": "make", "below": false, "words": "runs `make`"},
-                            {"kind": "does", "what": does, "below": false, "words": does},
+                            {"kind": "runs", "what": "make", "below": false, "links": false, "words": "runs `make`"},
+                            {"kind": "does", "what": does, "below": false, "links": false, "words": does},
                         ],
                         "would_lose": [],
                         "decision": "allow", "reason": reason, "rule": rule,

@@ -332,7 +332,7 @@ fn modes_are_those_of_the_session() {
     let rows = [
         ("default", "Edit", edit(), "ask"),
         ("acceptEdits", "Edit", edit(), "allow"),
-        ("plan", "Edit", edit(), "deny"),
+        ("plan", "Edit", edit(), "ask"),
         ("dontAsk", "Edit", edit(), "deny"),
         ("bypassPermissions", "Edit", edit(), "allow"),
         ("bypassPermissions", "Bash", bash("touch x"), "allow"),

@@ -31,17 +31,12 @@ fn says_where_what_and_how_to_mend_it() {
     example `npx some-package` is allowed
     fix     allow the commands that are needed, word by word, and let the rest ask
 
-~/.claude/settings.json:4:14: note PL301  deny `Bash(rm -rf *)`
-    another spelling of the same command asks, and is one answer away from running
-    example `rm -r -f x` asks
-    fix     deny the whole program: `Bash(rm *)`
-
 ~/.claude/settings.json:4:32: warning PL401  deny `Read(/etc/passwd)`
     `/etc/passwd` hangs at <scene>/home/.claude, the directory of its settings, not at the root
     example Read of `/etc/passwd` asks
     fix     write `Read(//etc/passwd)` for the path from the root
 
-3 warnings, 1 note: 5 rules in 2 files
+3 warnings: 5 rules in 2 files
 "
                 .into(),
                 String::new()

@@ -343,12 +343,55 @@ pub(super) fn segment(pattern: &[char], name: &[char]) -> bool {
 fn bracket(text: &[char]) -> Option<(&[char], bool, &[char])> {
     let negated = matches!(text.first(), Some('!' | '^'));
     let text = if negated { &text[1..] } else { text };
-    let end = (1..text.len()).find(|at| text[*at] == ']')?;
+    let mut end = 0;
+    while end == 0 || *text.get(end)? != ']' {
+        end += match &text[end..] {
+            ['[', rest @ ..] if named(rest).is_some() => named(rest)?.2 + 1,
+            [_, '-', high, ..] if *high != ']' => 3,
+            [_, ..] => 1,
+            [] => return None,
+        };
+    }
     Some((&text[..end], negated, &text[end + 1..]))
+}
+
+/// Splits `:alpha:]rest` into its mark, its name and how many letters that took.
+fn named(text: &[char]) -> Option<(char, String, usize)> {
+    let mark = *text.first().filter(|mark| ":=.".contains(**mark))?;
+    let end = (1..text.len()).find(|at| text[*at] == mark && text.get(at + 1) == Some(&']'))?;
+    Some((mark, text[1..end].iter().collect(), end + 2))
+}
+
+/// Returns true when a letter may be of a class: what a locale decides may be so.
+fn is_of_class(mark: char, name: &str, letter: char) -> bool {
+    let own = match (mark, name) {
+        (':', "alpha") => letter.is_ascii_alphabetic(),
+        (':', "digit") => return letter.is_ascii_digit(),
+        (':', "alnum") => letter.is_ascii_alphanumeric(),
+        (':', "word") => letter.is_ascii_alphanumeric() || letter == '_',
+        (':', "lower") => letter.is_ascii_lowercase(),
+        (':', "upper") => letter.is_ascii_uppercase(),
+        (':', "xdigit") => return letter.is_ascii_hexdigit(),
+        (':', "space") => matches!(letter, '\t'..='\r' | ' '),
+        (':', "blank") => matches!(letter, '\t' | ' '),
+        (':', "cntrl") => letter.is_ascii_control(),
+        (':', "punct") => letter.is_ascii_punctuation(),
+        (':', "graph") => letter.is_ascii_graphic(),
+        (':', "print") => letter == ' ' || letter.is_ascii_graphic(),
+        (':', "ascii") => return letter.is_ascii(),
+        (':', _) => return false,
+        ('.', one) if one.chars().count() == 1 => return one.starts_with(letter),
+        _ => return true,
+    };
+    own || !letter.is_ascii()
 }
 
 fn within(body: &[char], letter: char) -> bool {
     match body {
+        ['[', rest @ ..] if named(rest).is_some() => {
+            let Some((mark, name, used)) = named(rest) else { return false };
+            is_of_class(mark, &name, letter) || within(&rest[used..], letter)
+        }
         [low, '-', high, rest @ ..] => (*low <= letter && letter <= *high) || within(rest, letter),
         [one, rest @ ..] => *one == letter || within(rest, letter),
         [] => false,
