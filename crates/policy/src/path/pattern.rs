@@ -156,10 +156,18 @@ impl PathPattern {
         }
         let Self { base, glob } = Self::anchored(Base::Current { tightens, up }, rest)?;
         let inner = rest.trim_end_matches('/');
-        let directory = inner.strip_suffix("/**").map(|directory| directory.trim_end_matches('/'));
-        let one_directory = directory.is_some_and(|directory| !directory.contains('/'));
+        // A slash twice and a `.` between two say nothing.
+        let names = |directory: &'_ str| directory.split('/').filter(|name| !matches!(*name, "" | ".")).count();
+        let one_directory = inner.strip_suffix("/**").is_some_and(|directory| names(directory) == 1);
         let any_depth = !explicit && (!inner.contains('/') || (tightens && one_directory));
-        let glob = if any_depth && !rest.is_empty() { Glob::parse(&format!("**/{rest}")) } else { glob };
+        let glob = if any_depth && one_directory {
+            let named: Vec<&str> = rest.split('/').filter(|name| *name != ".").collect();
+            Glob::parse(&format!("**/{}", named.join("/")))
+        } else if any_depth && !rest.is_empty() {
+            Glob::parse(&format!("**/{rest}"))
+        } else {
+            glob
+        };
         Ok(Self { base, glob })
     }
 
