@@ -155,19 +155,12 @@ impl PathPattern {
             rest = "";
         }
         let Self { base, glob } = Self::anchored(Base::Current { tightens, up }, rest)?;
-        let inner = rest.trim_end_matches('/');
         // A slash twice and a `.` between two say nothing.
-        let names = |directory: &'_ str| directory.split('/').filter(|name| !matches!(*name, "" | ".")).count();
-        let one_directory = inner.strip_suffix("/**").is_some_and(|directory| names(directory) == 1);
-        let any_depth = !explicit && (!inner.contains('/') || (tightens && one_directory));
-        let glob = if any_depth && one_directory {
-            let named: Vec<&str> = rest.split('/').filter(|name| *name != ".").collect();
-            Glob::parse(&format!("**/{}", named.join("/")))
-        } else if any_depth && !rest.is_empty() {
-            Glob::parse(&format!("**/{rest}"))
-        } else {
-            glob
-        };
+        let names: Vec<&str> = rest.split('/').filter(|name| !matches!(*name, "" | ".")).collect();
+        let bare_name = names.len() == 1 && !rest.trim_end_matches('/').contains('/');
+        let one_directory = matches!(names.as_slice(), [_, "**"]);
+        let any_depth = !explicit && (bare_name || (tightens && one_directory));
+        let glob = if any_depth { Glob::parse(&format!("**/{}", names.join("/"))) } else { glob };
         Ok(Self { base, glob })
     }
 
