@@ -162,7 +162,8 @@ fn what_is_explained_is_as_its_schema_says() {
 fn answer(home: &Path, words: &[&str]) -> Value {
     let settings = r#"{"permissions": {"allow": ["Bash(npx *)", "Bash(npm test)", 7], "ask": ["Bash(npm test)"],
         "deny": ["Read(/etc/passwd)", "Bash(rm -rf build/* src)", "Bash(ls*)", "Nowhere"], "defaultMode": "acceptEdits"}}"#;
-    let cases = "## One\n```verdicts\ndeny Bash: rm -rf build/a src\nallow Bash: npx x\nask Bash: npx y <- ask Bash\n```\n";
+    let cases =
+        "## One\n```verdicts\ndeny Bash: rm -rf build/a src\nallow Bash: npx x\nask Bash: npx y <- ask Bash\n```\n";
     std::fs::create_dir_all(home.join(".claude")).unwrap();
     std::fs::write(home.join(".claude/settings.json"), settings).unwrap();
     std::fs::create_dir_all(home.join("project/.palisade")).unwrap();
