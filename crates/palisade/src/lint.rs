@@ -3,11 +3,11 @@
 mod places;
 mod sarif;
 
+use hooks::proof::rule_json;
 use policy::Policy;
 use policy::layer::Layer;
 use policy::lint::{self, Check, Example, Finding, Fix, Level, Subject};
 use policy::mode::{Mode, Spelling};
-use policy::proof::RuleRef;
 use serde_json::{Value, json};
 use settings::SourceState;
 
@@ -147,16 +147,6 @@ fn example_text(example: &Example) -> String {
         ("Bash", command) => format!("`{command}` {verdict}"),
         (tool, subject) => format!("{tool} of `{subject}` {verdict}"),
     }
-}
-
-fn rule_json(rule: &RuleRef) -> Value {
-    json!({
-        "text": rule.text,
-        "list": rule.list.name(),
-        "scope": rule.origin.scope.name(),
-        "file": rule.origin.file,
-        "line": rule.origin.line,
-    })
 }
 
 fn finding_json(finding: &Finding, places: &Places<'_>) -> Value {
