@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a launcher for measurements and trials")]
 #![expect(clippy::disallowed_methods, reason = "it reads its environment and writes the report")]
 
+#[expect(dead_code, reason = "the tests write command lines with it")]
 #[path = "../tests/boundary/launch.rs"]
 mod launch;
 

@@ -119,7 +119,7 @@ fn start(scene: &Scene, held: usize, runs: usize) -> anyhow::Result<()> {
     } else {
         eprintln!("xtask bench: BWRAP IS NOT INSTALLED: there is nothing to compare the boundary with");
     }
-    interleave(&mut programs, runs, WARM_UP, || Ok(()))?;
+    interleave(&mut programs, runs, WARM_UP.min(runs), || Ok(()))?;
     heading();
     print(&programs, &[(LAUNCH, BWRAP), (RUN, BWRAP), (LAUNCH, OUTSIDE), (RUN, LAUNCH)]);
     Ok(())
