@@ -194,4 +194,6 @@ fn check_start(cwd: &AbsPath, roots: &[AbsPath], hidden: &[(AbsPath, String)]) -
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
