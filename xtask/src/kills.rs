@@ -6,6 +6,7 @@
 //! machine decides how far the run has come by then.
 
 mod host;
+mod scene;
 mod trial;
 
 use std::collections::BTreeMap;
@@ -19,7 +20,8 @@ use crate::End;
 use crate::options::Options;
 use crate::place::{Profile, Scratch, launcher, palisade, target};
 use host::Host;
-use trial::{Scene, Trial};
+use scene::Scene;
+use trial::Trial;
 
 const RUNS: u64 = 1_000;
 const SEED: u64 = 1;

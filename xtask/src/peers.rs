@@ -72,13 +72,10 @@ impl Peer {
     fn check(&self, directory: &Path) -> anyhow::Result<()> {
         let text = std::fs::read_to_string(directory.join("package-lock.json")).context("npm wrote no lock file")?;
         let lock: Value = serde_json::from_str(&text).context("npm's lock file is no JSON")?;
-        let found = &lock["packages"][format!("node_modules/{}", self.package)]["integrity"];
-        ensure!(
-            *found == self.integrity,
-            "{}@{}: the archive is not the one known: {found}",
-            self.package,
-            self.version
-        );
+        let entry = format!("node_modules/{}", self.package);
+        let found = lock.get("packages").and_then(|packages| packages.get(entry)?.get("integrity"));
+        let is_known = found.is_some_and(|found| *found == self.integrity);
+        ensure!(is_known, "{}@{}: the archive is not the one known: {found:?}", self.package, self.version);
         Ok(())
     }
 }
