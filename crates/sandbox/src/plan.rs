@@ -194,6 +194,4 @@ fn check_start(cwd: &AbsPath, roots: &[AbsPath], hidden: &[(AbsPath, String)]) -
 }
 
 #[cfg(test)]
-mod properties;
-#[cfg(test)]
 mod tests;

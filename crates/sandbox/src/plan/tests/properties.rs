@@ -12,8 +12,8 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::strategy::ValueTree;
 
-use super::{Invocation, Plan, Step, Terminal, plan};
 use crate::environment::Environment;
+use crate::plan::{Invocation, Plan, Step, Terminal, plan};
 
 /// A right that something inside has on a path of the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
