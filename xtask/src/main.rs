@@ -45,7 +45,9 @@ const USAGE: &str = "usage: cargo xtask TASK
   generate [--check]                    write what is generated from the code, or compare it
   bench [--runs N]                      measure how long Palisade takes to start
   bench decide [--rounds N] [--json]    measure how long decisions take at 10, 300 and 10,000 rules
-  bench boundary [--runs N] [--work N]  measure what the boundary costs, beside other sandboxes
+  bench boundary [--runs N] [--work N] [--files N]
+                                        measure what the boundary costs, beside other sandboxes; with `--files`,
+                                        also in a repository of so many files
   kills [--runs N] [--seed N] [--only N]
                                         kill commands inside at random moments, and look for what is left
   fuzz [--seconds N] [TARGET]           build the fuzz targets and run each for N seconds (60)

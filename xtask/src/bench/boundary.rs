@@ -3,6 +3,7 @@
 //! Two things of ours are measured: `launch`, which is the boundary alone, and `palisade run`, which reads
 //! settings, decides and keeps the journal too.
 
+mod large;
 mod scene;
 
 use std::process::Command;
@@ -74,6 +75,7 @@ const WORKS: &[Work] = &[
 pub(super) fn run(mut options: Options) -> anyhow::Result<End> {
     let runs: usize = options.value("--runs")?.unwrap_or(RUNS);
     let work: usize = options.value("--work")?.unwrap_or(WORK);
+    let files: Option<usize> = options.value("--files")?;
     options.end()?;
     let scene = Scene::new()?;
     let peers = [(SRT, installed(SANDBOX_RUNTIME, &["bwrap", "socat", "rg"])), (CODEX_SANDBOX, installed(CODEX, &[]))];
@@ -93,6 +95,7 @@ pub(super) fn run(mut options: Options) -> anyhow::Result<End> {
         notes.extend(inside(&scene, one, work)?);
     }
     println!("\n{}", notes.join("\n"));
+    files.map_or(Ok(()), |files| large::run(&scene, files))?;
     Ok(End::Good)
 }
 

@@ -172,7 +172,7 @@ fn mixed(list: &[String], seeds: &[Index]) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn order_of_rules_does_not_matter(wish in wishes(), seeds in prop::collection::vec(any::<Index>(), 6)) {
