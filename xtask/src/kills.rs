@@ -31,6 +31,8 @@ const GONE: Duration = Duration::from_secs(10);
 const LATE: Duration = Duration::from_millis(800);
 /// Directories that get a file system of their own here.
 const TEMPORARY: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
+/// Where commands write: until they have ended, which is not yet when their launcher has, files come and go.
+const WORK: &str = "project/work";
 /// Findings that are shown.
 const SHOWN_MAX: usize = 20;
 
@@ -41,9 +43,10 @@ pub(crate) fn run(mut options: Options) -> anyhow::Result<End> {
     let only: Option<u64> = options.value("--only")?;
     let launch: Option<PathBuf> = options.value("--launch")?;
     let program: Option<PathBuf> = options.value("--program")?;
+    let place: Option<PathBuf> = options.value("--place")?;
     options.end()?;
-    match (launch, program) {
-        (Some(launch), Some(program)) => kill(&Kills { runs, seed, only, launch, program }),
+    match (launch, program, place) {
+        (Some(launch), Some(program), Some(place)) => kill(&Kills { runs, seed, only, launch, program, place }),
         _ => alone(runs, seed, only),
     }
 }
@@ -55,10 +58,12 @@ struct Kills {
     only: Option<u64>,
     launch: PathBuf,
     program: PathBuf,
+    place: PathBuf,
 }
 
 fn alone(runs: u64, seed: u64, only: Option<u64>) -> anyhow::Result<End> {
     let (launch, program) = (launcher()?, palisade(Profile::Release)?);
+    let scratch = Scratch::on_disk("kills")?;
     let covered: Vec<&str> = TEMPORARY.into_iter().filter(|place| !target().starts_with(place)).collect();
     let mounts: String = covered.iter().map(|place| format!("mount -t tmpfs -o mode=1777 tmpfs {place} && ")).collect();
     // Shared again, as on most hosts: what spreads from inside would be seen. The shell stays, and waits
@@ -74,7 +79,7 @@ fn alone(runs: u64, seed: u64, only: Option<u64>) -> anyhow::Result<End> {
     if let Some(only) = only {
         command.arg("--only").arg(only.to_string());
     }
-    command.arg("--launch").arg(launch).arg("--program").arg(program);
+    command.arg("--launch").arg(launch).arg("--program").arg(program).arg("--place").arg(scratch.path());
     match command.status().context("unshare cannot be started")?.code() {
         Some(0) => Ok(End::Good),
         Some(1) => Ok(End::Finding),
@@ -84,8 +89,7 @@ fn alone(runs: u64, seed: u64, only: Option<u64>) -> anyhow::Result<End> {
 
 /// Kills, looks, and tells.
 fn kill(kills: &Kills) -> anyhow::Result<End> {
-    let scratch = Scratch::on_disk("kills")?;
-    let scene = Scene::new(scratch.path(), &kills.launch, &kills.program)?;
+    let scene = Scene::new(&kills.place, &kills.launch, &kills.program)?;
     let mut before = Host::look(&scene.watched())?;
     let mut stages: BTreeMap<String, u64> = BTreeMap::new();
     let mut findings = Vec::new();

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use super::TEMPORARY;
+use super::{TEMPORARY, WORK};
 
 /// How long it waits before it looks again.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -98,9 +98,10 @@ fn tree(directory: &Path, files: &mut BTreeSet<String>) -> anyhow::Result<()> {
             _ => Vec::new(),
         };
         let content = String::from_utf8_lossy(&content);
-        let (mode, owner, links) = (about.mode(), about.uid(), about.nlink());
+        let links = if about.is_dir() { 1 } else { about.nlink() };
+        let (mode, owner) = (about.mode(), about.uid());
         files.insert(format!("file {} {mode:o} of {owner}, {links} names, {content:?}", path.display()));
-        if about.is_dir() {
+        if about.is_dir() && !path.ends_with(WORK) {
             tree(&path, files)?;
         }
     }

@@ -27,8 +27,6 @@ const CALLS: &[&str] = &[
     "all",
     "unshare",
     "clone",
-    "fork",
-    "vfork",
     "clone3",
     "execve",
     "openat2",
@@ -78,7 +76,7 @@ const COMMANDS: &[&str] = &[
     "sleep 0.5; : > late",
     "(setsid sh -c 'sleep 0.5; : > late' &); sleep 0.03",
     "nohup sh -c 'trap \"\" HUP TERM; sleep 0.5; : > late' > /dev/null 2>&1 & sleep 0.03",
-    "i=0; while [ $i -lt 200 ]; do echo x > work/a; mv work/a work/b; mkdir work/d; rmdir work/d; i=$((i+1)); done",
+    "i=0; while [ $i -lt 40 ]; do echo x > work/a; mv work/a work/b; mkdir work/d; rmdir work/d; i=$((i+1)); done",
     "echo x > /tmp/a; echo y > /var/tmp/b; echo z > /dev/shm/c; mkdir -p /tmp/d/e; ln -s /etc /tmp/l; sleep 0.03",
     "echo evil > .git/hooks/pre-commit; echo evil > .git/config; rm -f .env; mv .git moved; sleep 0.03",
     "for i in 1 2 3 4 5 6 7 8; do sleep 0.5 & done; sleep 0.03",
@@ -166,6 +164,9 @@ impl Trial {
     pub(super) fn run(&self, scene: &Scene, limit: Duration) -> anyhow::Result<Outcome> {
         let user = if scene.users().contains(&self.user) { self.user } else { User::Own };
         let trial = Self { user, ..*self };
+        for file in fs::read_dir(scene.project(user).join("work"))? {
+            remove(&file?.path())?;
+        }
         let terminal = trial.has_terminal.then(terminal).transpose()?;
         let mut command = trial.start(scene);
         let stream = |slave: &OwnedFd| slave.try_clone().map(Stdio::from);
@@ -192,9 +193,6 @@ impl Trial {
         // A command that came to its end, or lost only a program of its own, may write what it likes.
         if matches!(trial.moment, Moment::Call(..)) || begin.elapsed() > TIMELY {
             remove(&scene.project(user).join("late"))?;
-        }
-        for file in fs::read_dir(scene.project(user).join("work"))? {
-            remove(&file?.path())?;
         }
         Ok(Outcome { stage, finding })
     }
