@@ -7,6 +7,7 @@ mod parameter;
 mod parse;
 pub(crate) mod pipeline;
 
+use crate::controls::Limits;
 use crate::layer::{Diagnostic, Origin, Sourced};
 use crate::mode::Mode;
 use crate::path::{AbsPath, PathPattern};
@@ -99,6 +100,8 @@ pub struct Sandbox {
     pub deny_write: Vec<HeldPath>,
     /// Directories that may be written beside the project, absolute.
     pub allow_write: Vec<Sourced<AbsPath>>,
+    /// How much a command may take.
+    pub limits: Limits,
 }
 
 /// A path or pattern that the boundary must hold, and where that is written.

@@ -7,7 +7,7 @@ use policy::AbsPath;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Plan, Step, Zone};
-use crate::report::{Exit, Report};
+use crate::report::{Exit, Hit, Holder, Limit, Report};
 
 /// The version of the report's form.
 const REPORT_SCHEMA: u32 = 1;
@@ -20,6 +20,28 @@ pub(crate) struct Order {
     pub(crate) environment: Vec<(OsString, OsString)>,
     /// Which of the standard streams are the command's own terminal.
     pub(crate) terminal: [bool; 3],
+    /// Which limits are set inside.
+    pub(crate) inside: Inside,
+}
+
+/// The limits that are set inside; what is `None` is not limited there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Inside {
+    /// Bytes of private memory of each process.
+    pub(crate) data: Option<u64>,
+    /// Processes and threads in the user namespace.
+    pub(crate) processes: Option<u64>,
+    /// Seconds of processor time of each process.
+    pub(crate) cpu_seconds: Option<u64>,
+    /// Open files of each process.
+    pub(crate) open_files: Option<u64>,
+    /// Bytes of each file that is written.
+    pub(crate) file_size: Option<u64>,
+    /// Milliseconds after which everything ends.
+    pub(crate) wall_ms: Option<u64>,
+    /// Bytes of the private directories together.
+    pub(crate) private_bytes: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -29,6 +51,7 @@ struct OrderWire {
     cwd: String,
     home: String,
     terminal: [bool; 3],
+    inside: Inside,
     arguments: usize,
     variables: usize,
 }
@@ -61,6 +84,7 @@ impl Order {
             cwd: self.plan.cwd.to_string(),
             home: self.plan.home.to_string(),
             terminal: self.terminal,
+            inside: self.inside,
             arguments: self.argv.len(),
             variables: self.environment.len(),
         };
@@ -92,7 +116,7 @@ impl Order {
         let is_whole = argv.len() == wire.arguments && texts.next()?.is_empty() && texts.next().is_none();
         let steps: Option<Vec<Step>> = wire.steps.into_iter().map(step_from_wire).collect();
         let plan = Plan { steps: steps?, cwd: AbsPath::parse(&wire.cwd)?, home: AbsPath::parse(&wire.home)? };
-        is_whole.then_some(Self { plan, argv, environment, terminal: wire.terminal })
+        is_whole.then_some(Self { plan, argv, environment, terminal: wire.terminal, inside: wire.inside })
     }
 }
 
@@ -199,6 +223,25 @@ struct ReportWire<'a> {
     environment_dropped: Vec<DroppedWire>,
     temporary: &'a [&'static str],
     ended_by_boundary: Option<&'a str>,
+    limits: Vec<LimitWire<'a>>,
+}
+
+#[derive(Serialize)]
+struct LimitWire<'a> {
+    name: &'static str,
+    at_most: u64,
+    written: String,
+    by: Option<OriginWire<'a>>,
+    held_by: Option<&'static str>,
+    note: Option<&'a str>,
+    hit: &'static str,
+    times: u64,
+}
+
+#[derive(Serialize)]
+struct OriginWire<'a> {
+    file: &'a str,
+    line: u32,
 }
 
 #[derive(Serialize)]
@@ -243,6 +286,7 @@ impl Report {
             environment_dropped,
             temporary,
             ended_by_boundary,
+            limits,
         } = self;
         let wire = ReportWire {
             schema_version: REPORT_SCHEMA,
@@ -269,9 +313,30 @@ impl Report {
                 .collect(),
             temporary,
             ended_by_boundary: ended_by_boundary.as_deref(),
+            limits: limits.iter().map(limit_to_wire).collect(),
         };
         // The form holds nothing that JSON cannot: no maps, no floats.
         serde_json::to_string_pretty(&wire).unwrap_or_default()
+    }
+}
+
+fn limit_to_wire(limit: &Limit) -> LimitWire<'_> {
+    let Limit { resource, at_most, by, held_by, note, hit } = limit;
+    let (hit, times) = match hit {
+        Hit::No => ("no", 0),
+        Hit::Unseen => ("unseen", 0),
+        Hit::Times(times) => ("yes", *times),
+        Hit::Ended => ("ended", 1),
+    };
+    LimitWire {
+        name: resource.name(),
+        at_most: *at_most,
+        written: resource.render(*at_most),
+        by: by.as_ref().map(|origin| OriginWire { file: &origin.file, line: origin.line }),
+        held_by: held_by.map(Holder::name),
+        note: note.as_deref(),
+        hit,
+        times,
     }
 }
 

@@ -1,8 +1,9 @@
 //! The first process inside: builds the boundary, starts the command, reaps, and ends with it.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, WaitOptions};
 
@@ -13,6 +14,7 @@ use super::mount::{self, Held};
 use super::pty::{self, Terminal};
 use super::{boundary, inputs, namespaces, privileges, target};
 use crate::error::Step;
+use crate::limits::{GRACE_MS, LATE_MS};
 use crate::sys;
 use crate::sys::process::Fork;
 use crate::wire::{Message, Order, Request};
@@ -47,6 +49,8 @@ struct Watched {
     children: OwnedFd,
     mounts: OwnedFd,
     held: Held,
+    /// When everything ends, should the launcher not see to it.
+    deadline: Option<Instant>,
 }
 
 /// Builds the boundary, in this order:
@@ -62,7 +66,7 @@ fn build(channel: &Channel, order: &Order) -> Result<Ready, Failure> {
     rustix::thread::set_name(c"palisade: init").at(Step::Init)?;
     namespaces::loopback()?;
     let inputs = inputs::find(&order.plan)?;
-    let held = mount::build(&order.plan)?;
+    let held = mount::build(&order.plan, order.inside.private_bytes)?;
     inputs::bring_inside(&inputs)?;
     for path in held.not_present() {
         channel.send(&Message::NotPresent { path: path.clone() }, None).at(Step::Control)?;
@@ -118,7 +122,14 @@ fn start(channel: &Channel, order: &Order, ready: Ready) -> Result<Option<Watche
         return Ok(None);
     }
     channel.send(&Message::Started { landlock_abi: abi }, None).at(Step::Control)?;
-    Ok(Some(Watched { command, children, mounts, held: held.reachable() }))
+    let deadline = order.inside.wall_ms.and_then(|wall| Instant::now().checked_add(late(wall)));
+    Ok(Some(Watched { command, children, mounts, held: held.reachable(), deadline }))
+}
+
+/// Returns how long the first process inside waits for the launcher to end the command: the command can stop the
+/// launcher by stopping itself.
+fn late(wall_ms: u64) -> Duration {
+    Duration::from_millis(wall_ms.saturating_add(GRACE_MS).saturating_add(LATE_MS))
 }
 
 /// Reaps, passes signals on, and returns how the command ended.
@@ -134,7 +145,12 @@ fn watch(channel: &Channel, watched: &Watched) -> Message {
             PollFd::new(channel, PollFlags::IN),
             PollFd::new(&watched.mounts, PollFlags::PRI),
         ];
-        match poll(&mut ready, None) {
+        let left = watched.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            return Message::Ended { why: "the time is over, and the launcher is stopped".to_owned() };
+        }
+        let timeout = left.and_then(|left| Timespec::try_from(left).ok());
+        match poll(&mut ready, timeout.as_ref()) {
             Ok(_) => {}
             Err(rustix::io::Errno::INTR) => continue,
             Err(error) => return failed(error),

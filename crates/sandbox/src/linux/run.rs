@@ -6,10 +6,13 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
+use policy::controls::Limits;
 use rustix::fs::{MemfdFlags, SealFlags};
 
 use super::control::Channel;
 use super::failure::{At, Failure};
+use super::output::Output;
+use super::resources;
 use super::streams::{self, Stream};
 use super::supervise::{self, Supervised};
 use super::{advice, boundary};
@@ -25,17 +28,27 @@ const FIRST_FREE: i32 = 10;
 /// Runs a command, in this order:
 ///
 /// 1. look at the standard streams;
-/// 2. write the plan into sealed memory;
-/// 3. start the boundary process with it and one end of the control socket;
-/// 4. supervise until everything inside is gone.
-pub(crate) fn run(plan: Plan, invocation: &Invocation) -> Result<Report, Error> {
+/// 2. put the limits in place;
+/// 3. write the plan into sealed memory;
+/// 4. start the boundary process with it and one end of the control socket;
+/// 5. supervise until everything inside is gone.
+pub(crate) fn run(plan: Plan, limits: &Limits, invocation: &Invocation) -> Result<Report, Error> {
     let start = Instant::now();
     if invocation.argv.is_empty() {
         return Err(Error::NoCommand);
     }
     let streams = streams::look()?;
     let own_terminal = streams.map(|stream| stream == Stream::Terminal && invocation.terminal == Terminal::Own);
+    let resources = resources::prepare(limits)?;
+    let (output, pipes) = match resources.output {
+        Some(limit) => {
+            let (output, pipes) = Output::new(limit, streams).map_err(advice::with_fix)?;
+            (Some(output), pipes)
+        }
+        None => (None, [None, None]),
+    };
     let order = Order {
+        inside: resources.inside,
         environment: inner_environment(&plan, invocation),
         plan,
         argv: invocation.argv.clone(),
@@ -45,10 +58,21 @@ pub(crate) fn run(plan: Plan, invocation: &Invocation) -> Result<Report, Error> 
     let memory = into_memory(&bytes).map_err(advice::with_fix)?;
     let (ours, theirs) = Channel::pair().at(Step::StartBoundary).map_err(advice::with_fix)?;
     let signals = supervise::catch_signals().map_err(advice::with_fix)?;
-    let child = start_boundary(invocation, streams, &theirs, &memory).map_err(advice::with_fix)?;
+    let groups = resources.entrances().at(Step::Limits).map_err(advice::with_fix)?;
+    let handed = Handed { streams, pipes, control: &theirs, plan: &memory, groups };
+    let child = start_boundary(invocation, handed).map_err(advice::with_fix)?;
     drop(theirs);
     drop(memory);
-    supervise::supervise(Supervised { child, channel: ours, signals, own_terminal, start, invocation })
+    supervise::supervise(Supervised {
+        child,
+        channel: ours,
+        signals,
+        own_terminal,
+        start,
+        invocation,
+        resources,
+        output,
+    })
 }
 
 /// Returns the environment inside: what passes, and the names that the boundary sets itself.
@@ -73,12 +97,19 @@ fn into_memory(bytes: &[u8]) -> Result<OwnedFd, Failure> {
     Ok(memory)
 }
 
-fn start_boundary(
-    invocation: &Invocation,
+/// What the boundary process gets.
+struct Handed<'a> {
     streams: [Stream; 3],
-    control: &Channel,
-    plan: &OwnedFd,
-) -> Result<Child, Failure> {
+    /// Pipes in place of standard output and error, when what is printed is counted.
+    pipes: [Option<Stdio>; 2],
+    control: &'a Channel,
+    plan: &'a OwnedFd,
+    /// The files by which it enters its control groups.
+    groups: Vec<OwnedFd>,
+}
+
+fn start_boundary(invocation: &Invocation, handed: Handed<'_>) -> Result<Child, Failure> {
+    let Handed { streams, pipes: [output_pipe, error_pipe], control, plan, groups } = handed;
     let path = invocation.init.display().to_string();
     let control = rustix::io::fcntl_dupfd_cloexec(control.as_fd(), FIRST_FREE).at(Step::StartBoundary)?;
     let plan = rustix::io::fcntl_dupfd_cloexec(plan, FIRST_FREE).at(Step::StartBoundary)?;
@@ -88,8 +119,9 @@ fn start_boundary(
     });
     #[expect(clippy::disallowed_methods, reason = "this is the one place that starts a process")]
     let mut command = Command::new(&invocation.init);
-    command.arg0("palisade: boundary").arg(ROLE).env_clear().stdin(input).stdout(output).stderr(error);
+    command.arg0("palisade: boundary").arg(ROLE).env_clear().stdin(input);
+    command.stdout(output_pipe.unwrap_or(output)).stderr(error_pipe.unwrap_or(error));
     let descriptors = [(control.as_fd(), boundary::CONTROL), (plan.as_fd(), boundary::PLAN)];
-    sys::process::pass_descriptors(&mut command, descriptors);
+    sys::process::prepare(&mut command, groups, descriptors);
     command.spawn().at_path(Step::StartBoundary, &path)
 }

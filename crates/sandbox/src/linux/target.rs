@@ -8,7 +8,7 @@ use super::control::Channel;
 use super::failure::{At, Failure, errno};
 use super::landlock::Rules;
 use super::pty::Terminal;
-use super::{boundary, seccomp};
+use super::{boundary, resources, seccomp};
 use crate::error::Step;
 use crate::sys;
 use crate::sys::process::Close;
@@ -46,7 +46,8 @@ pub(super) fn target_main(channel: &Channel, order: &Order, inheritance: Inherit
 /// 2. the start directory;
 /// 3. Landlock;
 /// 4. the system call filter, the listener of which goes to the launcher;
-/// 5. no descriptor but the standard streams outlives the start.
+/// 5. the limits of each process, after everything that opens a descriptor;
+/// 6. no descriptor but the standard streams outlives the start.
 fn confine(channel: &Channel, order: &Order, terminal: Option<&Terminal>, rules: Rules) -> Result<(), Failure> {
     // A group of its own in the session of its parent: a group whose parents are all in other sessions
     // cannot be stopped.
@@ -63,6 +64,7 @@ fn confine(channel: &Channel, order: &Order, terminal: Option<&Terminal>, rules:
     rustix::process::chdir(cwd).at_path(Step::StartDirectory, cwd)?;
     rules.enforce()?;
     filter(channel)?;
+    resources::enforce(&order.inside)?;
     sys::process::close_from(3, Close::OnExec).at(Step::Session)
 }
 

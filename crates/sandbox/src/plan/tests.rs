@@ -1,4 +1,4 @@
-use policy::controls::{Controls, Network};
+use policy::controls::{Controls, Limits, Network};
 use policy::facts::{Entry, Held};
 use policy::{AbsPath, Origin, Scope};
 
@@ -28,6 +28,7 @@ fn check(input: &str, expected: &str) {
         unreadable: held(&words("hide"), "deny read"),
         unwritable: held(&words("close"), "deny write"),
         network: Network::None,
+        limits: Limits::default(),
     };
     let invocation = Invocation {
         argv: vec!["true".into()],
@@ -56,6 +57,7 @@ fn whole_plan_reads_in_the_order_of_building() {
         unreadable: held(&["/home/me/.ssh", "/home/me/p/.env"], "secrets"),
         unwritable: held(&["/home/me/p/.git/hooks"], "runs on the host"),
         network: Network::None,
+        limits: Limits::default(),
     };
     let invocation = Invocation {
         argv: vec!["true".into()],

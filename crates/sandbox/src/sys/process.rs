@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString, c_char};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -37,12 +37,20 @@ pub(crate) fn exit_now(code: i32) -> ! {
     }
 }
 
-/// Lets a command have these descriptors under these numbers, and die with the thread that starts it.
+/// Lets a command enter control groups by their files, have these descriptors under these numbers, and die with
+/// the thread that starts it.
 ///
-/// No descriptor may have a number among the new ones.
-pub(crate) fn pass_descriptors(command: &mut Command, descriptors: [(BorrowedFd<'_>, RawFd); 2]) {
+/// None of these descriptors may have a number among the new ones.
+pub(crate) fn prepare(command: &mut Command, groups: Vec<OwnedFd>, descriptors: [(BorrowedFd<'_>, RawFd); 2]) {
     let numbers = descriptors.map(|(fd, number)| (fd.as_raw_fd(), number));
     let prepare = move || {
+        for group in &groups {
+            // SAFETY: `write` is async-signal-safe; the text is one byte. `0` is the process that writes.
+            #[expect(unsafe_code, reason = "write without a wrapper that may allocate")]
+            if unsafe { libc::write(group.as_raw_fd(), c"0".as_ptr().cast(), 1) } < 0 {
+                return Err(io::Error::last_os_error());
+            }
+        }
         for (fd, number) in numbers {
             // SAFETY: `dup2` takes numbers only, and is async-signal-safe.
             #[expect(unsafe_code, reason = "dup2 to a fixed number")]

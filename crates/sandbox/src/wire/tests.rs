@@ -1,6 +1,6 @@
 use policy::AbsPath;
 
-use super::{Message, Order, Request, parse_message, render_message};
+use super::{Inside, Message, Order, Request, parse_message, render_message};
 use crate::plan::{Plan, Step, Zone};
 
 fn order() -> Order {
@@ -23,6 +23,7 @@ fn order() -> Order {
         argv: vec!["sh".into(), String::new().into(), bytes(b"\xff\n")],
         environment: vec![("A".into(), "=".into()), ("B".into(), String::new().into())],
         terminal: [true, false, true],
+        inside: Inside { data: Some(1), private_bytes: Some(2), ..Inside::default() },
     }
 }
 

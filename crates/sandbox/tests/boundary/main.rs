@@ -13,12 +13,14 @@
 //! | 108-118, 127-129, 170 | `sockets.rs` |
 //! | 175, 177, 185, 189 | `hygiene.rs` |
 //! | 33-35 | `terminal.rs` |
+//! | 43, 44 | `limits.rs` |
 //!
 //! Row 59 is tried with a link that stands, not with one that is swapped in a loop; rows 82-84 with held
 //! paths of a test, since which paths are held is the caller's choice.
 //!
 //! Left for later: 7 and 106 (a process and its own memory), 36 (escape sequences to the terminal), 38,
-//! 39, 41, 42, 55 (no list of programs yet), 43-45 (no limits yet), 50, 67-70 (names that do not exist
+//! 39, 41, 42, 55 (no list of programs yet), 45 (nothing bounds what all files in a
+//! project take together; the size of each can be bounded), 50, 67-70 (names that do not exist
 //! yet need a broker), 51 and 52 (nothing to try: one thread, own processes), 58, 60, 63, 71, 73, 75-81,
 //! 85, 86, 88-90, 99, 100, 107 (the caller's side), 92, 98, 103-105 (need mounts or queues of the host),
 //! 119, 120, 124-126, the rest of 127-174 (no proxy yet), 176, 178-184, 186-188, 190.
@@ -31,6 +33,7 @@ mod files;
 mod hygiene;
 mod kernel;
 mod launch;
+mod limits;
 mod processes;
 mod runner;
 mod sockets;
