@@ -2,6 +2,7 @@
 
 pub mod limits;
 
+use crate::bounds::Bound;
 use crate::facts::Held;
 use crate::path::AbsPath;
 
@@ -20,6 +21,10 @@ pub struct Controls {
     pub unreadable: Vec<Held>,
     /// Existing paths that must not be written, though they lie in a writable directory.
     pub unwritable: Vec<Held>,
+    /// The project, at which relative rules hang.
+    pub project: AbsPath,
+    /// The rules that bind what does not exist yet and the programs that the command starts.
+    pub bounds: Vec<Bound>,
     /// What the command may reach.
     pub network: Network,
     /// How much it may take.

@@ -132,6 +132,8 @@ fn controls(policy: &Policy, action: &Action, facts: &Facts) -> Result<Option<Co
         writable: boundary.writable.clone(),
         unreadable: boundary.unreadable.clone(),
         unwritable: boundary.unwritable.clone(),
+        project: facts.project.clone(),
+        bounds: policy.sandbox().bounds.clone(),
         network: Network::None,
         limits: policy.sandbox().limits.clone(),
     }))

@@ -249,7 +249,9 @@ fn tell(report: &Report, quiet: bool) {
             Exit::Code(code) => format!("exit code {code}"),
             Exit::Signal(signal) => format!("ended by signal {signal}"),
         };
-        let missing = if report.missing.is_empty() { "" } else { "; some layers are missing, see `--report`" };
+        // A limit that nobody asked for is in the report, and no news at every run.
+        let is_layer_missing = report.missing.iter().any(|missing| !missing.what.starts_with("limit-"));
+        let missing = if !is_layer_missing { "" } else { "; some layers are missing, see `--report`" };
         say::error(&format!("{end}, inside the boundary{missing}"));
     }
 }
