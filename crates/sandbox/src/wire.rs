@@ -1,5 +1,7 @@
 //! What crosses a process or leaves the program: the plan, the messages, the report.
 
+mod limits;
+
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
@@ -8,7 +10,9 @@ use policy::{AbsPath, Origin, Scope};
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Plan, Step, Zone};
-use crate::report::{Exit, Hit, Holder, Limit, Report};
+use crate::report::{Exit, Report};
+
+pub(crate) use limits::Inside;
 
 /// The version of the report's form.
 const REPORT_SCHEMA: u32 = 1;
@@ -23,26 +27,6 @@ pub(crate) struct Order {
     pub(crate) terminal: [bool; 3],
     /// Which limits are set inside.
     pub(crate) inside: Inside,
-}
-
-/// The limits that are set inside; what is `None` is not limited there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Inside {
-    /// Bytes of private memory of each process.
-    pub(crate) data: Option<u64>,
-    /// Processes and threads in the user namespace.
-    pub(crate) processes: Option<u64>,
-    /// Seconds of processor time of each process.
-    pub(crate) cpu_seconds: Option<u64>,
-    /// Open files of each process.
-    pub(crate) open_files: Option<u64>,
-    /// Bytes of each file that is written.
-    pub(crate) file_size: Option<u64>,
-    /// Milliseconds after which everything ends.
-    pub(crate) wall_ms: Option<u64>,
-    /// Bytes of the private directories together.
-    pub(crate) private_bytes: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -281,25 +265,7 @@ struct ReportWire<'a> {
     environment_dropped: Vec<DroppedWire>,
     temporary: &'a [&'static str],
     ended_by_boundary: Option<&'a str>,
-    limits: Vec<LimitWire<'a>>,
-}
-
-#[derive(Serialize)]
-struct LimitWire<'a> {
-    name: &'static str,
-    at_most: u64,
-    written: String,
-    by: Option<OriginWire<'a>>,
-    held_by: Option<&'static str>,
-    note: Option<&'a str>,
-    hit: &'static str,
-    times: u64,
-}
-
-#[derive(Serialize)]
-struct OriginWire<'a> {
-    file: &'a str,
-    line: u32,
+    limits: Vec<limits::LimitWire<'a>>,
 }
 
 #[derive(Serialize)]
@@ -371,30 +337,10 @@ impl Report {
                 .collect(),
             temporary,
             ended_by_boundary: ended_by_boundary.as_deref(),
-            limits: limits.iter().map(limit_to_wire).collect(),
+            limits: limits.iter().map(limits::render).collect(),
         };
         // The form holds nothing that JSON cannot: no maps, no floats.
         serde_json::to_string_pretty(&wire).unwrap_or_default()
-    }
-}
-
-fn limit_to_wire(limit: &Limit) -> LimitWire<'_> {
-    let Limit { resource, at_most, by, held_by, note, hit } = limit;
-    let (hit, times) = match hit {
-        Hit::No => ("no", 0),
-        Hit::Unseen => ("unseen", 0),
-        Hit::Times(times) => ("yes", *times),
-        Hit::Ended => ("ended", 1),
-    };
-    LimitWire {
-        name: resource.name(),
-        at_most: *at_most,
-        written: resource.render(*at_most),
-        by: by.as_ref().map(|origin| OriginWire { file: &origin.file, line: origin.line }),
-        held_by: held_by.map(Holder::name),
-        note: note.as_deref(),
-        hit,
-        times,
     }
 }
 

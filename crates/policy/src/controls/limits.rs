@@ -257,8 +257,8 @@ impl Limits {
                 let speaking = layers.iter().filter(move |layer| wanted(layer));
                 speaking.flat_map(|layer| &layer.limits).filter(move |word| word.value.resource == resource)
             };
-            let sets = words(|layer| layer.trusted && layer.scope != Scope::Managed).last();
-            if let Some(word) = sets.or_else(|| words(|layer| layer.scope == Scope::Managed).last()) {
+            let sets = words(|layer| layer.trusted && layer.scope != Scope::Managed).next_back();
+            if let Some(word) = sets.or_else(|| words(|layer| layer.scope == Scope::Managed).next_back()) {
                 limits.set(word);
             }
             for word in words(|layer| !layer.trusted || layer.scope == Scope::Managed) {

@@ -8,8 +8,9 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::Stdio;
+use std::time::Duration;
 
-use rustix::event::PollFlags;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::SendFlags;
@@ -17,7 +18,7 @@ use rustix::net::SendFlags;
 use super::failure::{At, Failure};
 use super::streams::Stream;
 use crate::error::Step;
-use crate::limits::RELAY_BYTES;
+use crate::limits::{LAST_OUTPUT_MS, RELAY_BYTES};
 
 /// Bytes that are written at once: a pipe that is ready takes as many without blocking.
 const CHUNK: usize = 4096;
@@ -102,9 +103,17 @@ impl Output {
         self.is_over
     }
 
-    /// Returns true while there is something that has not reached its end.
-    pub(super) fn is_pending(&self) -> bool {
-        self.lanes.iter().any(|lane| lane.from.is_some() || !lane.queue.is_empty())
+    /// Moves what the command printed last, for as long as its readers take it.
+    pub(super) fn finish(&mut self) {
+        while self.lanes.iter().any(|lane| lane.from.is_some() || !lane.queue.is_empty()) {
+            let interest = self.interest();
+            let mut fds: Vec<_> = interest.iter().map(|(fd, flags)| PollFd::from_borrowed_fd(*fd, *flags)).collect();
+            let timeout = Timespec::try_from(Duration::from_millis(LAST_OUTPUT_MS)).ok();
+            match rustix::io::retry_on_intr(|| poll(&mut fds, timeout.as_ref())) {
+                Ok(ready) if ready > 0 => self.pump(),
+                Ok(_) | Err(_) => return,
+            }
+        }
     }
 }
 
@@ -166,9 +175,9 @@ impl Lane {
 
 /// Returns true when a write of one chunk does not wait.
 fn is_ready(fd: &OwnedFd) -> bool {
-    let mut fds = [rustix::event::PollFd::new(fd, PollFlags::OUT)];
-    let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
-    matches!(rustix::event::poll(&mut fds, Some(&now)), Ok(ready) if ready > 0)
+    let mut fds = [PollFd::new(fd, PollFlags::OUT)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    matches!(poll(&mut fds, Some(&now)), Ok(ready) if ready > 0)
 }
 
 /// Returns a stream of ours for writing. A pipe is opened once more, so that not waiting for it is no concern of

@@ -228,7 +228,7 @@ impl Host {
         let text = |path: &str| Kernel.read(Path::new(path)).unwrap_or_default();
         let (groups, mounts) = (text("/proc/self/cgroup"), text("/proc/self/mountinfo"));
         let info = rustix::system::sysinfo();
-        let machine = u64::from(info.totalram).saturating_mul(u64::from(info.mem_unit));
+        let machine = info.totalram.saturating_mul(info.mem_unit.into());
         let memory = group_memory(&Kernel, &groups, &mounts).map_or(machine, |group| group.min(machine));
         let open_files = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
         Self { memory, is_root: rustix::process::geteuid().is_root(), groups, mounts, open_files }

@@ -137,7 +137,7 @@ pub(super) fn supervise(supervised: Supervised<'_>) -> Result<Report, Error> {
         last_output(relay, output.as_mut());
     }
     if let Some(output) = &mut output {
-        last_pieces(output);
+        output.finish();
     }
     let is_over = output.is_some_and(|output| output.is_over());
     let ended = ending.map(|(resource, _)| resource).or(is_over.then_some(Resource::Output));
@@ -344,21 +344,6 @@ fn last_output(mut relay: Relay, mut output: Option<&mut Output>) {
         let [outer, inner] = fds.map(|fd| fd.revents());
         relay.pump(outer & PollFlags::OUT, inner, output.as_deref_mut());
         deadline = Instant::now() + Duration::from_millis(LAST_OUTPUT_MS);
-    }
-}
-
-/// Moves what the command printed last, for as long as its readers take it.
-fn last_pieces(output: &mut Output) {
-    while output.is_pending() {
-        let interest = output.interest();
-        let mut fds: Vec<_> = interest.iter().map(|(fd, flags)| PollFd::from_borrowed_fd(*fd, *flags)).collect();
-        let timeout = Timespec::try_from(Duration::from_millis(LAST_OUTPUT_MS)).ok();
-        match rustix::io::retry_on_intr(|| poll(&mut fds, timeout.as_ref())) {
-            Ok(ready) if ready > 0 => {}
-            Ok(_) | Err(_) => return,
-        }
-        drop(fds);
-        output.pump();
     }
 }
 

@@ -33,10 +33,8 @@ fn trusted_layers_set_and_the_others_lower() {
     check(&[], USUAL);
     check(
         &["project memory=100T processes=9000 wall=none"],
-        &format!(
-            "memory 80% of the machine's (built in)\n\
-        memory 100T (project:1)\nprocesses 4096 (built in)\nopen-files 65536 (built in)"
-        ),
+        "memory 80% of the machine's (built in)\n\
+        memory 100T (project:1)\nprocesses 4096 (built in)\nopen-files 65536 (built in)",
     );
     check(
         &["user! memory=8G processes=9000 open-files=none", "project memory=2G processes=none"],
