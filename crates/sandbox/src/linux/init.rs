@@ -56,7 +56,7 @@ struct Watched {
 /// Builds the boundary, in this order:
 ///
 /// 1. die with the boundary process;
-/// 2. loopback, mounts, and the files given for reading opened inside them;
+/// 2. the namespace of control groups, loopback, mounts, and the files given for reading opened inside them;
 /// 3. a session keyring of its own;
 /// 4. the terminal, if there is to be one, which the launcher sets up;
 /// 5. drop every privilege;
@@ -64,6 +64,7 @@ struct Watched {
 fn build(channel: &Channel, order: &Order) -> Result<Ready, Failure> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).at(Step::Init)?;
     rustix::thread::set_name(c"palisade: init").at(Step::Init)?;
+    namespaces::enter_group()?;
     namespaces::loopback()?;
     let inputs = inputs::find(&order.plan)?;
     let held = mount::build(&order.plan, order.inside.private_bytes)?;

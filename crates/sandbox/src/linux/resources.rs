@@ -34,6 +34,7 @@ use crate::limits::OWN_PROCESSES;
 use crate::report::{self, Hit, Holder, Missing};
 use crate::wire::Inside;
 
+pub(super) use group::fork_into;
 pub(super) use rlimits::enforce;
 
 /// What is in place for one command, until it is gone.
@@ -88,7 +89,7 @@ pub(super) fn prepare(limits: &Limits) -> Result<Resources, Error> {
     let mut asked = resolve(limits, &host);
     let wanted = Controller::ALL.map(|controller| {
         let found = asked.iter().find(|one| controller_of(one.resource) == Some(controller));
-        found.map(|one| Wanted { controller, at_most: one.at_most + overhead(controller) })
+        found.map(|one| Wanted { controller, at_most: one.at_most })
     });
     let wanted: Vec<Wanted> = wanted.into_iter().flatten().collect();
     let (groups, faults) = make_groups(&host, &wanted);
@@ -112,6 +113,7 @@ pub(super) fn prepare(limits: &Limits) -> Result<Resources, Error> {
         open_files: value(Resource::OpenFiles),
         file_size: value(Resource::FileSize),
         wall_ms,
+        has_group: groups.second.is_some(),
         private_bytes: value(Resource::Memory).map(|memory| memory.min(host.memory / 2)),
     };
     let output = value(Resource::Output);
@@ -119,11 +121,14 @@ pub(super) fn prepare(limits: &Limits) -> Result<Resources, Error> {
 }
 
 impl Resources {
-    /// Opens the files by which the boundary process enters its groups.
+    /// Opens the files by which the boundary process enters its groups of version 1.
     pub(super) fn entrances(&self) -> std::io::Result<Vec<OwnedFd>> {
-        let second = self.groups.second.iter().map(|made| &made.group);
-        let first = self.groups.first.iter().map(|(_, group)| group);
-        second.chain(first).map(|group| group.entrance(&Kernel)).collect()
+        self.groups.first.iter().map(|(_, group)| group.entrance(&Kernel)).collect()
+    }
+
+    /// Opens the group of version 2, in which the first process inside is born.
+    pub(super) fn birthplace(&self) -> std::io::Result<Option<OwnedFd>> {
+        self.groups.second.as_ref().map(|made| made.group.birthplace()).transpose()
     }
 
     /// Returns true when the kernel ended everything inside because memory ran out.
@@ -289,14 +294,6 @@ fn controller_of(resource: Resource) -> Option<Controller> {
         | Resource::FileSize
         | Resource::Wall
         | Resource::Output => None,
-    }
-}
-
-/// Returns what the boundary itself takes of a limit.
-fn overhead(controller: Controller) -> u64 {
-    match controller {
-        Controller::Pids => OWN_PROCESSES,
-        Controller::Memory | Controller::Cpu => 0,
     }
 }
 

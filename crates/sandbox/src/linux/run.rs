@@ -59,7 +59,8 @@ pub(crate) fn run(plan: Plan, limits: &Limits, invocation: &Invocation) -> Resul
     let (ours, theirs) = Channel::pair().at(Step::StartBoundary).map_err(advice::with_fix)?;
     let signals = supervise::catch_signals().map_err(advice::with_fix)?;
     let groups = resources.entrances().at(Step::Limits).map_err(advice::with_fix)?;
-    let handed = Handed { streams, pipes, control: &theirs, plan: &memory, groups };
+    let birthplace = resources.birthplace().at(Step::Limits).map_err(advice::with_fix)?;
+    let handed = Handed { streams, pipes, control: &theirs, plan: &memory, groups, birthplace };
     let child = start_boundary(invocation, handed).map_err(advice::with_fix)?;
     drop(theirs);
     drop(memory);
@@ -104,15 +105,19 @@ struct Handed<'a> {
     pipes: [Option<Stdio>; 2],
     control: &'a Channel,
     plan: &'a OwnedFd,
-    /// The files by which it enters its control groups.
+    /// The files by which it enters its control groups of version 1.
     groups: Vec<OwnedFd>,
+    /// The control group of version 2 for everything inside.
+    birthplace: Option<OwnedFd>,
 }
 
 fn start_boundary(invocation: &Invocation, handed: Handed<'_>) -> Result<Child, Failure> {
-    let Handed { streams, pipes: [output_pipe, error_pipe], control, plan, groups } = handed;
+    let Handed { streams, pipes: [output_pipe, error_pipe], control, plan, groups, birthplace } = handed;
     let path = invocation.init.display().to_string();
     let control = rustix::io::fcntl_dupfd_cloexec(control.as_fd(), FIRST_FREE).at(Step::StartBoundary)?;
     let plan = rustix::io::fcntl_dupfd_cloexec(plan, FIRST_FREE).at(Step::StartBoundary)?;
+    let birthplace = birthplace.map(|group| rustix::io::fcntl_dupfd_cloexec(group, FIRST_FREE)).transpose();
+    let birthplace = birthplace.at(Step::StartBoundary)?;
     let [input, output, error] = streams.map(|stream| match stream {
         Stream::Same => Stdio::inherit(),
         Stream::Terminal => Stdio::null(),
@@ -121,7 +126,8 @@ fn start_boundary(invocation: &Invocation, handed: Handed<'_>) -> Result<Child, 
     let mut command = Command::new(&invocation.init);
     command.arg0("palisade: boundary").arg(ROLE).env_clear().stdin(input);
     command.stdout(output_pipe.unwrap_or(output)).stderr(error_pipe.unwrap_or(error));
-    let descriptors = [(control.as_fd(), boundary::CONTROL), (plan.as_fd(), boundary::PLAN)];
-    sys::process::prepare(&mut command, groups, descriptors);
+    let mut descriptors = vec![(control.as_fd(), boundary::CONTROL), (plan.as_fd(), boundary::PLAN)];
+    descriptors.extend(birthplace.iter().map(|group| (group.as_fd(), boundary::GROUP)));
+    sys::process::prepare(&mut command, groups, &descriptors);
     command.spawn().at_path(Step::StartBoundary, &path)
 }

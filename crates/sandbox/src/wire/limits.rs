@@ -20,6 +20,8 @@ pub(crate) struct Inside {
     pub(crate) file_size: Option<u64>,
     /// Milliseconds after which everything ends.
     pub(crate) wall_ms: Option<u64>,
+    /// The launcher hands over a control group of version 2.
+    pub(crate) has_group: bool,
     /// Bytes of the private directories together.
     pub(crate) private_bytes: Option<u64>,
 }

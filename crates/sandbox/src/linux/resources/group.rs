@@ -4,12 +4,15 @@
 //! left is told from what is in use, and is taken away by the next one.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::{Mode, OFlags};
+
 use super::files::Files;
-use crate::limits::{GROUP_END_MS, GROUPS_PER_PROCESS};
+use crate::limits::{GROUP_END_MS, GROUPS_PER_PROCESS, OWN_PROCESSES};
+use crate::sys::process::{self, Fork};
 
 /// What begins the name of every group of ours.
 const PREFIX: &str = "palisade-";
@@ -138,13 +141,21 @@ impl Group {
                 write("memory.limit_in_bytes", &at_most.to_string())?;
                 write_if_there("memory.memsw.limit_in_bytes", &at_most.to_string())
             }
-            (Version::One | Version::Two, Controller::Pids) => write("pids.max", &at_most.to_string()),
+            // Of version 2 only the first process inside is in it, of version 1 the boundary process too.
+            (Version::Two, Controller::Pids) => write("pids.max", &at_most.saturating_add(1).to_string()),
+            (Version::One, Controller::Pids) => write("pids.max", &at_most.saturating_add(OWN_PROCESSES).to_string()),
             (Version::Two, Controller::Cpu) => write("cpu.max", &format!("{} {PERIOD_US}", quota_us(at_most))),
             (Version::One, Controller::Cpu) => {
                 write("cpu.cfs_period_us", &PERIOD_US.to_string())?;
                 write("cpu.cfs_quota_us", &quota_us(at_most).to_string())
             }
         }
+    }
+
+    /// Opens the directory, for a process that is to be born in the group.
+    pub(super) fn birthplace(&self) -> io::Result<OwnedFd> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(rustix::fs::open(&self.directory, flags, Mode::empty())?)
     }
 
     /// Opens the file by which a process enters.
@@ -179,6 +190,20 @@ impl Group {
                 Ok(()) | Err(_) => return,
             }
         }
+    }
+}
+
+/// Makes a copy of this process in a group of version 2. Where a filter around us knows no `clone3`, this process
+/// enters first.
+pub(in super::super) fn fork_into(group: &OwnedFd) -> io::Result<Fork> {
+    match process::fork_into(group.as_fd()) {
+        Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => {
+            let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+            let entrance = rustix::fs::openat(group, "cgroup.procs", flags, Mode::empty())?;
+            rustix::io::write(&entrance, b"0")?;
+            process::fork()
+        }
+        other => other,
     }
 }
 

@@ -14,7 +14,8 @@ const CPU_GRACE_SECONDS: u64 = 1;
 /// Private memory is counted where it is mapped writable, so an address space that is only reserved, as
 /// several language runtimes do, costs nothing.
 pub(in super::super) fn enforce(inside: &Inside) -> Result<(), Failure> {
-    let Inside { data, processes, cpu_seconds, open_files, file_size, wall_ms: _, private_bytes: _ } = inside;
+    let Inside { data, processes, cpu_seconds, open_files, file_size, wall_ms: _, private_bytes: _, has_group: _ } =
+        inside;
     for (resource, most) in [
         (Resource::Data, data),
         (Resource::Nproc, processes),

@@ -235,7 +235,7 @@ fn a_session_of_a_person_hands_down_what_is_wanted() {
         1048576 > user/app/palisade-7-100-5000-0/memory.max
         0 > user/app/palisade-7-100-5000-0/memory.swap.max
         1 > user/app/palisade-7-100-5000-0/memory.oom.group
-        12 > user/app/palisade-7-100-5000-0/pids.max
+        13 > user/app/palisade-7-100-5000-0/pids.max
         holds memory pids
         1 > user/app/palisade-7-100-5000-0/cgroup.kill
         rmdir user/app/palisade-7-100-5000-0",
@@ -256,7 +256,7 @@ fn alone_in_a_delegated_group_we_step_aside_and_back() {
         1048576 > service/palisade-7-100-5000-1/memory.max
         0 > service/palisade-7-100-5000-1/memory.swap.max
         1 > service/palisade-7-100-5000-1/memory.oom.group
-        12 > service/palisade-7-100-5000-1/pids.max
+        13 > service/palisade-7-100-5000-1/pids.max
         150000 100000 > service/palisade-7-100-5000-1/cpu.max
         holds memory pids cpu
         1 > service/palisade-7-100-5000-1/cgroup.kill
@@ -350,6 +350,35 @@ fn the_kernel_agrees_about_the_life_of_a_group() {
     assert_eq!(Kernel.read(&group.directory.join("cgroup.events")).unwrap_err().raw_os_error(), Some(libc::ENOENT));
 }
 
+/// A process is born in a group, as the first process inside is.
+#[test]
+fn the_kernel_agrees_about_birth_in_a_group() {
+    use crate::sys::process::{Fork, exit_now};
+    let text = |path: &str| Kernel.read(Path::new(path)).unwrap();
+    let owner = Owner::this(&Kernel).unwrap();
+    let Some(place) = place_v2(&text("/proc/self/cgroup"), &text("/proc/self/mountinfo")) else { return };
+    let Ok(group) = Group::make(&Kernel, &place.own, Version::Two, owner) else { return };
+    let birthplace = group.birthplace().unwrap();
+    let (waits, ends) = rustix::pipe::pipe().unwrap();
+    match super::fork_into(&birthplace).unwrap() {
+        Fork::Child => {
+            let mut byte = [0];
+            let _ = rustix::io::read(&waits, &mut byte);
+            exit_now(0)
+        }
+        Fork::Parent(pid) => {
+            let groups = text(&format!("/proc/{}/cgroup", pid.as_raw_nonzero()));
+            rustix::io::write(&ends, b"!").unwrap();
+            rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty()).unwrap();
+            let name = group.directory.file_name().unwrap().to_str().unwrap();
+            let line = groups.lines().find(|line| line.starts_with("0::")).unwrap();
+            assert!(line.ends_with(name), "{line}");
+        }
+    }
+    group.end(&Kernel);
+    assert!(Kernel.directories(&group.directory).is_err());
+}
+
 /// The kernel's own groups of version 1, where this is root and there are any.
 #[test]
 fn the_kernel_agrees_about_groups_of_version_1() {
@@ -358,7 +387,7 @@ fn the_kernel_agrees_about_groups_of_version_1() {
     let (groups, mounts) = (text("/proc/self/cgroup"), text("/proc/self/mountinfo"));
     for (wanted, file, expected) in [
         (WANTED[0], "memory.limit_in_bytes", "1048576"),
-        (WANTED[1], "pids.max", "12"),
+        (WANTED[1], "pids.max", "14"),
         (WANTED[2], "cpu.cfs_quota_us", "150000"),
     ] {
         let Some(place) = place_v1(&groups, &mounts, wanted.controller.name()) else { continue };
