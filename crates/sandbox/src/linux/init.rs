@@ -106,6 +106,8 @@ fn start(channel: &Channel, order: &Order, ready: Ready) -> Result<Option<Watche
     let children = sys::signal::descriptor(&sys::signal::Set::of(&[libc::SIGCHLD])).at(Step::Watch)?;
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     let mounts = rustix::fs::open("/proc/self/mountinfo", flags, Mode::empty()).at(Step::Watch)?;
+    // Before the command runs: what is lost from here on is told.
+    let held = held.reachable();
     let (started, starting) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).at(Step::Fork)?;
     rustix::process::setsid().at(Step::Session)?;
     if let Some(Terminal { slave, master: _ }) = &terminal {
@@ -124,7 +126,7 @@ fn start(channel: &Channel, order: &Order, ready: Ready) -> Result<Option<Watche
     }
     channel.send(&Message::Started { landlock_abi: abi }, None).at(Step::Control)?;
     let deadline = order.inside.wall_ms.and_then(|wall| Instant::now().checked_add(late(wall)));
-    Ok(Some(Watched { command, children, mounts, held: held.reachable(), deadline }))
+    Ok(Some(Watched { command, children, mounts, held, deadline }))
 }
 
 /// Returns how long the first process inside waits for the launcher to end the command: the command can stop the

@@ -73,7 +73,9 @@ impl Held {
     /// can the command.
     pub(super) fn reachable(self) -> Self {
         let Self { root, expected, not_present } = self;
-        let expected = expected.into_iter().filter(|one| one.is_found(&root).unwrap_or(false)).collect();
+        // One that is lost already stays, and is noticed.
+        let is_reachable = |one: &Expected| !matches!(one.is_found(&root), Err(Errno::ACCESS));
+        let expected = expected.into_iter().filter(is_reachable).collect();
         Self { root, expected, not_present }
     }
 

@@ -115,16 +115,16 @@ fn private_directories(world: &World) {
 }
 
 fn processors(world: &World) {
-    let limited = with(world, &["cpu=0.5"]);
+    let limited = with(world, &["cpu=0.1"]);
     let spent = |out: &str| out.strip_prefix("ok ").and_then(|text| text.parse::<u64>().ok()).unwrap();
     let outside = spent(&world.outside(&["spin-two", "600"]));
     let seen = limited.inside(&["spin-two", "600"]);
-    if is_refused(&seen, "cpu=0.5") {
+    if is_refused(&seen, "cpu=0.1") {
         return;
     }
     assert_eq!(said(&seen, "cpu").1, "yes", "{}", seen.report);
-    // Half a processor for 0.6 seconds, and a period more.
-    assert!(spent(&seen.out) <= 450, "{} inside, {outside} outside", seen.out);
+    // A tenth of a processor for 0.6 seconds, and some periods more: other work on the machine stretches it.
+    assert!(spent(&seen.out) <= 250, "{} inside, {outside} outside", seen.out);
 }
 
 fn processor_time(world: &World) {
