@@ -135,6 +135,7 @@ fn controls(policy: &Policy, action: &Action, facts: &Facts) -> Result<Option<Co
         project: facts.project.clone(),
         bounds: policy.sandbox().bounds.clone(),
         network: Network::None,
+        limits: policy.sandbox().limits.clone(),
     }))
 }
 

@@ -1,6 +1,6 @@
 mod properties;
 
-use policy::controls::{Controls, Network};
+use policy::controls::{Controls, Limits, Network};
 use policy::facts::{Entry, Held};
 use policy::{AbsPath, Origin, Scope};
 
@@ -32,6 +32,7 @@ fn check(input: &str, expected: &str) {
         project: path("/home/me/p"),
         bounds: Vec::new(),
         network: Network::None,
+        limits: Limits::default(),
     };
     let invocation = Invocation {
         argv: vec!["true".into()],
@@ -62,6 +63,7 @@ fn whole_plan_reads_in_the_order_of_building() {
         project: path("/home/me/p"),
         bounds: Vec::new(),
         network: Network::None,
+        limits: Limits::default(),
     };
     let invocation = Invocation {
         argv: vec!["true".into()],

@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 
 use policy::action::{Command, Runner};
+use policy::controls::limits::{Resource, Word};
+use policy::layer::{Layer, Sourced};
 use policy::{AbsPath, Action, Approval, Decision, Effects, Exec, Facts, Kind, Origin, Permit, Policy, Scope, facts};
 
 /// What a test asks of the launcher.
@@ -12,6 +14,8 @@ pub(crate) struct Spec {
     pub(crate) hidden: Vec<String>,
     pub(crate) closed: Vec<String>,
     pub(crate) protect: Vec<String>,
+    /// Limits such as `wall=1s`, as a person would write them.
+    pub(crate) limits: Vec<String>,
     pub(crate) cwd: String,
     pub(crate) report: String,
 }
@@ -24,6 +28,7 @@ impl Spec {
             ("--hide", &self.hidden),
             ("--close", &self.closed),
             ("--protect", &self.protect),
+            ("--limit", &self.limits),
         ];
         let mut arguments = vec!["launch".to_owned()];
         for (name, paths) in lists {
@@ -44,6 +49,7 @@ impl Spec {
                 "--hide" => spec.hidden.push(value),
                 "--close" => spec.closed.push(value),
                 "--protect" => spec.protect.push(value),
+                "--limit" => spec.limits.push(value),
                 "--cwd" => spec.cwd = value,
                 "--report" => spec.report = value,
                 other => panic!("no such option: {other}"),
@@ -78,6 +84,14 @@ pub(crate) fn main() -> ! {
     std::process::exit(code.into())
 }
 
+/// Reads a limit.
+fn limit(text: &str) -> Sourced<Word> {
+    let (name, amount) = text.split_once('=').unwrap();
+    let resource = Resource::parse(name).unwrap();
+    let value = Word { resource, amount: resource.parse_amount(amount).unwrap() };
+    Sourced { value, origin: Origin { scope: Scope::User, file: "test".to_owned(), line: 1 } }
+}
+
 /// Makes a permit for these paths the way a caller would.
 fn permit(spec: &Spec) -> Permit<Exec> {
     let path = |text: &str| AbsPath::parse(text).unwrap();
@@ -105,7 +119,9 @@ fn permit(spec: &Spec) -> Permit<Exec> {
             incomplete: None,
         }),
     };
-    let (policy, _) = Policy::compile(&[], &home);
+    let mut layer = Layer::empty(Scope::User, "test", home.clone());
+    layer.limits = spec.limits.iter().map(|text| limit(text)).collect();
+    let (policy, _) = Policy::compile(&[layer], &home);
     let kind = Kind::Command(Command::parse("true", Runner::Boundary));
     let action = Action { tool: "Bash".to_owned(), kind, params: Vec::new(), cwd: path(&spec.cwd) };
     let effects = Effects::of(&action, &home);

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use policy::controls::{Controls, Network};
+use policy::controls::{Controls, Limits, Network};
 use policy::facts::{Entry, Held};
 use policy::{AbsPath, Origin, Scope};
 use proptest::prelude::*;
@@ -125,6 +125,7 @@ fn made(wish: &Wish) -> Option<Plan> {
         unwritable: held(&wish.close),
         project: AbsPath::parse(&wish.cwd).unwrap(),
         bounds: Vec::new(),
+        limits: Limits::default(),
         network: Network::None,
     };
     let invocation = Invocation {
