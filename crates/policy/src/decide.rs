@@ -132,6 +132,7 @@ fn controls(action: &Action, facts: &Facts) -> Result<Option<Controls>, String> 
         writable: boundary.writable.clone(),
         unreadable: boundary.unreadable.clone(),
         unwritable: boundary.unwritable.clone(),
+        reopened: boundary.reopened.clone(),
         network: Network::None,
     }))
 }

@@ -41,6 +41,7 @@ enum StepWire {
     Pin { path: String },
     ReadOnly { path: String, why: String },
     Hide { path: String, why: String },
+    Veil { path: String, parts: Vec<String>, why: String },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -103,6 +104,11 @@ fn step_to_wire(step: &Step) -> StepWire {
         Step::Pin { path } => StepWire::Pin { path: path.to_string() },
         Step::ReadOnly { path, why } => StepWire::ReadOnly { path: path.to_string(), why: why.clone() },
         Step::Hide { path, why } => StepWire::Hide { path: path.to_string(), why: why.clone() },
+        Step::Veil { path, parts, why } => StepWire::Veil {
+            path: path.to_string(),
+            parts: parts.iter().map(AbsPath::to_string).collect(),
+            why: why.clone(),
+        },
     }
 }
 
@@ -115,6 +121,10 @@ fn step_from_wire(step: StepWire) -> Option<Step> {
         StepWire::Pin { path } => Step::Pin { path: AbsPath::parse(&path)? },
         StepWire::ReadOnly { path, why } => Step::ReadOnly { path: AbsPath::parse(&path)?, why },
         StepWire::Hide { path, why } => Step::Hide { path: AbsPath::parse(&path)?, why },
+        StepWire::Veil { path, parts, why } => {
+            let parts: Option<Vec<AbsPath>> = parts.iter().map(|part| AbsPath::parse(part)).collect();
+            Step::Veil { path: AbsPath::parse(&path)?, parts: parts?, why }
+        }
     })
 }
 

@@ -27,6 +27,7 @@ pub(super) fn gather(policy: &Policy, place: &Place, working: &[AbsPath]) -> Bou
         writable,
         unreadable: unreadable.into_values().collect(),
         unwritable: unwritable.into_values().collect(),
+        reopened: Vec::new(),
         incomplete: result.err(),
     }
 }

@@ -55,7 +55,8 @@ pub(super) fn rules(plan: &Plan) -> Result<Rules, Failure> {
             plan::Step::Private { .. }
             | plan::Step::Pin { .. }
             | plan::Step::ReadOnly { .. }
-            | plan::Step::Hide { .. } => {}
+            | plan::Step::Hide { .. }
+            | plan::Step::Veil { .. } => {}
         }
     }
     for path in writable {

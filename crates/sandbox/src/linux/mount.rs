@@ -29,6 +29,8 @@ pub(super) struct Mounts {
     expected: Vec<Expected>,
     /// Held paths that were not there.
     not_present: Vec<String>,
+    /// How many veils were made.
+    pub(super) veils: usize,
 }
 
 #[derive(Debug)]
@@ -112,7 +114,7 @@ pub(super) fn build(plan: &Plan) -> Result<Held, Failure> {
     let copy = tree::copy(host.as_fd()).at(Stage::CopyRoot)?;
     let vault = make_vault(&host)?;
     let root = attach_root(copy, &vault)?;
-    let mut mounts = Mounts { host, vault, root, expected: Vec::new(), not_present: Vec::new() };
+    let mut mounts = Mounts { host, vault, root, expected: Vec::new(), not_present: Vec::new(), veils: 0 };
     mounts.private(plan)?;
     kernel_files::build(&mounts)?;
     for step in &plan.steps {
@@ -190,6 +192,7 @@ impl Mounts {
             Step::Pin { path } => self.pin(path.as_str()),
             Step::ReadOnly { path, why: _ } => self.read_only(path.as_str()),
             Step::Hide { path, why: _ } => self.hide(path.as_str()),
+            Step::Veil { path, parts, why: _ } => self.veil(path.as_str(), parts),
         }
     }
 
@@ -206,6 +209,8 @@ impl Mounts {
         tree::restrict_all(mount.as_fd(), NOSUID | NODEV).at_path(Stage::Writable, path)?;
         let target = tree::resolve(self.root.as_fd(), path).at_path(Stage::Writable, path)?;
         tree::attach(mount.as_fd(), target.as_fd()).at_path(Stage::Writable, path)?;
+        // A veil showed it read-only.
+        self.expected.retain(|one| one.path != path);
         self.expect(path, identity, false);
         Ok(())
     }
@@ -263,7 +268,7 @@ impl Mounts {
     }
 
     /// Opens a held path inside; `None`, and remembered, when it is simply not there.
-    fn present(&mut self, path: &str, step: Stage) -> Result<Option<OwnedFd>, Failure> {
+    pub(super) fn present(&mut self, path: &str, step: Stage) -> Result<Option<OwnedFd>, Failure> {
         match tree::resolve(self.root.as_fd(), path) {
             Ok(target) => Ok(Some(target)),
             Err(Errno::NOENT) => {
@@ -274,7 +279,7 @@ impl Mounts {
         }
     }
 
-    fn expect(&mut self, path: &str, identity: Identity, is_read_only: bool) {
+    pub(super) fn expect(&mut self, path: &str, identity: Identity, is_read_only: bool) {
         let identity = Identity { is_mount: true, ..identity };
         self.expected.push(Expected { path: path.to_owned(), identity, is_read_only });
     }
@@ -291,7 +296,7 @@ impl Mounts {
 
     /// Makes the new root the root, and lets go of the old one.
     fn enter(self) -> Result<Held, Failure> {
-        let Self { host: _host, vault: _vault, root, expected, not_present } = self;
+        let Self { host: _host, vault: _vault, root, expected, not_present, veils: _ } = self;
         rustix::process::fchdir(&root).at(Stage::Pivot)?;
         rustix::process::pivot_root(".", ".").at(Stage::Pivot)?;
         uncover(&root)?;
