@@ -1,15 +1,17 @@
 //! Layers to a policy.
 
+mod sandbox;
+
 use std::hash::{Hash, Hasher};
 
 use sha2::{Digest, Sha256};
 
 use super::matcher::NamePattern;
 use super::parse::{Anchors, Fault, parse};
-use super::{FileAccess, HeldPath, Index, List, Matcher, Policy, Rule, Sandbox, Switches};
+use super::{FileAccess, HeldPath, Index, List, Matcher, Policy, Rule, Switches};
 use crate::layer::{Diagnostic, Layer, Origin, Scope, Severity, Sourced};
 use crate::mode::Mode;
-use crate::path::{AbsPath, PathPattern};
+use crate::path::AbsPath;
 use crate::proof::RuleRef;
 
 impl Policy {
@@ -24,6 +26,7 @@ impl Policy {
             policy: Self::default(),
             diagnostics: Vec::new(),
             managed_only: managed_only(layers),
+            managed_files: sandbox::ManagedFiles::of(layers),
             trusted_mode: None,
             tightened_plan: None,
             tightened_silence: None,
@@ -36,6 +39,7 @@ impl Policy {
             mut policy,
             diagnostics,
             managed_only: _,
+            managed_files: _,
             trusted_mode,
             tightened_plan,
             tightened_silence,
@@ -58,19 +62,22 @@ impl Policy {
         (policy, diagnostics)
     }
 
-    /// Turns the path rules of the deny list into paths that the boundary holds too.
+    /// Turns the path rules of the deny list into paths that the boundary holds too, and what Edit rules allow
+    /// into what it may open.
     fn hold_paths_of_rules(&mut self) {
-        for rule in self.rules.iter().filter(|rule| rule.reference.list == List::Deny) {
-            if let Matcher::Path { access, pattern } = &rule.matcher {
-                let held = HeldPath {
-                    pattern: pattern.clone(),
-                    why: rule.reference.text.clone(),
-                    origin: rule.reference.origin.clone(),
-                };
-                match access {
-                    FileAccess::Read => self.sandbox.deny_read.push(held),
-                    FileAccess::Edit => self.sandbox.deny_write.push(held),
-                }
+        for rule in &self.rules {
+            let Matcher::Path { access, pattern } = &rule.matcher else { continue };
+            let held = HeldPath {
+                pattern: pattern.clone(),
+                why: rule.reference.text.clone(),
+                origin: rule.reference.origin.clone(),
+                yields: false,
+            };
+            match (rule.reference.list, access) {
+                (List::Deny, FileAccess::Read) => self.sandbox.deny_read.push(held),
+                (List::Deny, FileAccess::Edit) => self.sandbox.deny_write.push(held),
+                (List::Allow, FileAccess::Edit) => self.sandbox.edit_allowed.push(held),
+                (List::Allow, FileAccess::Read) | (List::Ask, FileAccess::Read | FileAccess::Edit) => {}
             }
         }
     }
@@ -117,6 +124,7 @@ struct Compiler<'a> {
     policy: Policy,
     diagnostics: Vec<Diagnostic>,
     managed_only: Option<Origin>,
+    managed_files: sandbox::ManagedFiles,
     trusted_mode: Option<Sourced<Mode>>,
     tightened_plan: Option<Sourced<Mode>>,
     tightened_silence: Option<Sourced<Mode>>,
@@ -259,58 +267,6 @@ impl Compiler<'_> {
         }
     }
 
-    fn sandbox(&mut self, layer: &Layer) {
-        let keys = &layer.sandbox;
-        // A layer that is not trusted may switch the boundary on and never off.
-        if let Some(enabled) = &keys.enabled
-            && self.policy.sandbox.enabled.is_none()
-            && (layer.trusted || enabled.value)
-        {
-            self.policy.sandbox.enabled = Some(enabled.clone());
-        }
-        for entry in &keys.deny_read {
-            if let Some(held) = self.held(layer, entry, "denyRead") {
-                self.policy.sandbox.deny_read.push(held);
-            }
-        }
-        for entry in &keys.deny_write {
-            if let Some(held) = self.held(layer, entry, "denyWrite") {
-                self.policy.sandbox.deny_write.push(held);
-            }
-        }
-        for entry in &keys.allow_write {
-            if !layer.trusted {
-                self.warn(&entry.origin, format!("`{}` is not made writable: the folder is not trusted", entry.value));
-            } else if entry.value.contains(['*', '?', '[']) {
-                self.warn(
-                    &entry.origin,
-                    format!("`{}` is not made writable: a pattern names no directory", entry.value),
-                );
-            } else {
-                let Sandbox { allow_write, .. } = &mut self.policy.sandbox;
-                let value = sandbox_path(&entry.value, layer, self.home);
-                allow_write.push(Sourced { value, origin: entry.origin.clone() });
-            }
-        }
-    }
-
-    fn held(&mut self, layer: &Layer, entry: &Sourced<String>, key: &str) -> Option<HeldPath> {
-        let path = sandbox_path(entry.value.trim_end_matches("/**"), layer, self.home);
-        match PathPattern::parse(&format!("/{path}"), List::Deny, &layer.anchor, self.home) {
-            Ok(pattern) => Some(HeldPath {
-                pattern,
-                why: format!("sandbox.filesystem.{key}: {}", entry.value),
-                origin: entry.origin.clone(),
-            }),
-            Err(fault) => {
-                let message = format!("`{}` in `sandbox.filesystem.{key}`: {}", entry.value, fault.message());
-                self.report(Severity::Error, &entry.origin, message, None);
-                self.policy.failures.extend(self.diagnostics.last().cloned());
-                None
-            }
-        }
-    }
-
     fn warn(&mut self, origin: &Origin, message: String) {
         self.report(Severity::Warning, origin, message, None);
     }
@@ -331,16 +287,4 @@ impl Compiler<'_> {
         let hint = hint.map(|hint| secrets::redact(&hint).text);
         self.diagnostics.push(Diagnostic { severity, origin: origin.clone(), column: 0, message, hint });
     }
-}
-
-/// Returns a path of `sandbox.filesystem`, whose prefixes differ from those of rules: `/x` and `//x`
-/// are absolute, `~/x` lies in the home directory, anything else at the layer's anchor.
-fn sandbox_path(text: &str, layer: &Layer, home: &AbsPath) -> AbsPath {
-    if let Some(rest) = text.strip_prefix("~/") {
-        return home.join(rest);
-    }
-    if text == "~" {
-        return home.clone();
-    }
-    layer.anchor.join(text)
 }
