@@ -1,5 +1,6 @@
 //! What the boundary must hold for a permitted command. Made by `decide`, carried by the permit.
 
+use crate::bounds::Bound;
 use crate::facts::Held;
 use crate::path::AbsPath;
 
@@ -19,6 +20,10 @@ pub struct Controls {
     /// Existing paths inside unreadable ones that are readable again: of two that hold a path the inner one
     /// counts. Not writable by that.
     pub reopened: Vec<AbsPath>,
+    /// The project, at which relative rules hang.
+    pub project: AbsPath,
+    /// The rules that bind what does not exist yet and the programs that the command starts.
+    pub bounds: Vec<Bound>,
     /// What the command may reach.
     pub network: Network,
 }

@@ -7,6 +7,7 @@ mod parameter;
 mod parse;
 pub(crate) mod pipeline;
 
+use crate::bounds::Bound;
 use crate::command::CommandPattern;
 use crate::layer::{Diagnostic, Origin, Sourced};
 use crate::mode::Mode;
@@ -112,6 +113,8 @@ pub struct Sandbox {
     pub excluded: Vec<Exclusion>,
     /// `sandbox.allowUnsandboxedCommands`, the highest layer that may say it.
     pub allow_unsandboxed: Option<Sourced<bool>>,
+    /// Every deny rule about paths or commands and every entry above, to be compiled again inside a boundary.
+    pub bounds: Vec<Bound>,
 }
 
 /// An entry of `sandbox.excludedCommands`.

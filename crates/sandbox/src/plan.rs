@@ -7,6 +7,7 @@ mod render;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use policy::bounds::Bound;
 use policy::controls::{Controls, Network};
 use policy::{AbsPath, facts};
 
@@ -47,6 +48,8 @@ pub struct Plan {
     pub(crate) steps: Vec<Step>,
     pub(crate) cwd: AbsPath,
     pub(crate) home: AbsPath,
+    pub(crate) project: AbsPath,
+    pub(crate) bounds: Vec<Bound>,
 }
 
 /// One step of the boundary.
@@ -133,7 +136,8 @@ const NEVER_WRITABLE_BELOW: [&str; 3] = ["/dev", "/proc", "/sys"];
 /// A deny wins: a writable directory at or below a held path is not made writable, unless it is readable again
 /// there. What is readable again inside a writable directory is read-only.
 pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error> {
-    let Controls { cwd, home, writable, unreadable, unwritable, reopened, network: Network::None } = controls;
+    let Controls { cwd, home, writable, unreadable, unwritable, reopened, project, bounds, network: Network::None } =
+        controls;
     check_count(unreadable.len() + unwritable.len() + reopened.len() + invocation.protect.len())?;
     for path in writable {
         check_writable(path, home)?;
@@ -160,7 +164,7 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
     steps.extend(closed.into_iter().map(|(path, why)| Step::ReadOnly { path, why }));
     steps.extend(inner.into_iter().map(veil));
     steps.extend(hidden.into_iter().map(|hidden| Step::Hide { path: hidden.path, why: hidden.why }));
-    Ok(Plan { steps, cwd: cwd.clone(), home: home.clone() })
+    Ok(Plan { steps, cwd: cwd.clone(), home: home.clone(), project: project.clone(), bounds: bounds.clone() })
 }
 
 fn reason(held: &facts::Held) -> String {

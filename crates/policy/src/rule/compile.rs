@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::matcher::NamePattern;
 use super::parse::{Anchors, Fault, parse};
 use super::{FileAccess, HeldPath, Index, List, Matcher, Policy, Rule, Switches};
+use crate::bounds::{Bound, BoundKind};
 use crate::layer::{Diagnostic, Layer, Origin, Scope, Severity, Sourced};
 use crate::mode::Mode;
 use crate::path::AbsPath;
@@ -202,6 +203,9 @@ impl Compiler<'_> {
                     let why = "the folder is not trusted: run `palisade trust grant` in it".to_owned();
                     self.policy.inactive.push((reference, why));
                 } else {
+                    if list == List::Deny && matches!(parsed.matcher, Matcher::Path { .. } | Matcher::Command(_)) {
+                        self.bound(BoundKind::Rule, layer, text);
+                    }
                     self.policy.rules.push(Rule { matcher: parsed.matcher, reference });
                 }
             }
@@ -265,6 +269,11 @@ impl Compiler<'_> {
                 self.policy.failures.extend(self.diagnostics.last().cloned());
             }
         }
+    }
+
+    fn bound(&mut self, kind: BoundKind, layer: &Layer, entry: &Sourced<String>) {
+        let Sourced { value, origin } = entry.clone();
+        self.policy.sandbox.bounds.push(Bound { kind, text: value, anchor: layer.anchor.clone(), origin });
     }
 
     fn warn(&mut self, origin: &Origin, message: String) {

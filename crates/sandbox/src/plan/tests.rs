@@ -32,6 +32,8 @@ fn check(input: &str, expected: &str) {
         unreadable: held(&words("hide"), "deny read"),
         unwritable: held(&words("close"), "deny write"),
         reopened: words("open").into_iter().map(path).collect(),
+        project: path("/home/me/p"),
+        bounds: Vec::new(),
         network: Network::None,
     };
     let invocation = Invocation {
@@ -61,6 +63,8 @@ fn whole_plan_reads_in_the_order_of_building() {
         unreadable: held(&["/home/me/.ssh", "/home/me/p/.env"], "secrets"),
         unwritable: held(&["/home/me/p/.git/hooks"], "runs on the host"),
         reopened: Vec::new(),
+        project: path("/home/me/p"),
+        bounds: Vec::new(),
         network: Network::None,
     };
     let invocation = Invocation {
@@ -270,6 +274,8 @@ fn planned(writable: &[&str], hidden: &[&str], open: &[&str], closed: &[&str]) -
         unreadable: held(hidden, "deny read"),
         unwritable: held(closed, "deny write"),
         reopened: open.iter().map(|text| path(text)).collect(),
+        project: path("/home/me/p"),
+        bounds: Vec::new(),
         network: Network::None,
     };
     let invocation = Invocation {

@@ -4,6 +4,7 @@
 //! administrator's alone to say only from theirs; whoever writes it elsewhere is told.
 
 use super::Compiler;
+use crate::bounds::BoundKind;
 use crate::command::CommandPattern;
 use crate::layer::{Layer, Origin, Scope, Severity, Sourced};
 use crate::path::{AbsPath, PathPattern, PatternError};
@@ -127,13 +128,15 @@ impl Compiler<'_> {
         let key = denies.key();
         match pattern(&entry.value, List::Deny, layer, self.home) {
             Ok(pattern) => {
-                let (list, yields) = match denies {
-                    Denies::Read => (&mut self.policy.sandbox.deny_read, true),
-                    Denies::Credential => (&mut self.policy.sandbox.deny_read, false),
-                    Denies::Write => (&mut self.policy.sandbox.deny_write, false),
+                let own = &mut self.policy.sandbox;
+                let (list, yields, kind) = match denies {
+                    Denies::Read => (&mut own.deny_read, true, BoundKind::DenyRead),
+                    Denies::Credential => (&mut own.deny_read, false, BoundKind::Credential),
+                    Denies::Write => (&mut own.deny_write, false, BoundKind::DenyWrite),
                 };
                 let why = format!("{key}: {}", entry.value);
                 list.push(HeldPath { pattern, why, origin: entry.origin.clone(), yields });
+                self.bound(kind, layer, entry);
             }
             Err(fault) => {
                 let message = format!("`{}` in `{key}`: {}", entry.value, fault.message());
@@ -182,6 +185,7 @@ impl Compiler<'_> {
                 let why = format!("sandbox.filesystem.allowRead: {}", entry.value);
                 let held = HeldPath { pattern, why, origin: entry.origin.clone(), yields: false };
                 self.policy.sandbox.allow_read.push(held);
+                self.bound(BoundKind::AllowRead, layer, entry);
             }
             Err(fault) => self.report(Severity::Warning, &entry.origin, refused(fault.message()), hint(fault)),
         }
