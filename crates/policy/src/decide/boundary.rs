@@ -15,7 +15,7 @@ use super::judge::quoted;
 use super::scope;
 
 /// Builtins of the shell that start nothing and change nothing that a later command is found by.
-const BUILTINS: &[&str] = &[":", "[", "cd", "echo", "false", "pwd", "test", "true"];
+const BUILTINS: &[&str] = &[":", "cd", "echo", "false", "pwd", "true"];
 /// The parameter by which an agent asks to leave the boundary.
 const HATCH: &str = "dangerouslyDisableSandbox";
 

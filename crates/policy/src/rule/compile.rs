@@ -28,6 +28,7 @@ impl Policy {
             diagnostics: Vec::new(),
             managed_only: managed_only(layers),
             managed_files: sandbox::ManagedFiles::of(layers),
+            trusted_boundary: None,
             trusted_mode: None,
             tightened_plan: None,
             tightened_silence: None,
@@ -35,12 +36,14 @@ impl Policy {
         for layer in layers.iter().rev() {
             compiler.layer(layer);
         }
+        compiler.settle_acceptance();
         let Compiler {
             home: _,
             mut policy,
             diagnostics,
             managed_only: _,
             managed_files: _,
+            trusted_boundary: _,
             trusted_mode,
             tightened_plan,
             tightened_silence,
@@ -126,6 +129,8 @@ struct Compiler<'a> {
     diagnostics: Vec<Diagnostic>,
     managed_only: Option<Origin>,
     managed_files: sandbox::ManagedFiles,
+    /// The highest trusted layer's `sandbox.enabled`.
+    trusted_boundary: Option<bool>,
     trusted_mode: Option<Sourced<Mode>>,
     tightened_plan: Option<Sourced<Mode>>,
     tightened_silence: Option<Sourced<Mode>>,

@@ -6,6 +6,8 @@ use std::os::unix::fs::symlink;
 use policy::facts::{BoundaryFacts, Entry};
 use policy::layer::{Layer, Origin, Scope, Sourced};
 use policy::{AbsPath, Policy};
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
 
 use super::gather;
 use crate::place::Place;
@@ -353,4 +355,91 @@ fn edit_rules_open_directories() {
     check(&["allow Edit(~/work/**)", "deny Read(~/work)"], &[]);
     check(&["allow Edit(~/work/**)", "denyRead ~/work"], &[]);
     check(&["allow Edit(~/state/**)"], &[]);
+}
+
+/// What a small home directory holds.
+const TREE: &[&str] = &[
+    ".ssh/id",
+    "notes/a/x",
+    "notes/a/y.pem",
+    "notes/b/y.pem",
+    "project/src/a.rs",
+    "project/private/x",
+    "project/private/open/.env",
+    "project/.mcp.json",
+    "work/deep/x",
+];
+const DENIES: &[&str] = &[
+    "deny Read(.env)",
+    "deny Read(~/notes/**)",
+    "deny Edit(~/work/deep/**)",
+    "deny Edit(src/**)",
+    "denyRead ~",
+    "denyRead ~/notes",
+    "denyRead ~/notes/*/*.pem",
+    "denyRead ~/project/private",
+    "denyRead ~/work",
+    "denyWrite ~/work/deep",
+    "denyWrite ~/project/src",
+    "credential ~/notes/a",
+];
+const ALLOWS: &[&str] = &[
+    "allow Edit(~/work/**)",
+    "allow Edit(~/notes/a/**)",
+    "allowWrite ~/work",
+    "allowWrite ~/notes",
+    "allowRead ~/project",
+    "allowRead ~/notes/a",
+    "allowRead ~/notes/*/x",
+    "allowRead ~/notes/b/y.pem",
+    "allowRead ~/work/**",
+    "allowRead ~/project/private/open",
+    "allowRead ~/.ssh",
+];
+
+/// Returns what may be read and what may be written, of the tree; `None` where nothing runs.
+fn open(scene: &Scene, lines: &[&str]) -> Option<Vec<(bool, bool)>> {
+    let facts = scene.facts_of(lines);
+    if facts.incomplete.is_some() {
+        return None;
+    }
+    let length = |path: &AbsPath| path.segments().count();
+    let one = |text: &&str| {
+        let path = scene.place.home.join(text);
+        let inner = |paths: &mut dyn Iterator<Item = &AbsPath>| {
+            paths.filter(|top| path.is_within(top)).map(length).max().unwrap_or(0)
+        };
+        let hidden = inner(&mut facts.unreadable.iter().map(|held| &held.path));
+        let opened = inner(&mut facts.reopened.iter());
+        let reads = hidden == 0 || opened > hidden;
+        let closed = facts.unwritable.iter().any(|held| path.is_within(&held.path));
+        (reads, reads && !closed && facts.writable.iter().any(|top| path.is_within(top)))
+    };
+    Some(TREE.iter().map(one).collect())
+}
+
+fn some_lines() -> impl Strategy<Value = Vec<&'static str>> {
+    subsequence([DENIES, ALLOWS].concat(), 0..8).prop_shuffle()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    /// A deny more opens nothing, for reading or for writing, and the order of entries does not matter.
+    #[test]
+    fn a_deny_more_opens_nothing(lines in some_lines(), more in select(DENIES)) {
+        let scene = Scene::new();
+        for path in TREE {
+            scene.write(&format!("../{path}"));
+        }
+        let before = open(&scene, &lines);
+        let turned: Vec<&str> = lines.iter().rev().copied().collect();
+        prop_assert_eq!(&before, &open(&scene, &turned), "in another order");
+        let tighter: Vec<&str> = lines.iter().copied().chain([more]).collect();
+        if let (Some(before), Some(after)) = (before, open(&scene, &tighter)) {
+            for ((path, (read, write)), (still_read, still_write)) in TREE.iter().zip(before).zip(after) {
+                prop_assert!(read >= still_read && write >= still_write, "{} is open by {}", path, more);
+            }
+        }
+    }
 }

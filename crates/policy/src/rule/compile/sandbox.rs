@@ -93,6 +93,9 @@ impl Compiler<'_> {
             ("allowUnsandboxedCommands", &mut own.allow_unsandboxed, &keys.allow_unsandboxed, false),
         ] {
             let Some(written) = written else { continue };
+            if name == "enabled" && layer.trusted {
+                self.trusted_boundary.get_or_insert(written.value);
+            }
             if !layer.trusted && written.value != tightens {
                 ignored.push((name, written));
             } else if own.is_none() {
@@ -102,6 +105,16 @@ impl Compiler<'_> {
         for (name, written) in ignored {
             let message = format!("`sandbox.{name}` does not count: the folder is not trusted");
             self.report(Severity::Warning, &written.origin, message, Some(TRUST.to_owned()));
+        }
+    }
+
+    /// Who accepts whatever runs inside did so knowing where a boundary is: a folder that is not trusted and switches
+    /// one on does not spend that.
+    pub(super) fn settle_acceptance(&mut self) {
+        let own = &mut self.policy.sandbox;
+        let is_on = own.enabled.as_ref().is_some_and(|enabled| enabled.value);
+        if is_on && self.trusted_boundary != Some(true) {
+            own.auto_allow = own.auto_allow.take().filter(|switch| !switch.value);
         }
     }
 
