@@ -11,7 +11,7 @@
 //! 6. protected paths: ask
 //! 7. the built-in read-only set, and edits that the mode accepts: allow
 //! 8. what may change something, in plan mode: ask
-//! 9. an allow rule: allow
+//! 9. an allow rule: allow; so does running inside the boundary, where the settings accept that
 //! 10. otherwise: ask
 //!
 //! At the end `dontAsk` turns a question into a refusal, and so does the absence of a person.
