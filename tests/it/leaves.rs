@@ -1,5 +1,4 @@
 //! What leaves the boundary, and what stays inside although something asks to leave.
-#![expect(clippy::disallowed_methods, reason = "the world around the program is played here")]
 
 use serde_json::{Value, json};
 

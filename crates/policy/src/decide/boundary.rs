@@ -3,7 +3,9 @@
 //! Two things lift the boundary: `sandbox.excludedCommands`, where it covers every part that runs a program, and
 //! the call's own `dangerouslyDisableSandbox`. What is not certain stays inside.
 
-use crate::action::{Action, Kind, Runner};
+mod assigns;
+
+use crate::action::{Action, Runner};
 use crate::effects::{By, Effects, Part, Program, Touch};
 use crate::facts::Facts;
 use crate::layer::{Origin, Scope, Sourced};
@@ -44,11 +46,11 @@ impl Confinement {
         let excluded = excluded(policy, action, effects, facts);
         match (command.runner, excluded) {
             (Runner::Agent, _) if !is_on => Self { told: None, wants_answer: false },
-            (Runner::Boundary, Excluded::Whole(by)) => inside(Some(format!(
+            (Runner::Boundary, Excluded::Whole(by)) if is_on => inside(Some(format!(
                 "{} would keep it outside, and `palisade run` was asked for",
                 by.iter().map(Lift::words).collect::<Vec<_>>().join(" and ")
             ))),
-            (Runner::Boundary, Excluded::Partly(_) | Excluded::No) => inside(None),
+            (Runner::Boundary, Excluded::Whole(_) | Excluded::Partly(_) | Excluded::No) => inside(None),
             (Runner::Agent, Excluded::Whole(by)) => Self { told: Some(Boundary::Outside { by }), wants_answer: false },
             (Runner::Agent, Excluded::Partly(_) | Excluded::No) if asks_to_leave(action) => hatch(policy),
             (Runner::Agent, Excluded::Partly(kept)) => inside(Some(kept)),
@@ -109,9 +111,7 @@ fn hatch(policy: &Policy) -> Confinement {
 
 fn excluded(policy: &Policy, action: &Action, effects: &Effects, facts: &Facts) -> Excluded {
     let exclusions = &policy.sandbox.excluded;
-    if exclusions.is_empty() || !matches!(action.kind, Kind::Command(_)) {
-        return Excluded::No;
-    }
+    let Some(command) = action.kind.command().filter(|_| !exclusions.is_empty()) else { return Excluded::No };
     let moves = action.cwd != facts.project || effects.parts.iter().any(|part| is_named(part, "cd"));
     let mut is_meant = false;
     let mut by: Vec<Lift> = Vec::new();
@@ -143,7 +143,8 @@ fn excluded(policy: &Policy, action: &Action, effects: &Effects, facts: &Facts) 
         }
         is_meant |= named.is_some();
     }
-    match (is_meant, keeps.or_else(|| effects.opaque.clone())) {
+    let sets = || assigns::of(&command.script.items).map(|what| format!("it sets {}", quoted(&what)));
+    match (is_meant, keeps.or_else(|| effects.opaque.clone()).or_else(sets)) {
         (false, _) => Excluded::No,
         (true, Some(why)) => Excluded::Partly(why),
         (true, None) => Excluded::Whole(by),
