@@ -1,5 +1,7 @@
 //! What settings say about the boundary and their author may not have meant.
 
+use programs::{Does, Runs};
+
 use super::tables::ESCAPES;
 use super::world::World;
 use super::{Check, Finding, Fix, Level, breadth};
@@ -27,10 +29,13 @@ fn lets_out(world: &World<'_>, exclusion: &Exclusion) -> Option<Finding> {
         };
         exclusion.pattern.covers(text) && world.decide("Bash", text).boundary.is_some_and(by_this)
     };
-    let ways = breadth::ways(&exclusion.text).into_iter();
-    let known = ways.filter_map(|(text, runs)| Some((text, breadth::runs_given(runs)?)));
+    let own = own_program(world, exclusion).into_iter();
+    let ways = breadth::ways(&exclusion.text);
+    let known = ways.iter().filter_map(|(text, runs)| Some((text.clone(), breadth::runs_given(*runs)?)));
+    let builds = ways.iter().filter(|(_, runs)| *runs == Runs::Does(Does::Builds));
+    let builds = builds.map(|(text, _)| (text.clone(), "it runs what the project or a file says"));
     let listed = ESCAPES.iter().map(|row| (format!("{} {}", row.program, row.arguments), row.why));
-    let (text, why) = known.chain(listed).find(|(text, _)| leaves(text))?;
+    let (text, why) = own.chain(known).chain(listed).chain(builds).find(|(text, _)| leaves(text))?;
     Some(Finding {
         check: Check::LetsOut,
         level: Level::Warning,
@@ -42,6 +47,13 @@ fn lets_out(world: &World<'_>, exclusion: &Exclusion) -> Option<Finding> {
         fix: Some(Fix { hint: "name the calls that must run outside, word by word".to_owned(), replacement: None }),
         others: Vec::new(),
     })
+}
+
+/// Returns the call of a program that lies in the project.
+fn own_program(world: &World<'_>, exclusion: &Exclusion) -> Option<(String, &'static str)> {
+    let program = exclusion.text.trim().trim_end_matches(":*").split(' ').next()?;
+    let lies_inside = program.contains('/') && world.project.join(program).is_within(world.project);
+    lies_inside.then(|| (program.to_owned(), "a command inside the boundary can change that program"))
 }
 
 /// A pattern that is no directory with everything in it, outside the project.

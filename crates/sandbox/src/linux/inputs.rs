@@ -51,6 +51,7 @@ fn is_in_a_writable_directory(path: &str, plan: &Plan) -> bool {
         plan::Step::Private { .. }
         | plan::Step::Pin { .. }
         | plan::Step::ReadOnly { .. }
+        | plan::Step::ByKey { .. }
         | plan::Step::Hide { .. }
         | plan::Step::Veil { .. } => false,
     })

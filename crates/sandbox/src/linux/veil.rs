@@ -39,11 +39,11 @@ impl Mounts {
         let mount = tree::copy_named(self.vault.as_fd(), &name).at_path(Stage::Hide, path)?;
         tree::restrict_one(mount.as_fd(), RDONLY | NOSUID | NODEV | NOEXEC).at_path(Stage::Hide, path)?;
         tree::attach(mount.as_fd(), target.as_fd()).at_path(Stage::Hide, path)?;
-        self.expect(path, mask, true);
+        self.expect(path, mask, true, false);
         for Part { path, identity, mount } in taken {
             let target = tree::resolve(self.root.as_fd(), path.as_str()).at_path(Stage::Hide, path.as_str())?;
             tree::attach(mount.as_fd(), target.as_fd()).at_path(Stage::Hide, path.as_str())?;
-            self.expect(path.as_str(), identity, true);
+            self.expect(path.as_str(), identity, true, false);
         }
         Ok(())
     }
