@@ -244,7 +244,7 @@ fn opened(plan: &Plan) -> BTreeMap<&'static str, Open> {
         match step {
             Step::Private { .. } | Step::Pin { .. } => {}
             Step::Writable { path, zone: _ } => set(path, Open::Writing),
-            Step::ReadOnly { path, why: _ } => set(path, Open::Reading),
+            Step::ReadOnly { path, why: _ } | Step::ByKey { path, why: _ } => set(path, Open::Reading),
             Step::Hide { path, why: _ } => set(path, Open::Nothing),
             Step::Veil { path, parts, why: _ } => {
                 set(path, Open::Nothing);
