@@ -16,6 +16,7 @@ pub(crate) const CASES: &[Case] = &[
     ("files_closed_cannot_be_changed", closed),
     ("files_ancestors_cannot_be_renamed", ancestors),
     ("files_hard_links_cannot_be_made", hard_links),
+    ("files_unnamed_file_gets_no_held_name", unnamed),
     ("files_fifos_of_the_host", fifos),
     ("files_private_directories", private),
     ("files_project_below_tmp", below_tmp),
@@ -237,6 +238,15 @@ fn hard_links(world: &World) {
     }
     assert!(!Path::new(&world.path("project/linked")).exists());
     check("control", &world.outside(&["hardlink", ".git/config", "linked"]), &["ok"]);
+}
+
+/// A file without a name, made where writing is allowed, gets a name where it is not.
+fn unnamed(world: &World) {
+    for name in [".git/hooks/pre-commit", "../outside/new"] {
+        check(name, &world.inside(&["unnamed-link", ".", name]).out, &["EPERM", "EXDEV", "EROFS", "EACCES"]);
+        assert!(!Path::new(&world.path("project")).join(name).exists());
+        check(name, &world.outside(&["unnamed-link", ".", name]), &["ok"]);
+    }
 }
 
 /// A read-only mount does not keep a pipe with a name from being written.

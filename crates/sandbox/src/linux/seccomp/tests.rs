@@ -1,6 +1,8 @@
 //! The program against the table, in an interpreter: every call, every architecture, arguments at each
 //! condition's edge.
 
+mod abis;
+
 use super::assemble::{ARCHITECTURE, Telling, assemble};
 use super::table::{NEWEST, Verdict, X32, rows, verdict};
 use crate::sys::filter::Instruction;
