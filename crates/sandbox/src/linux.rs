@@ -26,6 +26,7 @@ mod supervise;
 mod target;
 mod terminal;
 mod tree;
+mod veil;
 
 pub(crate) use boundary::boundary_main;
 pub(crate) use run::run;

@@ -56,7 +56,8 @@ pub(super) fn rules(plan: &Plan) -> Result<Rules, Failure> {
             | plan::Step::Pin { .. }
             | plan::Step::ReadOnly { .. }
             | plan::Step::ByKey { .. }
-            | plan::Step::Hide { .. } => {}
+            | plan::Step::Hide { .. }
+            | plan::Step::Veil { .. } => {}
         }
     }
     for path in writable {

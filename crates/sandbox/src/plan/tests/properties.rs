@@ -31,6 +31,7 @@ struct Wish {
     cwd: String,
     write: Vec<String>,
     hide: Vec<String>,
+    open: Vec<String>,
     close: Vec<String>,
     protect: Vec<String>,
 }
@@ -79,16 +80,25 @@ fn rights(plan: &Plan) -> Rights {
             | Step::Pin { path }
             | Step::ReadOnly { path, why: _ }
             | Step::ByKey { path, why: _ }
-            | Step::Hide { path, why: _ } => path.to_string(),
+            | Step::Hide { path, why: _ }
+            | Step::Veil { path, parts: _, why: _ } => path.to_string(),
         };
         for (_, (read, write)) in state.iter_mut().filter(|(path, _)| lies_in(path, &place)) {
             match step {
                 // What is there now is not the host's.
-                Step::Private { .. } | Step::Hide { .. } => (*read, *write) = (false, false),
+                Step::Private { .. } | Step::Hide { .. } | Step::Veil { .. } => (*read, *write) = (false, false),
                 Step::Writable { .. } => (*read, *write) = (true, true),
                 // What a broker takes over is no writing of the command.
                 Step::ReadOnly { .. } | Step::ByKey { .. } => *write = false,
                 Step::Pin { .. } => {}
+            }
+        }
+        if let Step::Veil { path: _, parts, why: _ } = step {
+            for part in parts {
+                for (_, (read, _)) in state.iter_mut().filter(|(path, _)| lies_in(path, part.as_str())) {
+                    *read = true;
+                }
+                mounts.insert(part.to_string());
             }
         }
         mounts.insert(place);
@@ -123,6 +133,7 @@ fn made(wish: &Wish) -> Option<Plan> {
         writable: absolute(&wish.write),
         unreadable: held(&wish.hide),
         unwritable: held(&wish.close),
+        reopened: absolute(&wish.open),
         project: AbsPath::parse(&wish.cwd).unwrap(),
         bounds: Vec::new(),
         limits: Limits::default(),
@@ -152,11 +163,11 @@ fn paths(most: usize) -> impl Strategy<Value = Vec<String>> {
 
 fn wishes() -> impl Strategy<Value = Wish> {
     let cwd = select(vec!["/home/me/p".to_owned(), "/home/me/q".to_owned(), "/tmp/p".to_owned()]);
-    (cwd, any::<bool>(), paths(2), paths(4), paths(4), paths(2)).prop_map(
-        |(cwd, is_usual, more, hide, close, protect)| {
+    (cwd, any::<bool>(), paths(2), paths(4), paths(2), paths(4), paths(2)).prop_map(
+        |(cwd, is_usual, more, hide, open, close, protect)| {
             // Mostly the directory that the command starts in is writable, as it is in life.
             let write = is_usual.then(|| cwd.clone()).into_iter().chain(more).collect();
-            Wish { cwd, write, hide, close, protect }
+            Wish { cwd, write, hide, open, close, protect }
         },
     )
 }
@@ -179,11 +190,12 @@ proptest! {
 
     #[test]
     fn order_of_rules_does_not_matter(wish in wishes(), seeds in prop::collection::vec(any::<Index>(), 6)) {
-        let Wish { cwd, write, hide, close, protect } = &wish;
+        let Wish { cwd, write, hide, open, close, protect } = &wish;
         let other = Wish {
             cwd: cwd.clone(),
             write: mixed(write, &seeds),
             hide: mixed(hide, &seeds),
+            open: mixed(open, &seeds),
             close: mixed(close, &seeds),
             protect: mixed(protect, &seeds),
         };
@@ -209,7 +221,11 @@ proptest! {
         let has = |path: &str, right: Right| granted.contains(&(path.to_owned(), right));
         let kinds = [(&wish.hide, true), (&wish.close, false), (&wish.protect, false)];
         for (path, is_hidden) in kinds.into_iter().flat_map(|(paths, is_hidden)| paths.iter().map(move |path| (path, is_hidden))) {
-            for below in tree().iter().filter(|below| lies_in(below, path)) {
+            // What is opened again inside is another law's.
+            let is_opened = |below: &str| {
+                wish.open.iter().any(|open| is_hidden && open != path && lies_in(open, path) && lies_in(below, open))
+            };
+            for below in tree().iter().filter(|below| lies_in(below, path) && !is_opened(below)) {
                 prop_assert!(!has(below, Right::Write), "{} can be written", below);
                 prop_assert!(!is_hidden || !has(below, Right::Read), "{} can be read", below);
             }
