@@ -23,6 +23,7 @@
 
 pub mod environment;
 pub mod error;
+mod git;
 mod limits;
 #[cfg(target_os = "linux")]
 mod linux;
@@ -47,7 +48,7 @@ pub const ROLE: &str = "palisade-boundary";
 pub fn run(permit: &policy::Permit<policy::Exec>, invocation: &Invocation) -> Result<Report, Error> {
     let plan = plan(permit.controls(), invocation)?;
     #[cfg(target_os = "linux")]
-    return linux::run(plan, invocation);
+    return linux::run(&plan, invocation);
     #[cfg(not(target_os = "linux"))]
     return Err(Error::Platform);
 }

@@ -21,6 +21,8 @@ pub(crate) struct Order {
     pub(crate) environment: Vec<(OsString, OsString)>,
     /// Which of the standard streams are the command's own terminal.
     pub(crate) terminal: [bool; 3],
+    /// Whether a broker acts for the command. Where the kernel allows none, mounts alone hold what exists.
+    pub(crate) brokered: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -32,6 +34,7 @@ struct OrderWire {
     project: String,
     bounds: Vec<BoundWire>,
     terminal: [bool; 3],
+    brokered: bool,
     arguments: usize,
     variables: usize,
 }
@@ -43,6 +46,7 @@ enum StepWire {
     Writable { path: String, zone: Option<ZoneWire> },
     Pin { path: String },
     ReadOnly { path: String, why: String },
+    ByKey { path: String, why: String },
     Hide { path: String, why: String },
 }
 
@@ -85,6 +89,7 @@ impl Order {
             project: self.plan.project.to_string(),
             bounds: self.plan.bounds.iter().map(bound_to_wire).collect(),
             terminal: self.terminal,
+            brokered: self.brokered,
             arguments: self.argv.len(),
             variables: self.environment.len(),
         };
@@ -123,7 +128,7 @@ impl Order {
             project: AbsPath::parse(&wire.project)?,
             bounds: bounds?,
         };
-        is_whole.then_some(Self { plan, argv, environment, terminal: wire.terminal })
+        is_whole.then_some(Self { plan, argv, environment, terminal: wire.terminal, brokered: wire.brokered })
     }
 }
 
@@ -133,6 +138,7 @@ fn step_to_wire(step: &Step) -> StepWire {
         Step::Writable { path, zone } => StepWire::Writable { path: path.to_string(), zone: zone.map(zone_to_wire) },
         Step::Pin { path } => StepWire::Pin { path: path.to_string() },
         Step::ReadOnly { path, why } => StepWire::ReadOnly { path: path.to_string(), why: why.clone() },
+        Step::ByKey { path, why } => StepWire::ByKey { path: path.to_string(), why: why.clone() },
         Step::Hide { path, why } => StepWire::Hide { path: path.to_string(), why: why.clone() },
     }
 }
@@ -145,6 +151,7 @@ fn step_from_wire(step: StepWire) -> Option<Step> {
         }
         StepWire::Pin { path } => Step::Pin { path: AbsPath::parse(&path)? },
         StepWire::ReadOnly { path, why } => Step::ReadOnly { path: AbsPath::parse(&path)?, why },
+        StepWire::ByKey { path, why } => Step::ByKey { path: AbsPath::parse(&path)?, why },
         StepWire::Hide { path, why } => Step::Hide { path: AbsPath::parse(&path)?, why },
     })
 }
@@ -200,8 +207,12 @@ fn zone_from_wire(zone: &ZoneWire) -> Zone {
 pub(crate) enum Message {
     /// The command's terminal; its master comes with the message. The boundary waits for `Start`.
     Terminal,
-    /// The filter's listener comes with the message.
+    /// The filter's listener comes with the message, from the command's process to its parent.
     Listener,
+    /// Something was refused; `times` counts from the beginning.
+    Refused { what: String, program: String, command: String, by: Option<String>, times: u64 },
+    /// Further refusals that are not told one by one.
+    RefusedMore { times: u64 },
     /// A held path was not there.
     NotPresent { path: String },
     /// Something this kernel lacks.
@@ -276,6 +287,7 @@ struct RefusedWire<'a> {
     what: &'a str,
     program: &'a str,
     command: &'a str,
+    by: Option<&'a str>,
     times: u64,
 }
 
@@ -315,6 +327,7 @@ impl Report {
                     what: &row.what,
                     program: &row.program,
                     command: &row.command,
+                    by: row.by.as_deref(),
                     times: row.times,
                 })
                 .collect(),

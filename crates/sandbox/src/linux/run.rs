@@ -22,24 +22,34 @@ use crate::{ROLE, sys};
 /// The lowest number that the launcher's own descriptors get, above those that the boundary takes.
 const FIRST_FREE: i32 = 10;
 
+/// Runs a command with a broker; where the kernel gives none (another supervisor is there already), mounts alone
+/// hold what exists, and the report says what is missing.
+pub(crate) fn run(plan: &Plan, invocation: &Invocation) -> Result<Report, Error> {
+    if invocation.argv.is_empty() {
+        return Err(Error::NoCommand);
+    }
+    match run_once(plan, invocation, true) {
+        Err(Error::Step { step: Step::Listener, .. }) => run_once(plan, invocation, false),
+        ended => ended,
+    }
+}
+
 /// Runs a command, in this order:
 ///
 /// 1. look at the standard streams;
 /// 2. write the plan into sealed memory;
 /// 3. start the boundary process with it and one end of the control socket;
 /// 4. supervise until everything inside is gone.
-pub(crate) fn run(plan: Plan, invocation: &Invocation) -> Result<Report, Error> {
+fn run_once(plan: &Plan, invocation: &Invocation, brokered: bool) -> Result<Report, Error> {
     let start = Instant::now();
-    if invocation.argv.is_empty() {
-        return Err(Error::NoCommand);
-    }
     let streams = streams::look()?;
     let own_terminal = streams.map(|stream| stream == Stream::Terminal && invocation.terminal == Terminal::Own);
     let order = Order {
-        environment: inner_environment(&plan, invocation),
-        plan,
+        environment: inner_environment(plan, invocation),
+        plan: plan.clone(),
         argv: invocation.argv.clone(),
         terminal: own_terminal,
+        brokered,
     };
     let bytes = order.render().map_err(Error::Bug)?;
     let memory = into_memory(&bytes).map_err(advice::with_fix)?;
@@ -51,9 +61,10 @@ pub(crate) fn run(plan: Plan, invocation: &Invocation) -> Result<Report, Error> 
     supervise::supervise(Supervised { child, channel: ours, signals, own_terminal, start, invocation })
 }
 
-/// Returns the environment inside: what passes, and the names that the boundary sets itself.
+/// Returns the environment inside: what passes, and the names that the boundary sets itself. Without templates
+/// git makes no hooks in a new repository, which cannot be made inside.
 fn inner_environment(plan: &Plan, invocation: &Invocation) -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
-    let set = [("HOME", plan.home.as_str()), ("PWD", plan.cwd.as_str()), ("TMPDIR", "/tmp")];
+    let set = [("HOME", plan.home.as_str()), ("PWD", plan.cwd.as_str()), ("TMPDIR", "/tmp"), ("GIT_TEMPLATE_DIR", "")];
     let is_set = |name: &OsStr| set.iter().any(|(own, _)| name == OsStr::new(own));
     let kept = invocation.environment.kept.iter().filter(|(name, _)| !is_set(name)).cloned();
     kept.chain(set.map(|(name, value)| (name.into(), value.into()))).collect()

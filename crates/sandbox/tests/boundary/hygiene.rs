@@ -56,7 +56,15 @@ fn environment(world: &World) {
     let pwd = format!("PWD={}", world.path("project"));
     assert_eq!(
         names,
-        ["CARGO_HOME=/c", "HOME=/nonexistent/home", "LANG=C", "PATH=/usr/bin:/bin", pwd.as_str(), "TMPDIR=/tmp"]
+        [
+            "CARGO_HOME=/c",
+            "GIT_TEMPLATE_DIR=",
+            "HOME=/nonexistent/home",
+            "LANG=C",
+            "PATH=/usr/bin:/bin",
+            pwd.as_str(),
+            "TMPDIR=/tmp"
+        ]
     );
     assert!(!seen.report.contains("hunter2"), "names only: {}", seen.report);
     assert!(seen.report.contains("GITHUB_TOKEN"));

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::world::World;
-use crate::{files, hygiene, kernel, mounts, processes, programs, races, sockets, terminal};
+use crate::{broker, files, hygiene, kernel, mounts, processes, programs, races, sockets, terminal};
 
 /// A case: its name and what it does.
 pub(crate) type Case = (&'static str, fn(&World));
@@ -61,6 +61,7 @@ fn run_as_nobody(shelter: &Path, args: &[String]) -> i32 {
 
 fn run_all(shelter: &Path, words: &[&String], user: &str) -> i32 {
     let families = [
+        broker::CASES,
         kernel::CASES,
         processes::CASES,
         programs::CASES,
