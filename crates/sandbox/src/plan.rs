@@ -176,7 +176,11 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
     steps.extend(roots.into_iter().map(|path| Step::Writable { zone: Zone::of(&path), path }));
     steps.extend(pins.into_iter().map(|path| Step::Pin { path }));
     steps.extend(closed.into_iter().map(|(path, why)| {
-        if is_by_key(&path, unwritable) { Step::ByKey { path, why } } else { Step::ReadOnly { path, why } }
+        if is_by_key(&path, unwritable) && !invocation.protect.contains(&path) {
+            Step::ByKey { path, why }
+        } else {
+            Step::ReadOnly { path, why }
+        }
     }));
     steps.extend(inner.into_iter().map(veil));
     steps.extend(hidden.into_iter().map(|hidden| Step::Hide { path: hidden.path, why: hidden.why }));
