@@ -6,6 +6,7 @@ mod boundary;
 mod matched;
 mod removal;
 mod resolve;
+mod walk;
 
 use std::collections::BTreeMap;
 

@@ -13,4 +13,15 @@ pub struct Place {
     pub own_unwritable: Vec<AbsPath>,
     /// Palisade's own files that nothing inside a boundary may see: its journal.
     pub own_unreadable: Vec<AbsPath>,
+    /// Where it is kept what walks saw; without it every walk is a fresh one.
+    pub kept: Option<Kept>,
+}
+
+/// Where it is kept what walks saw, so that the next command need not walk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// A directory for nothing else, below one of those that nothing inside a boundary may see.
+    pub directory: AbsPath,
+    /// The time, in milliseconds since 1970.
+    pub now_ms: i64,
 }

@@ -168,6 +168,7 @@ fn after(done: &Done) -> anyhow::Result<()> {
         project: AbsPath::root(),
         own_unwritable: Vec::new(),
         own_unreadable: Vec::new(),
+        kept: None,
     };
     let guard = Guard { policy: &policy, place: &place, journal: &journal };
     // What a tool answers may be the content of files: of a success only its size is kept.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, anyhow};
-use guard::Place;
+use guard::{Kept, Place};
 use policy::layer::{Diagnostic, Severity};
 use policy::{AbsPath, Mode, Policy};
 use settings::{Discovery, Environment, Loaded, Places};
@@ -72,6 +72,7 @@ impl Setup {
             home: places.home.clone(),
             project: places.project.clone(),
             own_unwritable: vec![own_program()?, places.palisade_dir()],
+            kept: Some(Kept { directory: state.join("walks"), now_ms: now_ms() }),
             own_unreadable: vec![state],
         };
         Ok(Self { environment, places, loaded, policy, diagnostics, place })

@@ -24,6 +24,7 @@ impl Scene {
             project: root.join("home/project"),
             own_unwritable: vec![root.join("home/project/palisade")],
             own_unreadable: vec![root.join("home/state")],
+            kept: None,
         };
         fs::create_dir_all(place.project.as_str()).unwrap();
         fs::write(place.project.join("palisade").as_str(), "the program").unwrap();

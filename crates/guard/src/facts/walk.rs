@@ -1,0 +1,211 @@
+//! Directories as a walk sees them: the directories in them and the names that matter. What one walk saw is kept for
+//! the next, which looks only whether a directory changed.
+//!
+//! A directory's own times change with every name that comes, goes or is replaced in it, and no program can set the
+//! second of them. What a name leads to, how many names a file has and what a file says is not kept: that is looked at
+//! each time, for the few names that matter.
+
+mod file;
+mod form;
+mod listing;
+mod stamp;
+
+use std::collections::BTreeMap;
+use std::thread;
+
+use policy::AbsPath;
+
+use crate::limits;
+use crate::place::Kept;
+pub(super) use file::Key;
+use listing::Listed;
+pub(super) use listing::{Failed, Kind, Marks, Named};
+use stamp::{Stamp, Stamps};
+
+/// A directory that a walk saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Node {
+    /// Its name in the directory above, or the path of the first.
+    name: String,
+    /// The number of the directory above, which is smaller than its own; its own for the first.
+    parent: usize,
+    /// What must be the same for the rest to hold; nothing where it cannot be told by that.
+    stamp: Option<Stamp>,
+    listed: Listed,
+}
+
+type Nodes = Vec<Node>;
+
+/// What walks saw before, and see now.
+#[derive(Debug)]
+pub(super) struct Walks<'a> {
+    kept: Option<(&'a Kept, Key)>,
+    before: BTreeMap<String, Nodes>,
+    now: BTreeMap<String, Nodes>,
+    changed: bool,
+    stamps: Stamps,
+    /// Names that were looked at.
+    names: usize,
+}
+
+impl<'a> Walks<'a> {
+    /// Takes up what was kept under a key, if anything was and is as it was written.
+    pub(super) fn open(kept: Option<&'a Kept>, key: Key) -> Self {
+        let before = kept.and_then(|kept| file::read(kept, &key));
+        Self {
+            changed: before.is_none(),
+            before: before.unwrap_or_default(),
+            now: BTreeMap::new(),
+            stamps: Stamps::new(kept.map(|kept| kept.now_ms)),
+            kept: kept.map(|kept| (kept, key)),
+            names: 0,
+        }
+    }
+
+    /// Begins a walk. Every walk has a name of its own.
+    pub(super) fn begin(&mut self, name: String, root: &AbsPath) -> Walk<'_, 'a> {
+        let before =
+            self.before.remove(&name).filter(|nodes| nodes.first().is_some_and(|first| first.name == root.as_str()));
+        let before = before.unwrap_or_default();
+        let same = same(&before);
+        let mut below = vec![Vec::new(); before.len()];
+        for (at, node) in before.iter().enumerate().skip(1) {
+            if let Some(children) = below.get_mut(node.parent) {
+                children.push(at);
+            }
+        }
+        let was = (!before.is_empty()).then_some(0);
+        let start = Step { path: root.clone(), name: root.to_string(), parent: 0, was };
+        Walk { walks: self, name, before: before.into_iter().map(Some).collect(), same, below, now: Vec::new(), start }
+    }
+
+    /// Keeps what was seen, if it is not what was kept before. Whoever cannot keep it walks again next time.
+    pub(super) fn keep(self) {
+        if let Some((kept, key)) = &self.kept
+            && (self.changed || !self.before.is_empty())
+        {
+            file::write(kept, key, &self.now);
+        }
+    }
+}
+
+/// Tells of each directory whether it is as it was.
+fn same(nodes: &Nodes) -> Vec<bool> {
+    let mut paths: Vec<String> = Vec::with_capacity(nodes.len());
+    for (at, node) in nodes.iter().enumerate() {
+        let path = match paths.get(node.parent).filter(|_| at > 0) {
+            Some(above) if above == "/" => format!("/{}", node.name),
+            Some(above) => format!("{above}/{}", node.name),
+            None => node.name.clone(),
+        };
+        paths.push(path);
+    }
+    let tell = |nodes: &[Node], paths: &[String], follow: bool| -> Vec<bool> {
+        let is_same = |(at, (node, path)): (usize, (&Node, &String))| {
+            node.stamp.as_ref().is_some_and(|stamp| stamp::look(path, follow && at == 0).as_ref() == Some(stamp))
+        };
+        nodes.iter().zip(paths).enumerate().map(is_same).collect()
+    };
+    let half = if nodes.len() < limits::WALK_ALONE_MAX { nodes.len() } else { nodes.len() / 2 };
+    let ((left, right), (left_paths, right_paths)) = (nodes.split_at(half), paths.split_at(half));
+    thread::scope(|scope| {
+        let other = thread::Builder::new().spawn_scoped(scope, || tell(right, right_paths, false));
+        let mut same = tell(left, left_paths, true);
+        // Without the thread the directories are read again.
+        let right = other.ok().and_then(|other| other.join().ok()).unwrap_or_else(|| vec![false; right.len()]);
+        same.extend(right);
+        same
+    })
+}
+
+/// One walk.
+#[derive(Debug)]
+pub(super) struct Walk<'w, 'a> {
+    walks: &'w mut Walks<'a>,
+    name: String,
+    before: Vec<Option<Node>>,
+    same: Vec<bool>,
+    /// For each directory of before the numbers of those in it.
+    below: Vec<Vec<usize>>,
+    now: Nodes,
+    start: Step,
+}
+
+/// A directory to be looked at.
+#[derive(Debug, Clone)]
+pub(super) struct Step {
+    /// Where it is.
+    pub(super) path: AbsPath,
+    name: String,
+    parent: usize,
+    was: Option<usize>,
+}
+
+/// What is in a directory.
+#[derive(Debug)]
+pub(super) struct Seen {
+    /// The names that matter.
+    pub(super) marked: Vec<Named>,
+    /// The directories that can be walked on to.
+    pub(super) directories: Vec<Step>,
+}
+
+impl Walk<'_, '_> {
+    /// Returns where the walk starts.
+    pub(super) fn start(&self) -> Step {
+        self.start.clone()
+    }
+
+    /// Returns what is in a directory. The names that matter, and the directories that the walk may go on to, are
+    /// told by the names alone: they stay the same while the directory does.
+    pub(super) fn see<M: Marks>(&mut self, step: &Step, marks: impl FnOnce(&AbsPath) -> M) -> Result<Seen, Failed> {
+        let before = step.was.and_then(|was| self.before.get_mut(was)?.take());
+        let is_same = step.was.is_some_and(|was| self.same.get(was) == Some(&true));
+        let (stamp, listed) = match before {
+            Some(node) if is_same => (node.stamp, node.listed),
+            Some(_) | None => {
+                let follow = self.now.is_empty();
+                let found = listing::list(&step.path, follow, &marks(&step.path), &mut self.walks.stamps);
+                let was = before.map(|node| (node.stamp, node.listed));
+                self.walks.changed |= was.as_ref() != found.as_ref().ok();
+                found?
+            }
+        };
+        self.walks.names = self.walks.names.saturating_add(listed.names);
+        if self.walks.names > limits::WALK_ENTRIES_MAX {
+            return Err(Failed::TooMany);
+        }
+        let seen = self.seen(step, &listed);
+        self.now.push(Node { name: step.name.clone(), parent: step.parent, stamp, listed });
+        Ok(seen)
+    }
+
+    fn seen(&self, step: &Step, listed: &Listed) -> Seen {
+        let own = self.now.len();
+        let before: &[usize] = step.was.and_then(|was| self.below.get(was)).map_or(&[], Vec::as_slice);
+        // Both are in the same order, if nothing changed.
+        let mut next = 0;
+        let directories = listed.directories.iter().map(|name| {
+            let is_it = |at: usize| self.before.get(at).and_then(Option::as_ref).is_some_and(|node| node.name == *name);
+            let was = match before.get(next).copied().filter(|at| is_it(*at)) {
+                Some(at) => {
+                    next += 1;
+                    Some(at)
+                }
+                None => before.iter().copied().find(|at| is_it(*at)),
+            };
+            Step { path: step.path.join(name), name: name.clone(), parent: own, was }
+        });
+        let directories = directories.collect();
+        Seen { marked: listed.marked.clone(), directories }
+    }
+
+    /// Ends the walk: what it saw can be kept.
+    pub(super) fn end(self) {
+        self.walks.changed |= self.before.iter().any(Option::is_some);
+        self.walks.now.insert(self.name, self.now);
+    }
+}
+
+#[cfg(test)]
+mod tests;
