@@ -8,6 +8,7 @@ mod calls;
 mod decide;
 mod peer;
 mod rules;
+mod walk;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -87,7 +88,13 @@ impl Program {
 
 /// Measures and prints.
 pub(crate) fn run(mut options: Options) -> anyhow::Result<End> {
-    if options.flag("decide") { decide::run(options) } else { start(options) }
+    if options.flag("decide") {
+        decide::run(options)
+    } else if options.flag("walk") {
+        walk::run(options)
+    } else {
+        start(options)
+    }
 }
 
 /// Measures how long the program takes from its start to its end.

@@ -2,7 +2,8 @@
 //!
 //! - `tidy` reads the repository and says what is against the house style.
 //! - `generate` writes what is generated from the code, or says what is out of date.
-//! - `bench` measures how long Palisade takes to start, and `bench decide` how long it takes to decide.
+//! - `bench` measures how long Palisade takes to start, `bench decide` how long it takes to decide,
+//!   and `bench walk` what a large repository costs each command.
 //! - `fuzz` builds and runs the fuzz targets.
 //! - `dist` builds the program that is given to people.
 //! - `demo` shows the main job on something real.
@@ -40,6 +41,7 @@ const USAGE: &str = "usage: cargo xtask TASK
   generate [--check]                    write what is generated from the code, or compare it
   bench [--runs N]                      measure how long Palisade takes to start
   bench decide [--rounds N] [--json]    measure how long decisions take at 10, 300 and 10,000 rules
+  bench walk [--runs N] [--files N]     measure what a large repository costs each command in it
   fuzz [--seconds N] [TARGET]           build the fuzz targets and run each for N seconds (60)
   test                                  run everything that must pass
   demo                                  a hostile script and an honest build, outside and inside the boundary

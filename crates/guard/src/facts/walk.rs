@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::thread;
 
 use policy::AbsPath;
+use rustix::fs::{CWD, Mode, OFlags};
 
 use crate::limits;
 use crate::place::Kept;
@@ -67,13 +68,13 @@ impl<'a> Walks<'a> {
         let before =
             self.before.remove(&name).filter(|nodes| nodes.first().is_some_and(|first| first.name == root.as_str()));
         let before = before.unwrap_or_default();
-        let same = same(&before);
         let mut below = vec![Vec::new(); before.len()];
         for (at, node) in before.iter().enumerate().skip(1) {
             if let Some(children) = below.get_mut(node.parent) {
                 children.push(at);
             }
         }
+        let same = same(&before, &below);
         let was = (!before.is_empty()).then_some(0);
         let start = Step { path: root.clone(), name: root.to_string(), parent: 0, was };
         Walk { walks: self, name, before: before.into_iter().map(Some).collect(), same, below, now: Vec::new(), start }
@@ -89,33 +90,60 @@ impl<'a> Walks<'a> {
     }
 }
 
-/// Tells of each directory whether it is as it was.
-fn same(nodes: &Nodes) -> Vec<bool> {
+/// Tells of each directory whether it is as it was. Two threads look, each from the directories above its share.
+fn same(nodes: &Nodes, below: &[Vec<usize>]) -> Vec<bool> {
+    let mut same = vec![false; nodes.len()];
+    if let (Some(root), Some(known)) = (nodes.first(), same.first_mut()) {
+        *known = root.stamp.is_some() && stamp::look(CWD, &root.name, true) == root.stamp;
+    }
+    let above = paths(nodes, below);
+    let half = if nodes.len() < limits::WALK_ALONE_MAX { above.len() } else { above.len() / 2 };
+    let (left, right) = above.split_at(half);
+    let tell = |share: &[(usize, String)]| -> Vec<usize> {
+        let children = |(at, path): &(usize, String)| same_in(nodes, below.get(*at)?, path, *at == 0);
+        share.iter().filter_map(children).flatten().collect()
+    };
+    let found = thread::scope(|scope| {
+        let other = thread::Builder::new().spawn_scoped(scope, || tell(right));
+        let mut found = tell(left);
+        // Without the thread the directories are read again.
+        found.extend(other.ok().and_then(|other| other.join().ok()).unwrap_or_default());
+        found
+    });
+    for at in found {
+        if let Some(known) = same.get_mut(at) {
+            *known = true;
+        }
+    }
+    same
+}
+
+/// Returns the numbers and paths of the directories that hold others.
+fn paths(nodes: &Nodes, below: &[Vec<usize>]) -> Vec<(usize, String)> {
     let mut paths: Vec<String> = Vec::with_capacity(nodes.len());
-    for (at, node) in nodes.iter().enumerate() {
+    for (at, (node, children)) in nodes.iter().zip(below).enumerate() {
+        // Most hold none.
         let path = match paths.get(node.parent).filter(|_| at > 0) {
+            _ if children.is_empty() => String::new(),
             Some(above) if above == "/" => format!("/{}", node.name),
             Some(above) => format!("{above}/{}", node.name),
             None => node.name.clone(),
         };
         paths.push(path);
     }
-    let tell = |nodes: &[Node], paths: &[String], follow: bool| -> Vec<bool> {
-        let is_same = |(at, (node, path)): (usize, (&Node, &String))| {
-            node.stamp.as_ref().is_some_and(|stamp| stamp::look(path, follow && at == 0).as_ref() == Some(stamp))
-        };
-        nodes.iter().zip(paths).enumerate().map(is_same).collect()
+    paths.into_iter().enumerate().filter(|(_, path)| !path.is_empty()).collect()
+}
+
+/// Returns those of the directories in one that are as they were.
+fn same_in(nodes: &Nodes, children: &[usize], path: &str, follow: bool) -> Option<Vec<usize>> {
+    let mut flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    flags.set(OFlags::NOFOLLOW, !follow);
+    let above = rustix::fs::open(path, flags, Mode::empty()).ok()?;
+    let is_same = |at: &usize| {
+        let node = nodes.get(*at);
+        node.is_some_and(|node| node.stamp.is_some() && stamp::look(&above, &node.name, false) == node.stamp)
     };
-    let half = if nodes.len() < limits::WALK_ALONE_MAX { nodes.len() } else { nodes.len() / 2 };
-    let ((left, right), (left_paths, right_paths)) = (nodes.split_at(half), paths.split_at(half));
-    thread::scope(|scope| {
-        let other = thread::Builder::new().spawn_scoped(scope, || tell(right, right_paths, false));
-        let mut same = tell(left, left_paths, true);
-        // Without the thread the directories are read again.
-        let right = other.ok().and_then(|other| other.join().ok()).unwrap_or_else(|| vec![false; right.len()]);
-        same.extend(right);
-        same
-    })
+    Some(children.iter().copied().filter(is_same).collect())
 }
 
 /// One walk.

@@ -54,7 +54,7 @@ pub(super) fn read(kept: &Kept, key: &Key) -> Option<BTreeMap<String, Nodes>> {
     let file = rustix::fs::openat(&directory, key.name(), flags, Mode::empty()).ok()?;
     let stat = rustix::fs::fstat(&file).ok()?;
     let is_file = rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file();
-    if !is_file || !is_private(&stat) || stat.st_nlink != 1 {
+    if !is_file || !is_private(&stat) || stat.st_nlink > 1 {
         return None;
     }
     let mut bytes = Vec::new();

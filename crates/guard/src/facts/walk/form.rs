@@ -43,8 +43,9 @@ fn render_node(body: &mut Vec<u8>, node: &Node) -> Option<()> {
     if let Some(Stamp { device, inode, modified, changed }) = stamp {
         body.extend(device.to_le_bytes());
         body.extend(inode.to_le_bytes());
-        for part in [modified.0, modified.1, changed.0, changed.1] {
-            body.extend(part.to_le_bytes());
+        for (seconds, nanoseconds) in [modified, changed] {
+            body.extend(seconds.to_le_bytes());
+            body.extend(nanoseconds.to_le_bytes());
         }
     }
     number(body, *names)?;
@@ -102,8 +103,8 @@ fn parse_node(rest: &mut Rest<'_>, at: usize) -> Option<Node> {
         1 => Some(Stamp {
             device: u64::from_le_bytes(rest.eight()?),
             inode: u64::from_le_bytes(rest.eight()?),
-            modified: (rest.long()?, rest.long()?),
-            changed: (rest.long()?, rest.long()?),
+            modified: (rest.long()?, rest.short()?),
+            changed: (rest.long()?, rest.short()?),
         }),
         _ => return None,
     };
@@ -146,9 +147,12 @@ impl<'a> Rest<'a> {
         self.eight().map(i64::from_le_bytes)
     }
 
+    fn short(&mut self) -> Option<u32> {
+        Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
+    }
+
     fn number(&mut self) -> Option<usize> {
-        let bytes: [u8; 4] = self.take(4)?.try_into().ok()?;
-        usize::try_from(u32::from_le_bytes(bytes)).ok()
+        usize::try_from(self.short()?).ok()
     }
 
     fn text(&mut self) -> Option<String> {

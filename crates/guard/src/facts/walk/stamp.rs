@@ -1,33 +1,22 @@
 //! By what a directory is known not to have changed.
 
-#![expect(clippy::disallowed_methods, reason = "directories are looked at here, among the facts")]
-
 use std::collections::BTreeMap;
-use std::fs::{File, Metadata};
-use std::os::unix::fs::MetadataExt;
+use std::fs::File;
+use std::os::fd::AsFd;
 
 use crate::limits;
 
-/// Which directory it is, and its times in nanoseconds: of its last change, and of the last change of its own data,
-/// which no program can set.
+/// Which directory it is, and its times in seconds and nanoseconds: of its last change, and of the last change of its
+/// own data, which no program can set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Stamp {
     pub(super) device: u64,
     pub(super) inode: u64,
-    pub(super) modified: (i64, i64),
-    pub(super) changed: (i64, i64),
+    pub(super) modified: (i64, u32),
+    pub(super) changed: (i64, u32),
 }
 
 impl Stamp {
-    fn of(found: &Metadata) -> Option<Self> {
-        found.is_dir().then(|| Self {
-            device: found.dev(),
-            inode: found.ino(),
-            modified: (found.mtime(), found.mtime_nsec()),
-            changed: (found.ctime(), found.ctime_nsec()),
-        })
-    }
-
     /// Returns true when a further change could leave the times as they are: they are too young, or not of this time.
     fn is_racy(&self, now_ms: i64) -> bool {
         let youngest = self.modified.max(self.changed);
@@ -35,10 +24,48 @@ impl Stamp {
     }
 }
 
-/// Returns the stamp of the directory that is there now.
-pub(super) fn look(path: &str, follow: bool) -> Option<Stamp> {
-    let found = if follow { std::fs::metadata(path) } else { std::fs::symlink_metadata(path) };
-    Stamp::of(&found.ok()?)
+/// Returns the stamp of the directory that has this name now.
+pub(super) fn look(above: impl AsFd, name: &str, follow: bool) -> Option<Stamp> {
+    stat::stamp(above.as_fd(), name, follow)
+}
+
+#[cfg(target_os = "linux")]
+mod stat {
+    use std::os::fd::BorrowedFd;
+
+    use rustix::fs::{AtFlags, FileType, StatxFlags, StatxTimestamp};
+
+    use super::Stamp;
+
+    /// Looks at a name in a directory, or at the directory itself where there is no name.
+    pub(super) fn stamp(above: BorrowedFd<'_>, name: &str, follow: bool) -> Option<Stamp> {
+        let mut how = AtFlags::empty();
+        how.set(AtFlags::EMPTY_PATH, name.is_empty());
+        how.set(AtFlags::SYMLINK_NOFOLLOW, !follow);
+        let wanted = StatxFlags::TYPE | StatxFlags::INO | StatxFlags::MTIME | StatxFlags::CTIME;
+        let found = rustix::fs::statx(above, name, how, wanted).ok()?;
+        let is_whole = StatxFlags::from_bits_retain(found.stx_mask).contains(wanted);
+        let is_directory = FileType::from_raw_mode(found.stx_mode.into()).is_dir();
+        let time = |time: StatxTimestamp| (time.tv_sec, time.tv_nsec);
+        (is_whole && is_directory).then(|| Stamp {
+            device: u64::from(found.stx_dev_major) << 32 | u64::from(found.stx_dev_minor),
+            inode: found.stx_ino,
+            modified: time(found.stx_mtime),
+            changed: time(found.stx_ctime),
+        })
+    }
+}
+
+/// Elsewhere every walk is a fresh one.
+#[cfg(not(target_os = "linux"))]
+mod stat {
+    use std::os::fd::BorrowedFd;
+
+    use super::Stamp;
+
+    pub(super) fn stamp(_above: BorrowedFd<'_>, _name: &str, _follow: bool) -> Option<Stamp> {
+        None
+    }
 }
 
 /// Takes stamps: only where they can be relied on.
@@ -57,7 +84,7 @@ impl Stamps {
     /// Returns the stamp of an open directory, before it is read.
     pub(super) fn before(&mut self, directory: &File) -> Option<Stamp> {
         let now_ms = self.now_ms?;
-        let stamp = Stamp::of(&directory.metadata().ok()?).filter(|stamp| !stamp.is_racy(now_ms))?;
+        let stamp = look(directory, "", false).filter(|stamp| !stamp.is_racy(now_ms))?;
         let is_relied_on = *self.devices.entry(stamp.device).or_insert_with(|| keeps_times(directory));
         is_relied_on.then_some(stamp)
     }
@@ -65,7 +92,7 @@ impl Stamps {
     /// Returns it again when the directory did not change while it was read.
     pub(super) fn after(directory: &File, before: Option<Stamp>) -> Option<Stamp> {
         let before = before?;
-        (Stamp::of(&directory.metadata().ok()?)? == before).then_some(before)
+        (look(directory, "", false)? == before).then_some(before)
     }
 }
 
