@@ -3,6 +3,7 @@
 
 mod below;
 mod boundary;
+mod grants;
 mod matched;
 mod removal;
 mod resolve;

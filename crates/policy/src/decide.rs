@@ -134,6 +134,8 @@ fn controls(policy: &Policy, action: &Action, facts: &Facts) -> Result<Option<Co
         unwritable: boundary.unwritable.clone(),
         project: facts.project.clone(),
         bounds: policy.sandbox().bounds.clone(),
+        reading: boundary.reading.clone(),
+        caches: boundary.caches.clone(),
         network: Network::None,
     }))
 }

@@ -6,6 +6,8 @@
 
 mod advice;
 mod boundary;
+mod caches;
+mod closed_root;
 mod control;
 mod failure;
 mod init;

@@ -1,5 +1,6 @@
 //! `Controls` to an ordered list of steps: pure, portable, and readable as text.
 
+mod granted;
 mod held;
 mod render;
 
@@ -49,16 +50,38 @@ pub struct Plan {
     pub(crate) home: AbsPath,
     pub(crate) project: AbsPath,
     pub(crate) bounds: Vec<Bound>,
+    /// Whether the host's files are there as a whole.
+    pub(crate) root: Root,
+    /// Variables that point package managers to their private places.
+    pub(crate) variables: Vec<(String, String)>,
+}
+
+/// What is there before anything is mounted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Root {
+    /// The host's files, read-only.
+    Host,
+    /// Nothing.
+    Empty,
 }
 
 /// One step of the boundary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
+    /// A path of the host that is there, read-only; over an empty root only.
+    Read { path: AbsPath, why: String },
+    /// A symbolic link that is there as on the host; over an empty root only.
+    Link { path: AbsPath, target: String },
     /// A private, empty directory in place of the host's.
     Private { zone: Zone },
     /// A directory that may be written; `zone` when it lies in a private place and its mount point
     /// must be made there first.
     Writable { path: AbsPath, zone: Option<Zone> },
+    /// A directory of the project's own for package managers, writable. Nothing outside reads it, so no name in it is
+    /// protected.
+    Cache { path: AbsPath, zone: Option<Zone> },
+    /// A directory of the host that is seen in the private caches, read-only.
+    Seed { from: AbsPath, at: AbsPath },
     /// A directory between a writable one and a held path: it cannot be renamed or removed.
     Pin { path: AbsPath },
     /// A path below a writable directory that stays read-only.
@@ -111,6 +134,23 @@ impl Zone {
     }
 }
 
+impl Plan {
+    /// Returns the plan of a command whose package managers have no place of their own.
+    pub(crate) fn without_caches(self) -> Self {
+        let is_kept = |step: &Step| match step {
+            Step::Cache { .. } | Step::Seed { .. } => false,
+            Step::Read { .. }
+            | Step::Link { .. }
+            | Step::Private { .. }
+            | Step::Writable { .. }
+            | Step::Pin { .. }
+            | Step::ReadOnly { .. }
+            | Step::Hide { .. } => true,
+        };
+        Self { steps: self.steps.into_iter().filter(is_kept).collect(), variables: Vec::new(), ..self }
+    }
+}
+
 /// Directories that no plan makes writable as a whole, nor any directory that holds one of them.
 const NEVER_WRITABLE: [&str; 16] = [
     "/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/opt", "/proc", "/run", "/sbin", "/sys", "/tmp", "/usr",
@@ -122,15 +162,28 @@ const NEVER_WRITABLE_BELOW: [&str; 3] = ["/dev", "/proc", "/sys"];
 
 /// Returns the steps that hold the controls, in this order:
 ///
-/// 1. the private places;
-/// 2. the writable directories;
-/// 3. the pins, outermost first;
-/// 4. the read-only paths below writable directories;
-/// 5. the hidden paths.
+/// 1. in the closed profile what is there to be read, outermost first;
+/// 2. the private places;
+/// 3. the writable directories;
+/// 4. the private caches, and what is seen in them;
+/// 5. the pins, outermost first;
+/// 6. the read-only paths below writable directories;
+/// 7. the hidden paths.
 ///
 /// A deny wins: a writable directory at or below a held path is not made writable.
 pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error> {
-    let Controls { cwd, home, writable, unreadable, unwritable, project, bounds, network: Network::None } = controls;
+    let Controls {
+        cwd,
+        home,
+        writable,
+        unreadable,
+        unwritable,
+        project,
+        bounds,
+        reading,
+        caches,
+        network: Network::None,
+    } = controls;
     check_count(unreadable.len() + unwritable.len() + invocation.protect.len())?;
     for path in writable {
         check_writable(path, home)?;
@@ -139,18 +192,37 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
     let own = invocation.protect.iter().map(|path| (path.clone(), "Palisade's own".to_owned()));
     let closed = held::outermost(unwritable.iter().map(|held| (held.path.clone(), reason(held))).chain(own));
     let roots = held::writable_roots(writable, &hidden, &closed);
+    let granted = granted::of(reading, &hidden);
     check_start(cwd, &roots, &hidden)?;
+    granted::check_start(cwd, &roots, &granted)?;
+    let caches = granted::caches(caches.as_ref(), &hidden, &closed);
+    if let Some(caches) = &caches {
+        check_writable(&caches.directory, home)?;
+    }
 
-    let hidden: Vec<_> = hidden.into_iter().filter(|(path, _)| !held::is_gone(path, &roots)).collect();
+    let is_there = |path: &AbsPath| granted::is_there(path, &granted, &roots, caches.as_ref());
+    let hidden: Vec<_> =
+        hidden.into_iter().filter(|(path, _)| !held::is_gone(path, &roots) && is_there(path)).collect();
     let closed: Vec<_> = closed.into_iter().filter(|(path, _)| held::needs_closing(path, &roots, &hidden)).collect();
     let pins = held::pins(&roots, &hidden, &closed);
 
-    let mut steps: Vec<Step> = Zone::ALL.into_iter().map(|zone| Step::Private { zone }).collect();
+    let variables = granted::variables(caches.as_ref(), &invocation.environment, &roots);
+    let (root, mut steps) = granted::steps(granted);
+    steps.extend(Zone::ALL.into_iter().map(|zone| Step::Private { zone }));
     steps.extend(roots.into_iter().map(|path| Step::Writable { zone: Zone::of(&path), path }));
+    steps.extend(granted::cache_steps(caches));
     steps.extend(pins.into_iter().map(|path| Step::Pin { path }));
     steps.extend(closed.into_iter().map(|(path, why)| Step::ReadOnly { path, why }));
     steps.extend(hidden.into_iter().map(|(path, why)| Step::Hide { path, why }));
-    Ok(Plan { steps, cwd: cwd.clone(), home: home.clone(), project: project.clone(), bounds: bounds.clone() })
+    Ok(Plan {
+        steps,
+        cwd: cwd.clone(),
+        home: home.clone(),
+        project: project.clone(),
+        bounds: bounds.clone(),
+        root,
+        variables,
+    })
 }
 
 fn reason(held: &facts::Held) -> String {

@@ -6,12 +6,14 @@ use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 
+use policy::controls::Reading;
 use policy::facts::{BoundaryFacts, Entry, Held};
 use policy::layer::{Origin, Scope};
 use policy::rule::HeldPath;
 use policy::tables::{credentials, protected};
 use policy::{AbsPath, Policy};
 
+use super::grants;
 use super::resolve::existing;
 use super::walk::{Failed, Key, Kind, Walks};
 use crate::limits;
@@ -30,12 +32,18 @@ pub(super) fn gather(policy: &Policy, place: &Place, working: &[AbsPath]) -> Bou
     if result.is_ok() {
         walks.keep();
     }
+    let (reading, incomplete) = match grants::reading(policy, place) {
+        Ok(reading) => (reading, result.err()),
+        Err(why) => (Reading::Closed(Vec::new()), Some(result.err().unwrap_or(why))),
+    };
     let Found { writable, unreadable, unwritable, .. } = survey.found;
     BoundaryFacts {
         writable,
         unreadable: unreadable.into_values().collect(),
         unwritable: unwritable.into_values().collect(),
-        incomplete: result.err(),
+        reading,
+        caches: grants::caches(place),
+        incomplete,
     }
 }
 

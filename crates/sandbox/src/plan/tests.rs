@@ -1,4 +1,4 @@
-use policy::controls::{Controls, Network};
+use policy::controls::{Caches, Controls, Network, Readable, Reading, Seed};
 use policy::facts::{Entry, Held};
 use policy::{AbsPath, Origin, Scope};
 
@@ -29,6 +29,8 @@ fn check(input: &str, expected: &str) {
         unwritable: held(&words("close"), "deny write"),
         project: path("/home/me/p"),
         bounds: Vec::new(),
+        reading: Reading::Open,
+        caches: None,
         network: Network::None,
     };
     let invocation = Invocation {
@@ -59,6 +61,8 @@ fn whole_plan_reads_in_the_order_of_building() {
         unwritable: held(&["/home/me/p/.git/hooks"], "runs on the host"),
         project: path("/home/me/p"),
         bounds: Vec::new(),
+        reading: Reading::Open,
+        caches: None,
         network: Network::None,
     };
     let invocation = Invocation {

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use policy::action::{Command, Runner};
+use policy::controls::{Caches, Readable, Reading, Seed};
 use policy::{AbsPath, Action, Approval, Decision, Effects, Exec, Facts, Kind, Origin, Permit, Policy, Scope, facts};
 
 /// What a test asks of the launcher.
@@ -12,6 +13,12 @@ pub(crate) struct Spec {
     pub(crate) hidden: Vec<String>,
     pub(crate) closed: Vec<String>,
     pub(crate) protect: Vec<String>,
+    /// What is readable in the closed profile; the open one when there is nothing.
+    pub(crate) readable: Vec<String>,
+    /// The private caches; none when there is nothing.
+    pub(crate) caches: Vec<String>,
+    /// What is seen there: where it is, and where it is seen.
+    pub(crate) seeds: Vec<String>,
     pub(crate) cwd: String,
     pub(crate) report: String,
 }
@@ -24,6 +31,9 @@ impl Spec {
             ("--hide", &self.hidden),
             ("--close", &self.closed),
             ("--protect", &self.protect),
+            ("--readable", &self.readable),
+            ("--caches", &self.caches),
+            ("--seed", &self.seeds),
         ];
         let mut arguments = vec!["launch".to_owned()];
         for (name, paths) in lists {
@@ -44,6 +54,9 @@ impl Spec {
                 "--hide" => spec.hidden.push(value),
                 "--close" => spec.closed.push(value),
                 "--protect" => spec.protect.push(value),
+                "--readable" => spec.readable.push(value),
+                "--caches" => spec.caches.push(value),
+                "--seed" => spec.seeds.push(value),
                 "--cwd" => spec.cwd = value,
                 "--report" => spec.report = value,
                 other => panic!("no such option: {other}"),
@@ -78,9 +91,33 @@ pub(crate) fn main() -> ! {
     std::process::exit(code.into())
 }
 
+fn path(text: &str) -> AbsPath {
+    AbsPath::parse(text).unwrap()
+}
+
+/// Returns what may be read: a path as it is, and with ` -> ` where a link leads.
+fn reading(spec: &Spec) -> Reading {
+    let readable = |text: &String| {
+        let (path, link) = match text.split_once(" -> ") {
+            Some((path, link)) => (path, Some(link.to_owned())),
+            None => (text.as_str(), None),
+        };
+        Readable { path: self::path(path), link, why: "a test".to_owned() }
+    };
+    if spec.readable.is_empty() { Reading::Open } else { Reading::Closed(spec.readable.iter().map(readable).collect()) }
+}
+
+fn caches(spec: &Spec) -> Option<Caches> {
+    let directory = path(spec.caches.first()?);
+    let seed = |text: &String| {
+        let (from, at) = text.split_once(':').unwrap();
+        Seed { from: path(from), at: path(at) }
+    };
+    Some(Caches { directory, seeds: spec.seeds.iter().map(seed).collect() })
+}
+
 /// Makes a permit for these paths the way a caller would.
 fn permit(spec: &Spec) -> Permit<Exec> {
-    let path = |text: &str| AbsPath::parse(text).unwrap();
     let held = |text: &String| facts::Held {
         path: path(text),
         entry: facts::Entry::File,
@@ -102,6 +139,8 @@ fn permit(spec: &Spec) -> Permit<Exec> {
             writable: spec.writable.iter().map(|text| path(text)).collect(),
             unreadable: spec.hidden.iter().map(held).collect(),
             unwritable: spec.closed.iter().map(held).collect(),
+            reading: reading(spec),
+            caches: caches(spec),
             incomplete: None,
         }),
     };

@@ -8,7 +8,7 @@ use policy::layer::{Layer, Origin, Scope, Sourced};
 use policy::{AbsPath, Policy};
 
 use super::gather;
-use crate::place::Place;
+use crate::place::{Place, Profile};
 
 struct Scene {
     _keep: tempfile::TempDir,
@@ -25,6 +25,8 @@ impl Scene {
             own_unwritable: vec![root.join("home/project/palisade")],
             own_unreadable: vec![root.join("home/state")],
             kept: None,
+            profile: Profile::Open,
+            caches: None,
         };
         fs::create_dir_all(place.project.as_str()).unwrap();
         fs::write(place.project.join("palisade").as_str(), "the program").unwrap();

@@ -11,7 +11,7 @@ use policy::{AbsPath, Policy};
 use proptest::prelude::*;
 
 use crate::facts::boundary::gather;
-use crate::place::{Kept, Place};
+use crate::place::{Kept, Place, Profile};
 
 const DENIES: [&str; 6] =
     ["Read(.env)", "Read(*.key)", "Read(~/other/**/*.pem)", "Edit(dist/**)", "Edit(/d1/*.lock)", "Read(d2/secret)"];
@@ -37,6 +37,8 @@ impl Scene {
             own_unwritable: Vec::new(),
             own_unreadable: Vec::new(),
             kept: Some(kept),
+            profile: Profile::Open,
+            caches: None,
         };
         for name in ["project", "other"] {
             fs::create_dir_all(home.join(name).as_str()).unwrap();
