@@ -226,23 +226,26 @@ impl Mounts {
     fn readable(&mut self, plan: &Plan) -> Result<(), Failure> {
         for step in &plan.steps {
             if let Step::Read { path, why: _ } = step {
-                self.show(path.as_str(), path.as_str(), Stage::Read)?;
+                if let Some(identity) = self.show(path.as_str(), path.as_str(), Stage::Read)? {
+                    self.expect(path.as_str(), identity, true);
+                }
             }
         }
         Ok(())
     }
 
-    /// Shows a directory of the host among the private caches.
+    /// Shows a directory of the host among the private caches. The command may move what holds it: it protects nothing
+    /// there, so it is not looked at again.
     fn seed(&mut self, from: &str, at: &str) -> Result<(), Failure> {
-        self.show(from, at, Stage::Seed)
+        self.show(from, at, Stage::Seed).map(drop)
     }
 
-    /// Mounts a path of the host, read-only.
-    fn show(&mut self, from: &str, at: &str, step: Stage) -> Result<(), Failure> {
+    /// Mounts a path of the host, read-only, and returns which file it is, if it is there.
+    fn show(&mut self, from: &str, at: &str, step: Stage) -> Result<Option<Identity>, Failure> {
         let source = match tree::resolve(self.host.as_fd(), from) {
             Err(Errno::NOENT) => {
                 self.not_present.push(from.to_owned());
-                return Ok(());
+                return Ok(None);
             }
             other => other.at_path(step, from)?,
         };
@@ -251,8 +254,7 @@ impl Mounts {
         tree::restrict_all(mount.as_fd(), RDONLY | NOSUID | NODEV).at_path(step, from)?;
         let target = tree::resolve(self.root.as_fd(), at).at_path(step, at)?;
         tree::attach(mount.as_fd(), target.as_fd()).at_path(step, at)?;
-        self.expect(at, identity, true);
-        Ok(())
+        Ok(Some(identity))
     }
 
     /// Makes the directories down to a writable one that lies in a private place.

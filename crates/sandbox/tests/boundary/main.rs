@@ -13,6 +13,7 @@
 //! | 108-118, 127-129, 170 | `sockets.rs` |
 //! | 175, 177, 185, 189 | `hygiene.rs` |
 //! | 33-35 | `terminal.rs` |
+//! | the closed profile, the private caches | `profile.rs` |
 //!
 //! Row 59 is tried with a link that stands, not with one that is swapped in a loop; rows 82-84 with held
 //! paths of a test, since which paths are held is the caller's choice.
@@ -32,6 +33,7 @@ mod hygiene;
 mod kernel;
 mod launch;
 mod processes;
+mod profile;
 mod runner;
 mod sockets;
 mod terminal;

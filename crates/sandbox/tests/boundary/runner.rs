@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::world::World;
-use crate::{files, hygiene, kernel, processes, sockets, terminal};
+use crate::{files, hygiene, kernel, processes, profile, sockets, terminal};
 
 /// A case: its name and what it does.
 pub(crate) type Case = (&'static str, fn(&World));
@@ -60,7 +60,15 @@ fn run_as_nobody(shelter: &Path, args: &[String]) -> i32 {
 }
 
 fn run_all(shelter: &Path, words: &[&String], user: &str) -> i32 {
-    let families = [kernel::CASES, processes::CASES, files::CASES, sockets::CASES, hygiene::CASES, terminal::CASES];
+    let families = [
+        kernel::CASES,
+        processes::CASES,
+        files::CASES,
+        sockets::CASES,
+        hygiene::CASES,
+        terminal::CASES,
+        profile::CASES,
+    ];
     let (mut passed, mut failed) = (0, Vec::new());
     for (name, case) in families.into_iter().flatten() {
         if !words.is_empty() && !words.iter().any(|word| name.contains(word.as_str())) {

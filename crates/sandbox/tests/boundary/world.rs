@@ -49,6 +49,9 @@ impl World {
             hidden: vec![path("project/.env"), path("outside/secret")],
             closed: vec![path("project/.git/hooks"), path("project/.git/config")],
             protect: Vec::new(),
+            readable: Vec::new(),
+            caches: Vec::new(),
+            seeds: Vec::new(),
             cwd: path("project"),
             report: path("report"),
         };
@@ -58,6 +61,11 @@ impl World {
     /// Makes another world in this one, for a test that needs other paths held.
     pub(crate) fn another(&self) -> Self {
         Self { probe: self.probe.clone(), ..Self::new(self.directory.path()) }
+    }
+
+    /// Returns the probe's path.
+    pub(crate) fn probe_path(&self) -> String {
+        self.probe.to_str().unwrap().to_owned()
     }
 
     /// Returns a path in this world.
