@@ -86,6 +86,7 @@ fn tells_its_own_outcome_apart() {
         assert_eq!(report["held"]["writable"].take(), json!([scene.text("project")]));
         assert!(report["held"]["unreadable"].take().is_array(), "{report}");
         assert!(report["held"]["unwritable"].take().is_array(), "{report}");
+        assert!(report["held"]["caches"].take().is_string(), "{report}");
         assert_eq!(
             report,
             json!({
@@ -97,7 +98,14 @@ fn tells_its_own_outcome_apart() {
                     "rule": null,
                     "mode": "default",
                 },
-                "held": {"writable": null, "unreadable": null, "unwritable": null},
+                "held": {
+                    "profile": "open",
+                    "readable": [],
+                    "writable": null,
+                    "caches": null,
+                    "unreadable": null,
+                    "unwritable": null,
+                },
                 "exit": {"code": 7, "signal": null},
                 "wall_ms": null,
                 "enforced": [
