@@ -1,7 +1,5 @@
 //! What a boundary grants beside the writable directories: what the closed profile lets be read, and the private caches.
 
-#![expect(clippy::disallowed_methods, reason = "paths are looked at here, among the facts")]
-
 use std::io::ErrorKind;
 
 use policy::controls::{Caches, Readable, Reading, Seed};

@@ -225,10 +225,10 @@ impl Mounts {
     /// Mounts what is there to be read over an empty root.
     fn readable(&mut self, plan: &Plan) -> Result<(), Failure> {
         for step in &plan.steps {
-            if let Step::Read { path, why: _ } = step {
-                if let Some(identity) = self.show(path.as_str(), path.as_str(), Stage::Read)? {
-                    self.expect(path.as_str(), identity, true);
-                }
+            if let Step::Read { path, why: _ } = step
+                && let Some(identity) = self.show(path.as_str(), path.as_str(), Stage::Read)?
+            {
+                self.expect(path.as_str(), identity, true);
             }
         }
         Ok(())
