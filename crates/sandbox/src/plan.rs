@@ -13,6 +13,7 @@ use policy::{AbsPath, facts};
 
 use crate::environment::Environment;
 use crate::error::Error;
+use crate::report::Missing;
 
 /// What is to be run, as far as policy has no say in it.
 #[derive(Debug, Clone)]
@@ -135,6 +136,17 @@ impl Zone {
 }
 
 impl Plan {
+    /// Returns what is missing when the controls give caches and the plan has none: a deny won.
+    pub(crate) fn lost_caches(&self, controls: &Controls) -> Option<Missing> {
+        let has_caches = self.steps.iter().any(|step| matches!(step, Step::Cache { .. }));
+        let directory = &controls.caches.as_ref().filter(|_| !has_caches)?.directory;
+        let meaning = format!(
+            "package managers have no place of their own: {directory} lies at or below what must not be read or written, \
+             or holds it"
+        );
+        Some(Missing { what: "private-caches".to_owned(), meaning })
+    }
+
     /// Returns the plan of a command whose package managers have no place of their own.
     pub(crate) fn without_caches(self) -> Self {
         let is_kept = |step: &Step| match step {

@@ -76,7 +76,7 @@ impl<'a> Walks<'a> {
         }
         let same = same(&before, &below);
         let was = (!before.is_empty()).then_some(0);
-        let start = Step { path: root.clone(), name: root.to_string(), parent: 0, was };
+        let start = Step { path: root.clone(), parent: 0, was };
         Walk { walks: self, name, before: before.into_iter().map(Some).collect(), same, below, now: Vec::new(), start }
     }
 
@@ -104,10 +104,10 @@ fn same(nodes: &Nodes, below: &[Vec<usize>]) -> Vec<bool> {
         share.iter().filter_map(children).flatten().collect()
     };
     let found = thread::scope(|scope| {
-        let other = thread::Builder::new().spawn_scoped(scope, || tell(right));
+        let other = (!right.is_empty()).then(|| thread::Builder::new().spawn_scoped(scope, || tell(right)));
         let mut found = tell(left);
         // Without the thread the directories are read again.
-        found.extend(other.ok().and_then(|other| other.join().ok()).unwrap_or_default());
+        found.extend(other.and_then(|other| other.ok()?.join().ok()).unwrap_or_default());
         found
     });
     for at in found {
@@ -164,7 +164,6 @@ pub(super) struct Walk<'w, 'a> {
 pub(super) struct Step {
     /// Where it is.
     pub(super) path: AbsPath,
-    name: String,
     parent: usize,
     was: Option<usize>,
 }
@@ -204,7 +203,11 @@ impl Walk<'_, '_> {
             return Err(Failed::TooMany);
         }
         let seen = self.seen(step, &listed);
-        self.now.push(Node { name: step.name.clone(), parent: step.parent, stamp, listed });
+        let name = match step.path.name().filter(|_| !self.now.is_empty()) {
+            Some(name) => name.to_owned(),
+            None => step.path.to_string(),
+        };
+        self.now.push(Node { name, parent: step.parent, stamp, listed });
         Ok(seen)
     }
 
@@ -222,7 +225,7 @@ impl Walk<'_, '_> {
                 }
                 None => before.iter().copied().find(|at| is_it(*at)),
             };
-            Step { path: step.path.join(name), name: name.clone(), parent: own, was }
+            Step { path: step.path.join(name), parent: own, was }
         });
         let directories = directories.collect();
         Seen { marked: listed.marked.clone(), directories }

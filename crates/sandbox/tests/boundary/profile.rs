@@ -188,4 +188,9 @@ fn untold(world: &World) {
     let host = std::env::var("CARGO_HOME").unwrap_or_default();
     assert_eq!((seen.code, seen.out), (0, format!("ran {host}").trim().to_owned()));
     assert!(seen.report.contains("private-caches"), "{}", seen.report);
+    let mut denied = self::cached(world);
+    denied.spec.hidden.push(denied.path("caches"));
+    let seen = denied.run(&["/bin/sh", "-c", "echo ran $npm_config_cache"]);
+    assert_eq!((seen.code, seen.out.as_str()), (0, "ran"));
+    assert!(seen.report.contains("private-caches"), "{}", seen.report);
 }

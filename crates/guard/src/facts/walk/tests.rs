@@ -225,6 +225,38 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn bytes_that_only_look_right_are_none_or_a_tree(
+        changes in proptest::collection::vec((0.0..1.0_f64, any::<u8>()), 1..4), cut in proptest::option::of(0.0..1.0_f64)
+    ) {
+        use sha2::{Digest, Sha256};
+        let scene = grown();
+        let mut bytes = fs::read(scene.file()).unwrap();
+        let head = bytes.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a place in a small file")]
+        let place = |length: usize, at: f64| (length as f64 * at) as usize;
+        let mut body = bytes.split_off(head + 32);
+        for (at, byte) in changes {
+            let at = place(body.len(), at);
+            body[at] ^= byte;
+        }
+        if let Some(at) = cut {
+            body.truncate(place(body.len(), at));
+        }
+        bytes.truncate(head);
+        bytes.extend(Sha256::digest(&body));
+        bytes.extend(body);
+        for nodes in super::form::parse(&bytes, &scene.key(), i64::MAX).unwrap_or_default().values() {
+            for (at, node) in nodes.iter().enumerate().skip(1) {
+                prop_assert!(node.parent < at);
+                let names = node.listed.directories.iter().chain(node.listed.marked.iter().map(|named| &named.name));
+                prop_assert!(names.chain([&node.name]).all(|name| !name.is_empty() && !name.contains('/') && name != ".."));
+            }
+        }
+    }
+}
+
 /// Returns a scene that was walked.
 fn grown() -> Scene {
     let mut scene = Scene::new();
