@@ -15,7 +15,7 @@ use policy::{AbsPath, Policy};
 
 use super::grants;
 use super::resolve::existing;
-use super::walk::{Failed, Key, Kind, Walks};
+use super::walk::{self, Failed, Key, Kind, Walks};
 use crate::limits;
 use crate::place::Place;
 use marks::{GIT_NAMES, HOLDERS, Outside, Writable, held_everywhere};
@@ -27,7 +27,9 @@ const SHARED: &[&str] =
 /// Gathers what the boundary must hold for a command in the project.
 pub(super) fn gather(policy: &Policy, place: &Place, working: &[AbsPath]) -> BoundaryFacts {
     let mut survey = Survey { policy, place, found: Found::default() };
-    let mut walks = Walks::open(place.kept.as_ref(), key(policy, place));
+    let key = key(policy, place);
+    let bytes = place.kept.as_ref().and_then(|kept| walk::read(kept, &key));
+    let mut walks = Walks::open(place.kept.as_ref(), key, bytes.as_deref());
     let result = survey.run(working, &mut walks);
     if result.is_ok() {
         walks.keep();

@@ -10,6 +10,7 @@ mod form;
 mod listing;
 mod stamp;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::thread;
 
@@ -18,31 +19,31 @@ use rustix::fs::{CWD, Mode, OFlags};
 
 use crate::limits;
 use crate::place::Kept;
-pub(super) use file::Key;
+pub(super) use file::{Key, read};
 use listing::Listed;
 pub(super) use listing::{Failed, Kind, Marks, Named};
 use stamp::{Stamp, Stamps};
 
 /// A directory that a walk saw.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Node {
+struct Node<'k> {
     /// Its name in the directory above, or the path of the first.
-    name: String,
+    name: Cow<'k, str>,
     /// The number of the directory above, which is smaller than its own; its own for the first.
     parent: usize,
     /// What must be the same for the rest to hold; nothing where it cannot be told by that.
     stamp: Option<Stamp>,
-    listed: Listed,
+    listed: Listed<'k>,
 }
 
-type Nodes = Vec<Node>;
+type Nodes<'k> = Vec<Node<'k>>;
 
 /// What walks saw before, and see now.
 #[derive(Debug)]
 pub(super) struct Walks<'a> {
     kept: Option<(&'a Kept, Key)>,
-    before: BTreeMap<String, Nodes>,
-    now: BTreeMap<String, Nodes>,
+    before: BTreeMap<String, Nodes<'a>>,
+    now: BTreeMap<String, Nodes<'a>>,
     changed: bool,
     stamps: Stamps,
     /// Names that were looked at.
@@ -50,9 +51,9 @@ pub(super) struct Walks<'a> {
 }
 
 impl<'a> Walks<'a> {
-    /// Takes up what was kept under a key, if anything was and is as it was written.
-    pub(super) fn open(kept: Option<&'a Kept>, key: Key) -> Self {
-        let before = kept.and_then(|kept| file::read(kept, &key));
+    /// Takes up the bytes of what was kept under a key, if anything was and is as it was written.
+    pub(super) fn open(kept: Option<&'a Kept>, key: Key, bytes: Option<&'a [u8]>) -> Self {
+        let before = kept.zip(bytes).and_then(|(kept, bytes)| form::parse(bytes, &key, kept.now_ms));
         Self {
             changed: before.is_none(),
             before: before.unwrap_or_default(),
@@ -76,7 +77,7 @@ impl<'a> Walks<'a> {
         }
         let same = same(&before, &below);
         let was = (!before.is_empty()).then_some(0);
-        let start = Step { path: root.clone(), parent: 0, was };
+        let start = Step { path: root.clone(), name: Cow::Owned(root.to_string()), parent: 0, was };
         Walk { walks: self, name, before: before.into_iter().map(Some).collect(), same, below, now: Vec::new(), start }
     }
 
@@ -91,7 +92,7 @@ impl<'a> Walks<'a> {
 }
 
 /// Tells of each directory whether it is as it was. Two threads look, each from the directories above its share.
-fn same(nodes: &Nodes, below: &[Vec<usize>]) -> Vec<bool> {
+fn same(nodes: &Nodes<'_>, below: &[Vec<usize>]) -> Vec<bool> {
     let mut same = vec![false; nodes.len()];
     if let (Some(root), Some(known)) = (nodes.first(), same.first_mut()) {
         *known = root.stamp.is_some() && stamp::look(CWD, &root.name, true) == root.stamp;
@@ -119,7 +120,7 @@ fn same(nodes: &Nodes, below: &[Vec<usize>]) -> Vec<bool> {
 }
 
 /// Returns the numbers and paths of the directories that hold others.
-fn paths(nodes: &Nodes, below: &[Vec<usize>]) -> Vec<(usize, String)> {
+fn paths(nodes: &Nodes<'_>, below: &[Vec<usize>]) -> Vec<(usize, String)> {
     let mut paths: Vec<String> = Vec::with_capacity(nodes.len());
     for (at, (node, children)) in nodes.iter().zip(below).enumerate() {
         // Most hold none.
@@ -127,7 +128,7 @@ fn paths(nodes: &Nodes, below: &[Vec<usize>]) -> Vec<(usize, String)> {
             _ if children.is_empty() => String::new(),
             Some(above) if above == "/" => format!("/{}", node.name),
             Some(above) => format!("{above}/{}", node.name),
-            None => node.name.clone(),
+            None => node.name.to_string(),
         };
         paths.push(path);
     }
@@ -135,7 +136,7 @@ fn paths(nodes: &Nodes, below: &[Vec<usize>]) -> Vec<(usize, String)> {
 }
 
 /// Returns those of the directories in one that are as they were.
-fn same_in(nodes: &Nodes, children: &[usize], path: &str, follow: bool) -> Option<Vec<usize>> {
+fn same_in(nodes: &Nodes<'_>, children: &[usize], path: &str, follow: bool) -> Option<Vec<usize>> {
     let mut flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     flags.set(OFlags::NOFOLLOW, !follow);
     let above = rustix::fs::open(path, flags, Mode::empty()).ok()?;
@@ -151,41 +152,46 @@ fn same_in(nodes: &Nodes, children: &[usize], path: &str, follow: bool) -> Optio
 pub(super) struct Walk<'w, 'a> {
     walks: &'w mut Walks<'a>,
     name: String,
-    before: Vec<Option<Node>>,
+    before: Vec<Option<Node<'a>>>,
     same: Vec<bool>,
     /// For each directory of before the numbers of those in it.
     below: Vec<Vec<usize>>,
-    now: Nodes,
-    start: Step,
+    now: Nodes<'a>,
+    start: Step<'a>,
 }
 
 /// A directory to be looked at.
 #[derive(Debug, Clone)]
-pub(super) struct Step {
+pub(super) struct Step<'k> {
     /// Where it is.
     pub(super) path: AbsPath,
+    name: Cow<'k, str>,
     parent: usize,
     was: Option<usize>,
 }
 
 /// What is in a directory.
 #[derive(Debug)]
-pub(super) struct Seen {
+pub(super) struct Seen<'k> {
     /// The names that matter.
-    pub(super) marked: Vec<Named>,
+    pub(super) marked: Vec<Named<'k>>,
     /// The directories that can be walked on to.
-    pub(super) directories: Vec<Step>,
+    pub(super) directories: Vec<Step<'k>>,
 }
 
-impl Walk<'_, '_> {
+impl<'k> Walk<'_, 'k> {
     /// Returns where the walk starts.
-    pub(super) fn start(&self) -> Step {
+    pub(super) fn start(&self) -> Step<'k> {
         self.start.clone()
     }
 
     /// Returns what is in a directory. The names that matter, and the directories that the walk may go on to, are
     /// told by the names alone: they stay the same while the directory does.
-    pub(super) fn see<M: Marks>(&mut self, step: &Step, marks: impl FnOnce(&AbsPath) -> M) -> Result<Seen, Failed> {
+    pub(super) fn see<M: Marks>(
+        &mut self,
+        step: &Step<'k>,
+        marks: impl FnOnce(&AbsPath) -> M,
+    ) -> Result<Seen<'k>, Failed> {
         let before = step.was.and_then(|was| self.before.get_mut(was)?.take());
         let is_same = step.was.is_some_and(|was| self.same.get(was) == Some(&true));
         let (stamp, listed) = match before {
@@ -203,15 +209,11 @@ impl Walk<'_, '_> {
             return Err(Failed::TooMany);
         }
         let seen = self.seen(step, &listed);
-        let name = match step.path.name().filter(|_| !self.now.is_empty()) {
-            Some(name) => name.to_owned(),
-            None => step.path.to_string(),
-        };
-        self.now.push(Node { name, parent: step.parent, stamp, listed });
+        self.now.push(Node { name: step.name.clone(), parent: step.parent, stamp, listed });
         Ok(seen)
     }
 
-    fn seen(&self, step: &Step, listed: &Listed) -> Seen {
+    fn seen(&self, step: &Step<'k>, listed: &Listed<'k>) -> Seen<'k> {
         let own = self.now.len();
         let before: &[usize] = step.was.and_then(|was| self.below.get(was)).map_or(&[], Vec::as_slice);
         // Both are in the same order, if nothing changed.
@@ -225,7 +227,7 @@ impl Walk<'_, '_> {
                 }
                 None => before.iter().copied().find(|at| is_it(*at)),
             };
-            Step { path: step.path.join(name), parent: own, was }
+            Step { path: step.path.join(name), name: name.clone(), parent: own, was }
         });
         let directories = directories.collect();
         Seen { marked: listed.marked.clone(), directories }

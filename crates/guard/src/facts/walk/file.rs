@@ -47,8 +47,8 @@ impl Key {
 /// Where a file is written before it takes its name. There is one, and whoever writes it holds the lock.
 const UNFINISHED: &str = "unfinished";
 
-/// Returns what was kept. Whatever is not certain is nothing.
-pub(super) fn read(kept: &Kept, key: &Key) -> Option<BTreeMap<String, Nodes>> {
+/// Returns the bytes of what was kept. Whatever is not certain is nothing.
+pub(in super::super) fn read(kept: &Kept, key: &Key) -> Option<Vec<u8>> {
     let directory = open_directory(kept)?;
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let file = rustix::fs::openat(&directory, key.name(), flags, Mode::empty()).ok()?;
@@ -59,12 +59,11 @@ pub(super) fn read(kept: &Kept, key: &Key) -> Option<BTreeMap<String, Nodes>> {
     }
     let mut bytes = Vec::new();
     let length = File::from(file).take(limits::KEPT_BYTES_MAX.saturating_add(1)).read_to_end(&mut bytes).ok()?;
-    u64::try_from(length).ok().filter(|length| *length <= limits::KEPT_BYTES_MAX)?;
-    form::parse(&bytes, key, kept.now_ms)
+    u64::try_from(length).is_ok_and(|length| length <= limits::KEPT_BYTES_MAX).then_some(bytes)
 }
 
 /// Writes what is to be kept, whole or not at all. When another process is writing, it may.
-pub(super) fn write(kept: &Kept, key: &Key, walks: &BTreeMap<String, Nodes>) {
+pub(super) fn write(kept: &Kept, key: &Key, walks: &BTreeMap<String, Nodes<'_>>) {
     let Some(bytes) = form::render(key, kept.now_ms, walks) else { return };
     if u64::try_from(bytes.len()).is_ok_and(|length| length <= limits::KEPT_BYTES_MAX) {
         // Whatever is not written is walked again.

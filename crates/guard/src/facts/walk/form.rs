@@ -3,6 +3,7 @@
 //! A first line names the form; the digest of all that follows is next, then the key, the time of writing, and for
 //! each walk its name and its directories. Numbers are little-endian.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
@@ -18,7 +19,7 @@ const FORM: &[u8] = b"palisade walks 1\n";
 const DIGEST: usize = 32;
 
 /// Renders what walks saw. `None` when a number is too large for the form.
-pub(super) fn render(key: &Key, written_ms: i64, walks: &BTreeMap<String, Nodes>) -> Option<Vec<u8>> {
+pub(super) fn render(key: &Key, written_ms: i64, walks: &BTreeMap<String, Nodes<'_>>) -> Option<Vec<u8>> {
     let mut body = key.as_bytes().to_vec();
     body.extend(written_ms.to_le_bytes());
     number(&mut body, walks.len())?;
@@ -35,7 +36,7 @@ pub(super) fn render(key: &Key, written_ms: i64, walks: &BTreeMap<String, Nodes>
     Some(bytes)
 }
 
-fn render_node(body: &mut Vec<u8>, node: &Node) -> Option<()> {
+fn render_node(body: &mut Vec<u8>, node: &Node<'_>) -> Option<()> {
     let Node { name, parent, stamp, listed: Listed { names, marked, directories } } = node;
     text(body, name)?;
     number(body, *parent)?;
@@ -74,7 +75,7 @@ fn text(body: &mut Vec<u8>, text: &str) -> Option<()> {
 }
 
 /// Reads what [`render`] wrote under this key, not after now. `None` for anything else.
-pub(super) fn parse(bytes: &[u8], key: &Key, now_ms: i64) -> Option<BTreeMap<String, Nodes>> {
+pub(super) fn parse<'k>(bytes: &'k [u8], key: &Key, now_ms: i64) -> Option<BTreeMap<String, Nodes<'k>>> {
     let (digest, body) = bytes.strip_prefix(FORM)?.split_at_checked(DIGEST)?;
     if Sha256::digest(body).as_slice() != digest {
         return None;
@@ -83,7 +84,7 @@ pub(super) fn parse(bytes: &[u8], key: &Key, now_ms: i64) -> Option<BTreeMap<Str
     let is_ours = rest.take(DIGEST)? == key.as_bytes() && rest.long()? <= now_ms;
     let mut walks = BTreeMap::new();
     for _ in 0..rest.number().filter(|_| is_ours)? {
-        let name = rest.text()?;
+        let name = rest.text()?.to_owned();
         let count = rest.number()?;
         // Each takes more bytes than this.
         let mut nodes = Nodes::with_capacity(count.min(rest.0.len() / 16));
@@ -95,7 +96,7 @@ pub(super) fn parse(bytes: &[u8], key: &Key, now_ms: i64) -> Option<BTreeMap<Str
     rest.0.is_empty().then_some(walks)
 }
 
-fn parse_node(rest: &mut Rest<'_>, at: usize) -> Option<Node> {
+fn parse_node<'k>(rest: &mut Rest<'k>, at: usize) -> Option<Node<'k>> {
     let name = if at == 0 { rest.text()? } else { rest.name()? };
     let parent = rest.number().filter(|parent| *parent < at || at == 0)?;
     let stamp = match rest.byte()? {
@@ -117,12 +118,12 @@ fn parse_node(rest: &mut Rest<'_>, at: usize) -> Option<Node> {
             2 => Kind::Link,
             _ => return None,
         };
-        listed.marked.push(Named { kind, name: rest.name()? });
+        listed.marked.push(Named { kind, name: Cow::Borrowed(rest.name()?) });
     }
     for _ in 0..rest.number()? {
-        listed.directories.push(rest.name()?);
+        listed.directories.push(Cow::Borrowed(rest.name()?));
     }
-    Some(Node { name, parent, stamp, listed })
+    Some(Node { name: Cow::Borrowed(name), parent, stamp, listed })
 }
 
 /// What is still to be read.
@@ -155,13 +156,13 @@ impl<'a> Rest<'a> {
         usize::try_from(self.short()?).ok()
     }
 
-    fn text(&mut self) -> Option<String> {
+    fn text(&mut self) -> Option<&'a str> {
         let length = self.number()?;
-        Some(std::str::from_utf8(self.take(length)?).ok()?.to_owned())
+        std::str::from_utf8(self.take(length)?).ok()
     }
 
     /// A name in a directory.
-    fn name(&mut self) -> Option<String> {
-        self.text().filter(|name| !matches!(name.as_str(), "" | "." | "..") && !name.contains(['/', '\0']))
+    fn name(&mut self) -> Option<&'a str> {
+        self.text().filter(|name| !matches!(*name, "" | "." | "..") && !name.contains(['/', '\0']))
     }
 }

@@ -1,5 +1,6 @@
 //! What is in a directory, as far as it matters.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io;
 
@@ -22,20 +23,20 @@ pub(in super::super) enum Kind {
 
 /// A name that matters.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in super::super) struct Named {
-    pub(in super::super) name: String,
+pub(in super::super) struct Named<'k> {
+    pub(in super::super) name: Cow<'k, str>,
     pub(in super::super) kind: Kind,
 }
 
 /// What was seen in a directory.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Listed {
+pub(super) struct Listed<'k> {
     /// How many names there were.
     pub(super) names: usize,
     /// The names that matter, sorted.
-    pub(super) marked: Vec<Named>,
+    pub(super) marked: Vec<Named<'k>>,
     /// The directories that can be walked on to, sorted.
-    pub(super) directories: Vec<String>,
+    pub(super) directories: Vec<Cow<'k, str>>,
 }
 
 /// Which names matter, told by the names alone.
@@ -58,12 +59,12 @@ pub(in super::super) enum Failed {
 }
 
 /// Reads a directory. The stamp is of the very directory that was read.
-pub(super) fn list(
+pub(super) fn list<'k>(
     path: &AbsPath,
     follow: bool,
     marks: &impl Marks,
     stamps: &mut Stamps,
-) -> Result<(Option<Stamp>, Listed), Failed> {
+) -> Result<(Option<Stamp>, Listed<'k>), Failed> {
     let mut flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     flags.set(OFlags::NOFOLLOW, !follow);
     let directory =
@@ -97,10 +98,10 @@ pub(super) fn list(
         match std::str::from_utf8(bytes) {
             Ok(name) => {
                 if marks.marks(name, kind) {
-                    listed.marked.push(Named { name: name.to_owned(), kind });
+                    listed.marked.push(Named { name: Cow::Owned(name.to_owned()), kind });
                 }
                 if kind == Kind::Directory && marks.enters(name) {
-                    listed.directories.push(name.to_owned());
+                    listed.directories.push(Cow::Owned(name.to_owned()));
                 }
             }
             // No rule can name it; a directory by such a name may still hold what a rule names.

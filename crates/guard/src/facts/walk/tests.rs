@@ -1,5 +1,6 @@
 #![expect(clippy::disallowed_methods, reason = "a test makes what it looks at")]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
@@ -251,10 +252,16 @@ proptest! {
             for (at, node) in nodes.iter().enumerate().skip(1) {
                 prop_assert!(node.parent < at);
                 let names = node.listed.directories.iter().chain(node.listed.marked.iter().map(|named| &named.name));
-                prop_assert!(names.chain([&node.name]).all(|name| !name.is_empty() && !name.contains('/') && name != ".."));
+                prop_assert!(names.chain([&node.name]).all(|name| !name.is_empty() && !name.contains('/') && *name != ".."));
             }
         }
     }
+}
+
+/// Returns what is kept.
+fn walks(kept: &Kept, key: &super::Key) -> Option<BTreeMap<String, super::Nodes<'static>>> {
+    let bytes: &'static [u8] = super::read(kept, key)?.leak();
+    super::form::parse(bytes, key, kept.now_ms)
 }
 
 /// Returns a scene that was walked.
@@ -284,14 +291,14 @@ fn a_walk_is_written_once() {
 fn what_is_kept_is_used() {
     let mut scene = grown();
     // A name that comes and a directory's times that are set back by one who may set both: no program can.
-    let mut told = super::file::read(&scene.kept(), &super::Key::of("another"));
+    let mut told = walks(&scene.kept(), &super::Key::of("another"));
     assert!(told.is_none());
-    told = super::file::read(&scene.kept(), &scene.key());
-    let mut walks = told.unwrap();
-    let nodes = walks.get_mut(&format!("writable {}", scene.place.project)).unwrap();
+    told = walks(&scene.kept(), &scene.key());
+    let mut kept_walks = told.unwrap();
+    let nodes = kept_walks.get_mut(&format!("writable {}", scene.place.project)).unwrap();
     assert!(nodes.iter().all(|node| node.stamp.is_some()));
     nodes[0].listed.marked.clear();
-    super::file::write(&scene.kept(), &scene.key(), &walks);
+    super::file::write(&scene.kept(), &scene.key(), &kept_walks);
     let found = scene.walk(true);
     assert!(!found.unreadable.iter().any(|held| held.path.name() == Some(".env")), "{found:?}");
 }
@@ -324,16 +331,16 @@ fn a_change_within_one_tick_of_the_clock_is_seen() {
 fn a_clock_that_went_back_means_a_fresh_walk() {
     let scene = grown();
     let kept = scene.kept();
-    assert!(super::file::read(&kept, &scene.key()).is_some());
+    assert!(walks(&kept, &scene.key()).is_some());
     let before = Kept { now_ms: kept.now_ms - 1, ..kept };
-    assert!(super::file::read(&before, &scene.key()).is_none());
+    assert!(walks(&before, &scene.key()).is_none());
 }
 
 #[test]
 fn files_that_others_may_touch_do_not_count() {
     let scene = grown();
     let (kept, key, file) = (scene.kept(), scene.key(), scene.file());
-    let counts = || super::file::read(&kept, &key).is_some();
+    let counts = || walks(&kept, &key).is_some();
     let mode = |path: &PathBuf, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     assert!(counts());
     mode(&file, 0o644);
@@ -359,13 +366,13 @@ fn many_writers_and_one_that_was_killed_leave_one_whole_file() {
     let first = fs::read(scene.file()).unwrap();
     fs::write(scene.walks().join("unfinished"), &first[..first.len() / 2]).unwrap();
     let (kept, key) = (scene.kept(), scene.key());
-    let walks = super::file::read(&kept, &key).unwrap();
+    let kept_walks = walks(&kept, &key).unwrap();
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
                 for _ in 0..50 {
-                    super::file::write(&kept, &key, &walks);
-                    assert_eq!(super::file::read(&kept, &key).as_ref(), Some(&walks));
+                    super::file::write(&kept, &key, &kept_walks);
+                    assert_eq!(walks(&kept, &key).as_ref(), Some(&kept_walks));
                 }
             });
         }
@@ -378,9 +385,9 @@ fn many_writers_and_one_that_was_killed_leave_one_whole_file() {
 #[test]
 fn a_bounded_number_of_files_is_kept() {
     let scene = grown();
-    let walks = super::file::read(&scene.kept(), &scene.key()).unwrap();
+    let kept_walks = walks(&scene.kept(), &scene.key()).unwrap();
     for number in 0..crate::limits::KEPT_FILES_MAX + 5 {
-        super::file::write(&scene.kept(), &super::Key::of(number), &walks);
+        super::file::write(&scene.kept(), &super::Key::of(number), &kept_walks);
     }
     assert_eq!(fs::read_dir(scene.walks()).unwrap().count(), crate::limits::KEPT_FILES_MAX);
 }
