@@ -23,6 +23,7 @@
 
 pub mod environment;
 pub mod error;
+mod git;
 mod limits;
 #[cfg(target_os = "linux")]
 mod linux;
@@ -49,7 +50,7 @@ pub fn run(permit: &policy::Permit<policy::Exec>, invocation: &Invocation) -> Re
     #[cfg(target_os = "linux")]
     return {
         let lost = plan.lost_caches(permit.controls());
-        linux::run(plan, invocation).map(|mut report| {
+        linux::run(&plan, invocation).map(|mut report| {
             report.missing.extend(lost);
             report
         })

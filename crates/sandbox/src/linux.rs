@@ -1,11 +1,12 @@
 //! The boundary on Linux, one file per mechanism.
 //!
-//! The launcher's side: [`run`], `streams`, `supervise`, `notify`, `terminal`. The boundary's side, in
+//! The launcher's side: [`run`], `streams`, `supervise`, `terminal`. The boundary's side, in
 //! the order of building: [`boundary`], `namespaces`, `init`, `mount`, `kernel_files`, `pty`,
-//! `privileges`, `landlock`, `seccomp`, `target`. Between them: `control`.
+//! `privileges`, `landlock`, `seccomp`, `broker`, `target`. Between them: `control`.
 
 mod advice;
 mod boundary;
+mod broker;
 mod caches;
 mod closed_root;
 mod control;
@@ -16,7 +17,6 @@ mod kernel_files;
 mod landlock;
 mod mount;
 mod namespaces;
-mod notify;
 mod privileges;
 mod pty;
 mod run;

@@ -9,7 +9,8 @@ use std::path::PathBuf;
 
 use policy::bounds::Bound;
 use policy::controls::{Controls, Network};
-use policy::{AbsPath, facts};
+use policy::tables::git;
+use policy::{AbsPath, Scope, facts};
 
 use crate::environment::Environment;
 use crate::error::Error;
@@ -87,6 +88,9 @@ pub(crate) enum Step {
     Pin { path: AbsPath },
     /// A path below a writable directory that stays read-only.
     ReadOnly { path: AbsPath, why: String },
+    /// A configuration of git, of which some keys may be set from inside: the broker takes over what is written.
+    /// Without a broker it is read-only.
+    ByKey { path: AbsPath, why: String },
     /// A path that is covered by an empty, closed file or directory.
     Hide { path: AbsPath, why: String },
 }
@@ -157,6 +161,7 @@ impl Plan {
             | Step::Writable { .. }
             | Step::Pin { .. }
             | Step::ReadOnly { .. }
+            | Step::ByKey { .. }
             | Step::Hide { .. } => true,
         };
         Self { steps: self.steps.into_iter().filter(is_kept).collect(), variables: Vec::new(), ..self }
@@ -224,7 +229,9 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
     steps.extend(roots.into_iter().map(|path| Step::Writable { zone: Zone::of(&path), path }));
     steps.extend(granted::cache_steps(caches));
     steps.extend(pins.into_iter().map(|path| Step::Pin { path }));
-    steps.extend(closed.into_iter().map(|(path, why)| Step::ReadOnly { path, why }));
+    steps.extend(closed.into_iter().map(|(path, why)| {
+        if is_by_key(&path, unwritable) { Step::ByKey { path, why } } else { Step::ReadOnly { path, why } }
+    }));
     steps.extend(hidden.into_iter().map(|(path, why)| Step::Hide { path, why }));
     Ok(Plan {
         steps,
@@ -235,6 +242,15 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
         root,
         variables,
     })
+}
+
+/// Returns true for a configuration of git that nothing but the table of protected names holds.
+fn is_by_key(path: &AbsPath, unwritable: &[facts::Held]) -> bool {
+    let segments: Vec<&str> = path.segments().collect();
+    let mut rows = unwritable.iter().filter(|held| held.path == *path).peekable();
+    git::role(&segments) == Some(git::Role::Configuration)
+        && rows.peek().is_some()
+        && rows.all(|held| held.origin.scope == Scope::Builtin)
 }
 
 fn reason(held: &facts::Held) -> String {

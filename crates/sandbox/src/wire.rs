@@ -21,6 +21,8 @@ pub(crate) struct Order {
     pub(crate) environment: Vec<(OsString, OsString)>,
     /// Which of the standard streams are the command's own terminal.
     pub(crate) terminal: [bool; 3],
+    /// Whether a broker acts for the command. Where the kernel allows none, mounts alone hold what exists.
+    pub(crate) brokered: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -34,6 +36,7 @@ struct OrderWire {
     root: RootWire,
     set: Vec<(String, String)>,
     terminal: [bool; 3],
+    brokered: bool,
     arguments: usize,
     variables: usize,
 }
@@ -49,6 +52,7 @@ enum StepWire {
     Writable { path: String, zone: Option<ZoneWire> },
     Pin { path: String },
     ReadOnly { path: String, why: String },
+    ByKey { path: String, why: String },
     Hide { path: String, why: String },
 }
 
@@ -103,6 +107,7 @@ impl Order {
             },
             set: self.plan.variables.clone(),
             terminal: self.terminal,
+            brokered: self.brokered,
             arguments: self.argv.len(),
             variables: self.environment.len(),
         };
@@ -146,7 +151,7 @@ impl Order {
             },
             variables: wire.set,
         };
-        is_whole.then_some(Self { plan, argv, environment, terminal: wire.terminal })
+        is_whole.then_some(Self { plan, argv, environment, terminal: wire.terminal, brokered: wire.brokered })
     }
 }
 
@@ -160,6 +165,7 @@ fn step_to_wire(step: &Step) -> StepWire {
         Step::Writable { path, zone } => StepWire::Writable { path: path.to_string(), zone: zone.map(zone_to_wire) },
         Step::Pin { path } => StepWire::Pin { path: path.to_string() },
         Step::ReadOnly { path, why } => StepWire::ReadOnly { path: path.to_string(), why: why.clone() },
+        Step::ByKey { path, why } => StepWire::ByKey { path: path.to_string(), why: why.clone() },
         Step::Hide { path, why } => StepWire::Hide { path: path.to_string(), why: why.clone() },
     }
 }
@@ -178,6 +184,7 @@ fn step_from_wire(step: StepWire) -> Option<Step> {
         }
         StepWire::Pin { path } => Step::Pin { path: AbsPath::parse(&path)? },
         StepWire::ReadOnly { path, why } => Step::ReadOnly { path: AbsPath::parse(&path)?, why },
+        StepWire::ByKey { path, why } => Step::ByKey { path: AbsPath::parse(&path)?, why },
         StepWire::Hide { path, why } => Step::Hide { path: AbsPath::parse(&path)?, why },
     })
 }
@@ -233,8 +240,12 @@ fn zone_from_wire(zone: &ZoneWire) -> Zone {
 pub(crate) enum Message {
     /// The command's terminal; its master comes with the message. The boundary waits for `Start`.
     Terminal,
-    /// The filter's listener comes with the message.
+    /// The filter's listener comes with the message, from the command's process to its parent.
     Listener,
+    /// Something was refused; `times` counts from the beginning.
+    Refused { what: String, program: String, command: String, by: Option<String>, times: u64 },
+    /// Further refusals that are not told one by one.
+    RefusedMore { times: u64 },
     /// A held path was not there.
     NotPresent { path: String },
     /// Something this kernel lacks.
@@ -309,6 +320,7 @@ struct RefusedWire<'a> {
     what: &'a str,
     program: &'a str,
     command: &'a str,
+    by: Option<&'a str>,
     times: u64,
 }
 
@@ -348,6 +360,7 @@ impl Report {
                     what: &row.what,
                     program: &row.program,
                     command: &row.command,
+                    by: row.by.as_deref(),
                     times: row.times,
                 })
                 .collect(),

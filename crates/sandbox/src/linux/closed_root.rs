@@ -38,6 +38,7 @@ pub(super) fn make(plan: &Plan) -> Result<OwnedFd, Failure> {
             | Step::Seed { .. }
             | Step::Pin { .. }
             | Step::ReadOnly { .. }
+            | Step::ByKey { .. }
             | Step::Hide { .. } => {}
         }
     }

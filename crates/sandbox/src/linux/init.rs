@@ -1,11 +1,13 @@
 //! The first process inside: builds the boundary, starts the command, reaps, and ends with it.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, WaitOptions};
 
+use super::broker::{Broker, Told};
 use super::control::{Channel, Received};
 use super::failure::{At, Failure};
 use super::landlock::{self, Rules};
@@ -18,11 +20,14 @@ use crate::sys::process::Fork;
 use crate::wire::{Message, Order, Request};
 
 /// Is the first process inside. Its end is the end of everything inside: the kernel sees to it.
-pub(super) fn init_main(channel: &Channel, order: &Order) -> ! {
+pub(super) fn init_main(channel: &Arc<Channel>, order: &Order) -> ! {
     let result = build(channel, order).and_then(|ready| start(channel, order, ready));
     match result {
         Ok(Some(watched)) => {
             let why = watch(channel, &watched);
+            if let Some(told) = &watched.told {
+                told.flush(channel);
+            }
             let _ = channel.send(&why, None);
         }
         // The command's process has told why it could not start.
@@ -47,6 +52,8 @@ struct Watched {
     children: OwnedFd,
     mounts: OwnedFd,
     held: Held,
+    /// What the broker refused.
+    told: Option<Told>,
 }
 
 /// Builds the boundary, in this order:
@@ -55,14 +62,14 @@ struct Watched {
 /// 2. loopback, mounts, and the files given for reading opened inside them;
 /// 3. a session keyring of its own;
 /// 4. the terminal, if there is to be one, which the launcher sets up;
-/// 5. drop every privilege;
+/// 5. drop every privilege but the one to look at the command's processes;
 /// 6. make the Landlock rules.
 fn build(channel: &Channel, order: &Order) -> Result<Ready, Failure> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).at(Step::Init)?;
     rustix::thread::set_name(c"palisade: init").at(Step::Init)?;
     namespaces::loopback()?;
     let inputs = inputs::find(&order.plan)?;
-    let held = mount::build(&order.plan)?;
+    let held = mount::build(&order.plan, order.brokered)?;
     inputs::bring_inside(&inputs)?;
     for path in held.not_present() {
         channel.send(&Message::NotPresent { path: path.clone() }, None).at(Step::Control)?;
@@ -72,7 +79,7 @@ fn build(channel: &Channel, order: &Order) -> Result<Ready, Failure> {
         channel.send(&Message::Missing { what: what.into(), meaning: meaning.into() }, None).at(Step::Control)?;
     }
     let terminal = if order.terminal.contains(&true) { Some(make_terminal(channel)?) } else { None };
-    privileges::drop_all()?;
+    privileges::drop_but_looking()?;
     let rules = landlock::rules(&order.plan)?;
     for missing in landlock::missing(rules.abi) {
         let message = Message::Missing { what: missing.what, meaning: missing.meaning };
@@ -93,9 +100,11 @@ fn make_terminal(channel: &Channel) -> Result<Terminal, Failure> {
     }
 }
 
-/// Starts the command in a session of its own, with its terminal. `None` when it could not be started and
-/// has said why.
-fn start(channel: &Channel, order: &Order, ready: Ready) -> Result<Option<Watched>, Failure> {
+/// Starts the command in a session of its own, with its terminal, and the broker that acts for it. `None` when it
+/// could not be started and has said why.
+///
+/// Landlock is enforced on this process: the command and the broker inherit it and are under the same rules.
+fn start(channel: &Arc<Channel>, order: &Order, ready: Ready) -> Result<Option<Watched>, Failure> {
     let Ready { terminal, rules, held } = ready;
     let abi = rules.abi;
     let children = sys::signal::descriptor(&sys::signal::Set::of(&[libc::SIGCHLD])).at(Step::Watch)?;
@@ -106,19 +115,41 @@ fn start(channel: &Channel, order: &Order, ready: Ready) -> Result<Option<Watche
     if let Some(Terminal { slave, master: _ }) = &terminal {
         rustix::process::ioctl_tiocsctty(slave).at(Step::Session)?;
     }
+    rules.enforce()?;
+    let (ours, theirs) = if order.brokered { Channel::pair().map(split).at(Step::Broker)? } else { (None, None) };
     let command = match sys::process::fork().at(Step::Fork)? {
-        Fork::Child => target::target_main(channel, order, target::Inheritance { terminal, rules, failing: starting }),
+        Fork::Child => {
+            target::target_main(channel, order, target::Inheritance { terminal, broker: theirs, failing: starting })
+        }
         Fork::Parent(pid) => pid,
     };
-    drop((starting, terminal, rules));
+    drop((starting, terminal, theirs));
     boundary::release_streams().at(Step::Fork)?;
+    let told = match ours {
+        Some(ours) => match ours.receive::<Message>().at(Step::Broker)? {
+            Some(Received { message: _, descriptor: Some(listener) }) => {
+                let broker = Broker::new(&order.plan, Arc::clone(channel), listener)?;
+                let told = broker.told();
+                let thread = std::thread::Builder::new().name("palisade: broker".to_owned());
+                thread.spawn(move || broker.serve()).map(drop).at(Step::Broker)?;
+                Some(told)
+            }
+            // It has said why.
+            Some(Received { message: _, descriptor: None }) | None => return Ok(None),
+        },
+        None => None,
+    };
     // The other end closes when the program runs.
     let mut byte = [0];
     if rustix::io::retry_on_intr(|| rustix::io::read(&started, &mut byte)).at(Step::Fork)? > 0 {
         return Ok(None);
     }
     channel.send(&Message::Started { landlock_abi: abi }, None).at(Step::Control)?;
-    Ok(Some(Watched { command, children, mounts, held: held.reachable() }))
+    Ok(Some(Watched { command, children, mounts, held: held.reachable(), told }))
+}
+
+fn split((ours, theirs): (Channel, Channel)) -> (Option<Channel>, Option<Channel>) {
+    (Some(ours), Some(theirs))
 }
 
 /// Reaps, passes signals on, and returns how the command ended.

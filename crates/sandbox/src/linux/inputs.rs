@@ -55,6 +55,7 @@ fn is_in_a_writable_directory(path: &str, plan: &Plan) -> bool {
         | plan::Step::Seed { .. }
         | plan::Step::Pin { .. }
         | plan::Step::ReadOnly { .. }
+        | plan::Step::ByKey { .. }
         | plan::Step::Hide { .. } => false,
     })
 }

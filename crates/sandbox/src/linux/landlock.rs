@@ -60,6 +60,7 @@ pub(super) fn rules(plan: &Plan) -> Result<Rules, Failure> {
             | plan::Step::Private { .. }
             | plan::Step::Pin { .. }
             | plan::Step::ReadOnly { .. }
+            | plan::Step::ByKey { .. }
             | plan::Step::Hide { .. } => {}
         }
     }

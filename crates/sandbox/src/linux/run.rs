@@ -22,17 +22,26 @@ use crate::{ROLE, sys};
 /// The lowest number that the launcher's own descriptors get, above those that the boundary takes.
 const FIRST_FREE: i32 = 10;
 
+/// Runs a command with a broker; where the kernel gives none (another supervisor is there already), mounts alone
+/// hold what exists, and the report says what is missing.
+pub(crate) fn run(plan: &Plan, invocation: &Invocation) -> Result<Report, Error> {
+    if invocation.argv.is_empty() {
+        return Err(Error::NoCommand);
+    }
+    match run_once(plan, invocation, true) {
+        Err(Error::Step { step: Step::Listener, .. }) => run_once(plan, invocation, false),
+        ended => ended,
+    }
+}
+
 /// Runs a command, in this order:
 ///
 /// 1. look at the standard streams;
 /// 2. write the plan into sealed memory;
 /// 3. start the boundary process with it and one end of the control socket;
 /// 4. supervise until everything inside is gone.
-pub(crate) fn run(plan: Plan, invocation: &Invocation) -> Result<Report, Error> {
+fn run_once(plan: &Plan, invocation: &Invocation, brokered: bool) -> Result<Report, Error> {
     let start = Instant::now();
-    if invocation.argv.is_empty() {
-        return Err(Error::NoCommand);
-    }
     let streams = streams::look()?;
     let (plan, lacking) = with_caches(plan);
     let own_terminal = streams.map(|stream| stream == Stream::Terminal && invocation.terminal == Terminal::Own);
@@ -41,6 +50,7 @@ pub(crate) fn run(plan: Plan, invocation: &Invocation) -> Result<Report, Error> 
         plan,
         argv: invocation.argv.clone(),
         terminal: own_terminal,
+        brokered,
     };
     let bytes = order.render().map_err(Error::Bug)?;
     let memory = into_memory(&bytes).map_err(advice::with_fix)?;
@@ -56,21 +66,22 @@ pub(crate) fn run(plan: Plan, invocation: &Invocation) -> Result<Report, Error> 
 }
 
 /// Makes the private caches. Where they cannot be made the command runs without, and is told so.
-fn with_caches(plan: Plan) -> (Plan, Option<Missing>) {
-    match caches::make(&plan) {
-        Ok(()) => (plan, None),
+fn with_caches(plan: &Plan) -> (Plan, Option<Missing>) {
+    match caches::make(plan) {
+        Ok(()) => (plan.clone(), None),
         Err(failure) => {
             let why = advice::with_fix(failure);
             let source = std::error::Error::source(&why).map(|source| format!(": {source}")).unwrap_or_default();
             let meaning = format!("package managers have no place of their own: {why}{source}");
-            (plan.without_caches(), Some(Missing { what: "private-caches".to_owned(), meaning }))
+            (plan.clone().without_caches(), Some(Missing { what: "private-caches".to_owned(), meaning }))
         }
     }
 }
 
-/// Returns the environment inside: what passes, and the names that the boundary sets itself.
+/// Returns the environment inside: what passes, and the names that the boundary sets itself. Without templates
+/// git makes no hooks in a new repository, which cannot be made inside.
 fn inner_environment(plan: &Plan, invocation: &Invocation) -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
-    let own = [("HOME", plan.home.as_str()), ("PWD", plan.cwd.as_str()), ("TMPDIR", "/tmp")];
+    let own = [("HOME", plan.home.as_str()), ("PWD", plan.cwd.as_str()), ("TMPDIR", "/tmp"), ("GIT_TEMPLATE_DIR", "")];
     let variables = plan.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let set: Vec<(&str, &str)> = own.into_iter().chain(variables).collect();
     let is_set = |name: &OsStr| set.iter().any(|(own, _)| name == OsStr::new(own));

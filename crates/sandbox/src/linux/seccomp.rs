@@ -4,7 +4,7 @@ mod assemble;
 mod table;
 
 pub(crate) use assemble::{Telling, assemble};
-pub(crate) use table::{Verdict, name, verdict};
+pub(crate) use table::{FCHMODAT2, Verdict, name, verdict};
 
 #[cfg(test)]
 mod tests;

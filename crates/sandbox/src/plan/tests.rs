@@ -1,3 +1,5 @@
+mod properties;
+
 use policy::controls::{Caches, Controls, Network, Readable, Reading, Seed};
 use policy::facts::{Entry, Held};
 use policy::{AbsPath, Origin, Scope};

@@ -17,6 +17,7 @@ fn order() -> Order {
             Step::Writable { path: path("/tmp/a b"), zone: Some(Zone::Tmp) },
             Step::Pin { path: path("/p/ü") },
             Step::ReadOnly { path: path("/p/new\nline"), why: why.clone() },
+            Step::ByKey { path: path("/p/.git/config"), why: why.clone() },
             Step::Hide { path: path("/p/q"), why },
         ],
         cwd: path("/p"),
@@ -37,6 +38,7 @@ fn order() -> Order {
         argv: vec!["sh".into(), String::new().into(), bytes(b"\xff\n")],
         environment: vec![("A".into(), "=".into()), ("B".into(), String::new().into())],
         terminal: [true, false, true],
+        brokered: true,
     }
 }
 

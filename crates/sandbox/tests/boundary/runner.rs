@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::world::World;
-use crate::{files, hygiene, kernel, processes, profile, sockets, terminal};
+use crate::{broker, files, hygiene, kernel, mounts, processes, profile, programs, races, sockets, terminal};
 
 /// A case: its name and what it does.
 pub(crate) type Case = (&'static str, fn(&World));
 
 /// The number of the ordinary user.
-const NOBODY: u32 = 65534;
+pub(crate) const NOBODY: u32 = 65534;
 
 /// Runs every case whose name holds one of the words.
 pub(crate) fn main(args: &[String]) {
@@ -61,9 +61,13 @@ fn run_as_nobody(shelter: &Path, args: &[String]) -> i32 {
 
 fn run_all(shelter: &Path, words: &[&String], user: &str) -> i32 {
     let families = [
+        broker::CASES,
         kernel::CASES,
         processes::CASES,
+        programs::CASES,
         files::CASES,
+        races::CASES,
+        mounts::CASES,
         sockets::CASES,
         hygiene::CASES,
         terminal::CASES,
