@@ -137,6 +137,7 @@ fn controls(policy: &Policy, action: &Action, facts: &Facts) -> Result<Option<Co
         reading: boundary.reading.clone(),
         caches: boundary.caches.clone(),
         network: Network::None,
+        limits: policy.sandbox().limits.clone(),
     }))
 }
 

@@ -35,3 +35,14 @@ pub(crate) const MOUNT_LIST_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Mounts that can lie over the new root when it is entered: the old root and the vault.
 pub(crate) const COVERS_MAX: usize = 4;
+
+/// Groups of one process that can exist at once.
+pub(crate) const GROUPS_PER_PROCESS: u32 = 16;
+/// Milliseconds for the kernel to let go of what ended in a control group.
+pub(crate) const GROUP_END_MS: u32 = 2_000;
+/// Milliseconds that a command has to end when a limit ends it.
+pub(crate) const GRACE_MS: u64 = 5_000;
+/// Milliseconds after that grace in which the boundary ends by itself, should the launcher be stopped.
+pub(crate) const LATE_MS: u64 = 2_000;
+/// Processes of the boundary itself, which count among those inside.
+pub(crate) const OWN_PROCESSES: u64 = 2;

@@ -1,6 +1,6 @@
 //! The boundary on Linux, one file per mechanism.
 //!
-//! The launcher's side: [`run`], `streams`, `supervise`, `terminal`. The boundary's side, in
+//! The launcher's side: [`run`], `streams`, `resources`, `supervise`, `terminal`, `output`. The boundary's side, in
 //! the order of building: [`boundary`], `namespaces`, `init`, `mount`, `kernel_files`, `pty`,
 //! `privileges`, `landlock`, `seccomp`, `broker`, `target`. Between them: `control`.
 
@@ -17,8 +17,10 @@ mod kernel_files;
 mod landlock;
 mod mount;
 mod namespaces;
+mod output;
 mod privileges;
 mod pty;
+mod resources;
 mod run;
 mod seccomp;
 mod streams;

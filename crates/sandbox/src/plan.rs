@@ -200,6 +200,7 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
         reading,
         caches,
         network: Network::None,
+        limits: _,
     } = controls;
     check_count(unreadable.len() + unwritable.len() + invocation.protect.len())?;
     for path in writable {

@@ -1,5 +1,7 @@
 //! What crosses a process or leaves the program: the plan, the messages, the report.
 
+mod limits;
+
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
@@ -9,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::{Plan, Root, Step, Zone};
 use crate::report::{Exit, Report};
+
+pub(crate) use limits::Inside;
 
 /// The version of the report's form.
 const REPORT_SCHEMA: u32 = 1;
@@ -23,6 +27,8 @@ pub(crate) struct Order {
     pub(crate) terminal: [bool; 3],
     /// Whether a broker acts for the command. Where the kernel allows none, mounts alone hold what exists.
     pub(crate) brokered: bool,
+    /// Which limits are set inside.
+    pub(crate) inside: Inside,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -37,6 +43,7 @@ struct OrderWire {
     set: Vec<(String, String)>,
     terminal: [bool; 3],
     brokered: bool,
+    inside: Inside,
     arguments: usize,
     variables: usize,
 }
@@ -108,6 +115,7 @@ impl Order {
             set: self.plan.variables.clone(),
             terminal: self.terminal,
             brokered: self.brokered,
+            inside: self.inside,
             arguments: self.argv.len(),
             variables: self.environment.len(),
         };
@@ -151,7 +159,8 @@ impl Order {
             },
             variables: wire.set,
         };
-        is_whole.then_some(Self { plan, argv, environment, terminal: wire.terminal, brokered: wire.brokered })
+        let OrderWire { terminal, brokered, inside, .. } = wire;
+        is_whole.then_some(Self { plan, argv, environment, terminal, brokered, inside })
     }
 }
 
@@ -301,6 +310,7 @@ struct ReportWire<'a> {
     environment_dropped: Vec<DroppedWire>,
     temporary: &'a [&'static str],
     ended_by_boundary: Option<&'a str>,
+    limits: Vec<limits::LimitWire<'a>>,
 }
 
 #[derive(Serialize)]
@@ -346,6 +356,7 @@ impl Report {
             environment_dropped,
             temporary,
             ended_by_boundary,
+            limits,
         } = self;
         let wire = ReportWire {
             schema_version: REPORT_SCHEMA,
@@ -373,6 +384,7 @@ impl Report {
                 .collect(),
             temporary,
             ended_by_boundary: ended_by_boundary.as_deref(),
+            limits: limits.iter().map(limits::render).collect(),
         };
         // The form holds nothing that JSON cannot: no maps, no floats.
         serde_json::to_string_pretty(&wire).unwrap_or_default()

@@ -6,10 +6,13 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
+use policy::controls::Limits;
 use rustix::fs::{MemfdFlags, SealFlags};
 
 use super::control::Channel;
 use super::failure::{At, Failure};
+use super::output::Output;
+use super::resources;
 use super::streams::{self, Stream};
 use super::supervise::{self, Supervised};
 use super::{advice, boundary, caches};
@@ -24,12 +27,12 @@ const FIRST_FREE: i32 = 10;
 
 /// Runs a command with a broker; where the kernel gives none (another supervisor is there already), mounts alone
 /// hold what exists, and the report says what is missing.
-pub(crate) fn run(plan: &Plan, invocation: &Invocation) -> Result<Report, Error> {
+pub(crate) fn run(plan: &Plan, limits: &Limits, invocation: &Invocation) -> Result<Report, Error> {
     if invocation.argv.is_empty() {
         return Err(Error::NoCommand);
     }
-    match run_once(plan, invocation, true) {
-        Err(Error::Step { step: Step::Listener, .. }) => run_once(plan, invocation, false),
+    match run_once(plan, limits, invocation, true) {
+        Err(Error::Step { step: Step::Listener, .. }) => run_once(plan, limits, invocation, false),
         ended => ended,
     }
 }
@@ -37,15 +40,25 @@ pub(crate) fn run(plan: &Plan, invocation: &Invocation) -> Result<Report, Error>
 /// Runs a command, in this order:
 ///
 /// 1. look at the standard streams;
-/// 2. write the plan into sealed memory;
-/// 3. start the boundary process with it and one end of the control socket;
-/// 4. supervise until everything inside is gone.
-fn run_once(plan: &Plan, invocation: &Invocation, brokered: bool) -> Result<Report, Error> {
+/// 2. put the limits in place;
+/// 3. write the plan into sealed memory;
+/// 4. start the boundary process with it and one end of the control socket;
+/// 5. supervise until everything inside is gone.
+fn run_once(plan: &Plan, limits: &Limits, invocation: &Invocation, brokered: bool) -> Result<Report, Error> {
     let start = Instant::now();
     let streams = streams::look()?;
     let (plan, lacking) = with_caches(plan);
     let own_terminal = streams.map(|stream| stream == Stream::Terminal && invocation.terminal == Terminal::Own);
+    let resources = resources::prepare(limits)?;
+    let (output, pipes) = match resources.output {
+        Some(limit) => {
+            let (output, pipes) = Output::new(limit, streams).map_err(advice::with_fix)?;
+            (Some(output), pipes)
+        }
+        None => (None, [None, None]),
+    };
     let order = Order {
+        inside: resources.inside,
         environment: inner_environment(&plan, invocation),
         plan,
         argv: invocation.argv.clone(),
@@ -56,11 +69,22 @@ fn run_once(plan: &Plan, invocation: &Invocation, brokered: bool) -> Result<Repo
     let memory = into_memory(&bytes).map_err(advice::with_fix)?;
     let (ours, theirs) = Channel::pair().at(Step::StartBoundary).map_err(advice::with_fix)?;
     let signals = supervise::catch_signals().map_err(advice::with_fix)?;
-    let child = start_boundary(invocation, streams, &theirs, &memory).map_err(advice::with_fix)?;
+    let groups = resources.entrances().at(Step::Limits).map_err(advice::with_fix)?;
+    let birthplace = resources.birthplace().at(Step::Limits).map_err(advice::with_fix)?;
+    let handed = Handed { streams, pipes, control: &theirs, plan: &memory, groups, birthplace };
+    let child = start_boundary(invocation, handed).map_err(advice::with_fix)?;
     drop(theirs);
     drop(memory);
-    let mut report =
-        supervise::supervise(Supervised { child, channel: ours, signals, own_terminal, start, invocation })?;
+    let mut report = supervise::supervise(Supervised {
+        child,
+        channel: ours,
+        signals,
+        own_terminal,
+        start,
+        invocation,
+        resources,
+        output,
+    })?;
     report.missing.extend(lacking);
     Ok(report)
 }
@@ -103,23 +127,36 @@ fn into_memory(bytes: &[u8]) -> Result<OwnedFd, Failure> {
     Ok(memory)
 }
 
-fn start_boundary(
-    invocation: &Invocation,
+/// What the boundary process gets.
+struct Handed<'a> {
     streams: [Stream; 3],
-    control: &Channel,
-    plan: &OwnedFd,
-) -> Result<Child, Failure> {
+    /// Pipes in place of standard output and error, when what is printed is counted.
+    pipes: [Option<Stdio>; 2],
+    control: &'a Channel,
+    plan: &'a OwnedFd,
+    /// The files by which it enters its control groups of version 1.
+    groups: Vec<OwnedFd>,
+    /// The control group of version 2 for everything inside.
+    birthplace: Option<OwnedFd>,
+}
+
+fn start_boundary(invocation: &Invocation, handed: Handed<'_>) -> Result<Child, Failure> {
+    let Handed { streams, pipes: [output_pipe, error_pipe], control, plan, groups, birthplace } = handed;
     let path = invocation.init.display().to_string();
     let control = rustix::io::fcntl_dupfd_cloexec(control.as_fd(), FIRST_FREE).at(Step::StartBoundary)?;
     let plan = rustix::io::fcntl_dupfd_cloexec(plan, FIRST_FREE).at(Step::StartBoundary)?;
+    let birthplace = birthplace.map(|group| rustix::io::fcntl_dupfd_cloexec(group, FIRST_FREE)).transpose();
+    let birthplace = birthplace.at(Step::StartBoundary)?;
     let [input, output, error] = streams.map(|stream| match stream {
         Stream::Same => Stdio::inherit(),
         Stream::Terminal => Stdio::null(),
     });
     #[expect(clippy::disallowed_methods, reason = "this is the one place that starts a process")]
     let mut command = Command::new(&invocation.init);
-    command.arg0("palisade: boundary").arg(ROLE).env_clear().stdin(input).stdout(output).stderr(error);
-    let descriptors = [(control.as_fd(), boundary::CONTROL), (plan.as_fd(), boundary::PLAN)];
-    sys::process::pass_descriptors(&mut command, descriptors);
+    command.arg0("palisade: boundary").arg(ROLE).env_clear().stdin(input);
+    command.stdout(output_pipe.unwrap_or(output)).stderr(error_pipe.unwrap_or(error));
+    let mut descriptors = vec![(control.as_fd(), boundary::CONTROL), (plan.as_fd(), boundary::PLAN)];
+    descriptors.extend(birthplace.iter().map(|group| (group.as_fd(), boundary::GROUP)));
+    sys::process::prepare(&mut command, groups, &descriptors);
     command.spawn().at_path(Step::StartBoundary, &path)
 }

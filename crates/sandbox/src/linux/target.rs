@@ -9,7 +9,7 @@ use rustix::process::DumpableBehavior;
 use super::control::Channel;
 use super::failure::{At, Failure, errno};
 use super::pty::Terminal;
-use super::{boundary, privileges, seccomp};
+use super::{boundary, privileges, resources, seccomp};
 use crate::error::Step;
 use crate::sys;
 use crate::sys::process::Close;
@@ -47,8 +47,9 @@ pub(super) fn target_main(channel: &Channel, order: &Order, inheritance: Inherit
 /// 1. its own process group, in front of the terminal, and its streams;
 /// 2. the start directory;
 /// 3. the last capability;
-/// 4. no descriptor but the standard streams outlives the start;
-/// 5. the system call filter, the listener of which goes to the broker.
+/// 4. the limits of each process, after everything that opens a descriptor;
+/// 5. no descriptor but the standard streams outlives the start;
+/// 6. the system call filter, the listener of which goes to the broker.
 fn confine(
     channel: &Channel,
     order: &Order,
@@ -69,6 +70,7 @@ fn confine(
     let cwd = order.plan.cwd.as_str();
     rustix::process::chdir(cwd).at_path(Step::StartDirectory, cwd)?;
     privileges::drop_all()?;
+    resources::enforce(&order.inside)?;
     sys::process::close_from(3, Close::OnExec).at(Step::Session)?;
     filter(channel, broker)
 }

@@ -1,6 +1,6 @@
 mod properties;
 
-use policy::controls::{Caches, Controls, Network, Readable, Reading, Seed};
+use policy::controls::{Caches, Controls, Limits, Network, Readable, Reading, Seed};
 use policy::facts::{Entry, Held};
 use policy::{AbsPath, Origin, Scope};
 
@@ -34,6 +34,7 @@ fn check(input: &str, expected: &str) {
         reading: Reading::Open,
         caches: None,
         network: Network::None,
+        limits: Limits::default(),
     };
     let invocation = Invocation {
         argv: vec!["true".into()],
@@ -66,6 +67,7 @@ fn whole_plan_reads_in_the_order_of_building() {
         reading: Reading::Open,
         caches: None,
         network: Network::None,
+        limits: Limits::default(),
     };
     let invocation = Invocation {
         argv: vec!["true".into()],
@@ -190,6 +192,7 @@ fn granted(readable: &[(&str, Option<&str>)], caches: Option<Caches>, hide: &[&s
         reading: if readable.len() == 0 { Reading::Open } else { Reading::Closed(readable.collect()) },
         caches,
         network: Network::None,
+        limits: Limits::default(),
     };
     let environment = crate::environment::environment(
         [("CARGO_HOME", "/home/me/p/.own"), ("GOCACHE", "/home/me/go")]
@@ -248,6 +251,7 @@ fn a_command_cannot_start_where_nothing_may_be_read() {
         reading: Reading::Closed(vec![Readable { path: path("/usr"), link: None, why: "programs".to_owned() }]),
         caches: None,
         network: Network::None,
+        limits: Limits::default(),
     };
     let invocation = Invocation {
         argv: vec!["true".into()],

@@ -1,7 +1,7 @@
 use policy::bounds::{Bound, BoundKind};
 use policy::{AbsPath, Origin, Scope};
 
-use super::{Message, Order, Request, parse_message, render_message};
+use super::{Inside, Message, Order, Request, parse_message, render_message};
 use crate::plan::{Plan, Root, Step, Zone};
 
 fn order() -> Order {
@@ -39,6 +39,7 @@ fn order() -> Order {
         environment: vec![("A".into(), "=".into()), ("B".into(), String::new().into())],
         terminal: [true, false, true],
         brokered: true,
+        inside: Inside { data: Some(1), private_bytes: Some(2), ..Inside::default() },
     }
 }
 

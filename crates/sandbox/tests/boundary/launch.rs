@@ -3,7 +3,9 @@
 use std::ffi::OsString;
 
 use policy::action::{Command, Runner};
+use policy::controls::limits::{Resource, Word};
 use policy::controls::{Caches, Readable, Reading, Seed};
+use policy::layer::{Layer, Sourced};
 use policy::{AbsPath, Action, Approval, Decision, Effects, Exec, Facts, Kind, Origin, Permit, Policy, Scope, facts};
 
 /// What a test asks of the launcher.
@@ -19,6 +21,8 @@ pub(crate) struct Spec {
     pub(crate) caches: Vec<String>,
     /// What is seen there: where it is, and where it is seen.
     pub(crate) seeds: Vec<String>,
+    /// Limits such as `wall=1s`, as a person would write them.
+    pub(crate) limits: Vec<String>,
     pub(crate) cwd: String,
     pub(crate) report: String,
 }
@@ -34,6 +38,7 @@ impl Spec {
             ("--readable", &self.readable),
             ("--caches", &self.caches),
             ("--seed", &self.seeds),
+            ("--limit", &self.limits),
         ];
         let mut arguments = vec!["launch".to_owned()];
         for (name, paths) in lists {
@@ -57,6 +62,7 @@ impl Spec {
                 "--readable" => spec.readable.push(value),
                 "--caches" => spec.caches.push(value),
                 "--seed" => spec.seeds.push(value),
+                "--limit" => spec.limits.push(value),
                 "--cwd" => spec.cwd = value,
                 "--report" => spec.report = value,
                 other => panic!("no such option: {other}"),
@@ -116,6 +122,14 @@ fn caches(spec: &Spec) -> Option<Caches> {
     Some(Caches { directory, seeds: spec.seeds.iter().map(seed).collect() })
 }
 
+/// Reads a limit.
+fn limit(text: &str) -> Sourced<Word> {
+    let (name, amount) = text.split_once('=').unwrap();
+    let resource = Resource::parse(name).unwrap();
+    let value = Word { resource, amount: resource.parse_amount(amount).unwrap() };
+    Sourced { value, origin: Origin { scope: Scope::User, file: "test".to_owned(), line: 1 } }
+}
+
 /// Makes a permit for these paths the way a caller would.
 fn permit(spec: &Spec) -> Permit<Exec> {
     let held = |text: &String| facts::Held {
@@ -144,7 +158,9 @@ fn permit(spec: &Spec) -> Permit<Exec> {
             incomplete: None,
         }),
     };
-    let (policy, _) = Policy::compile(&[], &home);
+    let mut layer = Layer::empty(Scope::User, "test", home.clone());
+    layer.limits = spec.limits.iter().map(|text| limit(text)).collect();
+    let (policy, _) = Policy::compile(&[layer], &home);
     let kind = Kind::Command(Command::parse("true", Runner::Boundary));
     let action = Action { tool: "Bash".to_owned(), kind, params: Vec::new(), cwd: path(&spec.cwd) };
     let effects = Effects::of(&action, &home);

@@ -14,6 +14,7 @@ mod files;
 mod hygiene;
 mod kernel;
 mod launch;
+mod limits;
 mod mounts;
 mod processes;
 mod profile;

@@ -52,6 +52,7 @@ impl World {
             readable: Vec::new(),
             caches: Vec::new(),
             seeds: Vec::new(),
+            limits: Vec::new(),
             cwd: path("project"),
             report: path("report"),
         };

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use policy::controls::{Controls, Network, Reading};
+use policy::controls::{Controls, Limits, Network, Reading};
 use policy::facts::{Entry, Held};
 use policy::{AbsPath, Origin, Scope};
 use proptest::prelude::*;
@@ -132,6 +132,7 @@ fn made(wish: &Wish) -> Option<Plan> {
         bounds: Vec::new(),
         reading: Reading::Open,
         caches: None,
+        limits: Limits::default(),
         network: Network::None,
     };
     let invocation = Invocation {
