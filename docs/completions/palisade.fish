@@ -44,10 +44,13 @@ complete -c palisade -n "__fish_palisade_using_subcommand run" -l mode -d 'The p
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l report -d 'Write what was in force and what was refused to a file, as JSON' -r -F
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l status-fd -d 'Write a JSON line to this descriptor when the command starts, ends, or is refused' -r
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l limit -d 'Take no more than this: `memory=2G`, `processes=100`, `cpu=2`, `wall=10m`; may be repeated. It only tightens' -r
+complete -c palisade -n "__fish_palisade_using_subcommand run" -l profile -d 'What may be read: everything that nothing hides, or only what programs need and rules allow' -r -f -a "open\t'Everything that no rule and no table hides'
+closed\t'What programs need to run, what Read rules allow, and what may be written'"
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l permit -d 'Run under the permit that a hook recorded: its number and the beginning of its hash' -r
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l project -d 'The session\'s start directory, when it is not the current one' -r
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l quiet -d 'Say nothing unless something was refused'
-complete -c palisade -n "__fish_palisade_using_subcommand run" -s h -l help -d 'Print help'
+complete -c palisade -n "__fish_palisade_using_subcommand run" -l no-caches -d 'Give package managers no directory of their own for what they fetch and build'
+complete -c palisade -n "__fish_palisade_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c palisade -n "__fish_palisade_using_subcommand run" -s V -l version -d 'Print version'
 complete -c palisade -n "__fish_palisade_using_subcommand check" -l settings -d 'A settings file, or JSON text; may be repeated, later ones stand above earlier ones' -r
 complete -c palisade -n "__fish_palisade_using_subcommand check" -l mode -d 'The permission mode to decide under' -r

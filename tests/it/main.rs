@@ -13,6 +13,7 @@ mod lint;
 mod losses;
 mod permissions;
 mod policy_tests;
+mod profile;
 mod run;
 mod support;
 mod terminal;

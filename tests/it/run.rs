@@ -88,6 +88,7 @@ fn tells_its_own_outcome_apart() {
         assert_eq!(report["held"]["writable"].take(), json!([scene.text("project")]));
         assert!(report["held"]["unreadable"].take().is_array(), "{report}");
         assert!(report["held"]["unwritable"].take().is_array(), "{report}");
+        assert!(report["held"]["caches"].take().is_string(), "{report}");
         assert_eq!(
             report,
             json!({
@@ -99,7 +100,15 @@ fn tells_its_own_outcome_apart() {
                     "rule": null,
                     "mode": "default",
                 },
-                "held": {"writable": null, "unreadable": null, "reopened": [], "unwritable": null},
+                "held": {
+                    "profile": "open",
+                    "readable": [],
+                    "writable": null,
+                    "caches": null,
+                    "unreadable": null,
+                    "reopened": [],
+                    "unwritable": null,
+                },
                 "exit": {"code": 7, "signal": null},
                 "wall_ms": null,
                 "enforced": [

@@ -9,6 +9,7 @@ mod calls;
 mod decide;
 mod peer;
 mod rules;
+mod walk;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -90,6 +91,8 @@ impl Program {
 pub(crate) fn run(mut options: Options) -> anyhow::Result<End> {
     if options.flag("decide") {
         decide::run(options)
+    } else if options.flag("walk") {
+        walk::run(options)
     } else if options.flag("boundary") {
         boundary::run(options)
     } else {

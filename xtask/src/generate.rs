@@ -43,6 +43,8 @@ fn all(program: &Path) -> anyhow::Result<Files> {
     let source = place::root().join("crates/palisade/src/exit.rs");
     page("exit-codes", exits::page(&std::fs::read_to_string(source).context("exit.rs cannot be read")?)?);
     page("credential-stores", tables::credential_stores());
+    page("private-caches", tables::private_caches());
+    page("closed-profile", tables::closed_profile());
     page("protected-names", tables::protected_names());
     page("executed-names", tables::executed_names());
     page("environment", tables::environment());

@@ -2,8 +2,9 @@
 //!
 //! - `tidy` reads the repository and says what is against the house style.
 //! - `generate` writes what is generated from the code, or says what is out of date.
-//! - `bench` measures how long Palisade takes to start, `bench decide` how long it takes to decide, and
-//!   `bench boundary` what the boundary costs, beside other sandboxes.
+//! - `bench` measures how long Palisade takes to start, `bench decide` how long it takes to decide,
+//!   `bench walk` what a large repository costs each command, and `bench boundary` what the boundary costs,
+//!   beside other sandboxes.
 //! - `kills` kills commands in the boundary at random moments and looks for what is left.
 //! - `fuzz` builds and runs the fuzz targets.
 //! - `dist` builds the program that is given to people.
@@ -45,6 +46,7 @@ const USAGE: &str = "usage: cargo xtask TASK
   generate [--check]                    write what is generated from the code, or compare it
   bench [--runs N]                      measure how long Palisade takes to start
   bench decide [--rounds N] [--json]    measure how long decisions take at 10, 300 and 10,000 rules
+  bench walk [--runs N] [--files N]     measure what a large repository costs each command in it
   bench boundary [--runs N] [--work N] [--files N]
                                         measure what the boundary costs, beside other sandboxes; with `--files`,
                                         also in a repository of so many files

@@ -3,9 +3,11 @@
 
 mod below;
 mod boundary;
+mod grants;
 mod matched;
 mod removal;
 mod resolve;
+mod walk;
 
 use std::collections::BTreeMap;
 

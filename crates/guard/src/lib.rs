@@ -20,5 +20,5 @@ mod settle;
 pub use admit::{Guard, Outcome, Request, Stamp, consider, explain};
 pub use answer::Answered;
 pub use facts::{Unresolved, canonical, git_root, protected_names};
-pub use place::Place;
+pub use place::{CachePlace, Kept, Named, Place, Profile};
 pub use settle::Settled;

@@ -8,6 +8,14 @@ pub(crate) const NAME_BYTES_MAX: usize = 255;
 pub(crate) const PATHS_MAX: usize = 4_096;
 /// Entries of the file system that are looked at to build one boundary.
 pub(crate) const WALK_ENTRIES_MAX: usize = 1_000_000;
+/// Directories of a walk that one thread looks at alone.
+pub(crate) const WALK_ALONE_MAX: usize = 512;
+/// Milliseconds after which a directory's times are sure to differ after a further change.
+pub(crate) const TIMES_SETTLE_MS: i64 = 2_000;
+/// Bytes of a file in which is kept what walks saw.
+pub(crate) const KEPT_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Such files that are kept, one for each project and set of rules.
+pub(crate) const KEPT_FILES_MAX: usize = 32;
 /// Characters of a part's text that a record keeps.
 pub(crate) const PART_CHARACTERS_MAX: usize = 200;
 /// Bytes of a git configuration that are looked at.

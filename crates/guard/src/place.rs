@@ -13,4 +13,46 @@ pub struct Place {
     pub own_unwritable: Vec<AbsPath>,
     /// Palisade's own files that nothing inside a boundary may see: its journal.
     pub own_unreadable: Vec<AbsPath>,
+    /// Where it is kept what walks saw; without it every walk is a fresh one.
+    pub kept: Option<Kept>,
+    /// What commands inside a boundary may read.
+    pub profile: Profile,
+    /// Where package managers keep what they fetch and build, inside a boundary; without it they have no such place.
+    pub caches: Option<CachePlace>,
+}
+
+/// What commands inside a boundary may read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Profile {
+    /// Everything that no rule and no table hides.
+    Open,
+    /// What programs need to run, what Read rules allow, and these directories.
+    Closed(Vec<Named>),
+}
+
+/// A directory that the environment names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// The directory.
+    pub path: AbsPath,
+    /// What names it.
+    pub why: String,
+}
+
+/// Where package managers keep what they fetch and build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CachePlace {
+    /// The directory of all projects' places.
+    pub directory: AbsPath,
+    /// Where the variables of the environment say that the host has such things.
+    pub host: Vec<(String, AbsPath)>,
+}
+
+/// Where it is kept what walks saw, so that the next command need not walk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// A directory for nothing else, below one of those that nothing inside a boundary may see.
+    pub directory: AbsPath,
+    /// The time, in milliseconds since 1970.
+    pub now_ms: i64,
 }

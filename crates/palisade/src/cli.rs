@@ -94,6 +94,12 @@ pub(crate) struct RunOptions {
     /// Say nothing unless something was refused.
     #[arg(long)]
     pub(crate) quiet: bool,
+    /// What may be read: everything that nothing hides, or only what programs need and rules allow.
+    #[arg(long, value_enum, value_name = "PROFILE", default_value_t = Profile::Open)]
+    pub(crate) profile: Profile,
+    /// Give package managers no directory of their own for what they fetch and build.
+    #[arg(long)]
+    pub(crate) no_caches: bool,
     /// Run under the permit that a hook recorded: its number and the beginning of its hash.
     #[arg(long, value_name = "SEQ:HASH", hide = true)]
     pub(crate) permit: Option<String>,
@@ -103,6 +109,15 @@ pub(crate) struct RunOptions {
     /// The command and its arguments.
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) argv: Vec<std::ffi::OsString>,
+}
+
+/// What a command inside the boundary may read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Profile {
+    /// Everything that no rule and no table hides.
+    Open,
+    /// What programs need to run, what Read rules allow, and what may be written.
+    Closed,
 }
 
 #[derive(Debug, Args)]

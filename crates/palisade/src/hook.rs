@@ -173,6 +173,9 @@ fn after(done: &Done) -> anyhow::Result<()> {
         project: AbsPath::root(),
         own_unwritable: Vec::new(),
         own_unreadable: Vec::new(),
+        kept: None,
+        profile: guard::Profile::Open,
+        caches: None,
     };
     let guard = Guard { policy: &policy, place: &place, journal: &journal };
     // What a tool answers may be the content of files: of a success only its size is kept.

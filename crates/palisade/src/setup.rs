@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, anyhow};
-use guard::Place;
+use guard::{CachePlace, Kept, Named, Place};
 use policy::controls::limits::Word;
 use policy::layer::{Diagnostic, Layer, Origin, Scope, Severity, Sourced};
 use policy::{AbsPath, Mode, Policy};
 use settings::{Discovery, Environment, Loaded, Places};
 
-use crate::cli::{PlaceOptions, SettingsOptions};
+use crate::cli::{PlaceOptions, Profile, RunOptions, SettingsOptions};
 
 /// Everything a command starts from.
 #[derive(Debug)]
@@ -73,9 +73,29 @@ impl Setup {
             home: places.home.clone(),
             project: places.project.clone(),
             own_unwritable: vec![own_program()?, places.palisade_dir()],
+            kept: Some(Kept { directory: state.join("walks"), now_ms: now_ms() }),
             own_unreadable: vec![state],
+            profile: guard::Profile::Open,
+            caches: None,
         };
         Ok(Self { environment, places, loaded, policy, diagnostics, place })
+    }
+
+    /// Takes what the command line says about a run: what may be read, and whether package managers have a place of
+    /// their own.
+    pub(crate) fn for_run(&mut self, options: &RunOptions) {
+        let seen = sandbox::environment(self.environment.all().iter().cloned());
+        if options.profile == Profile::Closed {
+            let named = seen.toolchains().map(|(why, path)| Named { path, why });
+            self.place.profile = guard::Profile::Closed(named.collect());
+        }
+        if !options.no_caches {
+            let kept = seen.kept.iter();
+            let host =
+                kept.filter_map(|(name, value)| Some((name.to_str()?.to_owned(), AbsPath::parse(value.to_str()?)?)));
+            let directory = self.environment.cache_home().join("palisade/projects");
+            self.place.caches = Some(CachePlace { directory, host: host.collect() });
+        }
     }
 
     /// Adds limits of the command line, which only tighten.

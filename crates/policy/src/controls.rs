@@ -28,10 +28,52 @@ pub struct Controls {
     pub project: AbsPath,
     /// The rules that bind what does not exist yet and the programs that the command starts.
     pub bounds: Vec<Bound>,
+    /// What may be read.
+    pub reading: Reading,
+    /// Where package managers keep what they fetch and build; `None` where they have no place of their own.
+    pub caches: Option<Caches>,
     /// What the command may reach.
     pub network: Network,
     /// How much it may take.
     pub limits: Limits,
+}
+
+/// What may be read, apart from what must not be readable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reading {
+    /// Everything.
+    Open,
+    /// These paths, the writable directories and the private caches. Nothing else is there.
+    Closed(Vec<Readable>),
+}
+
+/// A path that is there in the closed profile, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Readable {
+    /// The path. The directories on the way are no links.
+    pub path: AbsPath,
+    /// Where it leads when it is a symbolic link; then it is there as one.
+    pub link: Option<String>,
+    /// The rule's text or the table row's reason.
+    pub why: String,
+}
+
+/// A directory of the project's own for package managers, and what of the host's is seen in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caches {
+    /// The directory. It need not exist yet: whoever runs the command makes it.
+    pub directory: AbsPath,
+    /// Directories of the host that are seen in it, read-only.
+    pub seeds: Vec<Seed>,
+}
+
+/// A directory of the host that is seen at a private place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seed {
+    /// The directory, resolved.
+    pub from: AbsPath,
+    /// Where it is seen, below the private directory.
+    pub at: AbsPath,
 }
 
 /// What the command may reach.

@@ -151,6 +151,8 @@ fn controls(policy: &Policy, action: &Action, facts: &Facts) -> Result<Option<Co
         reopened: boundary.reopened.clone(),
         project: facts.project.clone(),
         bounds: policy.sandbox().bounds.clone(),
+        reading: boundary.reading.clone(),
+        caches: boundary.caches.clone(),
         network: Network::None,
         limits: policy.sandbox().limits.clone(),
     }))

@@ -4,6 +4,7 @@ mod removal;
 
 use std::collections::BTreeMap;
 
+use crate::controls::{Caches, Reading};
 use crate::path::AbsPath;
 pub use removal::{Removal, RemovalKind};
 
@@ -96,7 +97,7 @@ pub enum Person {
 }
 
 /// What the boundary needs to know of the file system. Every path is resolved and exists.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BoundaryFacts {
     /// Directories that may be written.
     pub writable: Vec<AbsPath>,
@@ -106,6 +107,10 @@ pub struct BoundaryFacts {
     pub unwritable: Vec<Held>,
     /// Paths inside unreadable ones that are readable again.
     pub reopened: Vec<AbsPath>,
+    /// What may be read.
+    pub reading: Reading,
+    /// Where package managers keep what they fetch and build.
+    pub caches: Option<Caches>,
     /// Why the file system could not be looked at far enough; the boundary is refused.
     pub incomplete: Option<String>,
 }

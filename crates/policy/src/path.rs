@@ -1,11 +1,13 @@
 //! Absolute paths by their text alone, and the patterns that match them.
 
+mod along;
 mod glob;
 mod pattern;
 
 use std::borrow::Cow;
 use std::fmt;
 
+pub use along::Along;
 pub use glob::Glob;
 pub(crate) use glob::{Hold, fold};
 pub(crate) use pattern::Root;
@@ -29,6 +31,11 @@ impl AbsPath {
 
     /// Returns `text` taken from this directory: absolute text stands for itself.
     pub fn join(&self, text: &str) -> Self {
+        // Most often it is one name.
+        if !text.contains('/') && !matches!(text, "" | "." | "..") {
+            let before = if self.0 == "/" { "" } else { &self.0 };
+            return Self(format!("{before}/{text}"));
+        }
         let mut segments: Vec<&str> = if text.starts_with('/') { Vec::new() } else { self.segments().collect() };
         for segment in text.split('/') {
             match segment {

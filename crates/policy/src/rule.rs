@@ -205,6 +205,14 @@ impl Policy {
         self.rules.iter().filter(|rule| rule.reference.list != List::Allow).filter_map(|rule| rule.matcher.path())
     }
 
+    /// Returns the path patterns of the allow rules that let something be read, each with its rule.
+    pub fn allowed_reads(&self) -> impl Iterator<Item = (&PathPattern, &RuleRef)> {
+        self.rules.iter().filter(|rule| rule.reference.list == List::Allow).filter_map(|rule| match &rule.matcher {
+            Matcher::Path { access: FileAccess::Read, pattern } => Some((pattern, &rule.reference)),
+            _ => None,
+        })
+    }
+
     /// Returns the same policy without one of its rules.
     pub fn without(&self, rule: &RuleRef) -> Self {
         let rules = self.rules.iter().filter(|known| known.reference != *rule).cloned().collect();

@@ -2,6 +2,8 @@
 
 use std::ffi::{OsStr, OsString};
 
+use policy::AbsPath;
+
 /// What of an environment the command sees, and what it does not.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Environment {
@@ -19,6 +21,22 @@ pub struct Dropped {
     /// Why.
     pub why: &'static str,
 }
+
+impl Environment {
+    /// Returns the directories of programs that the variables name, each with what names it.
+    pub fn toolchains(&self) -> impl Iterator<Item = (String, AbsPath)> {
+        self.kept.iter().flat_map(|(name, value)| {
+            let (name, value) = (name.to_str().unwrap_or_default(), value.to_str().unwrap_or_default());
+            let is_toolchain = KEPT.iter().any(|(row, why)| row.matches(name) && *why == TOOLCHAIN);
+            let texts = if name == "PATH" || is_toolchain { value } else { "" };
+            let paths = texts.split(':').filter_map(AbsPath::parse);
+            paths.map(|path| (name.to_owned(), path)).collect::<Vec<_>>()
+        })
+    }
+}
+
+/// The reason of variables that name directories of programs.
+const TOOLCHAIN: &str = "where a toolchain is";
 
 /// How a row of a table matches a name.
 #[derive(Debug, Clone, Copy)]
@@ -83,60 +101,60 @@ const KEPT: &[(Name, &str)] = &[
     (Name::Is("GOMAXPROCS"), "how much runs at once"),
     (Name::Is("CC"), "which compiler"),
     (Name::Is("CXX"), "which compiler"),
-    (Name::Is("CARGO_HOME"), "where a toolchain is"),
+    (Name::Is("CARGO_HOME"), TOOLCHAIN),
     (Name::Is("CARGO_TARGET_DIR"), "where a build goes"),
-    (Name::Is("RUSTUP_HOME"), "where a toolchain is"),
+    (Name::Is("RUSTUP_HOME"), TOOLCHAIN),
     (Name::Is("RUSTUP_TOOLCHAIN"), "which toolchain"),
     (Name::Is("RUST_BACKTRACE"), "how failures are shown"),
-    (Name::Is("GOPATH"), "where a toolchain is"),
-    (Name::Is("GOROOT"), "where a toolchain is"),
-    (Name::Is("GOBIN"), "where a toolchain is"),
+    (Name::Is("GOPATH"), TOOLCHAIN),
+    (Name::Is("GOROOT"), TOOLCHAIN),
+    (Name::Is("GOBIN"), TOOLCHAIN),
     (Name::Is("GOCACHE"), "where a build goes"),
-    (Name::Is("GOMODCACHE"), "where a toolchain is"),
+    (Name::Is("GOMODCACHE"), TOOLCHAIN),
     (Name::Is("GOTOOLCHAIN"), "which toolchain"),
-    (Name::Is("JAVA_HOME"), "where a toolchain is"),
-    (Name::Is("GRADLE_USER_HOME"), "where a toolchain is"),
-    (Name::Is("M2_HOME"), "where a toolchain is"),
-    (Name::Is("MAVEN_HOME"), "where a toolchain is"),
-    (Name::Is("KOTLIN_HOME"), "where a toolchain is"),
-    (Name::Is("ANDROID_HOME"), "where a toolchain is"),
-    (Name::Is("ANDROID_SDK_ROOT"), "where a toolchain is"),
-    (Name::Is("DOTNET_ROOT"), "where a toolchain is"),
-    (Name::Is("NVM_DIR"), "where a toolchain is"),
-    (Name::Is("NVM_BIN"), "where a toolchain is"),
-    (Name::Is("FNM_DIR"), "where a toolchain is"),
-    (Name::Is("VOLTA_HOME"), "where a toolchain is"),
+    (Name::Is("JAVA_HOME"), TOOLCHAIN),
+    (Name::Is("GRADLE_USER_HOME"), TOOLCHAIN),
+    (Name::Is("M2_HOME"), TOOLCHAIN),
+    (Name::Is("MAVEN_HOME"), TOOLCHAIN),
+    (Name::Is("KOTLIN_HOME"), TOOLCHAIN),
+    (Name::Is("ANDROID_HOME"), TOOLCHAIN),
+    (Name::Is("ANDROID_SDK_ROOT"), TOOLCHAIN),
+    (Name::Is("DOTNET_ROOT"), TOOLCHAIN),
+    (Name::Is("NVM_DIR"), TOOLCHAIN),
+    (Name::Is("NVM_BIN"), TOOLCHAIN),
+    (Name::Is("FNM_DIR"), TOOLCHAIN),
+    (Name::Is("VOLTA_HOME"), TOOLCHAIN),
     (Name::Is("NODE_ENV"), "how a program is built"),
-    (Name::Is("PNPM_HOME"), "where a toolchain is"),
-    (Name::Is("BUN_INSTALL"), "where a toolchain is"),
-    (Name::Is("DENO_DIR"), "where a toolchain is"),
-    (Name::Is("DENO_INSTALL"), "where a toolchain is"),
-    (Name::Is("VIRTUAL_ENV"), "where a toolchain is"),
-    (Name::Is("CONDA_PREFIX"), "where a toolchain is"),
+    (Name::Is("PNPM_HOME"), TOOLCHAIN),
+    (Name::Is("BUN_INSTALL"), TOOLCHAIN),
+    (Name::Is("DENO_DIR"), TOOLCHAIN),
+    (Name::Is("DENO_INSTALL"), TOOLCHAIN),
+    (Name::Is("VIRTUAL_ENV"), TOOLCHAIN),
+    (Name::Is("CONDA_PREFIX"), TOOLCHAIN),
     (Name::Is("CONDA_DEFAULT_ENV"), "which toolchain"),
-    (Name::Is("PYENV_ROOT"), "where a toolchain is"),
+    (Name::Is("PYENV_ROOT"), TOOLCHAIN),
     (Name::Is("PYENV_VERSION"), "which toolchain"),
     (Name::Is("PYTHONDONTWRITEBYTECODE"), "how a program runs"),
     (Name::Is("PYTHONUNBUFFERED"), "how a program runs"),
-    (Name::Is("POETRY_HOME"), "where a toolchain is"),
+    (Name::Is("POETRY_HOME"), TOOLCHAIN),
     (Name::Is("UV_CACHE_DIR"), "where a build goes"),
     (Name::Is("PIP_CACHE_DIR"), "where a build goes"),
-    (Name::Is("RBENV_ROOT"), "where a toolchain is"),
-    (Name::Is("GEM_HOME"), "where a toolchain is"),
-    (Name::Is("GEM_PATH"), "where a toolchain is"),
-    (Name::Is("BUNDLE_PATH"), "where a toolchain is"),
-    (Name::Is("COMPOSER_HOME"), "where a toolchain is"),
-    (Name::Is("ASDF_DIR"), "where a toolchain is"),
-    (Name::Is("ASDF_DATA_DIR"), "where a toolchain is"),
-    (Name::Is("MISE_DATA_DIR"), "where a toolchain is"),
-    (Name::Is("SDKMAN_DIR"), "where a toolchain is"),
-    (Name::Is("STACK_ROOT"), "where a toolchain is"),
-    (Name::Is("GHCUP_INSTALL_BASE_PREFIX"), "where a toolchain is"),
-    (Name::Is("OPAMROOT"), "where a toolchain is"),
-    (Name::Is("MIX_HOME"), "where a toolchain is"),
-    (Name::Is("HEX_HOME"), "where a toolchain is"),
-    (Name::Is("PUB_CACHE"), "where a toolchain is"),
-    (Name::Is("FLUTTER_ROOT"), "where a toolchain is"),
+    (Name::Is("RBENV_ROOT"), TOOLCHAIN),
+    (Name::Is("GEM_HOME"), TOOLCHAIN),
+    (Name::Is("GEM_PATH"), TOOLCHAIN),
+    (Name::Is("BUNDLE_PATH"), TOOLCHAIN),
+    (Name::Is("COMPOSER_HOME"), TOOLCHAIN),
+    (Name::Is("ASDF_DIR"), TOOLCHAIN),
+    (Name::Is("ASDF_DATA_DIR"), TOOLCHAIN),
+    (Name::Is("MISE_DATA_DIR"), TOOLCHAIN),
+    (Name::Is("SDKMAN_DIR"), TOOLCHAIN),
+    (Name::Is("STACK_ROOT"), TOOLCHAIN),
+    (Name::Is("GHCUP_INSTALL_BASE_PREFIX"), TOOLCHAIN),
+    (Name::Is("OPAMROOT"), TOOLCHAIN),
+    (Name::Is("MIX_HOME"), TOOLCHAIN),
+    (Name::Is("HEX_HOME"), TOOLCHAIN),
+    (Name::Is("PUB_CACHE"), TOOLCHAIN),
+    (Name::Is("FLUTTER_ROOT"), TOOLCHAIN),
     (Name::Is("XDG_CACHE_HOME"), "where programs keep their files"),
     (Name::Is("XDG_CONFIG_HOME"), "where programs keep their files"),
     (Name::Is("XDG_DATA_HOME"), "where programs keep their files"),
@@ -146,9 +164,9 @@ const KEPT: &[(Name, &str)] = &[
     (Name::Is("SSL_CERT_FILE"), "which certificates to trust"),
     (Name::Is("SSL_CERT_DIR"), "which certificates to trust"),
     (Name::Is("NIX_SSL_CERT_FILE"), "which certificates to trust"),
-    (Name::Is("NIX_PATH"), "where a toolchain is"),
-    (Name::Is("NIX_PROFILES"), "where a toolchain is"),
-    (Name::Is("PKG_CONFIG_PATH"), "where a toolchain is"),
+    (Name::Is("NIX_PATH"), TOOLCHAIN),
+    (Name::Is("NIX_PROFILES"), TOOLCHAIN),
+    (Name::Is("PKG_CONFIG_PATH"), TOOLCHAIN),
     (Name::Is("PAGER"), "how long output is shown"),
     (Name::Is("GIT_PAGER"), "how long output is shown"),
     (Name::Is("LESS"), "how long output is shown"),

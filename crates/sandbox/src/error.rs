@@ -135,6 +135,8 @@ macro_rules! steps {
 steps! {
     /// Looking at the standard streams.
     Streams = "look at the standard streams",
+    /// Making the directories of the private caches.
+    Caches = "make the private caches",
     /// Writing the plan into memory for the boundary process.
     HandPlan = "hand over the plan",
     /// Starting the boundary process.
@@ -169,10 +171,14 @@ steps! {
     ReadOnlyRoot = "make the host's mounts read-only",
     /// Attaching the copy.
     AttachRoot = "attach the new root",
+    /// Showing a path of the host over an empty root.
+    Read = "show a path to be read",
     /// Mounting a private place.
     Private = "mount a private directory",
     /// Mounting a writable directory.
     Writable = "mount a writable directory",
+    /// Showing a directory of the host among the private caches.
+    Seed = "show the host's files among the caches",
     /// Pinning a directory.
     Pin = "pin a directory",
     /// Closing a path below a writable directory.

@@ -48,7 +48,13 @@ pub const ROLE: &str = "palisade-boundary";
 pub fn run(permit: &policy::Permit<policy::Exec>, invocation: &Invocation) -> Result<Report, Error> {
     let plan = plan(permit.controls(), invocation)?;
     #[cfg(target_os = "linux")]
-    return linux::run(&plan, &permit.controls().limits, invocation);
+    return {
+        let lost = plan.lost_caches(permit.controls());
+        linux::run(&plan, &permit.controls().limits, invocation).map(|mut report| {
+            report.missing.extend(lost);
+            report
+        })
+    };
     #[cfg(not(target_os = "linux"))]
     return Err(Error::Platform);
 }

@@ -26,6 +26,8 @@ pub(crate) const PROC_FILE_BYTES_MAX: usize = 64 * 1024;
 pub(crate) const PROGRAM_BYTES_MAX: usize = 4096;
 /// How much memory the private temporary directories may take together, as tmpfs reads it.
 pub(crate) const PRIVATE_SIZE: &str = "50%";
+/// How large the root of the closed profile may be: it holds places of mounts and links only.
+pub(crate) const CLOSED_ROOT_SIZE: &str = "16m";
 /// Milliseconds for the last output to reach a terminal that takes none.
 pub(crate) const LAST_OUTPUT_MS: u64 = 2_000;
 /// Bytes of the host's list of mounts.

@@ -7,6 +7,8 @@
 mod advice;
 mod boundary;
 mod broker;
+mod caches;
+mod closed_root;
 mod control;
 mod failure;
 mod init;

@@ -1,5 +1,6 @@
 //! `Controls` to an ordered list of steps: pure, portable, and readable as text.
 
+mod granted;
 mod held;
 mod nested;
 mod render;
@@ -14,6 +15,7 @@ use policy::{AbsPath, Scope, facts};
 
 use crate::environment::Environment;
 use crate::error::Error;
+use crate::report::Missing;
 
 /// What is to be run, as far as policy has no say in it.
 #[derive(Debug, Clone)]
@@ -51,16 +53,38 @@ pub struct Plan {
     pub(crate) home: AbsPath,
     pub(crate) project: AbsPath,
     pub(crate) bounds: Vec<Bound>,
+    /// Whether the host's files are there as a whole.
+    pub(crate) root: Root,
+    /// Variables that point package managers to their private places.
+    pub(crate) variables: Vec<(String, String)>,
+}
+
+/// What is there before anything is mounted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Root {
+    /// The host's files, read-only.
+    Host,
+    /// Nothing.
+    Empty,
 }
 
 /// One step of the boundary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
+    /// A path of the host that is there, read-only; over an empty root only.
+    Read { path: AbsPath, why: String },
+    /// A symbolic link that is there as on the host; over an empty root only.
+    Link { path: AbsPath, target: String },
     /// A private, empty directory in place of the host's.
     Private { zone: Zone },
     /// A directory that may be written; `zone` when it lies in a private place and its mount point
     /// must be made there first.
     Writable { path: AbsPath, zone: Option<Zone> },
+    /// A directory of the project's own for package managers, writable. Nothing outside reads it, so no name in it is
+    /// protected.
+    Cache { path: AbsPath, zone: Option<Zone> },
+    /// A directory of the host that is seen in the private caches, read-only.
+    Seed { from: AbsPath, at: AbsPath },
     /// A directory between a writable one and a held path: it cannot be renamed or removed.
     Pin { path: AbsPath },
     /// A path below a writable directory that stays read-only.
@@ -118,6 +142,36 @@ impl Zone {
     }
 }
 
+impl Plan {
+    /// Returns what is missing when the controls give caches and the plan has none: a deny won.
+    pub(crate) fn lost_caches(&self, controls: &Controls) -> Option<Missing> {
+        let has_caches = self.steps.iter().any(|step| matches!(step, Step::Cache { .. }));
+        let directory = &controls.caches.as_ref().filter(|_| !has_caches)?.directory;
+        let meaning = format!(
+            "package managers have no place of their own: {directory} lies at or below what must not be read or written, \
+             or holds it"
+        );
+        Some(Missing { what: "private-caches".to_owned(), meaning })
+    }
+
+    /// Returns the plan of a command whose package managers have no place of their own.
+    pub(crate) fn without_caches(self) -> Self {
+        let is_kept = |step: &Step| match step {
+            Step::Cache { .. } | Step::Seed { .. } => false,
+            Step::Read { .. }
+            | Step::Link { .. }
+            | Step::Private { .. }
+            | Step::Writable { .. }
+            | Step::Pin { .. }
+            | Step::ReadOnly { .. }
+            | Step::ByKey { .. }
+            | Step::Hide { .. }
+            | Step::Veil { .. } => true,
+        };
+        Self { steps: self.steps.into_iter().filter(is_kept).collect(), variables: Vec::new(), ..self }
+    }
+}
+
 /// Directories that no plan makes writable as a whole, nor any directory that holds one of them.
 const NEVER_WRITABLE: [&str; 16] = [
     "/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/opt", "/proc", "/run", "/sbin", "/sys", "/tmp", "/usr",
@@ -129,13 +183,15 @@ const NEVER_WRITABLE_BELOW: [&str; 3] = ["/dev", "/proc", "/sys"];
 
 /// Returns the steps that hold the controls, in this order:
 ///
-/// 1. the private places;
-/// 2. the veils that do not lie in a writable directory, outermost first;
-/// 3. the writable directories;
-/// 4. the pins, outermost first;
-/// 5. the read-only paths below writable directories;
-/// 6. the veils that lie in a writable directory, outermost first;
-/// 7. the hidden paths.
+/// 1. in the closed profile what is there to be read, outermost first;
+/// 2. the private places;
+/// 3. the veils that do not lie in a writable directory, outermost first;
+/// 4. the writable directories;
+/// 5. the private caches, and what is seen in them;
+/// 6. the pins, outermost first;
+/// 7. the read-only paths below writable directories;
+/// 8. the veils that lie in a writable directory, outermost first;
+/// 9. the hidden paths.
 ///
 /// A deny wins: a writable directory at or below a held path is not made writable, unless it is readable again
 /// there. What is readable again inside a writable directory is read-only.
@@ -149,6 +205,8 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
         reopened,
         project,
         bounds,
+        reading,
+        caches,
         network: Network::None,
         limits: _,
     } = controls;
@@ -160,9 +218,17 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
     let own = invocation.protect.iter().map(|path| (path.clone(), "Palisade's own".to_owned()));
     let closed = held::outermost(unwritable.iter().map(|held| (held.path.clone(), reason(held))).chain(own));
     let roots = held::writable_roots(writable, &hidden, &closed);
+    let granted = granted::of(reading, &hidden);
     check_start(cwd, &roots, &hidden)?;
+    granted::check_start(cwd, &roots, &granted)?;
+    let caches = granted::caches(caches.as_ref(), &hidden, &closed);
+    if let Some(caches) = &caches {
+        check_writable(&caches.directory, home)?;
+    }
 
-    let hidden: Vec<_> = hidden.into_iter().filter(|hidden| !hidden.is_gone(&roots)).collect();
+    let is_there = |path: &AbsPath| granted::is_there(path, &granted, &roots, caches.as_ref());
+    let hidden: Vec<_> =
+        hidden.into_iter().filter(|hidden| !hidden.is_gone(&roots) && is_there(&hidden.path)).collect();
     let closed: Vec<_> = closed.into_iter().filter(|(path, _)| held::needs_closing(path, &roots, &hidden)).collect();
     let pins = held::pins(&roots, &hidden, &closed);
 
@@ -171,9 +237,12 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
         veiled.into_iter().partition(|hidden| roots.iter().any(|root| hidden.path.is_within(root)));
     let veil = |hidden: nested::Hidden| Step::Veil { path: hidden.path, parts: hidden.parts, why: hidden.why };
 
-    let mut steps: Vec<Step> = Zone::ALL.into_iter().map(|zone| Step::Private { zone }).collect();
+    let variables = granted::variables(caches.as_ref(), &invocation.environment, &roots);
+    let (root, mut steps) = granted::steps(granted);
+    steps.extend(Zone::ALL.into_iter().map(|zone| Step::Private { zone }));
     steps.extend(outer.into_iter().map(veil));
     steps.extend(roots.into_iter().map(|path| Step::Writable { zone: Zone::of(&path), path }));
+    steps.extend(granted::cache_steps(caches));
     steps.extend(pins.into_iter().map(|path| Step::Pin { path }));
     steps.extend(closed.into_iter().map(|(path, why)| {
         if is_by_key(&path, unwritable) && !invocation.protect.contains(&path) {
@@ -184,7 +253,15 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
     }));
     steps.extend(inner.into_iter().map(veil));
     steps.extend(hidden.into_iter().map(|hidden| Step::Hide { path: hidden.path, why: hidden.why }));
-    Ok(Plan { steps, cwd: cwd.clone(), home: home.clone(), project: project.clone(), bounds: bounds.clone() })
+    Ok(Plan {
+        steps,
+        cwd: cwd.clone(),
+        home: home.clone(),
+        project: project.clone(),
+        bounds: bounds.clone(),
+        root,
+        variables,
+    })
 }
 
 /// Returns true for a configuration of git that nothing but the table of protected names holds.

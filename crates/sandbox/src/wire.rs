@@ -9,7 +9,7 @@ use policy::bounds::{Bound, BoundKind};
 use policy::{AbsPath, Origin, Scope};
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{Plan, Step, Zone};
+use crate::plan::{Plan, Root, Step, Zone};
 use crate::report::{Exit, Report};
 
 pub(crate) use limits::Inside;
@@ -39,6 +39,8 @@ struct OrderWire {
     home: String,
     project: String,
     bounds: Vec<BoundWire>,
+    root: RootWire,
+    set: Vec<(String, String)>,
     terminal: [bool; 3],
     brokered: bool,
     inside: Inside,
@@ -49,6 +51,10 @@ struct OrderWire {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 enum StepWire {
+    Read { path: String, why: String },
+    Link { path: String, target: String },
+    Cache { path: String, zone: Option<ZoneWire> },
+    Seed { from: String, at: String },
     Private { zone: ZoneWire },
     Writable { path: String, zone: Option<ZoneWire> },
     Pin { path: String },
@@ -81,6 +87,13 @@ enum BoundKindWire {
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+enum RootWire {
+    Host,
+    Empty,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum ZoneWire {
     Tmp,
     VarTmp,
@@ -98,6 +111,11 @@ impl Order {
             home: self.plan.home.to_string(),
             project: self.plan.project.to_string(),
             bounds: self.plan.bounds.iter().map(bound_to_wire).collect(),
+            root: match self.plan.root {
+                Root::Host => RootWire::Host,
+                Root::Empty => RootWire::Empty,
+            },
+            set: self.plan.variables.clone(),
             terminal: self.terminal,
             brokered: self.brokered,
             inside: self.inside,
@@ -138,6 +156,11 @@ impl Order {
             home: AbsPath::parse(&wire.home)?,
             project: AbsPath::parse(&wire.project)?,
             bounds: bounds?,
+            root: match wire.root {
+                RootWire::Host => Root::Host,
+                RootWire::Empty => Root::Empty,
+            },
+            variables: wire.set,
         };
         let OrderWire { terminal, brokered, inside, .. } = wire;
         is_whole.then_some(Self { plan, argv, environment, terminal, brokered, inside })
@@ -146,6 +169,10 @@ impl Order {
 
 fn step_to_wire(step: &Step) -> StepWire {
     match step {
+        Step::Read { path, why } => StepWire::Read { path: path.to_string(), why: why.clone() },
+        Step::Link { path, target } => StepWire::Link { path: path.to_string(), target: target.clone() },
+        Step::Cache { path, zone } => StepWire::Cache { path: path.to_string(), zone: zone.map(zone_to_wire) },
+        Step::Seed { from, at } => StepWire::Seed { from: from.to_string(), at: at.to_string() },
         Step::Private { zone } => StepWire::Private { zone: zone_to_wire(*zone) },
         Step::Writable { path, zone } => StepWire::Writable { path: path.to_string(), zone: zone.map(zone_to_wire) },
         Step::Pin { path } => StepWire::Pin { path: path.to_string() },
@@ -162,6 +189,12 @@ fn step_to_wire(step: &Step) -> StepWire {
 
 fn step_from_wire(step: StepWire) -> Option<Step> {
     Some(match step {
+        StepWire::Read { path, why } => Step::Read { path: AbsPath::parse(&path)?, why },
+        StepWire::Link { path, target } => Step::Link { path: AbsPath::parse(&path)?, target },
+        StepWire::Cache { path, zone } => {
+            Step::Cache { path: AbsPath::parse(&path)?, zone: zone.as_ref().map(zone_from_wire) }
+        }
+        StepWire::Seed { from, at } => Step::Seed { from: AbsPath::parse(&from)?, at: AbsPath::parse(&at)? },
         StepWire::Private { zone } => Step::Private { zone: zone_from_wire(&zone) },
         StepWire::Writable { path, zone } => {
             Step::Writable { path: AbsPath::parse(&path)?, zone: zone.as_ref().map(zone_from_wire) }

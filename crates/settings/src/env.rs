@@ -19,6 +19,8 @@ pub enum Variable {
     XdgConfigHome,
     /// `XDG_STATE_HOME`.
     XdgStateHome,
+    /// `XDG_CACHE_HOME`.
+    XdgCacheHome,
     /// `CLAUDE_CONFIG_DIR`.
     ClaudeConfigDir,
     /// `CLAUDE_PROJECT_DIR`.
@@ -44,10 +46,11 @@ enum Form {
 
 impl Variable {
     /// Every variable, in the order of the reference.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Home,
         Self::XdgConfigHome,
         Self::XdgStateHome,
+        Self::XdgCacheHome,
         Self::ClaudeConfigDir,
         Self::ClaudeProjectDir,
         Self::Tmpdir,
@@ -76,6 +79,11 @@ impl Variable {
             Self::XdgStateHome => {
                 ("XDG_STATE_HOME", Form::AbsolutePath, "Holds `palisade/`, the journal. Default: `~/.local/state`.")
             }
+            Self::XdgCacheHome => (
+                "XDG_CACHE_HOME",
+                Form::AbsolutePath,
+                "Holds `palisade/`, the private caches of package managers. Default: `~/.cache`.",
+            ),
             Self::ClaudeConfigDir => {
                 ("CLAUDE_CONFIG_DIR", Form::AbsolutePath, "Claude Code's user directory, in place of `~/.claude`.")
             }
@@ -176,6 +184,11 @@ impl Environment {
     /// Returns the directory that holds the state of programs.
     pub fn state_home(&self) -> AbsPath {
         self.path(Variable::XdgStateHome).unwrap_or_else(|| self.home.join(".local/state"))
+    }
+
+    /// Returns the directory that holds what programs keep to be faster next time.
+    pub fn cache_home(&self) -> AbsPath {
+        self.path(Variable::XdgCacheHome).unwrap_or_else(|| self.home.join(".cache"))
     }
 
     /// Returns true when the environment asks for output without colour.

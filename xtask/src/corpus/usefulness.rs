@@ -60,7 +60,15 @@ pub(super) fn run(corpora: &[(&str, Vec<String>)]) -> anyhow::Result<End> {
     let home = AbsPath::parse(HOME).context("the home is no path")?;
     let project = AbsPath::parse(PROJECT).context("the project is no path")?;
     let policies: Vec<Policy> = PROFILES.iter().map(|profile| compiled(profile, &home, &project)).collect();
-    let place = Place { home, project, own_unwritable: Vec::new(), own_unreadable: Vec::new() };
+    let place = Place {
+        home,
+        project,
+        own_unwritable: Vec::new(),
+        own_unreadable: Vec::new(),
+        kept: None,
+        profile: guard::Profile::Open,
+        caches: None,
+    };
     let mut tallies = Vec::new();
     for (name, commands) in corpora {
         let mut tally = Tally { allowed: vec![0; PROFILES.len()], ..Tally::default() };

@@ -1,6 +1,8 @@
 //! Pages made from the product's own tables.
 
 use policy::lint::Check;
+use policy::tables::caches::{CACHES, SEEDS};
+use policy::tables::closed::NEEDED;
 use policy::tables::credentials::STORES;
 use policy::tables::executed;
 use policy::tables::protected::{EXCEPTIONS, Held, NAMES};
@@ -18,6 +20,42 @@ pub(super) fn credential_stores() -> String {
         "# Credential stores\n\nInside the boundary nothing below these paths can be read. A path that is not there is \
         skipped.\n\n{}",
         table(&["path", "what is in it"], &rows)
+    )
+}
+
+pub(super) fn private_caches() -> String {
+    let caches: Vec<Vec<String>> = CACHES
+        .iter()
+        .map(|row| {
+            let value = format!("{}DIR/{}", row.before, row.place);
+            vec![row.tool.to_owned(), code(row.variable), code(&value), row.why.to_owned()]
+        })
+        .collect();
+    let seeds: Vec<Vec<String>> = SEEDS
+        .iter()
+        .map(|row| {
+            let below = if row.below.is_empty() { String::new() } else { format!("/{}", row.below) };
+            let named = row.variable.map(|name| format!("`${name}{below}`, or ")).unwrap_or_default();
+            let host = format!("{named}`~/{}{below}`", row.home);
+            vec![code(&format!("DIR/{}", row.place)), host, row.why.to_owned()]
+        })
+        .collect();
+    format!(
+        "# Private caches\n\nInside the boundary these variables are set. `DIR` is a directory of the project's own: \
+        `palisade/projects/` in the user's cache directory and a digest of the project's path. A variable that names a \
+        place in a writable directory already stays as it is.\n\n{}\n## What the host has already\n\nSeen in the \
+        directory, read-only, where the host has it.\n\n{}",
+        table(&["tool", "variable", "value", "what is there"], &caches),
+        table(&["place", "on the host", "what it is"], &seeds)
+    )
+}
+
+pub(super) fn closed_profile() -> String {
+    let rows: Vec<Vec<String>> = NEEDED.iter().map(|row| vec![code(row.path), row.why.to_owned()]).collect();
+    format!(
+        "# The closed profile\n\nWith `palisade run --profile closed` these paths can be read, where they exist. A path that \
+        is not there is skipped.\n\n{}",
+        table(&["path", "what needs it"], &rows)
     )
 }
 
@@ -74,7 +112,8 @@ pub(super) fn environment() -> String {
         "# Environment\n\n## Variables that Palisade reads\n\nNo other variable changes what Palisade does. An empty \
         value is as good as none; a directory that is no absolute path is an error.\n\n{}\n## Variables that a command \
         sees inside the boundary\n\nEvery other variable is left out, and `palisade run --report` names it with the \
-        reason. `HOME` and `PWD` are set to where the command runs, and `TMPDIR` to `/tmp`.\n\n{}",
+        reason. `HOME` and `PWD` are set to where the command runs, `TMPDIR` to `/tmp`, and the variables of \
+        [package managers](private-caches.md) to private places.\n\n{}",
         table(&["variable", "what it does"], &read),
         table(&["variable", "why it passes"], &kept)
     )

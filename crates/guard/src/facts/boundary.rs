@@ -1,22 +1,26 @@
 //! What a boundary must hold: existing paths that rules and tables name.
 
+mod marks;
 mod reopened;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 
+use policy::controls::Reading;
 use policy::facts::{BoundaryFacts, Entry, Held};
 use policy::layer::{Origin, Scope};
 use policy::rule::HeldPath;
 use policy::tables::{credentials, protected};
 use policy::{AbsPath, Policy};
 
-use reopened::{Naming, Opening};
-
+use super::grants;
 use super::resolve::existing;
+use super::walk::{self, Failed, Key, Kind, Walks};
 use crate::limits;
 use crate::place::Place;
+use marks::{GIT_NAMES, HOLDERS, Outside, Writable, held_everywhere};
+use reopened::{Naming, Opening};
 
 /// Directories that no boundary makes writable as a whole: they hold other programs' sockets and files.
 const SHARED: &[&str] =
@@ -25,15 +29,27 @@ const SHARED: &[&str] =
 /// Gathers what the boundary must hold for a command in the project.
 pub(super) fn gather(policy: &Policy, place: &Place, working: &[AbsPath]) -> BoundaryFacts {
     let mut survey = Survey { policy, place, found: Found::default() };
-    let result = survey.run(working);
+    let key = key(policy, place);
+    let bytes = place.kept.as_ref().and_then(|kept| walk::read(kept, &key));
+    let mut walks = Walks::open(place.kept.as_ref(), key, bytes.as_deref());
+    let result = survey.run(working, &mut walks);
+    if result.is_ok() {
+        walks.keep();
+    }
     let reopened = survey.reopened();
+    let (reading, incomplete) = match grants::reading(policy, place) {
+        Ok(reading) => (reading, result.err()),
+        Err(why) => (Reading::Closed(Vec::new()), Some(result.err().unwrap_or(why))),
+    };
     let Found { writable, unreadable, unwritable, .. } = survey.found;
     BoundaryFacts {
         writable,
         unreadable: unreadable.into_values().collect(),
         unwritable: unwritable.into_values().collect(),
         reopened,
-        incomplete: result.err(),
+        reading,
+        caches: grants::caches(place),
+        incomplete,
     }
 }
 
@@ -48,16 +64,15 @@ struct Found {
     openings: Vec<Opening>,
     /// Those of the writable directories that only an Edit rule names.
     trees: BTreeSet<AbsPath>,
-    entries: usize,
 }
 
-/// Where a directory is listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Listing {
-    /// Where the command can change nothing.
-    Outside,
-    /// Where it can.
-    Writable,
+/// Returns the key of all that decides which names matter to the walks.
+pub(super) fn key(policy: &Policy, place: &Place) -> Key {
+    let sandbox = policy.sandbox();
+    let patterns = |held: &[HeldPath]| held.iter().map(|held| held.pattern.clone()).collect::<Vec<_>>();
+    let names: Vec<&str> = held_everywhere().map(|row| row.name).collect();
+    let [denied, unwritable, allowed] = [&sandbox.deny_read, &sandbox.deny_write, &sandbox.allow_read];
+    Key::of((&place.project, patterns(denied), patterns(unwritable), patterns(allowed), names))
 }
 
 struct Survey<'a> {
@@ -72,14 +87,14 @@ fn built_in(file: &str) -> Origin {
 }
 
 impl Survey<'_> {
-    fn run(&mut self, working: &[AbsPath]) -> Result<(), String> {
-        self.openings()?;
+    fn run(&mut self, working: &[AbsPath], walks: &mut Walks<'_>) -> Result<(), String> {
+        self.openings(walks)?;
         self.writable(working)?;
         self.stores()?;
         self.own()?;
-        self.roots_of_patterns()?;
+        self.roots_of_patterns(walks)?;
         for directory in self.found.writable.clone() {
-            self.walk(&directory)?;
+            self.walk(&directory, walks)?;
         }
         Ok(())
     }
@@ -136,14 +151,14 @@ impl Survey<'_> {
     }
 
     /// Patterns that name one path, or that hang outside the writable directories.
-    fn roots_of_patterns(&mut self) -> Result<(), String> {
+    fn roots_of_patterns(&mut self, walks: &mut Walks<'_>) -> Result<(), String> {
         let place = self.place;
-        for held in &self.policy.sandbox().deny_read {
+        for (number, held) in self.policy.sandbox().deny_read.iter().enumerate() {
             for (root, whole) in held.pattern.roots(&place.project, &place.project) {
                 if whole {
                     self.hide_by(held, &root, Naming::Exact)?;
                 } else if !self.found.writable.iter().any(|directory| root.is_within(directory)) {
-                    self.search(&root, held)?;
+                    self.search(&root, held, walks, &format!("outside {number} {root}"))?;
                 }
             }
         }
@@ -202,79 +217,105 @@ impl Survey<'_> {
     }
 
     /// Looks below a directory outside the writable ones for what a Read deny covers.
-    fn search(&mut self, root: &AbsPath, held: &HeldPath) -> Result<(), String> {
+    fn search(&mut self, root: &AbsPath, held: &HeldPath, walks: &mut Walks<'_>, name: &str) -> Result<(), String> {
         let project = &self.place.project;
-        let mut pending = vec![root.clone()];
-        while let Some(directory) = pending.pop() {
-            for (path, kind) in self.children(&directory, &held.why, Listing::Outside)? {
-                let is_kernel = ["/proc", "/sys", "/dev"].contains(&path.as_str());
-                if is_kernel {
-                    continue;
-                }
-                if held.pattern.covers(&path, project, project) {
+        let mut walk = walks.begin(name.to_owned(), root);
+        let mut pending = vec![walk.start()];
+        while let Some(step) = pending.pop() {
+            let seen = match walk.see(&step, |directory| Outside::at(directory, held, project)) {
+                Ok(seen) => seen,
+                // What cannot be listed has nothing that can be reached: the command has no more rights than we have.
+                Err(Failed::Read(_)) => continue,
+                Err(failed) => return Err(told(&failed, &step.path, &held.why)),
+            };
+            let is_kernel = |path: &AbsPath| ["/proc", "/sys", "/dev"].contains(&path.as_str());
+            for named in seen.marked {
+                let path = step.path.join(&named.name);
+                if !is_kernel(&path) {
                     self.hide_by(held, &path, Naming::Pattern)?;
-                } else if self.found.writable.contains(&path) {
-                    continue;
-                } else if kind.is_dir() && held.pattern.could_cover_below(&path, project, project) {
-                    pending.push(path);
                 }
             }
+            let is_passed = |path: &AbsPath| is_kernel(path) || self.found.writable.contains(path);
+            pending.extend(seen.directories.into_iter().filter(|below| !is_passed(&below.path)));
         }
+        walk.end();
         Ok(())
     }
 
     /// Walks a writable directory for protected names and for what deny rules cover.
-    fn walk(&mut self, root: &AbsPath) -> Result<(), String> {
-        let project = self.place.project.clone();
-        let policy = self.policy;
-        let mut pending = vec![root.clone()];
-        while let Some(directory) = pending.pop() {
-            for (path, kind) in self.children(&directory, "the writable directories", Listing::Writable)? {
-                for held in &policy.sandbox().deny_read {
-                    if held.pattern.covers(&path, &project, &project) && !self.is_settled(held, &path) {
-                        self.hide_by(held, &path, Naming::of(held, &path, &project))?;
+    fn walk(&mut self, root: &AbsPath, walks: &mut Walks<'_>) -> Result<(), String> {
+        let (policy, project) = (self.policy, &self.place.project);
+        let protected = marks::names_that_matter();
+        let mut walk = walks.begin(format!("writable {root}"), root);
+        let mut pending = vec![walk.start()];
+        while let Some(step) = pending.pop() {
+            let seen = match walk.see(&step, |directory| Writable::at(directory, policy, project, &protected)) {
+                Ok(seen) => seen,
+                Err(Failed::Read(error)) => match error.kind() {
+                    ErrorKind::NotFound | ErrorKind::NotADirectory => continue,
+                    // Unless the command could open it first because it is the user's own.
+                    ErrorKind::PermissionDenied if !is_own(&step.path) => continue,
+                    _ => {
+                        let path = &step.path;
+                        return Err(format!(
+                            "{path} must be looked at for what is protected in it, and cannot be: {error}"
+                        ));
                     }
-                }
-                for held in &policy.sandbox().deny_write {
-                    if held.pattern.covers(&path, &project, &project) {
-                        self.hold_entry(&path, kind, &held.why, &held.origin)?;
-                    }
-                }
-                if let Some(row) = protected_here(&path) {
-                    self.hold_entry(&path, kind, row.why, &built_in("built-in protected names"))?;
-                }
-                self.git(&path, kind)?;
-                if kind.is_dir() && (!self.found.unreadable.contains_key(&path) || self.opens_below(&path)) {
-                    pending.push(path);
-                }
+                },
+                Err(failed) => return Err(told(&failed, &step.path, "the writable directories")),
+            };
+            for named in seen.marked {
+                self.named(&step.path.join(&named.name), named.kind)?;
+            }
+            let is_entered = |path: &AbsPath| !self.found.unreadable.contains_key(path) || self.opens_below(path);
+            pending.extend(seen.directories.into_iter().filter(|below| is_entered(&below.path)));
+        }
+        walk.end();
+        Ok(())
+    }
+
+    /// Holds a name in a writable directory, if it is to be held.
+    fn named(&mut self, path: &AbsPath, kind: Kind) -> Result<(), String> {
+        let (policy, project) = (self.policy, &self.place.project);
+        for held in &policy.sandbox().deny_read {
+            if held.pattern.covers(path, project, project) && !self.is_settled(held, path) {
+                self.hide_by(held, path, Naming::of(held, path, project))?;
             }
         }
-        Ok(())
+        for held in &policy.sandbox().deny_write {
+            if held.pattern.covers(path, project, project) {
+                self.hold_entry(path, kind, &held.why, &held.origin)?;
+            }
+        }
+        if let Some(row) = protected_here(path) {
+            self.hold_entry(path, kind, row.why, &built_in("built-in protected names"))?;
+        }
+        self.git(path, kind)
     }
 
     /// What git reads from other places than the names in the table: a `.git` that is a file or a link, the
     /// configuration of submodules and worktrees, and what a configuration includes.
-    fn git(&mut self, path: &AbsPath, kind: std::fs::FileType) -> Result<(), String> {
+    fn git(&mut self, path: &AbsPath, kind: Kind) -> Result<(), String> {
         let table = built_in("built-in protected names");
         let name = path.name().unwrap_or_default();
         let holds_names = HOLDERS.iter().any(|holder| name.eq_ignore_ascii_case(holder));
-        if holds_names && kind.is_symlink() {
+        if holds_names && kind == Kind::Link {
             return Err(format!(
                 "{path} is a symbolic link and would hold protected names, which no boundary can keep: put the \
                  directory itself there"
             ));
         }
-        if name == ".git" && kind.is_file() {
+        if name == ".git" && kind == Kind::File {
             return self.hold_entry(path, kind, "says where git finds its configuration and hooks", &table);
         }
         let within = |holder: &[&str]| path.segments().any(|segment| holder.contains(&segment));
         if !within(&[".git"]) || within(&["refs", "logs", "objects"]) {
             return Ok(());
         }
-        if matches!(name, "config" | "config.worktree" | "hooks" | "commondir" | "gitdir") {
+        if GIT_NAMES.contains(&name) {
             self.hold_entry(path, kind, "git's configuration and hooks run programs", &table)?;
         }
-        if name == "config" && kind.is_file() {
+        if name == "config" && kind == Kind::File {
             for named in configured(path)? {
                 if let Ok(Some((real, entry))) = existing(&named) {
                     self.hold(real, entry, "git's configuration names it", &table)?;
@@ -284,67 +325,27 @@ impl Survey<'_> {
         Ok(())
     }
 
-    fn hold_entry(
-        &mut self,
-        path: &AbsPath,
-        kind: std::fs::FileType,
-        why: &str,
-        origin: &Origin,
-    ) -> Result<(), String> {
-        if kind.is_symlink() {
+    fn hold_entry(&mut self, path: &AbsPath, kind: Kind, why: &str, origin: &Origin) -> Result<(), String> {
+        if kind == Kind::Link {
             return Err(format!(
                 "{path} is protected ({why}) and is a symbolic link, which no boundary can hold: put the file itself there"
             ));
         }
-        let entry = if kind.is_dir() { Entry::Directory } else { Entry::File };
+        let entry = if kind == Kind::Directory { Entry::Directory } else { Entry::File };
         self.hold(path.clone(), entry, why, origin)
-    }
-
-    /// Returns the entries of a directory. One that may not be listed has none that can be reached, unless
-    /// the command could open it first because it is the user's own.
-    fn children(
-        &mut self,
-        directory: &AbsPath,
-        whose: &str,
-        place: Listing,
-    ) -> Result<Vec<(AbsPath, std::fs::FileType)>, String> {
-        let listing = match std::fs::read_dir(directory.as_str()) {
-            Ok(listing) => listing,
-            Err(error) => match (place, error.kind()) {
-                (_, ErrorKind::NotFound | ErrorKind::NotADirectory) | (Listing::Outside, _) => return Ok(Vec::new()),
-                (Listing::Writable, ErrorKind::PermissionDenied) if !is_own(directory) => return Ok(Vec::new()),
-                (Listing::Writable, _) => {
-                    return Err(format!(
-                        "{directory} must be looked at for what is protected in it, and cannot be: {error}"
-                    ));
-                }
-            },
-        };
-        let mut children = Vec::new();
-        for entry in listing {
-            let entry = entry.map_err(|error| format!("{directory} cannot be listed: {error}"))?;
-            self.found.entries += 1;
-            if self.found.entries > limits::WALK_ENTRIES_MAX {
-                return Err(format!(
-                    "more than {} files would have to be looked at for {whose}: start in a narrower directory, or write the rule more narrowly",
-                    limits::WALK_ENTRIES_MAX
-                ));
-            }
-            let kind = entry.file_type().map_err(|error| format!("{directory} cannot be listed: {error}"))?;
-            match entry.file_name().to_str() {
-                Some(name) => children.push((directory.join(name), kind)),
-                // No rule can name it; a directory by such a name may still hold what a rule names.
-                None if kind.is_dir() => return Err(format!("{directory} holds a directory whose name is not UTF-8")),
-                None => {}
-            }
-        }
-        Ok(children)
     }
 }
 
-/// Directories that hold protected names.
-const HOLDERS: &[&str] =
-    &[".git", ".claude", ".palisade", ".codex", ".gemini", ".cursor", ".vscode", ".idea", ".husky", ".cargo"];
+fn told(failed: &Failed, path: &AbsPath, whose: &str) -> String {
+    match failed {
+        Failed::Read(error) => format!("{path} cannot be listed: {error}"),
+        Failed::Strange => format!("{path} holds a directory whose name is not UTF-8"),
+        Failed::TooMany => format!(
+            "more than {} files would have to be looked at for {whose}: start in a narrower directory, or write the rule more narrowly",
+            limits::WALK_ENTRIES_MAX
+        ),
+    }
+}
 
 /// Returns the hooks directory and the included files that a git configuration names.
 #[expect(clippy::disallowed_methods, reason = "what it names must be held as the configuration itself is")]
@@ -383,7 +384,7 @@ fn has_other_names(path: &AbsPath) -> bool {
 /// Returns the row of the protected names that holds exactly this path.
 fn protected_here(path: &AbsPath) -> Option<&'static protected::Name> {
     let segments: Vec<&str> = path.segments().collect();
-    protected::NAMES.iter().filter(|row| row.held == protected::Held::Everywhere).find(|row| {
+    held_everywhere().find(|row| {
         let parts: Vec<&str> = row.name.split('/').collect();
         segments.len() >= parts.len()
             && segments.iter().rev().zip(parts.iter().rev()).all(|(left, right)| left.eq_ignore_ascii_case(right))
@@ -394,10 +395,9 @@ fn protected_here(path: &AbsPath) -> Option<&'static protected::Name> {
 ///
 /// A name that does not exist cannot be held yet: whoever runs a command compares before and after.
 pub fn protected_names(directories: &[AbsPath]) -> Vec<AbsPath> {
-    let everywhere = || protected::NAMES.iter().filter(|row| row.held == protected::Held::Everywhere);
     directories
         .iter()
-        .flat_map(|directory| everywhere().map(|row| directory.join(row.name)))
+        .flat_map(|directory| held_everywhere().map(|row| directory.join(row.name)))
         .filter(|path| std::fs::symlink_metadata(path.as_str()).is_ok())
         .collect()
 }

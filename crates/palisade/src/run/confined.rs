@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use audit::End;
 use guard::{Guard, Settled};
+use policy::controls::Reading;
 use policy::controls::limits::Resource;
 use policy::facts::Held;
 use policy::{AbsPath, Exec, Permit, Proof};
@@ -167,6 +168,12 @@ fn ran_json(permit: &Permit<Exec>, report: &Report) -> Value {
     let controls = permit.controls();
     let writable: Vec<&str> = controls.writable.iter().map(AbsPath::as_str).collect();
     let reopened: Vec<&str> = controls.reopened.iter().map(AbsPath::as_str).collect();
+    let (profile, readable): (_, Vec<Value>) = match &controls.reading {
+        Reading::Open => ("open", Vec::new()),
+        Reading::Closed(readable) => {
+            ("closed", readable.iter().map(|one| json!({"path": one.path.as_str(), "why": one.why})).collect())
+        }
+    };
     // The boundary renders its own part, so its form has one owner.
     let mut value: Value = serde_json::from_str(&report.render_json()).unwrap_or_default();
     if let Some(fields) = value.as_object_mut() {
@@ -175,7 +182,10 @@ fn ran_json(permit: &Permit<Exec>, report: &Report) -> Value {
         fields.insert(
             "held".to_owned(),
             json!({
+                "profile": profile,
+                "readable": readable,
                 "writable": writable,
+                "caches": controls.caches.as_ref().map(|caches| caches.directory.as_str()),
                 "unreadable": held(&controls.unreadable),
                 "reopened": reopened,
                 "unwritable": held(&controls.unwritable),

@@ -5,6 +5,9 @@ use std::hash::{Hash, Hasher};
 use crate::lint::language::{Language, Letters};
 
 mod meet;
+mod progress;
+
+pub(crate) use progress::Progress;
 
 /// A glob over the segments of a path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

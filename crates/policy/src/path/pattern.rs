@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{AbsPath, Glob, Hold};
+use super::{AbsPath, Along, Glob, Hold};
 use crate::lint::language::Language;
 use crate::rule::List;
 
@@ -210,6 +210,11 @@ impl PathPattern {
                 self.glob.matches_or_holds(&segments)
             })
         })
+    }
+
+    /// Returns the pattern at a directory of a walk, ready for the names in it.
+    pub fn along<'a>(&'a self, directory: &AbsPath, project: &AbsPath, cwd: &AbsPath) -> Along<'a> {
+        Along::new(&self.glob, self.each_base(project, cwd), directory)
     }
 
     /// Returns true when the pattern covers every path.

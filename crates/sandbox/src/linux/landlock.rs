@@ -12,7 +12,7 @@ use std::os::fd::AsFd;
 use super::failure::{At, Failure};
 use super::mount;
 use crate::error::Step;
-use crate::plan::{self, Plan, Zone};
+use crate::plan::{self, Plan, Root, Zone};
 use crate::report::Missing;
 
 /// A ruleset that is ready to be enforced.
@@ -44,15 +44,20 @@ pub(super) fn rules(plan: &Plan) -> Result<Rules, Failure> {
     let version = version(abi);
     let change = changes(version);
     let mut ruleset = create(version).map_err(failed)?;
-    ruleset = allow(ruleset, "/", AccessFs::from_read(version))?;
+    ruleset = reading(ruleset, plan, version)?;
     ruleset = allow(ruleset, "/dev", BitFlags::from(AccessFs::WriteFile) | devices(version))?;
     ruleset = allow(ruleset, "/dev/shm", change)?;
     let mut writable: Vec<&str> = Vec::new();
     for step in &plan.steps {
         match step {
-            plan::Step::Writable { path, zone: _ } => writable.push(path.as_str()),
+            plan::Step::Writable { path, zone: _ } | plan::Step::Cache { path, zone: _ } => {
+                writable.push(path.as_str())
+            }
             plan::Step::Private { zone } if zone.is_writable() => writable.push(zone.path()),
-            plan::Step::Private { .. }
+            plan::Step::Read { .. }
+            | plan::Step::Link { .. }
+            | plan::Step::Seed { .. }
+            | plan::Step::Private { .. }
             | plan::Step::Pin { .. }
             | plan::Step::ReadOnly { .. }
             | plan::Step::ByKey { .. }
@@ -70,6 +75,25 @@ pub(super) fn rules(plan: &Plan) -> Result<Rules, Failure> {
         };
     }
     Ok(Rules { ruleset: streams(ruleset, version)?, abi })
+}
+
+/// Lets everything be read and run, or in the closed profile what is there to be read and the kernel's own files.
+fn reading(mut ruleset: RulesetCreated, plan: &Plan, version: ABI) -> Result<RulesetCreated, Failure> {
+    let read = AccessFs::from_read(version);
+    if plan.root == Root::Host {
+        return allow(ruleset, "/", read);
+    }
+    for path in ["/dev", "/proc", "/run"] {
+        ruleset = allow(ruleset, path, read)?;
+    }
+    for step in &plan.steps {
+        let plan::Step::Read { path, why: _ } = step else { continue };
+        let Ok(found) = mount::open_inside(path.as_str()) else { continue };
+        let is_directory = FileType::from_raw_mode(rustix::fs::fstat(&found).at(Step::LandlockRules)?.st_mode).is_dir();
+        let access = if is_directory { read } else { read & AccessFs::from_file(version) };
+        ruleset = ruleset.add_rule(PathBeneath::new(found, access)).map_err(failed)?;
+    }
+    Ok(ruleset)
 }
 
 impl Rules {

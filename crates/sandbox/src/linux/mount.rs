@@ -10,11 +10,11 @@ use rustix::io::Errno;
 use rustix::mount::{MountAttrFlags, MountPropagationFlags, UnmountFlags};
 
 use super::failure::{At, Failure};
-use super::kernel_files;
 use super::tree::{self, Identity, NODEV, NOEXEC, NOSUID, RDONLY};
+use super::{closed_root, kernel_files};
 use crate::error::Step as Stage;
 use crate::limits::{COVERS_MAX, PRIVATE_SIZE};
-use crate::plan::{Plan, Step, Zone};
+use crate::plan::{Plan, Root, Step, Zone};
 
 /// The mounts under construction.
 #[derive(Debug)]
@@ -106,7 +106,8 @@ impl Expected {
 ///
 /// 1. keep mounts from spreading, open the host's root;
 /// 2. make the vault;
-/// 3. attach a copy of the host's mounts, read-only, taken before;
+/// 3. attach a copy of the host's mounts, read-only, taken before; in the closed profile an empty root, and what is
+///    there to be read;
 /// 4. mount the private places, the devices and a fresh `/proc`, hide kernel interfaces;
 /// 5. the plan's steps in their order;
 /// 6. hide kernel interfaces that are mounted elsewhere too, verify;
@@ -121,9 +122,17 @@ pub(super) fn build(plan: &Plan, brokered: bool, private_bytes: Option<u64>) -> 
     // Before anything of ours is mounted over the host's root, or the copy would hold it too.
     let copy = tree::copy(host.as_fd()).at(Stage::CopyRoot)?;
     let vault = make_vault(&host, private_bytes)?;
-    let root = attach_root(copy, &vault)?;
+    let root = match plan.root {
+        Root::Host => copy,
+        Root::Empty => {
+            drop(copy);
+            closed_root::make(plan)?
+        }
+    };
+    let root = attach_root(root, &vault)?;
     let (expected, not_present) = (Vec::new(), Vec::new());
     let mut mounts = Mounts { host, vault, root, expected, not_present, brokered, veils: 0 };
+    mounts.readable(plan)?;
     mounts.private(plan)?;
     kernel_files::build(&mounts)?;
     for step in &plan.steps {
@@ -197,7 +206,10 @@ impl Mounts {
 
     fn apply(&mut self, step: &Step) -> Result<(), Failure> {
         match step {
-            Step::Private { zone: _ } => Ok(()),
+            // They stand already.
+            Step::Read { .. } | Step::Link { .. } | Step::Private { .. } => Ok(()),
+            Step::Cache { path, zone } => self.writable(path.as_str(), *zone),
+            Step::Seed { from, at } => self.seed(from.as_str(), at.as_str()),
             Step::Writable { path, zone } => self.writable(path.as_str(), *zone),
             Step::Pin { path } => self.pin(path.as_str()),
             Step::ReadOnly { path, why: _ } => self.read_only(path.as_str()),
@@ -225,6 +237,41 @@ impl Mounts {
         self.expected.retain(|one| one.path != path);
         self.expect(path, identity, false, false);
         Ok(())
+    }
+
+    /// Mounts what is there to be read over an empty root.
+    fn readable(&mut self, plan: &Plan) -> Result<(), Failure> {
+        for step in &plan.steps {
+            if let Step::Read { path, why: _ } = step
+                && let Some(identity) = self.show(path.as_str(), path.as_str(), Stage::Read)?
+            {
+                self.expect(path.as_str(), identity, true, false);
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows a directory of the host among the private caches. The command may move what holds it: it protects nothing
+    /// there, so it is not looked at again.
+    fn seed(&mut self, from: &str, at: &str) -> Result<(), Failure> {
+        self.show(from, at, Stage::Seed).map(drop)
+    }
+
+    /// Mounts a path of the host, read-only, and returns which file it is, if it is there.
+    fn show(&mut self, from: &str, at: &str, step: Stage) -> Result<Option<Identity>, Failure> {
+        let source = match tree::resolve(self.host.as_fd(), from) {
+            Err(Errno::NOENT) => {
+                self.not_present.push(from.to_owned());
+                return Ok(None);
+            }
+            other => other.at_path(step, from)?,
+        };
+        let identity = tree::identity(source.as_fd()).at_path(step, from)?;
+        let mount = tree::copy(source.as_fd()).at_path(step, from)?;
+        tree::restrict_all(mount.as_fd(), RDONLY | NOSUID | NODEV).at_path(step, from)?;
+        let target = tree::resolve(self.root.as_fd(), at).at_path(step, at)?;
+        tree::attach(mount.as_fd(), target.as_fd()).at_path(step, at)?;
+        Ok(Some(identity))
     }
 
     /// Makes the directories down to a writable one that lies in a private place.

@@ -15,10 +15,10 @@ use super::output::Output;
 use super::resources;
 use super::streams::{self, Stream};
 use super::supervise::{self, Supervised};
-use super::{advice, boundary};
+use super::{advice, boundary, caches};
 use crate::error::{Error, Step};
 use crate::plan::{Invocation, Plan, Terminal};
-use crate::report::Report;
+use crate::report::{Missing, Report};
 use crate::wire::Order;
 use crate::{ROLE, sys};
 
@@ -47,6 +47,7 @@ pub(crate) fn run(plan: &Plan, limits: &Limits, invocation: &Invocation) -> Resu
 fn run_once(plan: &Plan, limits: &Limits, invocation: &Invocation, brokered: bool) -> Result<Report, Error> {
     let start = Instant::now();
     let streams = streams::look()?;
+    let (plan, lacking) = with_caches(plan);
     let own_terminal = streams.map(|stream| stream == Stream::Terminal && invocation.terminal == Terminal::Own);
     let resources = resources::prepare(limits)?;
     let (output, pipes) = match resources.output {
@@ -58,8 +59,8 @@ fn run_once(plan: &Plan, limits: &Limits, invocation: &Invocation, brokered: boo
     };
     let order = Order {
         inside: resources.inside,
-        environment: inner_environment(plan, invocation),
-        plan: plan.clone(),
+        environment: inner_environment(&plan, invocation),
+        plan,
         argv: invocation.argv.clone(),
         terminal: own_terminal,
         brokered,
@@ -74,7 +75,7 @@ fn run_once(plan: &Plan, limits: &Limits, invocation: &Invocation, brokered: boo
     let child = start_boundary(invocation, handed).map_err(advice::with_fix)?;
     drop(theirs);
     drop(memory);
-    supervise::supervise(Supervised {
+    let mut report = supervise::supervise(Supervised {
         child,
         channel: ours,
         signals,
@@ -83,16 +84,33 @@ fn run_once(plan: &Plan, limits: &Limits, invocation: &Invocation, brokered: boo
         invocation,
         resources,
         output,
-    })
+    })?;
+    report.missing.extend(lacking);
+    Ok(report)
+}
+
+/// Makes the private caches. Where they cannot be made the command runs without, and is told so.
+fn with_caches(plan: &Plan) -> (Plan, Option<Missing>) {
+    match caches::make(plan) {
+        Ok(()) => (plan.clone(), None),
+        Err(failure) => {
+            let why = advice::with_fix(failure);
+            let source = std::error::Error::source(&why).map(|source| format!(": {source}")).unwrap_or_default();
+            let meaning = format!("package managers have no place of their own: {why}{source}");
+            (plan.clone().without_caches(), Some(Missing { what: "private-caches".to_owned(), meaning }))
+        }
+    }
 }
 
 /// Returns the environment inside: what passes, and the names that the boundary sets itself. Without templates
 /// git makes no hooks in a new repository, which cannot be made inside.
 fn inner_environment(plan: &Plan, invocation: &Invocation) -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
-    let set = [("HOME", plan.home.as_str()), ("PWD", plan.cwd.as_str()), ("TMPDIR", "/tmp"), ("GIT_TEMPLATE_DIR", "")];
+    let own = [("HOME", plan.home.as_str()), ("PWD", plan.cwd.as_str()), ("TMPDIR", "/tmp"), ("GIT_TEMPLATE_DIR", "")];
+    let variables = plan.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let set: Vec<(&str, &str)> = own.into_iter().chain(variables).collect();
     let is_set = |name: &OsStr| set.iter().any(|(own, _)| name == OsStr::new(own));
     let kept = invocation.environment.kept.iter().filter(|(name, _)| !is_set(name)).cloned();
-    kept.chain(set.map(|(name, value)| (name.into(), value.into()))).collect()
+    kept.chain(set.iter().map(|(name, value)| ((*name).into(), (*value).into()))).collect()
 }
 
 /// Writes the plan where nobody can change it any more.

@@ -2,21 +2,31 @@
 
 use std::fmt;
 
-use super::{Plan, Step};
+use super::{Plan, Root, Step};
 
 impl fmt::Display for Plan {
     /// Renders one step a line, in the order of building.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(formatter, "separate    users, mounts, processes, network, ipc, host name, cgroups")?;
         writeln!(formatter, "network     a loopback interface of its own and nothing else")?;
-        writeln!(formatter, "read-only   /")?;
+        match self.root {
+            Root::Host => writeln!(formatter, "read-only   /")?,
+            Root::Empty => writeln!(formatter, "empty       /")?,
+        }
         for step in &self.steps {
             render_step(step, formatter)?;
         }
         writeln!(formatter, "devices     null zero full random urandom tty, terminals and /dev/shm of its own")?;
         writeln!(formatter, "processes   a /proc of its own, read-only")?;
         writeln!(formatter, "drop        every capability, for good")?;
-        writeln!(formatter, "landlock    read all, write only the above, signal nobody outside")?;
+        let read = match self.root {
+            Root::Host => "all",
+            Root::Empty => "only the above",
+        };
+        for (name, value) in &self.variables {
+            writeln!(formatter, "set         {name}={value}")?;
+        }
+        writeln!(formatter, "landlock    read {read}, write only the above, signal nobody outside")?;
         writeln!(formatter, "seccomp     refuse the calls that no build or test needs")?;
         write!(formatter, "start in    {}", self.cwd)
     }
@@ -31,6 +41,10 @@ impl Plan {
 
 fn render_step(step: &Step, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
     match step {
+        Step::Read { path, why } => writeln!(formatter, "read        {path} ({why})"),
+        Step::Link { path, target } => writeln!(formatter, "link        {path} to {target}"),
+        Step::Cache { path, zone: _ } => writeln!(formatter, "cache       {path}"),
+        Step::Seed { from, at } => writeln!(formatter, "seed        {at} ({from}, read-only)"),
         Step::Private { zone } if zone.is_writable() => writeln!(formatter, "private     {} (writable)", zone.path()),
         Step::Private { zone } => writeln!(formatter, "private     {} (empty)", zone.path()),
         Step::Writable { path, zone: _ } => writeln!(formatter, "writable    {path}"),

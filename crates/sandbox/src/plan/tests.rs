@@ -2,7 +2,7 @@ mod properties;
 
 use std::collections::BTreeMap;
 
-use policy::controls::{Controls, Limits, Network};
+use policy::controls::{Caches, Controls, Limits, Network, Readable, Reading, Seed};
 use policy::facts::{Entry, Held};
 use policy::{AbsPath, Origin, Scope};
 use proptest::prelude::*;
@@ -36,6 +36,8 @@ fn check(input: &str, expected: &str) {
         reopened: words("open").into_iter().map(path).collect(),
         project: path("/home/me/p"),
         bounds: Vec::new(),
+        reading: Reading::Open,
+        caches: None,
         network: Network::None,
         limits: Limits::default(),
     };
@@ -68,6 +70,8 @@ fn whole_plan_reads_in_the_order_of_building() {
         reopened: Vec::new(),
         project: path("/home/me/p"),
         bounds: Vec::new(),
+        reading: Reading::Open,
+        caches: None,
         network: Network::None,
         limits: Limits::default(),
     };
@@ -247,6 +251,7 @@ fn opened(plan: &Plan) -> BTreeMap<&'static str, Open> {
     for step in &plan.steps {
         match step {
             Step::Private { .. } | Step::Pin { .. } => {}
+            Step::Read { .. } | Step::Link { .. } | Step::Cache { .. } | Step::Seed { .. } => {}
             Step::Writable { path, zone: _ } => set(path, Open::Writing),
             Step::ReadOnly { path, why: _ } | Step::ByKey { path, why: _ } => set(path, Open::Reading),
             Step::Hide { path, why: _ } => set(path, Open::Nothing),
@@ -281,6 +286,8 @@ fn planned(writable: &[&str], hidden: &[&str], open: &[&str], closed: &[&str]) -
         project: path("/home/me/p"),
         bounds: Vec::new(),
         limits: Limits::default(),
+        reading: Reading::Open,
+        caches: None,
         network: Network::None,
     };
     let invocation = Invocation {
@@ -344,4 +351,126 @@ proptest! {
             planned(&turned(&writable), &turned(&hidden), &turned(&open), &turned(&closed))
         );
     }
+}
+
+/// Renders the whole plan of a project, with what the closed profile lets be read and with caches.
+fn granted(readable: &[(&str, Option<&str>)], caches: Option<Caches>, hide: &[&str]) -> String {
+    let readable = readable.iter().map(|(text, link)| Readable {
+        path: path(text),
+        link: link.map(str::to_owned),
+        why: "programs".to_owned(),
+    });
+    let controls = Controls {
+        cwd: path("/home/me/p"),
+        home: path("/home/me"),
+        writable: vec![path("/home/me/p")],
+        unreadable: held(hide, "secrets"),
+        reopened: Vec::new(),
+        unwritable: Vec::new(),
+        project: path("/home/me/p"),
+        bounds: Vec::new(),
+        reading: if readable.len() == 0 { Reading::Open } else { Reading::Closed(readable.collect()) },
+        caches,
+        network: Network::None,
+        limits: Limits::default(),
+    };
+    let environment = crate::environment::environment(
+        [("CARGO_HOME", "/home/me/p/.own"), ("GOCACHE", "/home/me/go")]
+            .map(|(name, value)| (name.into(), value.into()))
+            .into_iter(),
+    );
+    let invocation = Invocation {
+        argv: vec!["true".into()],
+        environment,
+        init: "/proc/self/exe".into(),
+        protect: Vec::new(),
+        terminal: Terminal::Own,
+    };
+    plan(&controls, &invocation).map_or_else(|error| format!("error: {error}"), |plan| plan.render())
+}
+
+/// Keeps the lines that begin with one of the words.
+fn lines(text: &str, words: &[&str]) -> Vec<String> {
+    text.lines().filter(|line| words.iter().any(|word| line.starts_with(word))).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_closed_profile_shows_what_is_to_be_read_over_an_empty_root() {
+    let readable = [
+        ("/usr", None),
+        ("/usr/lib", None),
+        ("/bin", Some("usr/bin")),
+        ("/usr/x", Some("y")),
+        ("/run/x", None),
+        ("/opt/keys", None),
+    ];
+    let text = granted(&readable, None, &["/opt/keys", "/home/me/.ssh", "/usr/share/secret", "/home/me/p/.env"]);
+    assert_eq!(
+        lines(&text, &["read-only", "empty", "read ", "link ", "hide", "landlock"]),
+        [
+            "empty       /",
+            "read        /usr (programs)",
+            "link        /bin to usr/bin",
+            "hide        /home/me/p/.env (secrets)",
+            "hide        /usr/share/secret (secrets)",
+            "landlock    read only the above, write only the above, signal nobody outside",
+        ]
+    );
+}
+
+#[test]
+fn a_command_cannot_start_where_nothing_may_be_read() {
+    let controls = |cwd: &str| Controls {
+        cwd: path(cwd),
+        home: path("/home/me"),
+        writable: Vec::new(),
+        unreadable: Vec::new(),
+        reopened: Vec::new(),
+        unwritable: Vec::new(),
+        project: path(cwd),
+        bounds: Vec::new(),
+        reading: Reading::Closed(vec![Readable { path: path("/usr"), link: None, why: "programs".to_owned() }]),
+        caches: None,
+        network: Network::None,
+        limits: Limits::default(),
+    };
+    let invocation = Invocation {
+        argv: vec!["true".into()],
+        environment: Environment::default(),
+        init: "/proc/self/exe".into(),
+        protect: Vec::new(),
+        terminal: Terminal::Own,
+    };
+    assert!(plan(&controls("/usr/src"), &invocation).is_ok());
+    assert_eq!(
+        plan(&controls("/home/me/p"), &invocation).unwrap_err().to_string(),
+        "the command cannot start in `/home/me/p`: it is not there in the closed profile: no rule lets it be read or written"
+    );
+}
+
+#[test]
+fn caches_are_a_place_of_their_own_with_variables_that_lead_there() {
+    let caches = || {
+        let seed = |from: &str, at: &str| Seed { from: path(from), at: path(at) };
+        let seeds = vec![seed("/home/me/.cargo/registry", "/c/1/cargo/registry"), seed("/home/me/keys", "/c/1/keys")];
+        Some(Caches { directory: path("/c/1"), seeds })
+    };
+    let text = granted(&[], caches(), &["/home/me/keys"]);
+    assert_eq!(
+        lines(&text, &["writable", "cache", "seed", "set         CARGO", "set         GO", "set         MAVEN"]),
+        [
+            "writable    /home/me/p",
+            "cache       /c/1",
+            "seed        /c/1/cargo/registry (/home/me/.cargo/registry, read-only)",
+            "set         GOCACHE=/c/1/go-build",
+            "set         GOMODCACHE=/c/1/go-mod",
+            "set         MAVEN_OPTS=-Dmaven.repo.local=/c/1/maven",
+        ]
+    );
+    // What must not be read or written wins.
+    assert_eq!(lines(&granted(&[], caches(), &["/c"]), &["cache", "seed", "set"]), [""; 0]);
+    assert_eq!(
+        granted(&[], Some(Caches { directory: path("/home"), seeds: Vec::new() }), &[]),
+        "error: `/home` cannot be made writable: it holds the home directory `/home/me`"
+    );
 }

@@ -2,14 +2,18 @@ use policy::bounds::{Bound, BoundKind};
 use policy::{AbsPath, Origin, Scope};
 
 use super::{Inside, Message, Order, Request, parse_message, render_message};
-use crate::plan::{Plan, Step, Zone};
+use crate::plan::{Plan, Root, Step, Zone};
 
 fn order() -> Order {
     let path = |text: &str| AbsPath::parse(text).unwrap();
     let why = "why \"this\"\n".to_owned();
     let plan = Plan {
         steps: vec![
+            Step::Read { path: path("/usr"), why: why.clone() },
+            Step::Link { path: path("/bin"), target: "usr/bin".to_owned() },
             Step::Private { zone: Zone::VarRun },
+            Step::Cache { path: path("/c"), zone: None },
+            Step::Seed { from: path("/h/s"), at: path("/c/s") },
             Step::Writable { path: path("/tmp/a b"), zone: Some(Zone::Tmp) },
             Step::Pin { path: path("/p/ü") },
             Step::ReadOnly { path: path("/p/new\nline"), why: why.clone() },
@@ -25,6 +29,8 @@ fn order() -> Order {
             anchor: path("/p"),
             origin: Origin { scope: Scope::User, file: "settings.json".to_owned(), line: 3 },
         }],
+        root: Root::Empty,
+        variables: vec![("A".to_owned(), "/c/a".to_owned())],
     };
     let bytes = |bytes: &[u8]| std::os::unix::ffi::OsStringExt::from_vec(bytes.to_vec());
     Order {

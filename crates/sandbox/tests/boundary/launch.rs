@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use policy::action::{Command, Runner};
 use policy::controls::limits::{Resource, Word};
+use policy::controls::{Caches, Readable, Reading, Seed};
 use policy::layer::{Layer, Sourced};
 use policy::{AbsPath, Action, Approval, Decision, Effects, Exec, Facts, Kind, Origin, Permit, Policy, Scope, facts};
 
@@ -15,6 +16,12 @@ pub(crate) struct Spec {
     pub(crate) reopened: Vec<String>,
     pub(crate) closed: Vec<String>,
     pub(crate) protect: Vec<String>,
+    /// What is readable in the closed profile; the open one when there is nothing.
+    pub(crate) readable: Vec<String>,
+    /// The private caches; none when there is nothing.
+    pub(crate) caches: Vec<String>,
+    /// What is seen there: where it is, and where it is seen.
+    pub(crate) seeds: Vec<String>,
     /// Limits such as `wall=1s`, as a person would write them.
     pub(crate) limits: Vec<String>,
     pub(crate) cwd: String,
@@ -30,6 +37,9 @@ impl Spec {
             ("--open", &self.reopened),
             ("--close", &self.closed),
             ("--protect", &self.protect),
+            ("--readable", &self.readable),
+            ("--caches", &self.caches),
+            ("--seed", &self.seeds),
             ("--limit", &self.limits),
         ];
         let mut arguments = vec!["launch".to_owned()];
@@ -52,6 +62,9 @@ impl Spec {
                 "--open" => spec.reopened.push(value),
                 "--close" => spec.closed.push(value),
                 "--protect" => spec.protect.push(value),
+                "--readable" => spec.readable.push(value),
+                "--caches" => spec.caches.push(value),
+                "--seed" => spec.seeds.push(value),
                 "--limit" => spec.limits.push(value),
                 "--cwd" => spec.cwd = value,
                 "--report" => spec.report = value,
@@ -87,6 +100,31 @@ pub(crate) fn main() -> ! {
     std::process::exit(code.into())
 }
 
+fn path(text: &str) -> AbsPath {
+    AbsPath::parse(text).unwrap()
+}
+
+/// Returns what may be read: a path as it is, and with ` -> ` where a link leads.
+fn reading(spec: &Spec) -> Reading {
+    let readable = |text: &String| {
+        let (path, link) = match text.split_once(" -> ") {
+            Some((path, link)) => (path, Some(link.to_owned())),
+            None => (text.as_str(), None),
+        };
+        Readable { path: self::path(path), link, why: "a test".to_owned() }
+    };
+    if spec.readable.is_empty() { Reading::Open } else { Reading::Closed(spec.readable.iter().map(readable).collect()) }
+}
+
+fn caches(spec: &Spec) -> Option<Caches> {
+    let directory = path(spec.caches.first()?);
+    let seed = |text: &String| {
+        let (from, at) = text.split_once(':').unwrap();
+        Seed { from: path(from), at: path(at) }
+    };
+    Some(Caches { directory, seeds: spec.seeds.iter().map(seed).collect() })
+}
+
 /// Reads a limit.
 fn limit(text: &str) -> Sourced<Word> {
     let (name, amount) = text.split_once('=').unwrap();
@@ -97,7 +135,6 @@ fn limit(text: &str) -> Sourced<Word> {
 
 /// Makes a permit for these paths the way a caller would.
 fn permit(spec: &Spec) -> Permit<Exec> {
-    let path = |text: &str| AbsPath::parse(text).unwrap();
     let held = |text: &String| facts::Held {
         path: path(text),
         entry: facts::Entry::File,
@@ -120,6 +157,8 @@ fn permit(spec: &Spec) -> Permit<Exec> {
             unreadable: spec.hidden.iter().map(held).collect(),
             unwritable: spec.closed.iter().map(held).collect(),
             reopened: spec.reopened.iter().map(|text| path(text)).collect(),
+            reading: reading(spec),
+            caches: caches(spec),
             incomplete: None,
         }),
     };

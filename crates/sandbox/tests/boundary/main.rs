@@ -17,6 +17,7 @@ mod launch;
 mod limits;
 mod mounts;
 mod processes;
+mod profile;
 mod programs;
 mod races;
 mod runner;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::world::World;
-use crate::{broker, files, hygiene, kernel, limits, mounts, processes, programs, races, sockets, terminal};
+use crate::{broker, files, hygiene, kernel, limits, mounts, processes, profile, programs, races, sockets, terminal};
 
 /// A case: its name and what it does.
 pub(crate) type Case = (&'static str, fn(&World));
@@ -71,6 +71,7 @@ fn run_all(shelter: &Path, words: &[&String], user: &str) -> i32 {
         sockets::CASES,
         hygiene::CASES,
         terminal::CASES,
+        profile::CASES,
         limits::CASES,
     ];
     let (mut passed, mut failed) = (0, Vec::new());

@@ -50,6 +50,9 @@ impl World {
             reopened: Vec::new(),
             closed: vec![path("project/.git/hooks"), path("project/.git/config")],
             protect: Vec::new(),
+            readable: Vec::new(),
+            caches: Vec::new(),
+            seeds: Vec::new(),
             limits: Vec::new(),
             cwd: path("project"),
             report: path("report"),
@@ -60,6 +63,11 @@ impl World {
     /// Makes another world in this one, for a test that needs other paths held.
     pub(crate) fn another(&self) -> Self {
         Self { probe: self.probe.clone(), ..Self::new(self.directory.path()) }
+    }
+
+    /// Returns the probe's path.
+    pub(crate) fn probe_path(&self) -> String {
+        self.probe.to_str().unwrap().to_owned()
     }
 
     /// Returns a path in this world.

@@ -4,7 +4,9 @@ use policy::AbsPath;
 use policy::facts::{Entry, Held};
 use policy::rule::HeldPath;
 
-use super::{SHARED, Survey, existing};
+use super::marks::Outside;
+use super::{SHARED, Survey, existing, told};
+use crate::facts::walk::{Failed, Walks};
 
 /// An existing path that may be read again.
 #[derive(Debug, Clone)]
@@ -31,18 +33,18 @@ impl Naming {
 
 impl Survey<'_> {
     /// Looks up what may be read again; nothing where nothing yields.
-    pub(super) fn openings(&mut self) -> Result<(), String> {
+    pub(super) fn openings(&mut self, walks: &mut Walks<'_>) -> Result<(), String> {
         let policy = self.policy;
         if !policy.sandbox().deny_read.iter().any(|held| held.yields) {
             return Ok(());
         }
         let project = &self.place.project;
-        for held in &policy.sandbox().allow_read {
+        for (number, held) in policy.sandbox().allow_read.iter().enumerate() {
             for (root, whole) in held.pattern.roots(project, project) {
                 if whole {
                     self.open(&root, Naming::Exact);
                 } else {
-                    self.open_matches(&root, held)?;
+                    self.open_matches(&root, held, walks, &format!("open {number} {root}"))?;
                 }
             }
         }
@@ -56,18 +58,29 @@ impl Survey<'_> {
         }
     }
 
-    fn open_matches(&mut self, root: &AbsPath, held: &HeldPath) -> Result<(), String> {
+    fn open_matches(
+        &mut self,
+        root: &AbsPath,
+        held: &HeldPath,
+        walks: &mut Walks<'_>,
+        name: &str,
+    ) -> Result<(), String> {
         let project = &self.place.project;
-        let mut pending = vec![root.clone()];
-        while let Some(directory) = pending.pop() {
-            for (path, kind) in self.children(&directory, &held.why, super::Listing::Outside)? {
-                if held.pattern.covers(&path, project, project) {
-                    self.open(&path, Naming::Pattern);
-                } else if kind.is_dir() && held.pattern.could_cover_below(&path, project, project) {
-                    pending.push(path);
-                }
+        let mut walk = walks.begin(name.to_owned(), root);
+        let mut pending = vec![walk.start()];
+        while let Some(step) = pending.pop() {
+            let seen = match walk.see(&step, |directory| Outside::at(directory, held, project)) {
+                Ok(seen) => seen,
+                // What cannot be listed is not opened.
+                Err(Failed::Read(_)) => continue,
+                Err(failed) => return Err(told(&failed, &step.path, &held.why)),
+            };
+            for named in seen.marked {
+                self.open(&step.path.join(&named.name), Naming::Pattern);
             }
+            pending.extend(seen.directories);
         }
+        walk.end();
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use super::gather;
-use crate::place::Place;
+use crate::place::{Place, Profile};
 
 struct Scene {
     _keep: tempfile::TempDir,
@@ -26,6 +26,9 @@ impl Scene {
             project: root.join("home/project"),
             own_unwritable: vec![root.join("home/project/palisade")],
             own_unreadable: vec![root.join("home/state")],
+            kept: None,
+            profile: Profile::Open,
+            caches: None,
         };
         fs::create_dir_all(place.project.as_str()).unwrap();
         fs::write(place.project.join("palisade").as_str(), "the program").unwrap();

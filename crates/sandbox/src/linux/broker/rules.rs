@@ -21,6 +21,8 @@ pub(super) struct Rules {
     reopened: BTreeSet<AbsPath>,
     /// Directories that may be written.
     writable: Vec<AbsPath>,
+    /// Private caches: nothing outside reads them, so no name in them is protected. What the settings forbid counts there.
+    caches: Vec<AbsPath>,
 }
 
 /// Who forbids it.
@@ -37,7 +39,7 @@ impl Rules {
     pub(super) fn new(plan: &Plan) -> Result<Self, String> {
         let bounds = Bounds::compile(&plan.bounds, &plan.home, &plan.project, &plan.cwd)?;
         let (mut held, mut hidden) = (BTreeMap::new(), BTreeMap::new());
-        let (mut writable, mut reopened) = (Vec::new(), BTreeSet::new());
+        let (mut writable, mut reopened, mut caches) = (Vec::new(), BTreeSet::new(), Vec::new());
         for step in &plan.steps {
             match step {
                 Step::ReadOnly { path, why } => {
@@ -56,10 +58,16 @@ impl Rules {
                     reopened.extend(parts.iter().cloned());
                 }
                 Step::Writable { path, zone: _ } => writable.push(path.clone()),
-                Step::Private { .. } | Step::Pin { .. } | Step::ByKey { .. } => {}
+                Step::Cache { path, zone: _ } => caches.push(path.clone()),
+                Step::Read { .. }
+                | Step::Link { .. }
+                | Step::Seed { .. }
+                | Step::Private { .. }
+                | Step::Pin { .. }
+                | Step::ByKey { .. } => {}
             }
         }
-        Ok(Self { bounds, held, hidden, reopened, writable })
+        Ok(Self { bounds, held, hidden, reopened, writable, caches })
     }
 
     /// Returns who forbids that this name is written, made, renamed or removed.
@@ -67,7 +75,12 @@ impl Rules {
         if let Some(why) = covering(&self.held, path) {
             return Some(Forbidden { by: why.to_owned(), git: None });
         }
-        self.bounds.write(path).map(|why| Forbidden {
+        let is_cache = self.caches.iter().any(|cache| path.is_within(cache));
+        let counts = |why: &Why| match why {
+            Why::Written(..) => true,
+            Why::Protected(_) | Why::Git(_) => !is_cache,
+        };
+        self.bounds.write(path).filter(counts).map(|why| Forbidden {
             by: why.to_string(),
             git: match why {
                 Why::Git(role) => Some(role),

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use policy::controls::{Controls, Limits, Network};
+use policy::controls::{Controls, Limits, Network, Reading};
 use policy::facts::{Entry, Held};
 use policy::{AbsPath, Origin, Scope};
 use proptest::prelude::*;
@@ -86,7 +86,11 @@ fn rights(plan: &Plan) -> Rights {
     for step in &plan.steps {
         let place = match step {
             Step::Private { zone } => zone.path().to_owned(),
-            Step::Writable { path, zone: _ }
+            Step::Seed { from: _, at } => at.to_string(),
+            Step::Read { path, why: _ }
+            | Step::Link { path, target: _ }
+            | Step::Cache { path, zone: _ }
+            | Step::Writable { path, zone: _ }
             | Step::Pin { path }
             | Step::ReadOnly { path, why: _ }
             | Step::ByKey { path, why: _ }
@@ -99,7 +103,10 @@ fn rights(plan: &Plan) -> Rights {
                 Step::Private { .. } | Step::Hide { .. } | Step::Veil { .. } => {
                     (*read, *write, *keys) = (false, false, false);
                 }
-                Step::Writable { .. } => (*read, *write, *keys) = (true, true, false),
+                Step::Writable { .. } | Step::Cache { .. } => (*read, *write, *keys) = (true, true, false),
+                Step::Read { .. } | Step::Link { .. } | Step::Seed { .. } => {
+                    (*read, *write, *keys) = (true, false, false);
+                }
                 Step::ReadOnly { .. } => (*write, *keys) = (false, false),
                 Step::ByKey { .. } => (*write, *keys) = (false, true),
                 Step::Pin { .. } => {}
@@ -152,6 +159,8 @@ fn made(wish: &Wish) -> Option<Plan> {
         reopened: absolute(&wish.open),
         project: AbsPath::parse(&wish.cwd).unwrap(),
         bounds: Vec::new(),
+        reading: Reading::Open,
+        caches: None,
         limits: Limits::default(),
         network: Network::None,
     };
