@@ -26,16 +26,21 @@ pub mod error;
 mod limits;
 #[cfg(target_os = "linux")]
 mod linux;
+pub mod machine;
 pub mod plan;
 pub mod report;
+mod shape;
 #[cfg(target_os = "linux")]
 mod sys;
+pub mod tier;
 mod wire;
 
 pub use environment::{Environment, environment};
 pub use error::Error;
+pub use machine::Machine;
 pub use plan::{Invocation, Plan, Terminal, plan};
-pub use report::{Exit, Report};
+pub use report::{Exit, Layer, Report};
+pub use tier::{Tier, Tiers};
 
 /// The first argument that makes a program the boundary process.
 pub const ROLE: &str = "palisade-boundary";
@@ -47,7 +52,17 @@ pub const ROLE: &str = "palisade-boundary";
 pub fn run(permit: &policy::Permit<policy::Exec>, invocation: &Invocation) -> Result<Report, Error> {
     let plan = plan(permit.controls(), invocation)?;
     #[cfg(target_os = "linux")]
-    return linux::run(plan, invocation);
+    return linux::run(&plan, invocation);
+    #[cfg(not(target_os = "linux"))]
+    return Err(Error::Platform);
+}
+
+/// Looks at what this machine can enforce, by trying each thing in a process that is thrown away.
+///
+/// `init` is the program that is started as the boundary, as in [`Invocation`].
+pub fn probe(init: &std::path::Path) -> Result<Machine, Error> {
+    #[cfg(target_os = "linux")]
+    return linux::probe(init);
     #[cfg(not(target_os = "linux"))]
     return Err(Error::Platform);
 }

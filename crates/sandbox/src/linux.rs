@@ -1,21 +1,26 @@
 //! The boundary on Linux, one file per mechanism.
 //!
-//! The launcher's side: [`run`], `streams`, `supervise`, `notify`, `terminal`. The boundary's side, in
-//! the order of building: [`boundary`], `namespaces`, `init`, `mount`, `kernel_files`, `pty`,
-//! `privileges`, `landlock`, `seccomp`, `target`. Between them: `control`.
+//! The launcher's side: `tiers`, [`run`], `streams`, `supervise`, `notify`, `terminal`. The boundary's side,
+//! in the order of building: [`boundary`], `namespaces`, `init`, `mount`, `kernel_files`, `pty`,
+//! `privileges`, `landlock`, `seccomp`, `target`. Between them: `control`. The lower tiers: `bubblewrap`
+//! outside and `inside`, `keeper` and `landlock::grants`. What the machine can: `probe`, `advice`.
 
 mod advice;
 mod boundary;
+mod bubblewrap;
 mod control;
 mod failure;
 mod init;
 mod inputs;
+mod inside;
+mod keeper;
 mod kernel_files;
 mod landlock;
 mod mount;
 mod namespaces;
 mod notify;
 mod privileges;
+mod probe;
 mod pty;
 mod run;
 mod seccomp;
@@ -23,7 +28,9 @@ mod streams;
 mod supervise;
 mod target;
 mod terminal;
+mod tiers;
 mod tree;
 
 pub(crate) use boundary::boundary_main;
-pub(crate) use run::run;
+pub(crate) use probe::probe;
+pub(crate) use tiers::run;

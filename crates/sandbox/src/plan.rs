@@ -11,6 +11,8 @@ use policy::{AbsPath, facts};
 
 use crate::environment::Environment;
 use crate::error::Error;
+use crate::report::Layer;
+use crate::tier::Tiers;
 
 /// What is to be run, as far as policy has no say in it.
 #[derive(Debug, Clone)]
@@ -27,6 +29,10 @@ pub struct Invocation {
     pub protect: Vec<AbsPath>,
     /// How standard streams that are terminals are treated.
     pub terminal: Terminal,
+    /// How the boundary may be built.
+    pub tiers: Tiers,
+    /// What must stand, or nothing runs.
+    pub require: Vec<Layer>,
 }
 
 /// How standard streams that are terminals are treated.

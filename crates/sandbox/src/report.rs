@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use crate::environment::Dropped;
+use crate::tier::Tier;
 
 /// How one command did inside the boundary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
+    /// How the boundary was built.
+    pub tier: Tier,
     /// How it ended.
     pub exit: Exit,
     /// How long it took, the building of the boundary included.
@@ -77,12 +80,36 @@ pub enum Layer {
     Landlock,
     /// A system call filter.
     Seccomp,
+    /// No socket but connected pairs.
+    NoSockets,
     /// A pseudo-terminal of its own.
     OwnTerminal,
 }
 
 impl Layer {
-    /// What stands whenever a command runs.
+    /// Every layer.
+    pub const ALL: [Self; 13] = [
+        Self::UserNamespace,
+        Self::MountNamespace,
+        Self::PidNamespace,
+        Self::NetworkNamespace,
+        Self::IpcNamespace,
+        Self::UtsNamespace,
+        Self::CgroupNamespace,
+        Self::NoCapabilities,
+        Self::NoNewPrivileges,
+        Self::Landlock,
+        Self::Seccomp,
+        Self::NoSockets,
+        Self::OwnTerminal,
+    ];
+
+    /// Reads a layer's name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|layer| layer.name() == name)
+    }
+
+    /// What stands whenever a command runs in namespaces.
     pub(crate) const ALWAYS: [Self; 11] = [
         Self::UserNamespace,
         Self::MountNamespace,
@@ -111,6 +138,7 @@ impl Layer {
             Self::NoNewPrivileges => "no-new-privileges",
             Self::Landlock => "landlock",
             Self::Seccomp => "seccomp",
+            Self::NoSockets => "no-sockets",
             Self::OwnTerminal => "own-terminal",
         }
     }

@@ -8,6 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::{Plan, Step, Zone};
 use crate::report::{Exit, Report};
+use crate::shape::Shape;
+use shape::{ShapeWire, shape_from_wire, shape_to_wire};
+
+mod machine;
+mod shape;
 
 /// The version of the report's form.
 const REPORT_SCHEMA: u32 = 1;
@@ -20,6 +25,8 @@ pub(crate) struct Order {
     pub(crate) environment: Vec<(OsString, OsString)>,
     /// Which of the standard streams are the command's own terminal.
     pub(crate) terminal: [bool; 3],
+    /// How the boundary is built, with what was found outside of it.
+    pub(crate) shape: Shape,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -29,6 +36,7 @@ struct OrderWire {
     cwd: String,
     home: String,
     terminal: [bool; 3],
+    shape: ShapeWire,
     arguments: usize,
     variables: usize,
 }
@@ -61,6 +69,7 @@ impl Order {
             cwd: self.plan.cwd.to_string(),
             home: self.plan.home.to_string(),
             terminal: self.terminal,
+            shape: shape_to_wire(&self.shape),
             arguments: self.argv.len(),
             variables: self.environment.len(),
         };
@@ -92,7 +101,8 @@ impl Order {
         let is_whole = argv.len() == wire.arguments && texts.next()?.is_empty() && texts.next().is_none();
         let steps: Option<Vec<Step>> = wire.steps.into_iter().map(step_from_wire).collect();
         let plan = Plan { steps: steps?, cwd: AbsPath::parse(&wire.cwd)?, home: AbsPath::parse(&wire.home)? };
-        is_whole.then_some(Self { plan, argv, environment, terminal: wire.terminal })
+        let shape = shape_from_wire(wire.shape);
+        is_whole.then_some(Self { plan, argv, environment, terminal: wire.terminal, shape })
     }
 }
 
@@ -187,6 +197,7 @@ pub(crate) fn parse_message<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T
 #[derive(Serialize)]
 struct ReportWire<'a> {
     schema_version: u32,
+    tier: &'static str,
     exit: ExitWire,
     wall_ms: u64,
     enforced: Vec<&'static str>,
@@ -231,6 +242,7 @@ impl Report {
     /// Renders the report as JSON, indented, without a final newline.
     pub fn render_json(&self) -> String {
         let Self {
+            tier,
             exit,
             wall,
             enforced,
@@ -246,6 +258,7 @@ impl Report {
         } = self;
         let wire = ReportWire {
             schema_version: REPORT_SCHEMA,
+            tier: tier.name(),
             exit: exit_to_wire(*exit),
             wall_ms: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX),
             enforced: enforced.iter().map(|layer| layer.name()).collect(),

@@ -11,7 +11,7 @@ use guard::{Guard, Settled};
 use policy::facts::Held;
 use policy::{AbsPath, Exec, Permit, Proof};
 use rustix::fs::OFlags;
-use sandbox::{Exit, Invocation, Report, Terminal};
+use sandbox::{Exit, Invocation, Report, Terminal, Tier, Tiers};
 use serde_json::{Value, json};
 
 use super::Order;
@@ -78,6 +78,8 @@ impl Running<'_> {
             init: "/proc/self/exe".into(),
             protect: self.order.setup.place.own_unwritable.clone(),
             terminal: Terminal::Own,
+            tiers: Tiers::all(),
+            require: self.options.require.clone(),
         };
         let writable = &permit.controls().writable;
         let before = guard::protected_names(writable);
@@ -129,6 +131,7 @@ impl Running<'_> {
             | sandbox::Error::Stream { .. }
             | sandbox::Error::Step { .. }
             | sandbox::Error::Lost(_)
+            | sandbox::Error::Required(_)
             | sandbox::Error::Platform
             | sandbox::Error::Bug(_) => NOT_RUN,
         }
@@ -241,7 +244,8 @@ fn tell(report: &Report, quiet: bool) {
             Exit::Signal(signal) => format!("ended by signal {signal}"),
         };
         let missing = if report.missing.is_empty() { "" } else { "; some layers are missing, see `--report`" };
-        say::error(&format!("{end}, inside the boundary{missing}"));
+        let tier = if report.tier == Tier::Full { String::new() } else { format!(" (tier {})", report.tier.name()) };
+        say::error(&format!("{end}, inside the boundary{tier}{missing}"));
     }
 }
 

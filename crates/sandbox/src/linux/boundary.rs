@@ -7,9 +7,10 @@ use rustix::process::{DumpableBehavior, Pid, Resource, Rlimit, Signal, WaitOptio
 
 use super::control::Channel;
 use super::failure::{At, Failure};
-use super::{init, namespaces};
+use super::{bubblewrap, init, inside, keeper, namespaces, probe};
 use crate::error::Step;
 use crate::limits::PLAN_BYTES_MAX;
+use crate::shape::Shape;
 use crate::sys;
 use crate::sys::process::{Close, Fork};
 use crate::wire::{Message, Order};
@@ -26,6 +27,12 @@ const EXIT_BUG: i32 = 70;
 
 /// Is the boundary process.
 pub(crate) fn boundary_main() -> ! {
+    match std::env::args_os().nth(2) {
+        Some(word) if word == bubblewrap::INSIDE => inside::inside_main(),
+        Some(word) if word == probe::PROBE => probe::probe_main(),
+        Some(word) if word == probe::NOTHING => sys::process::exit_now(0),
+        Some(_) | None => {}
+    }
     let Some(control) = sys::process::inherited(CONTROL) else { sys::process::exit_now(EXIT_BUG) };
     let channel = Channel::from_descriptor(control);
     match build(&channel) {
@@ -62,6 +69,12 @@ fn build(channel: &Channel) -> Result<Pid, Failure> {
     let limit = Rlimit { current: Some(0), maximum: Some(0) };
     rustix::process::setrlimit(Resource::Core, limit).at(Step::CoreDumps)?;
     let order = read_plan(plan)?;
+    match order.shape {
+        Shape::Full => {}
+        Shape::Landlock => keeper::keeper_main(channel, order),
+        // That one is told by its arguments.
+        Shape::Bubblewrap(_) => return Err(rustix::io::Errno::BADMSG).at(Step::ReadPlan),
+    }
     namespaces::enter_user()?;
     namespaces::enter_others()?;
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).at(Step::Undumpable)?;
@@ -71,7 +84,7 @@ fn build(channel: &Channel) -> Result<Pid, Failure> {
     }
 }
 
-fn read_plan(plan: OwnedFd) -> Result<Order, Failure> {
+pub(super) fn read_plan(plan: OwnedFd) -> Result<Order, Failure> {
     let bytes = super::kernel_files::read_whole(plan, PLAN_BYTES_MAX).at(Step::ReadPlan)?;
     Order::parse(&bytes).ok_or(rustix::io::Errno::BADMSG).at(Step::ReadPlan)
 }

@@ -19,25 +19,39 @@ use crate::wire::{Message, Order, Request};
 
 /// Is the first process inside. Its end is the end of everything inside: the kernel sees to it.
 pub(super) fn init_main(channel: &Channel, order: &Order) -> ! {
-    let result = build(channel, order).and_then(|ready| start(channel, order, ready));
-    match result {
-        Ok(Some(watched)) => {
-            let why = watch(channel, &watched);
-            let _ = channel.send(&why, None);
-        }
-        // The command's process has told why it could not start.
-        Ok(None) => {}
-        Err(failure) => boundary::report(channel, failure),
+    if let Some(why) = conduct(channel, order, build(channel, order)) {
+        let _ = channel.send(&why, None);
     }
     sys::process::exit_now(0)
 }
 
+/// Starts the command when all stands, and watches it to its end. Returns how it ended; `None` when that is
+/// told already, or there is nobody to tell.
+pub(super) fn conduct(channel: &Channel, order: &Order, ready: Result<Ready, Failure>) -> Option<Message> {
+    match ready.and_then(|ready| start(channel, order, ready)) {
+        Ok(Some(watched)) => watch(channel, &watched),
+        // The command's process has told why it could not start.
+        Ok(None) => None,
+        Err(failure) => {
+            boundary::report(channel, failure);
+            None
+        }
+    }
+}
+
 /// What stands when the command can be started.
 #[derive(Debug)]
-struct Ready {
+pub(super) struct Ready {
     terminal: Option<Terminal>,
     rules: Rules,
     held: Held,
+}
+
+impl Ready {
+    /// Returns the Landlock version that the rules were made for.
+    pub(super) fn abi(&self) -> u32 {
+        self.rules.abi
+    }
 }
 
 /// What is watched while the command runs.
@@ -53,10 +67,7 @@ struct Watched {
 ///
 /// 1. die with the boundary process;
 /// 2. loopback, mounts, and the files given for reading opened inside them;
-/// 3. a session keyring of its own;
-/// 4. the terminal, if there is to be one, which the launcher sets up;
-/// 5. drop every privilege;
-/// 6. make the Landlock rules.
+/// 3. what every tier has.
 fn build(channel: &Channel, order: &Order) -> Result<Ready, Failure> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).at(Step::Init)?;
     rustix::thread::set_name(c"palisade: init").at(Step::Init)?;
@@ -64,6 +75,16 @@ fn build(channel: &Channel, order: &Order) -> Result<Ready, Failure> {
     let inputs = inputs::find(&order.plan)?;
     let held = mount::build(&order.plan)?;
     inputs::bring_inside(&inputs)?;
+    furnish(channel, order, held)
+}
+
+/// Builds what every tier has, in this order:
+///
+/// 1. a session keyring of its own;
+/// 2. the terminal, if there is to be one, which the launcher sets up;
+/// 3. drop every privilege;
+/// 4. make the Landlock rules.
+pub(super) fn furnish(channel: &Channel, order: &Order, held: Held) -> Result<Ready, Failure> {
     for path in held.not_present() {
         channel.send(&Message::NotPresent { path: path.clone() }, None).at(Step::Control)?;
     }
@@ -73,8 +94,8 @@ fn build(channel: &Channel, order: &Order) -> Result<Ready, Failure> {
     }
     let terminal = if order.terminal.contains(&true) { Some(make_terminal(channel)?) } else { None };
     privileges::drop_all()?;
-    let rules = landlock::rules(&order.plan)?;
-    for missing in landlock::missing(rules.abi) {
+    let (rules, missing) = landlock::rules_for(order)?;
+    for missing in missing {
         let message = Message::Missing { what: missing.what, meaning: missing.meaning };
         channel.send(&message, None).at(Step::Control)?;
     }
@@ -121,8 +142,9 @@ fn start(channel: &Channel, order: &Order, ready: Ready) -> Result<Option<Watche
     Ok(Some(Watched { command, children, mounts, held: held.reachable() }))
 }
 
-/// Reaps, passes signals on, and returns how the command ended.
-fn watch(channel: &Channel, watched: &Watched) -> Message {
+/// Reaps, passes signals on, and returns how the command ended; `None` when the launcher is gone, so that
+/// nobody may go on.
+fn watch(channel: &Channel, watched: &Watched) -> Option<Message> {
     let failed = |error: rustix::io::Errno| Message::Failed {
         step: Step::Watch.name().to_owned(),
         path: None,
@@ -137,21 +159,21 @@ fn watch(channel: &Channel, watched: &Watched) -> Message {
         match poll(&mut ready, None) {
             Ok(_) => {}
             Err(rustix::io::Errno::INTR) => continue,
-            Err(error) => return failed(error),
+            Err(error) => return Some(failed(error)),
         }
         let [children, requests, mounts] = ready.map(|fd| !fd.revents().is_empty());
         if mounts && let Some(path) = watched.held.lost() {
-            return Message::Ended { why: format!("`{path}` was replaced on the host, which ends its protection") };
+            let why = format!("`{path}` was replaced on the host, which ends its protection");
+            return Some(Message::Ended { why });
         }
         if children {
             while sys::signal::next(&watched.children).is_some() {}
             if let Some(end) = reap(channel, watched.command) {
-                return end;
+                return Some(end);
             }
         }
         if requests && !pass_on(channel, watched.command) {
-            // The launcher is gone, so nobody may go on.
-            sys::process::exit_now(0)
+            return None;
         }
     }
 }

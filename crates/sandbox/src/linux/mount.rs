@@ -53,7 +53,7 @@ const CLOSED_DIRECTORY: &str = "closed-directory";
 const CLOSED_FILE: &str = "closed-file";
 
 /// Links in `/run` that systems without `/usr` cannot do without.
-const KEPT_LINKS: [&str; 3] = ["run/current-system", "run/booted-system", "run/opengl-driver"];
+pub(super) const KEPT_LINKS: [&str; 3] = ["run/current-system", "run/booted-system", "run/opengl-driver"];
 
 /// What the mounts hold, to be looked at again while the command runs.
 #[derive(Debug)]
@@ -64,6 +64,20 @@ pub(super) struct Held {
 }
 
 impl Held {
+    /// Returns what holds without mounts: nothing to look at again.
+    pub(super) fn nothing() -> Result<Self, Failure> {
+        Self::found(Vec::new(), Vec::new())
+    }
+
+    /// Returns what mounts hold that another program has made: paths with what is there, and whether it is
+    /// read-only.
+    pub(super) fn found(held: Vec<(String, Identity, bool)>, not_present: Vec<String>) -> Result<Self, Failure> {
+        let root = open_inside("/").at(Stage::HostRoot)?;
+        let expected =
+            held.into_iter().map(|(path, identity, is_read_only)| Expected { path, identity, is_read_only }).collect();
+        Ok(Self { root, expected, not_present })
+    }
+
     /// Returns the held paths that were not there.
     pub(super) fn not_present(&self) -> &[String] {
         &self.not_present

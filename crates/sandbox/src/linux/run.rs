@@ -1,54 +1,95 @@
 //! Starting the boundary process.
 
 use std::ffi::OsStr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use rustix::fs::{MemfdFlags, SealFlags};
+use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags};
 
 use super::control::Channel;
 use super::failure::{At, Failure};
 use super::streams::{self, Stream};
 use super::supervise::{self, Supervised};
-use super::{advice, boundary};
+use super::{advice, boundary, bubblewrap};
 use crate::error::{Error, Step};
 use crate::plan::{Invocation, Plan, Terminal};
-use crate::report::Report;
+use crate::report::{Missing, Report};
+use crate::shape::Shape;
+use crate::tier::Tier;
 use crate::wire::Order;
 use crate::{ROLE, sys};
 
 /// The lowest number that the launcher's own descriptors get, above those that the boundary takes.
 const FIRST_FREE: i32 = 10;
 
-/// Runs a command, in this order:
+/// Runs a command in one tier, in this order:
 ///
 /// 1. look at the standard streams;
 /// 2. write the plan into sealed memory;
 /// 3. start the boundary process with it and one end of the control socket;
 /// 4. supervise until everything inside is gone.
-pub(crate) fn run(plan: Plan, invocation: &Invocation) -> Result<Report, Error> {
+pub(super) fn run(plan: &Plan, invocation: &Invocation, tier: Chosen) -> Result<Report, Error> {
     let start = Instant::now();
-    if invocation.argv.is_empty() {
-        return Err(Error::NoCommand);
-    }
     let streams = streams::look()?;
     let own_terminal = streams.map(|stream| stream == Stream::Terminal && invocation.terminal == Terminal::Own);
+    let Chosen { tier, mut lacks } = tier;
+    let (shape, arguments, not_present) = prepare(plan, tier).map_err(advice::with_fix)?;
     let order = Order {
-        environment: inner_environment(&plan, invocation),
-        plan,
+        environment: inner_environment(plan, invocation),
+        plan: plan.clone(),
         argv: invocation.argv.clone(),
         terminal: own_terminal,
+        shape,
     };
     let bytes = order.render().map_err(Error::Bug)?;
     let memory = into_memory(&bytes).map_err(advice::with_fix)?;
     let (ours, theirs) = Channel::pair().at(Step::StartBoundary).map_err(advice::with_fix)?;
     let signals = supervise::catch_signals().map_err(advice::with_fix)?;
-    let child = start_boundary(invocation, streams, &theirs, &memory).map_err(advice::with_fix)?;
-    drop(theirs);
-    drop(memory);
-    supervise::supervise(Supervised { child, channel: ours, signals, own_terminal, start, invocation })
+    let child = match arguments {
+        None => start_boundary(invocation, streams, &theirs, &memory),
+        Some(arguments) => start_bubblewrap(invocation, streams, &theirs, [&memory, &arguments]),
+    };
+    let child = child.map_err(advice::with_fix)?;
+    drop((theirs, memory));
+    lacks.extend(
+        tier.missing().iter().map(|(what, meaning)| Missing { what: (*what).into(), meaning: (*meaning).into() }),
+    );
+    supervise::supervise(Supervised {
+        child,
+        channel: ours,
+        signals,
+        own_terminal,
+        start,
+        invocation,
+        tier,
+        lacks,
+        not_present,
+    })
+}
+
+/// A tier, and what it lacks on this machine besides what it always lacks.
+#[derive(Debug)]
+pub(super) struct Chosen {
+    pub(super) tier: Tier,
+    pub(super) lacks: Vec<Missing>,
+}
+
+/// Returns what the boundary process must know of the outside, the arguments for a program in between, and
+/// the held paths that are not there.
+fn prepare(plan: &Plan, tier: Tier) -> Result<(Shape, Option<OwnedFd>, Vec<String>), Failure> {
+    Ok(match tier {
+        Tier::Full => (Shape::Full, None, Vec::new()),
+        Tier::Landlock => (Shape::Landlock, None, Vec::new()),
+        Tier::Bubblewrap => {
+            let bubblewrap::Prepared { arguments, outside, not_present } = bubblewrap::prepare(plan)?;
+            let arguments = into_memory(&arguments)?;
+            rustix::fs::seek(&arguments, rustix::fs::SeekFrom::Start(0)).at(Step::HandPlan)?;
+            (Shape::Bubblewrap(outside), Some(arguments), not_present)
+        }
+    })
 }
 
 /// Returns the environment inside: what passes, and the names that the boundary sets itself.
@@ -80,16 +121,84 @@ fn start_boundary(
     plan: &OwnedFd,
 ) -> Result<Child, Failure> {
     let path = invocation.init.display().to_string();
-    let control = rustix::io::fcntl_dupfd_cloexec(control.as_fd(), FIRST_FREE).at(Step::StartBoundary)?;
-    let plan = rustix::io::fcntl_dupfd_cloexec(plan, FIRST_FREE).at(Step::StartBoundary)?;
+    let (control, plan) = (out_of_the_way(control.as_fd())?, out_of_the_way(plan.as_fd())?);
     let [input, output, error] = streams.map(|stream| match stream {
         Stream::Same => Stdio::inherit(),
         Stream::Terminal => Stdio::null(),
     });
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that starts a process")]
-    let mut command = Command::new(&invocation.init);
-    command.arg0("palisade: boundary").arg(ROLE).env_clear().stdin(input).stdout(output).stderr(error);
+    let mut command = program(&invocation.init);
+    command.arg0("palisade: boundary").arg(ROLE).stdin(input).stdout(output).stderr(error);
     let descriptors = [(control.as_fd(), boundary::CONTROL), (plan.as_fd(), boundary::PLAN)];
-    sys::process::pass_descriptors(&mut command, descriptors);
+    sys::process::pass_descriptors(&mut command, &descriptors);
     command.spawn().at_path(Step::StartBoundary, &path)
+}
+
+/// Starts bubblewrap with this program as the first process inside. What it says of a failure comes back by
+/// its standard error.
+fn start_bubblewrap(
+    invocation: &Invocation,
+    streams: [Stream; 3],
+    control: &Channel,
+    [plan, arguments]: [&OwnedFd; 2],
+) -> Result<Child, Failure> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let path = invocation.init.display().to_string();
+    let own = rustix::fs::open(&invocation.init, flags, Mode::empty()).at_path(Step::StartBoundary, &path)?;
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
+    let null = null.at_path(Step::StartBoundary, "/dev/null")?;
+    let (input, output, error) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+    let standard = [input.as_fd(), output.as_fd(), error.as_fd()];
+    let mut kept =
+        vec![(out_of_the_way(control.as_fd())?, boundary::CONTROL), (out_of_the_way(plan.as_fd())?, boundary::PLAN)];
+    kept.push((out_of_the_way(arguments.as_fd())?, bubblewrap::ARGUMENTS));
+    kept.push((out_of_the_way(own.as_fd())?, bubblewrap::OWN_PROGRAM));
+    for ((stream, standard), number) in streams.into_iter().zip(standard).zip(bubblewrap::STREAMS..) {
+        let stream = match stream {
+            Stream::Same => standard,
+            Stream::Terminal => null.as_fd(),
+        };
+        kept.push((out_of_the_way(stream)?, number));
+    }
+    let mut command = program(Path::new(bubblewrap::PROGRAM));
+    command.args(["--args".to_owned(), bubblewrap::ARGUMENTS.to_string(), "--".to_owned()]);
+    command.args([format!("/proc/self/fd/{}", bubblewrap::OWN_PROGRAM).as_str(), ROLE, bubblewrap::INSIDE]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let descriptors: Vec<_> = kept.iter().map(|(fd, number)| (fd.as_fd(), *number)).collect();
+    sys::process::pass_descriptors(&mut command, &descriptors);
+    command.spawn().at_path(Step::Bubblewrap, bubblewrap::PROGRAM)
+}
+
+/// Copies a descriptor to a number that the boundary process takes nothing from.
+fn out_of_the_way(fd: BorrowedFd<'_>) -> Result<OwnedFd, Failure> {
+    rustix::io::fcntl_dupfd_cloexec(fd, FIRST_FREE).at(Step::StartBoundary)
+}
+
+/// Returns a command for a program with no environment.
+fn program(path: &Path) -> Command {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that starts a process")]
+    let mut command = Command::new(path);
+    command.env_clear();
+    command
+}
+
+/// Runs a program that asks the machine something, and returns what it prints.
+pub(super) fn output_of(path: impl AsRef<Path>, arguments: &[&str]) -> std::io::Result<String> {
+    let output = program(path.as_ref()).args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).output()?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Starts this program in bubblewrap, to do nothing, and returns what bubblewrap says when that fails.
+pub(super) fn try_bubblewrap(init: &Path) -> Result<(), String> {
+    let failed = |error: &dyn std::fmt::Display| error.to_string();
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let own = rustix::fs::open(init, flags, Mode::empty()).map_err(|error| failed(&error))?;
+    let own = rustix::io::fcntl_dupfd_cloexec(&own, FIRST_FREE).map_err(|error| failed(&error))?;
+    let mut command = program(Path::new(bubblewrap::PROGRAM));
+    command.args(["--unshare-all", "--die-with-parent", "--as-pid-1", "--cap-drop", "ALL", "--ro-bind", "/", "/"]);
+    command.args(["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--"]);
+    command.args([format!("/proc/self/fd/{}", bubblewrap::OWN_PROGRAM).as_str(), ROLE, super::probe::NOTHING]);
+    sys::process::pass_descriptors(&mut command, &[(own.as_fd(), bubblewrap::OWN_PROGRAM)]);
+    let output = command.stdin(Stdio::null()).stdout(Stdio::null()).output().map_err(|error| failed(&error))?;
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    if output.status.success() { Ok(()) } else { Err(said) }
 }

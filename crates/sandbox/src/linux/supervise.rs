@@ -14,11 +14,12 @@ use super::failure::{At, Failure};
 use super::notify::{self, Refusals};
 use super::terminal::{Keys, Relay};
 use crate::error::{Error, Step};
-use crate::limits::LAST_OUTPUT_MS;
+use crate::limits::{LAST_OUTPUT_MS, SAID_BYTES_MAX};
 use crate::plan::Invocation;
 use crate::report::{CANNOT_SHOW, CANNOT_SHOW_CALLS, Exit, Layer, Missing, Report};
 use crate::sys;
 use crate::sys::signal::{How, Set};
+use crate::tier::Tier;
 use crate::wire::{Message, Request};
 
 /// Signals that go on to the command.
@@ -67,6 +68,11 @@ pub(super) struct Supervised<'a> {
     pub(super) own_terminal: [bool; 3],
     pub(super) start: Instant,
     pub(super) invocation: &'a Invocation,
+    pub(super) tier: Tier,
+    /// What the tier lacks.
+    pub(super) lacks: Vec<Missing>,
+    /// Held paths that were not there before the start.
+    pub(super) not_present: Vec<String>,
 }
 
 /// What was learnt so far.
@@ -103,8 +109,10 @@ struct Loop<'a> {
 
 /// Supervises until everything inside is gone.
 pub(super) fn supervise(supervised: Supervised<'_>) -> Result<Report, Error> {
-    let Supervised { mut child, channel, signals, own_terminal, start, invocation } = supervised;
-    let (listener, relay, early, learnt) = (None, None, Vec::new(), Learnt::default());
+    let Supervised { mut child, channel, signals, own_terminal, start, invocation, tier, lacks, not_present } =
+        supervised;
+    let learnt = Learnt { missing: lacks, not_present, ..Learnt::default() };
+    let (listener, relay, early) = (None, None, Vec::new());
     let mut state = Loop { channel, signals: &signals, own_terminal, listener, relay, early, learnt };
     let result = state.turns();
     let Loop { channel, relay, learnt, .. } = state;
@@ -116,7 +124,21 @@ pub(super) fn supervise(supervised: Supervised<'_>) -> Result<Report, Error> {
     }
     result.map_err(advice::with_fix)?;
     let lost = || Error::Lost(status.map_or_else(|error| error.to_string(), |status| status.to_string()));
-    conclude(learnt, own_terminal, start, invocation).unwrap_or_else(|| Err(lost()))
+    conclude(learnt, own_terminal, start, (invocation, tier)).unwrap_or_else(|| match said(&mut child) {
+        Some(said) => {
+            Err(Error::Step { step: Step::Bubblewrap, path: None, source: std::io::Error::other(said), fix: None })
+        }
+        None => Err(lost()),
+    })
+}
+
+/// Returns what the program in between said of its failure.
+fn said(child: &mut Child) -> Option<String> {
+    use std::io::Read;
+    let mut text = Vec::new();
+    child.stderr.take()?.take(SAID_BYTES_MAX).read_to_end(&mut text).ok()?;
+    let text = String::from_utf8_lossy(&text).trim().replace('\n', "; ");
+    (!text.is_empty()).then_some(text)
 }
 
 impl Loop<'_> {
@@ -288,7 +310,7 @@ fn conclude(
     learnt: Learnt,
     own_terminal: [bool; 3],
     start: Instant,
-    invocation: &Invocation,
+    (invocation, tier): (&Invocation, Tier),
 ) -> Option<Result<Report, Error>> {
     let Learnt { refusals, not_present, missing, started, end } = learnt;
     let (exit, ended_by_boundary) = match end? {
@@ -302,10 +324,15 @@ fn conclude(
     };
     let terminal = own_terminal.contains(&true).then_some(Layer::OwnTerminal);
     let calls = missing.iter().any(|row| row.what == "seccomp-notification").then_some(CANNOT_SHOW_CALLS);
+    let temporary = match tier {
+        Tier::Full | Tier::Bubblewrap => vec!["/tmp", "/var/tmp", "/dev/shm"],
+        Tier::Landlock => vec!["the directory in TMPDIR"],
+    };
     Some(Ok(Report {
+        tier,
         exit,
         wall: start.elapsed(),
-        enforced: Layer::ALWAYS.into_iter().chain(terminal).collect(),
+        enforced: tier.layers().iter().copied().chain(terminal).collect(),
         missing,
         landlock_abi: started.unwrap_or_default(),
         refused: refusals.list,
@@ -313,7 +340,7 @@ fn conclude(
         not_present,
         cannot_show: CANNOT_SHOW.into_iter().chain(calls).collect(),
         environment_dropped: invocation.environment.dropped.clone(),
-        temporary: vec!["/tmp", "/var/tmp", "/dev/shm"],
+        temporary,
         ended_by_boundary,
     }))
 }

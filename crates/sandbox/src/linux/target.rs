@@ -10,6 +10,7 @@ use super::landlock::Rules;
 use super::pty::Terminal;
 use super::{boundary, seccomp};
 use crate::error::Step;
+use crate::shape::Shape;
 use crate::sys;
 use crate::sys::process::Close;
 use crate::wire::{Message, Order};
@@ -62,6 +63,9 @@ fn confine(channel: &Channel, order: &Order, terminal: Option<&Terminal>, rules:
     let cwd = order.plan.cwd.as_str();
     rustix::process::chdir(cwd).at_path(Step::StartDirectory, cwd)?;
     rules.enforce()?;
+    if order.shape == Shape::Landlock {
+        sys::filter::install(&seccomp::assemble_closed(), 0).map(drop).at(Step::Seccomp)?;
+    }
     filter(channel)?;
     sys::process::close_from(3, Close::OnExec).at(Step::Session)
 }

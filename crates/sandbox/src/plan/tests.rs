@@ -35,6 +35,8 @@ fn check(input: &str, expected: &str) {
         init: "/proc/self/exe".into(),
         protect: words("protect").into_iter().map(path).collect(),
         terminal: Terminal::Own,
+        tiers: crate::Tiers::all(),
+        require: Vec::new(),
     };
     let found = match plan(&controls, &invocation) {
         Ok(plan) => {
@@ -63,6 +65,8 @@ fn whole_plan_reads_in_the_order_of_building() {
         init: "/proc/self/exe".into(),
         protect: vec![path("/home/me/p/target/palisade")],
         terminal: Terminal::Own,
+        tiers: crate::Tiers::all(),
+        require: Vec::new(),
     };
     let expected = "\
 separate    users, mounts, processes, network, ipc, host name, cgroups

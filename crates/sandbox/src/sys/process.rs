@@ -40,13 +40,13 @@ pub(crate) fn exit_now(code: i32) -> ! {
 /// Lets a command have these descriptors under these numbers, and die with the thread that starts it.
 ///
 /// No descriptor may have a number among the new ones.
-pub(crate) fn pass_descriptors(command: &mut Command, descriptors: [(BorrowedFd<'_>, RawFd); 2]) {
-    let numbers = descriptors.map(|(fd, number)| (fd.as_raw_fd(), number));
+pub(crate) fn pass_descriptors(command: &mut Command, descriptors: &[(BorrowedFd<'_>, RawFd)]) {
+    let numbers: Vec<(RawFd, RawFd)> = descriptors.iter().map(|(fd, number)| (fd.as_raw_fd(), *number)).collect();
     let prepare = move || {
-        for (fd, number) in numbers {
+        for (fd, number) in &numbers {
             // SAFETY: `dup2` takes numbers only, and is async-signal-safe.
             #[expect(unsafe_code, reason = "dup2 to a fixed number")]
-            if unsafe { libc::dup2(fd, number) } < 0 {
+            if unsafe { libc::dup2(*fd, *number) } < 0 {
                 return Err(io::Error::last_os_error());
             }
         }

@@ -14,6 +14,8 @@ pub(crate) struct Spec {
     pub(crate) protect: Vec<String>,
     pub(crate) cwd: String,
     pub(crate) report: String,
+    /// The tiers that are left out.
+    pub(crate) without: Vec<String>,
 }
 
 impl Spec {
@@ -24,6 +26,7 @@ impl Spec {
             ("--hide", &self.hidden),
             ("--close", &self.closed),
             ("--protect", &self.protect),
+            ("--without", &self.without),
         ];
         let mut arguments = vec!["launch".to_owned()];
         for (name, paths) in lists {
@@ -32,6 +35,11 @@ impl Spec {
         arguments.extend(["--cwd".to_owned(), self.cwd.clone(), "--report".to_owned(), self.report.clone()]);
         arguments.push("--".to_owned());
         arguments
+    }
+
+    fn tiers(&self) -> sandbox::Tiers {
+        let left_out = self.without.iter().map(|name| sandbox::Tier::parse(name).unwrap());
+        left_out.fold(sandbox::Tiers::all(), sandbox::Tiers::without)
     }
 
     fn parse() -> (Self, Vec<OsString>) {
@@ -44,6 +52,7 @@ impl Spec {
                 "--hide" => spec.hidden.push(value),
                 "--close" => spec.closed.push(value),
                 "--protect" => spec.protect.push(value),
+                "--without" => spec.without.push(value),
                 "--cwd" => spec.cwd = value,
                 "--report" => spec.report = value,
                 other => panic!("no such option: {other}"),
@@ -63,6 +72,8 @@ pub(crate) fn main() -> ! {
         init: "/proc/self/exe".into(),
         protect: paths(&spec.protect),
         terminal: sandbox::Terminal::Own,
+        tiers: spec.tiers(),
+        require: Vec::new(),
     };
     let (text, code) = match sandbox::run(&permit(&spec), &invocation) {
         Ok(report) => (report.render_json(), report.exit.code()),

@@ -51,6 +51,7 @@ impl World {
             protect: Vec::new(),
             cwd: path("project"),
             report: path("report"),
+            without: Vec::new(),
         };
         Self { directory, probe: shelter.join("probe"), spec }
     }
