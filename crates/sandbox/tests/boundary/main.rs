@@ -27,6 +27,7 @@
 #![expect(clippy::indexing_slicing, clippy::print_stdout, reason = "tests")]
 #![expect(clippy::disallowed_methods, reason = "tests look at the host and start launchers")]
 
+mod claims;
 mod files;
 mod hygiene;
 mod kernel;
