@@ -1,5 +1,6 @@
 //! What the boundary must hold for a permitted command. Made by `decide`, carried by the permit.
 
+use crate::bounds::Bound;
 use crate::facts::Held;
 use crate::path::AbsPath;
 
@@ -16,6 +17,10 @@ pub struct Controls {
     pub unreadable: Vec<Held>,
     /// Existing paths that must not be written, though they lie in a writable directory.
     pub unwritable: Vec<Held>,
+    /// The project, at which relative rules hang.
+    pub project: AbsPath,
+    /// The rules that bind what does not exist yet and the programs that the command starts.
+    pub bounds: Vec<Bound>,
     /// What the command may reach.
     pub network: Network,
 }

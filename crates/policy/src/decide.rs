@@ -58,7 +58,7 @@ pub fn decide(policy: &Policy, action: &Action, effects: &Effects, facts: &Facts
         tell_losses(&mut proof);
         refuse_question(&mut proof, policy, facts);
     }
-    let controls = controls(action, facts);
+    let controls = controls(policy, action, facts);
     match (proof.verdict, controls) {
         (Verdict::Deny, _) => Decision::Deny(Refusal::new(proof)),
         (Verdict::Allow | Verdict::Ask, Err(why)) => {
@@ -115,7 +115,7 @@ fn approval_needed(proof: &Proof) -> Approval {
 }
 
 /// What the boundary must hold, for a command that is to run inside one.
-fn controls(action: &Action, facts: &Facts) -> Result<Option<Controls>, String> {
+fn controls(policy: &Policy, action: &Action, facts: &Facts) -> Result<Option<Controls>, String> {
     let runs_here = action.kind.command().is_some_and(|command| command.runner == Runner::Boundary);
     if !runs_here {
         return Ok(None);
@@ -132,6 +132,8 @@ fn controls(action: &Action, facts: &Facts) -> Result<Option<Controls>, String> 
         writable: boundary.writable.clone(),
         unreadable: boundary.unreadable.clone(),
         unwritable: boundary.unwritable.clone(),
+        project: facts.project.clone(),
+        bounds: policy.sandbox().bounds.clone(),
         network: Network::None,
     }))
 }

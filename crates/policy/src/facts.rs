@@ -36,6 +36,24 @@ pub struct Facts {
     pub boundary: Option<BoundaryFacts>,
 }
 
+impl Facts {
+    /// Returns what is known when nothing of the world was looked at.
+    pub fn unknown(home: AbsPath, project: AbsPath, person: Person) -> Self {
+        Self {
+            home,
+            working_directories: vec![project.clone()],
+            project,
+            resolved: BTreeMap::new(),
+            found_below: BTreeMap::new(),
+            links_matched: BTreeMap::new(),
+            removals: Vec::new(),
+            person,
+            mode: None,
+            boundary: None,
+        }
+    }
+}
+
 /// What lies below a directory that a path rule which tightens covers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Below {

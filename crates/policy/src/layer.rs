@@ -21,6 +21,14 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// Every scope, in this order.
+    pub const ALL: [Self; 6] = [Self::Builtin, Self::User, Self::Project, Self::Local, Self::Flag, Self::Managed];
+
+    /// Reads a scope's name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.name() == name)
+    }
+
     /// Returns the scope's name in messages and records.
     pub fn name(self) -> &'static str {
         match self {

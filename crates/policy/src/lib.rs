@@ -10,6 +10,7 @@
 //! Read first: [`action`], [`facts`], [`rule`], [`mode`], then [`decide`].
 
 pub mod action;
+pub mod bounds;
 mod command;
 pub mod controls;
 mod decide;

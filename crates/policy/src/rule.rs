@@ -7,6 +7,7 @@ mod parameter;
 mod parse;
 pub(crate) mod pipeline;
 
+use crate::bounds::Bound;
 use crate::layer::{Diagnostic, Origin, Sourced};
 use crate::mode::Mode;
 use crate::path::{AbsPath, PathPattern};
@@ -99,6 +100,8 @@ pub struct Sandbox {
     pub deny_write: Vec<HeldPath>,
     /// Directories that may be written beside the project, absolute.
     pub allow_write: Vec<Sourced<AbsPath>>,
+    /// Every deny rule about paths or commands and every entry above, to be compiled again inside a boundary.
+    pub bounds: Vec<Bound>,
 }
 
 /// A path or pattern that the boundary must hold, and where that is written.

@@ -2,5 +2,6 @@
 
 pub mod credentials;
 pub mod executed;
+pub mod git;
 pub(crate) mod programs;
 pub mod protected;

@@ -6,6 +6,7 @@ mod render;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use policy::bounds::Bound;
 use policy::controls::{Controls, Network};
 use policy::{AbsPath, facts};
 
@@ -52,6 +53,8 @@ pub struct Plan {
     pub(crate) steps: Vec<Step>,
     pub(crate) cwd: AbsPath,
     pub(crate) home: AbsPath,
+    pub(crate) project: AbsPath,
+    pub(crate) bounds: Vec<Bound>,
 }
 
 /// One step of the boundary.
@@ -133,7 +136,7 @@ const NEVER_WRITABLE_BELOW: [&str; 3] = ["/dev", "/proc", "/sys"];
 ///
 /// A deny wins: a writable directory at or below a held path is not made writable.
 pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error> {
-    let Controls { cwd, home, writable, unreadable, unwritable, network: Network::None } = controls;
+    let Controls { cwd, home, writable, unreadable, unwritable, project, bounds, network: Network::None } = controls;
     check_count(unreadable.len() + unwritable.len() + invocation.protect.len())?;
     for path in writable {
         check_writable(path, home)?;
@@ -153,7 +156,7 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
     steps.extend(pins.into_iter().map(|path| Step::Pin { path }));
     steps.extend(closed.into_iter().map(|(path, why)| Step::ReadOnly { path, why }));
     steps.extend(hidden.into_iter().map(|(path, why)| Step::Hide { path, why }));
-    Ok(Plan { steps, cwd: cwd.clone(), home: home.clone() })
+    Ok(Plan { steps, cwd: cwd.clone(), home: home.clone(), project: project.clone(), bounds: bounds.clone() })
 }
 
 fn reason(held: &facts::Held) -> String {

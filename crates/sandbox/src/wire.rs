@@ -3,7 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-use policy::AbsPath;
+use policy::bounds::{Bound, BoundKind};
+use policy::{AbsPath, Origin, Scope};
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Plan, Step, Zone};
@@ -35,6 +36,8 @@ struct OrderWire {
     steps: Vec<StepWire>,
     cwd: String,
     home: String,
+    project: String,
+    bounds: Vec<BoundWire>,
     terminal: [bool; 3],
     shape: ShapeWire,
     arguments: usize,
@@ -49,6 +52,25 @@ enum StepWire {
     Pin { path: String },
     ReadOnly { path: String, why: String },
     Hide { path: String, why: String },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BoundWire {
+    kind: BoundKindWire,
+    text: String,
+    anchor: String,
+    scope: String,
+    file: String,
+    line: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum BoundKindWire {
+    Rule,
+    DenyWrite,
+    DenyRead,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -68,6 +90,8 @@ impl Order {
             steps: self.plan.steps.iter().map(step_to_wire).collect(),
             cwd: self.plan.cwd.to_string(),
             home: self.plan.home.to_string(),
+            project: self.plan.project.to_string(),
+            bounds: self.plan.bounds.iter().map(bound_to_wire).collect(),
             terminal: self.terminal,
             shape: shape_to_wire(&self.shape),
             arguments: self.argv.len(),
@@ -100,7 +124,14 @@ impl Order {
         }
         let is_whole = argv.len() == wire.arguments && texts.next()?.is_empty() && texts.next().is_none();
         let steps: Option<Vec<Step>> = wire.steps.into_iter().map(step_from_wire).collect();
-        let plan = Plan { steps: steps?, cwd: AbsPath::parse(&wire.cwd)?, home: AbsPath::parse(&wire.home)? };
+        let bounds: Option<Vec<Bound>> = wire.bounds.into_iter().map(bound_from_wire).collect();
+        let plan = Plan {
+            steps: steps?,
+            cwd: AbsPath::parse(&wire.cwd)?,
+            home: AbsPath::parse(&wire.home)?,
+            project: AbsPath::parse(&wire.project)?,
+            bounds: bounds?,
+        };
         let shape = shape_from_wire(wire.shape);
         is_whole.then_some(Self { plan, argv, environment, terminal: wire.terminal, shape })
     }
@@ -126,6 +157,33 @@ fn step_from_wire(step: StepWire) -> Option<Step> {
         StepWire::ReadOnly { path, why } => Step::ReadOnly { path: AbsPath::parse(&path)?, why },
         StepWire::Hide { path, why } => Step::Hide { path: AbsPath::parse(&path)?, why },
     })
+}
+
+fn bound_to_wire(bound: &Bound) -> BoundWire {
+    let Bound { kind, text, anchor, origin } = bound;
+    BoundWire {
+        kind: match kind {
+            BoundKind::Rule => BoundKindWire::Rule,
+            BoundKind::DenyWrite => BoundKindWire::DenyWrite,
+            BoundKind::DenyRead => BoundKindWire::DenyRead,
+        },
+        text: text.clone(),
+        anchor: anchor.to_string(),
+        scope: origin.scope.name().to_owned(),
+        file: origin.file.clone(),
+        line: origin.line,
+    }
+}
+
+fn bound_from_wire(bound: BoundWire) -> Option<Bound> {
+    let BoundWire { kind, text, anchor, scope, file, line } = bound;
+    let kind = match kind {
+        BoundKindWire::Rule => BoundKind::Rule,
+        BoundKindWire::DenyWrite => BoundKind::DenyWrite,
+        BoundKindWire::DenyRead => BoundKind::DenyRead,
+    };
+    let origin = Origin { scope: Scope::parse(&scope)?, file, line };
+    Some(Bound { kind, text, anchor: AbsPath::parse(&anchor)?, origin })
 }
 
 fn zone_to_wire(zone: Zone) -> ZoneWire {

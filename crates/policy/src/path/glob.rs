@@ -90,6 +90,11 @@ impl Glob {
         })
     }
 
+    /// Returns true when it is `**` and one segment more.
+    pub(crate) fn is_by_name(&self) -> bool {
+        matches!(self.segments.as_slice(), [Segment::Any, Segment::One(_)])
+    }
+
     /// Returns the number of segments.
     pub fn len(&self) -> usize {
         self.segments.len()

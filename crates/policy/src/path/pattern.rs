@@ -302,6 +302,12 @@ impl PathPattern {
         matches!(self.base, Base::Current { tightens: true, .. })
     }
 
+    /// Returns true when what it covers is told by the name alone: it is found at any depth of any directory,
+    /// so that a directory that is renamed holds neither more nor less of it.
+    pub fn is_by_name(&self) -> bool {
+        matches!(self.base, Base::Current { up: 0, .. } | Base::Fixed(_)) && self.glob.is_by_name()
+    }
+
     /// Returns the directories below which everything it covers lies, and whether each is itself the
     /// one path meant.
     pub fn roots(&self, project: &AbsPath, cwd: &AbsPath) -> Vec<(AbsPath, bool)> {

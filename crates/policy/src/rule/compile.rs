@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::matcher::NamePattern;
 use super::parse::{Anchors, Fault, parse};
 use super::{FileAccess, HeldPath, Index, List, Matcher, Policy, Rule, Sandbox, Switches};
+use crate::bounds::{Bound, BoundKind};
 use crate::layer::{Diagnostic, Layer, Origin, Scope, Severity, Sourced};
 use crate::mode::Mode;
 use crate::path::{AbsPath, PathPattern};
@@ -194,6 +195,9 @@ impl Compiler<'_> {
                     let why = "the folder is not trusted: run `palisade trust grant` in it".to_owned();
                     self.policy.inactive.push((reference, why));
                 } else {
+                    if list == List::Deny && matches!(parsed.matcher, Matcher::Path { .. } | Matcher::Command(_)) {
+                        self.bound(BoundKind::Rule, layer, text);
+                    }
                     self.policy.rules.push(Rule { matcher: parsed.matcher, reference });
                 }
             }
@@ -270,11 +274,13 @@ impl Compiler<'_> {
         }
         for entry in &keys.deny_read {
             if let Some(held) = self.held(layer, entry, "denyRead") {
+                self.bound(BoundKind::DenyRead, layer, entry);
                 self.policy.sandbox.deny_read.push(held);
             }
         }
         for entry in &keys.deny_write {
             if let Some(held) = self.held(layer, entry, "denyWrite") {
+                self.bound(BoundKind::DenyWrite, layer, entry);
                 self.policy.sandbox.deny_write.push(held);
             }
         }
@@ -292,6 +298,11 @@ impl Compiler<'_> {
                 allow_write.push(Sourced { value, origin: entry.origin.clone() });
             }
         }
+    }
+
+    fn bound(&mut self, kind: BoundKind, layer: &Layer, entry: &Sourced<String>) {
+        let Sourced { value, origin } = entry.clone();
+        self.policy.sandbox.bounds.push(Bound { kind, text: value, anchor: layer.anchor.clone(), origin });
     }
 
     fn held(&mut self, layer: &Layer, entry: &Sourced<String>, key: &str) -> Option<HeldPath> {

@@ -110,8 +110,34 @@ pub const NAMES: &[Name] = &[
 /// Names below a protected directory that are not protected.
 pub const EXCEPTIONS: &[&str] = &[".claude/worktrees"];
 
+/// Returns the row that holds a path against writing inside a boundary, given by its segments from the root.
+pub fn held_row<'a>(segments: &[&str]) -> Option<&'a Name> {
+    row_where(segments, |row| row.held == Held::Everywhere)
+}
+
+/// Returns the rows of names of several segments of which the last ones of a path are the first, each with the
+/// segments that are missing: what a directory of this path would hold under that name.
+pub fn rows_below<'a>(segments: &'a [&str]) -> impl Iterator<Item = (&'static Name, &'static str)> + 'a {
+    let plain: Vec<Cow<'a, str>> = segments.iter().map(|segment| without_ignorable(segment)).collect();
+    NAMES.iter().filter(|row| row.held == Held::Everywhere).flat_map(move |row| {
+        let splits = row.name.match_indices('/').map(|(at, _)| row.name.split_at(at));
+        let missing = splits.filter_map(|(first, rest)| {
+            let parts: Vec<&str> = first.split('/').collect();
+            let last = plain.iter().rev().zip(parts.iter().rev());
+            let is_end =
+                plain.len() >= parts.len() && last.into_iter().all(|(own, part)| own.eq_ignore_ascii_case(part));
+            is_end.then(|| (row, rest.trim_start_matches('/')))
+        });
+        missing.collect::<Vec<_>>()
+    })
+}
+
 /// Returns the row that protects a path, given by its segments from the root.
 pub fn row<'a>(segments: &[&str]) -> Option<&'a Name> {
+    row_where(segments, |_| true)
+}
+
+fn row_where<'a>(segments: &[&str], is_meant: impl Fn(&Name) -> bool) -> Option<&'a Name> {
     // Some file systems leave letters that are not seen out of names.
     let plain: Vec<Cow<'_, str>> = segments.iter().map(|segment| without_ignorable(segment)).collect();
     let segments: Vec<&str> = plain.iter().map(|segment| &**segment).collect();
@@ -126,5 +152,5 @@ pub fn row<'a>(segments: &[&str]) -> Option<&'a Name> {
     if EXCEPTIONS.iter().any(|name| within(name, true)) && !segments.contains(&".git") {
         return None;
     }
-    NAMES.iter().rev().find(|row| within(row.name, row.directory))
+    NAMES.iter().rev().find(|row| is_meant(row) && within(row.name, row.directory))
 }

@@ -27,6 +27,8 @@ fn check(input: &str, expected: &str) {
         writable: words("write").into_iter().map(path).collect(),
         unreadable: held(&words("hide"), "deny read"),
         unwritable: held(&words("close"), "deny write"),
+        project: path("/home/me/p"),
+        bounds: Vec::new(),
         network: Network::None,
     };
     let invocation = Invocation {
@@ -57,6 +59,8 @@ fn whole_plan_reads_in_the_order_of_building() {
         writable: vec![path("/home/me/p")],
         unreadable: held(&["/home/me/.ssh", "/home/me/p/.env"], "secrets"),
         unwritable: held(&["/home/me/p/.git/hooks"], "runs on the host"),
+        project: path("/home/me/p"),
+        bounds: Vec::new(),
         network: Network::None,
     };
     let invocation = Invocation {

@@ -1,4 +1,5 @@
-use policy::AbsPath;
+use policy::bounds::{Bound, BoundKind};
+use policy::{AbsPath, Origin, Scope};
 
 use super::{Message, Order, Request, parse_message, render_message};
 use crate::plan::{Plan, Step, Zone};
@@ -17,6 +18,13 @@ fn order() -> Order {
         ],
         cwd: path("/p"),
         home: path("/h"),
+        project: path("/p"),
+        bounds: vec![Bound {
+            kind: BoundKind::Rule,
+            text: "Edit(src/**)".to_owned(),
+            anchor: path("/p"),
+            origin: Origin { scope: Scope::User, file: "settings.json".to_owned(), line: 3 },
+        }],
     };
     let bytes = |bytes: &[u8]| std::os::unix::ffi::OsStringExt::from_vec(bytes.to_vec());
     Order {

@@ -1,0 +1,161 @@
+//! The rules that bind every process inside a boundary, asked about one path or one program at a time.
+//!
+//! What exists when a command starts is held by mounts ([`crate::Controls::unwritable`]). What is made later,
+//! and the programs that the command starts, are judged here, by the same rules with the same meaning.
+
+use crate::action::{Command, Kind, Runner};
+use crate::facts::{Facts, Person};
+use crate::layer::{Layer, Origin, Sourced};
+use crate::path::AbsPath;
+use crate::proof::{RuleRef, Verdict};
+use crate::rule::{HeldPath, List, Policy};
+use crate::tables::{git, protected};
+use crate::{Action, Decision, Effects, decide};
+
+/// A rule as it is handed over to a boundary: with it [`Bounds::compile`] makes the same rule again.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Bound {
+    /// The list that it stands in.
+    pub kind: BoundKind,
+    /// The rule or entry as written.
+    pub text: String,
+    /// What `/path` in it is relative to.
+    pub anchor: AbsPath,
+    /// Where it is written.
+    pub origin: Origin,
+}
+
+/// The list that a rule stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BoundKind {
+    /// `permissions.deny`.
+    Rule,
+    /// `sandbox.filesystem.denyWrite`.
+    DenyWrite,
+    /// `sandbox.filesystem.denyRead`.
+    DenyRead,
+}
+
+/// Who forbids something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why<'a> {
+    /// A rule or entry of the settings.
+    Written(&'a str, &'a Origin),
+    /// The table of protected names.
+    Protected(&'static protected::Name),
+    /// A file of a git data directory that decides what git runs.
+    Git(git::Role),
+}
+
+/// The rules of a boundary, compiled.
+#[derive(Debug)]
+pub struct Bounds {
+    policy: Policy,
+    home: AbsPath,
+    project: AbsPath,
+    cwd: AbsPath,
+}
+
+impl Bounds {
+    /// Compiles rules for a command that starts in `cwd`, which is the project as well.
+    ///
+    /// A rule that cannot be read is an error: nothing may run without it.
+    pub fn compile(bounds: &[Bound], home: &AbsPath, project: &AbsPath, cwd: &AbsPath) -> Result<Self, String> {
+        let layers: Vec<Layer> = bounds.iter().map(layer).collect();
+        let (policy, _) = Policy::compile(&layers, home);
+        match policy.failures().first() {
+            Some(failure) => Err(format!("{}: {}", failure.origin.file, failure.message)),
+            None => Ok(Self { policy, home: home.clone(), project: project.clone(), cwd: cwd.clone() }),
+        }
+    }
+
+    /// Returns who forbids that something of this name is written, made, renamed or removed.
+    ///
+    /// Letters of another case count as the same, and invisible letters as nothing: some file systems
+    /// take them so.
+    pub fn write(&self, path: &AbsPath) -> Option<Why<'_>> {
+        let segments: Vec<&str> = path.segments().collect();
+        let written = self.written(&self.policy.sandbox().deny_write, path);
+        let row = written.or_else(|| git::role(&segments).map(Why::Git));
+        row.or_else(|| protected::held_row(&segments).map(Why::Protected))
+    }
+
+    /// Returns who forbids that something of this name is read.
+    pub fn read(&self, path: &AbsPath) -> Option<Why<'_>> {
+        self.written(&self.policy.sandbox().deny_read, path)
+    }
+
+    fn written<'a>(&'a self, held: &'a [HeldPath], path: &AbsPath) -> Option<Why<'a>> {
+        let covers = |held: &&HeldPath| {
+            held.pattern.covers(path, &self.project, &self.cwd)
+                || held.pattern.covers_in_any_case(path, &self.project, &self.cwd)
+        };
+        held.iter().find(covers).map(|held| Why::Written(&held.why, &held.origin))
+    }
+
+    /// Returns who could forbid something below a directory that comes to have this name: a rule that hangs
+    /// there, or a name of several segments the first of which these are. What lies in the directory must
+    /// then be looked at name by name.
+    pub fn could_write_below(&self, path: &AbsPath) -> Option<Why<'_>> {
+        let segments: Vec<&str> = path.segments().collect();
+        let row = protected::rows_below(&segments).next().map(|(row, _)| Why::Protected(row));
+        row.or_else(|| {
+            let could = |held: &&HeldPath| {
+                !held.pattern.is_by_name() && held.pattern.could_cover_below(path, &self.project, &self.cwd)
+            };
+            let held = self.policy.sandbox().deny_write.iter().find(could);
+            held.map(|held| Why::Written(&held.why, &held.origin))
+        })
+    }
+
+    /// Returns true when some rule is about commands.
+    pub fn has_commands(&self) -> bool {
+        self.policy.tightens("Bash")
+    }
+
+    /// Returns the rule that denies a program with these arguments, as it would be denied as a command.
+    pub fn command(&self, argv: &[String]) -> Option<RuleRef> {
+        if !self.has_commands() {
+            return None;
+        }
+        let kind = Kind::Command(Command::from_argv(argv, Runner::Agent));
+        let action = Action { tool: "Bash".to_owned(), kind, params: Vec::new(), cwd: self.cwd.clone() };
+        let effects = Effects::of(&action, &self.home);
+        let facts = Facts::unknown(self.home.clone(), self.project.clone(), Person::Present);
+        match decide(&self.policy, &action, &effects, &facts) {
+            Decision::Deny(refusal) => denied_by(refusal.proof()).filter(|rule| rule.text.starts_with("Bash")),
+            Decision::Allow(_) | Decision::Ask(_) => None,
+        }
+    }
+}
+
+/// Returns the deny rule that decided, or the one that decided a part.
+fn denied_by(proof: &crate::Proof) -> Option<RuleRef> {
+    let parts = proof.parts.iter().filter(|part| part.verdict == Verdict::Deny).filter_map(|part| part.rule.as_ref());
+    proof.rule.iter().chain(parts).find(|rule| rule.list == List::Deny).cloned()
+}
+
+fn layer(bound: &Bound) -> Layer {
+    let mut layer = Layer::empty(bound.origin.scope, &bound.origin.file, bound.anchor.clone());
+    let entry = Sourced { value: bound.text.clone(), origin: bound.origin.clone() };
+    match bound.kind {
+        BoundKind::Rule => layer.deny.push(entry),
+        BoundKind::DenyWrite => layer.sandbox.deny_write.push(entry),
+        BoundKind::DenyRead => layer.sandbox.deny_read.push(entry),
+    }
+    layer
+}
+
+impl std::fmt::Display for Why<'_> {
+    /// Renders the rule with its file and line, or the row with its reason.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Written(text, origin) if origin.line > 0 => {
+                write!(formatter, "`{text}` ({}:{})", origin.file, origin.line)
+            }
+            Self::Written(text, origin) => write!(formatter, "`{text}` ({})", origin.file),
+            Self::Protected(row) => write!(formatter, "the protected name `{}` ({})", row.name, row.why),
+            Self::Git(role) => write!(formatter, "a protected file of git ({})", role.why()),
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The files of git's data directories that decide what git runs, and the keys of its configuration that may
+//! be set from inside a boundary all the same.
+
+use crate::path::without_ignorable;
+
+/// What a file of a git data directory is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// `config`, `config.worktree`, `.gitmodules`: a configuration, of which some keys may be set.
+    Configuration,
+    /// `.git` itself, where it may be a file that says where the data directory is.
+    Pointer,
+    /// `commondir`: says where a worktree finds its configuration.
+    CommonDirectory,
+    /// A program in `hooks`, or what chooses filters.
+    Program,
+}
+
+impl Role {
+    /// Returns what it would run or change.
+    pub fn why(self) -> &'static str {
+        match self {
+            Self::Configuration => "git's configuration names programs",
+            Self::Pointer => "says where git finds its configuration and hooks",
+            Self::CommonDirectory => "says where git finds its configuration",
+            Self::Program => "git runs these programs",
+        }
+    }
+}
+
+/// Directories of git's data below which every name is data.
+const DATA: [&str; 3] = ["refs", "logs", "objects"];
+
+/// Returns what a path is to git, given by its segments from the root.
+///
+/// A directory named `.git` has no role by itself: what is in it does. Worktrees and submodules keep the same
+/// files further down.
+pub fn role(segments: &[&str]) -> Option<Role> {
+    let plain: Vec<String> = segments.iter().map(|segment| without_ignorable(segment).to_ascii_lowercase()).collect();
+    let last = plain.last()?.as_str();
+    if last == ".gitmodules" {
+        return Some(Role::Configuration);
+    }
+    if last == ".git" {
+        return Some(Role::Pointer);
+    }
+    let start = plain.iter().position(|segment| segment == ".git")?;
+    let below = plain.get(start + 1..)?;
+    // A submodule may be called anything; `refs` and the rest count only where git has them.
+    if below.first().is_some_and(|first| DATA.contains(&first.as_str())) {
+        return None;
+    }
+    if below.iter().any(|segment| segment == "hooks") {
+        return Some(Role::Program);
+    }
+    match last {
+        "config" | "config.worktree" => Some(Role::Configuration),
+        "commondir" => Some(Role::CommonDirectory),
+        "attributes" if below.iter().rev().nth(1).is_some_and(|parent| parent == "info") => Some(Role::Program),
+        _ => None,
+    }
+}
+
+/// A key of git's configuration that may be set, changed and removed from inside.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// `section.key` or `section.*.key`, in lower case.
+    pub name: &'static str,
+    /// What may stand there.
+    pub value: Value,
+    /// What git command needs it.
+    pub why: &'static str,
+}
+
+/// What may stand at a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Value {
+    /// Anything: git runs nothing because of it, and leaves the project for nothing.
+    Any,
+    /// An address that git speaks to itself, or a path: no helper program, no option.
+    Address,
+    /// A path of a writable directory.
+    Inside,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+}
+
+const fn key(name: &'static str, value: Value, why: &'static str) -> Key {
+    Key { name, value, why }
+}
+
+/// The keys. What is not here may not be changed: most keys that git knows name a program sooner or later.
+pub const KEYS: &[Key] = &[
+    key("branch.*.remote", Value::Address, "`git push -u`, `git switch` set what a branch follows"),
+    key("branch.*.pushremote", Value::Address, "`git push` sets where a branch goes"),
+    key("branch.*.merge", Value::Any, "`git push -u`, `git switch` set what a branch follows"),
+    key("branch.*.rebase", Value::OneOf(&["true", "false", "merges"]), "`git branch` sets how a branch is pulled"),
+    key("branch.*.description", Value::Any, "`git branch --edit-description`"),
+    key("core.repositoryformatversion", Value::OneOf(&["0", "1"]), "`git init`"),
+    key("core.filemode", Value::OneOf(&["true", "false"]), "`git init`"),
+    key("core.bare", Value::OneOf(&["true", "false"]), "`git init`"),
+    key("core.logallrefupdates", Value::OneOf(&["true", "false", "always"]), "`git init`"),
+    key("core.ignorecase", Value::OneOf(&["true", "false"]), "`git init`"),
+    key("core.symlinks", Value::OneOf(&["true", "false"]), "`git init`"),
+    key("core.precomposeunicode", Value::OneOf(&["true", "false"]), "`git init`"),
+    key("core.sparsecheckout", Value::OneOf(&["true", "false"]), "`git sparse-checkout`"),
+    key("core.sparsecheckoutcone", Value::OneOf(&["true", "false"]), "`git sparse-checkout`"),
+    key("core.worktree", Value::Inside, "`git submodule` says where a submodule's files are"),
+    key("index.sparse", Value::OneOf(&["true", "false"]), "`git sparse-checkout`"),
+    key("extensions.objectformat", Value::OneOf(&["sha1", "sha256"]), "`git init`"),
+    key("extensions.refstorage", Value::OneOf(&["files", "reftable"]), "`git init`"),
+    key("extensions.worktreeconfig", Value::OneOf(&["true", "false"]), "`git sparse-checkout`"),
+    key("extensions.partialclone", Value::Address, "`git clone --filter`"),
+    key("remote.*.url", Value::Address, "`git clone`, `git remote add`"),
+    key("remote.*.pushurl", Value::Address, "`git remote set-url --push`"),
+    key("remote.*.fetch", Value::Any, "`git clone`, `git remote add`"),
+    key("remote.*.tagopt", Value::OneOf(&["--tags", "--no-tags"]), "`git clone --no-tags`"),
+    key("remote.*.promisor", Value::OneOf(&["true", "false"]), "`git clone --filter`"),
+    key("remote.*.partialclonefilter", Value::Any, "`git clone --filter`"),
+    key("submodule.*.url", Value::Address, "`git submodule init`"),
+    key("submodule.*.path", Value::Any, "`git submodule add`"),
+    key("submodule.*.branch", Value::Any, "`git submodule add -b`"),
+    key("submodule.*.active", Value::OneOf(&["true", "false"]), "`git submodule init`"),
+    key("submodule.*.ignore", Value::OneOf(&["none", "untracked", "dirty", "all"]), "`git submodule add`"),
+    key("submodule.*.shallow", Value::OneOf(&["true", "false"]), "`git submodule add`"),
+    key("submodule.*.fetchrecursesubmodules", Value::OneOf(&["true", "false", "on-demand"]), "`git submodule`"),
+    key("submodule.*.update", Value::OneOf(&["checkout", "rebase", "merge", "none"]), "`git submodule init`"),
+    key("submodule.active", Value::Any, "`git submodule init`"),
+    key("submodule.recurse", Value::OneOf(&["true", "false"]), "`git clone --recurse-submodules`"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles() {
+        let of = |path: &str| role(&path.split('/').filter(|segment| !segment.is_empty()).collect::<Vec<_>>());
+        assert_eq!(of("/p/.git/config"), Some(Role::Configuration));
+        assert_eq!(of("/p/.GIT/Config"), Some(Role::Configuration));
+        assert_eq!(of("/p/.git/modules/a/b/config"), Some(Role::Configuration));
+        assert_eq!(of("/p/.git/worktrees/w/config.worktree"), Some(Role::Configuration));
+        assert_eq!(of("/p/.git/worktrees/w/commondir"), Some(Role::CommonDirectory));
+        assert_eq!(of("/p/.git/modules/a/hooks/pre-commit"), Some(Role::Program));
+        assert_eq!(of("/p/.git/hooks"), Some(Role::Program));
+        assert_eq!(of("/p/.git/info/attributes"), Some(Role::Program));
+        assert_eq!(of("/p/sub/.git"), Some(Role::Pointer));
+        assert_eq!(of("/p/.gitmodules"), Some(Role::Configuration));
+        assert_eq!(of("/p/.git/refs/heads/config"), None);
+        assert_eq!(of("/p/.git/HEAD"), None);
+        assert_eq!(of("/p/config"), None);
+    }
+}
