@@ -35,6 +35,11 @@ const SETUID_LEAST: Version = Version(0, 11, 2);
 /// Below this version it follows links that are put into a path between its look and its mount.
 const RACES_UNTIL: Version = Version(0, 12, 0);
 
+/// Every namespace, no capability, and an end with the launcher. Without the first and third word a caller who
+/// is root, or an old kernel, would get less in silence.
+pub(super) const APART: [&str; 7] =
+    ["--unshare-user", "--unshare-all", "--unshare-cgroup", "--die-with-parent", "--as-pid-1", "--cap-drop", "ALL"];
+
 /// The namespaces that must not be the launcher's.
 pub(super) const NAMESPACES: [&str; 7] = ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup"];
 
@@ -109,7 +114,7 @@ pub(super) fn prepare(plan: &Plan) -> Result<Prepared, Failure> {
     let root = rustix::fs::open("/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
     let root = root.at(Stage::HostRoot)?;
     let mut draft = Draft { root, words: Vec::new(), found: Vec::new(), not_present: Vec::new() };
-    draft.push(&["--unshare-all", "--die-with-parent", "--as-pid-1", "--cap-drop", "ALL"]);
+    draft.push(&APART);
     draft.push(&["--ro-bind", "/", "/"]);
     let zones = draft.private(plan)?;
     draft.push(&["--dev", "/dev", "--perms", "1777", "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]);

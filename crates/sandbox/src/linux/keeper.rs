@@ -10,14 +10,17 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use landlock::{CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetError, RulesetStatus, Scope};
+use landlock::{
+    AccessFs, CompatLevel, Compatible, PathBeneath, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError,
+    RulesetStatus, Scope,
+};
 use rustix::io::Errno;
 use rustix::process::{DumpableBehavior, Pid, PidfdFlags, Signal, WaitOptions};
 
 use super::control::Channel;
 use super::failure::{At, Failure};
 use super::kernel_files::read_whole;
-use super::mount::Held;
+use super::mount::{self, Held};
 use super::{boundary, init};
 use crate::error::Step;
 use crate::limits::{PROC_FILE_BYTES_MAX, SWEEP_MS_MAX};
@@ -134,9 +137,12 @@ impl Domain {
         if abi < SCOPES {
             return Ok(Self::None);
         }
+        let root = mount::open_inside("/").at_path(Step::Landlock, "/")?;
         let restrict = || -> Result<RulesetStatus, RulesetError> {
             let ruleset = Ruleset::default().set_compatibility(CompatLevel::HardRequirement).scope(Scope::Signal)?;
-            Ok(ruleset.create()?.restrict_self()?.ruleset)
+            // Files are the rules' matter below, but moving them is refused by every domain that does not let it.
+            let ruleset = ruleset.handle_access(AccessFs::Refer)?.create()?;
+            Ok(ruleset.add_rule(PathBeneath::new(&root, AccessFs::Refer))?.restrict_self()?.ruleset)
         };
         match restrict() {
             Ok(RulesetStatus::FullyEnforced) if Self::holds() => Ok(Self::Own),

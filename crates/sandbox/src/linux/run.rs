@@ -194,7 +194,7 @@ pub(super) fn try_bubblewrap(init: &Path) -> Result<(), String> {
     let own = rustix::fs::open(init, flags, Mode::empty()).map_err(|error| failed(&error))?;
     let own = rustix::io::fcntl_dupfd_cloexec(&own, FIRST_FREE).map_err(|error| failed(&error))?;
     let mut command = program(Path::new(bubblewrap::PROGRAM));
-    command.args(["--unshare-all", "--die-with-parent", "--as-pid-1", "--cap-drop", "ALL", "--ro-bind", "/", "/"]);
+    command.args(bubblewrap::APART).args(["--ro-bind", "/", "/"]);
     command.args(["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--"]);
     command.args([format!("/proc/self/fd/{}", bubblewrap::OWN_PROGRAM).as_str(), ROLE, super::probe::NOTHING]);
     sys::process::pass_descriptors(&mut command, &[(own.as_fd(), bubblewrap::OWN_PROGRAM)]);

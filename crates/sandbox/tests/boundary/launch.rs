@@ -16,6 +16,8 @@ pub(crate) struct Spec {
     pub(crate) report: String,
     /// The tiers that are left out.
     pub(crate) without: Vec<String>,
+    /// The layers that must stand.
+    pub(crate) require: Vec<String>,
 }
 
 impl Spec {
@@ -27,6 +29,7 @@ impl Spec {
             ("--close", &self.closed),
             ("--protect", &self.protect),
             ("--without", &self.without),
+            ("--require", &self.require),
         ];
         let mut arguments = vec!["launch".to_owned()];
         for (name, paths) in lists {
@@ -52,6 +55,7 @@ impl Spec {
                 "--hide" => spec.hidden.push(value),
                 "--close" => spec.closed.push(value),
                 "--protect" => spec.protect.push(value),
+                "--require" => spec.require.push(value),
                 "--without" => spec.without.push(value),
                 "--cwd" => spec.cwd = value,
                 "--report" => spec.report = value,
@@ -73,7 +77,7 @@ pub(crate) fn main() -> ! {
         protect: paths(&spec.protect),
         terminal: sandbox::Terminal::Own,
         tiers: spec.tiers(),
-        require: Vec::new(),
+        require: spec.require.iter().map(|name| sandbox::Layer::parse(name).unwrap()).collect(),
     };
     let (text, code) = match sandbox::run(&permit(&spec), &invocation) {
         Ok(report) => (report.render_json(), report.exit.code()),

@@ -28,10 +28,12 @@
 #![expect(clippy::disallowed_methods, reason = "tests look at the host and start launchers")]
 
 mod claims;
+mod fallback;
 mod files;
 mod hygiene;
 mod kernel;
 mod launch;
+mod lower;
 mod processes;
 mod runner;
 mod sockets;
@@ -44,6 +46,7 @@ fn main() {
         Some(sandbox::ROLE) => sandbox::boundary_main(),
         Some("probe") => std::process::exit(probe::main(&args[2..])),
         Some("launch") => launch::main(),
+        Some("machine") => print!("{}", sandbox::probe("/proc/self/exe".as_ref()).unwrap()),
         _ => runner::main(&args[1..]),
     }
 }

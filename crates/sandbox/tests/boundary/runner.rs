@@ -10,7 +10,7 @@ use std::process::Command;
 use sandbox::Tier;
 
 use crate::world::World;
-use crate::{claims, files, hygiene, kernel, processes, sockets, terminal};
+use crate::{claims, fallback, files, hygiene, kernel, lower, processes, sockets, terminal};
 
 /// A case: its name and what it does.
 pub(crate) type Case = (&'static str, fn(&World));
@@ -42,6 +42,7 @@ pub(crate) fn main(args: &[String]) {
 
 /// Runs the cases tier by tier. A tier that this machine cannot build is left out loudly, the best one never.
 fn run_tiers(shelter: &Path, words: &[&String], (user, tiers): (&str, &[Tier])) -> i32 {
+    claims::check_names(&families().map(|(name, _)| *name).collect::<Vec<_>>());
     let machine = sandbox::probe(&shelter.join("probe")).unwrap();
     let mut failed = 0;
     for tier in tiers {
@@ -83,9 +84,8 @@ fn run_as_nobody(shelter: &Path, args: &[String]) -> i32 {
 }
 
 fn run_all(shelter: &Path, words: &[&String], (user, tier): (&str, Tier)) -> i32 {
-    let families = [kernel::CASES, processes::CASES, files::CASES, sockets::CASES, hygiene::CASES, terminal::CASES];
     let (mut passed, mut failed, mut left_out) = (0, Vec::new(), 0);
-    for (name, case) in families.into_iter().flatten() {
+    for (name, case) in families() {
         if !words.is_empty() && !words.iter().any(|word| name.contains(word.as_str())) {
             continue;
         }
@@ -107,4 +107,20 @@ fn run_all(shelter: &Path, words: &[&String], (user, tier): (&str, Tier)) -> i32
         "\ntest result of tier {name} as {user}: {passed} passed, {count} failed {failed:?}, {left_out} not claimed\n"
     );
     i32::from(!failed.is_empty())
+}
+
+/// Returns every case.
+fn families() -> impl Iterator<Item = &'static Case> {
+    [
+        kernel::CASES,
+        processes::CASES,
+        files::CASES,
+        sockets::CASES,
+        hygiene::CASES,
+        terminal::CASES,
+        lower::CASES,
+        fallback::CASES,
+    ]
+    .into_iter()
+    .flatten()
 }

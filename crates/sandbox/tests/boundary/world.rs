@@ -58,6 +58,7 @@ impl World {
                 .filter(|other| **other != tier)
                 .map(|tier| tier.name().to_owned())
                 .collect(),
+            require: Vec::new(),
         };
         Self { directory, probe: shelter.join("probe"), spec, tier }
     }
@@ -65,6 +66,11 @@ impl World {
     /// Makes another world in this one, for a test that needs other paths held.
     pub(crate) fn another(&self) -> Self {
         Self { probe: self.probe.clone(), ..Self::new(self.directory.path(), self.tier) }
+    }
+
+    /// Returns the probe's path.
+    pub(crate) fn probe(&self) -> String {
+        self.probe.to_str().unwrap().to_owned()
     }
 
     /// Returns a path in this world.

@@ -52,7 +52,7 @@ pub(super) fn rules(plan: &Plan) -> Result<(Rules, Vec<Missing>), Failure> {
         let device = mount::open_inside(&path).at_path(Step::LandlockRules, &path)?;
         grants.add(device.as_fd(), AccessFs::ReadFile | AccessFs::WriteFile | devices(version))?;
     }
-    for path in held.writable {
+    for path in &held.writable {
         let directory = resolve(path)?;
         let again = directory.try_clone().at_path(Step::LandlockRules, path)?;
         grants.around(again, path.as_bytes().to_vec(), &held.hidden, reading)?;
@@ -60,13 +60,16 @@ pub(super) fn rules(plan: &Plan) -> Result<(Rules, Vec<Missing>), Failure> {
         grants.around(directory, path.as_bytes().to_vec(), &held.unwritable, changes(version))?;
         grants.closed.append(&mut grants.partial);
     }
+    held.verify()?;
     let missing = missing(abi, &grants);
     Ok((Rules { ruleset: streams(grants.ruleset, version)?, abi }, missing))
 }
 
 fn resolve(path: &str) -> Result<OwnedFd, Failure> {
-    let root = mount::open_inside("/").at_path(Step::LandlockRules, "/")?;
-    tree::resolve(root.as_fd(), path).at_path(Step::LandlockRules, path)
+    let root = mount::open_inside("/").at_path(Step::Writable, "/")?;
+    let directory = tree::resolve(root.as_fd(), path).at_path(Step::Writable, path)?;
+    let is_directory = tree::identity(directory.as_fd()).at_path(Step::Writable, path)?.is_directory;
+    if is_directory { Ok(directory) } else { Err(Errno::NOTDIR).at_path(Step::Writable, path) }
 }
 
 fn missing(abi: u32, grants: &Grants) -> Vec<Missing> {
@@ -98,7 +101,41 @@ fn told(what: &str, lines: impl Iterator<Item = String>) -> Vec<Missing> {
     lines.into_iter().map(|meaning| Missing { what: what.to_owned(), meaning }).collect()
 }
 
-type Paths = BTreeSet<Vec<u8>>;
+/// Held paths, and the files that were there: one that is renamed meanwhile is known again.
+#[derive(Debug, Clone, Default)]
+struct Paths {
+    names: BTreeSet<Vec<u8>>,
+    files: BTreeSet<(u64, u64)>,
+}
+
+impl Paths {
+    fn has(&self, path: &[u8]) -> bool {
+        self.names.contains(path)
+    }
+
+    /// Returns true when a held path lies below; `below` ends with a slash.
+    fn has_below(&self, below: &[u8]) -> bool {
+        self.names.range(below.to_vec()..).next().is_some_and(|first| first.starts_with(below))
+    }
+
+    fn hold(&mut self, path: &str, file: Option<(u64, u64)>) {
+        self.names.insert(path.into());
+        self.files.extend(file);
+    }
+}
+
+/// Returns which file a held path is; `None` for one that is not there, or that the user cannot reach.
+fn file_at(path: &str, stage: Step) -> Result<Option<(u64, u64)>, Failure> {
+    let root = mount::open_inside("/").at_path(stage, "/")?;
+    match tree::resolve(root.as_fd(), path) {
+        Ok(file) => {
+            let stat = rustix::fs::fstat(&file).at_path(stage, path)?;
+            Ok(Some((stat.st_dev, stat.st_ino)))
+        }
+        Err(Errno::NOENT | Errno::ACCESS) => Ok(None),
+        Err(error) => Err(error).at_path(stage, path),
+    }
+}
 
 /// What the plan holds, as paths that no grant may reach.
 #[derive(Debug)]
@@ -112,33 +149,54 @@ struct Held<'a> {
     unreadable: Paths,
     /// What must not be written in a writable directory.
     unwritable: Paths,
+    /// The held paths, with what was there.
+    places: Vec<(&'a str, Option<(u64, u64)>)>,
 }
 
 impl<'a> Held<'a> {
     fn of(plan: &'a Plan) -> Result<Self, Failure> {
-        let (mut hidden, mut unwritable, mut unreadable) = (Paths::new(), Paths::new(), Paths::new());
-        let mut writable = Vec::new();
+        let (mut hidden, mut unwritable, mut names) = (Paths::default(), Paths::default(), BTreeSet::new());
+        let (mut writable, mut places) = (Vec::new(), Vec::new());
         for step in &plan.steps {
             match step {
                 plan::Step::Private { zone } => {
-                    unreadable.insert(zone.path().into());
-                    unreadable.extend(behind_link(zone.path()));
+                    names.insert(zone.path().into());
+                    names.extend(behind_link(zone.path()));
                 }
                 plan::Step::Writable { path, zone: _ } => writable.push(path.as_str()),
                 // Nothing can be renamed in a directory that leads to a held path.
                 plan::Step::Pin { path: _ } => {}
-                plan::Step::ReadOnly { path, why: _ } => drop(unwritable.insert(path.as_str().into())),
-                plan::Step::Hide { path, why: _ } => drop(hidden.insert(path.as_str().into())),
+                plan::Step::ReadOnly { path, why: _ } => {
+                    let file = file_at(path.as_str(), Step::ReadOnly)?;
+                    unwritable.hold(path.as_str(), file);
+                    places.push((path.as_str(), file));
+                }
+                plan::Step::Hide { path, why: _ } => {
+                    let file = file_at(path.as_str(), Step::Hide)?;
+                    unwritable.hold(path.as_str(), file);
+                    hidden.hold(path.as_str(), file);
+                    places.push((path.as_str(), file));
+                }
             }
         }
-        unwritable.extend(hidden.iter().cloned());
-        unreadable.extend(hidden.iter().cloned());
-        unreadable.insert(b"/dev".into());
+        names.insert(b"/dev".into());
         // All of `/proc` must be granted: the directories of processes to come cannot be named.
         let kernel = kernel_files::HIDDEN.iter().filter(|path| !path.starts_with("/proc/"));
-        unreadable.extend(kernel.map(|path| path.as_bytes().to_vec()));
-        unreadable.extend(kernel_files::elsewhere()?.into_iter().map(std::os::unix::ffi::OsStringExt::into_vec));
-        Ok(Self { writable, hidden, unreadable, unwritable })
+        names.extend(kernel.map(|path| path.as_bytes().to_vec()));
+        names.extend(kernel_files::elsewhere()?.into_iter().map(std::os::unix::ffi::OsStringExt::into_vec));
+        let mut unreadable = hidden.clone();
+        unreadable.names.append(&mut names);
+        Ok(Self { writable, hidden, unreadable, unwritable, places })
+    }
+
+    /// Looks again: a path that moved while the grants were made may have got one.
+    fn verify(&self) -> Result<(), Failure> {
+        for (path, file) in &self.places {
+            if file_at(path, Step::Verify)? != *file {
+                return Err(Errno::STALE).at_path(Step::Verify, path);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -197,10 +255,10 @@ impl Grants {
         let mut left = vec![(directory, path)];
         while let Some((directory, path)) = left.pop() {
             let below = [path.as_slice(), b"/"].concat();
-            if held.contains(&path) {
+            if held.has(&path) {
                 continue;
             }
-            if !held.range(below.clone()..).next().is_some_and(|first| first.starts_with(&below)) {
+            if !held.has_below(&below) {
                 self.add(directory.as_fd(), access)?;
                 continue;
             }
@@ -226,13 +284,16 @@ impl Grants {
             let entry = entry.at_path(Step::LandlockRules, &String::from_utf8_lossy(below))?;
             let name = entry.file_name().to_bytes();
             let path = [below, name].concat();
-            if matches!(name, b"." | b"..") || held.contains(&path) {
+            if matches!(name, b"." | b"..") || held.has(&path) {
                 continue;
             }
             let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             // One that is gone meanwhile, or that the user may not reach, needs no grant.
             let Ok(file) = rustix::fs::openat(directory, entry.file_name(), flags, Mode::empty()) else { continue };
             let Ok(stat) = rustix::fs::fstat(&file) else { continue };
+            if held.files.contains(&(stat.st_dev, stat.st_ino)) {
+                continue;
+            }
             match FileType::from_raw_mode(stat.st_mode) {
                 FileType::Directory => left.push((file, path)),
                 FileType::RegularFile => self.add(file.as_fd(), access & self.files)?,
