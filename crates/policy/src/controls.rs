@@ -21,6 +21,8 @@ pub struct Controls {
     pub project: AbsPath,
     /// The rules that bind what does not exist yet and the programs that the command starts.
     pub bounds: Vec<Bound>,
+    /// Names of layers without which nothing runs.
+    pub require: Vec<String>,
     /// What the command may reach.
     pub network: Network,
 }

@@ -134,6 +134,7 @@ fn controls(policy: &Policy, action: &Action, facts: &Facts) -> Result<Option<Co
         unwritable: boundary.unwritable.clone(),
         project: facts.project.clone(),
         bounds: policy.sandbox().bounds.clone(),
+        require: policy.sandbox().require.iter().map(|layer| layer.value.clone()).collect(),
         network: Network::None,
     }))
 }

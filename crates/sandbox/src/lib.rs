@@ -51,8 +51,12 @@ pub const ROLE: &str = "palisade-boundary";
 /// command; call it from the main thread of a process that has no other thread which could take them.
 pub fn run(permit: &policy::Permit<policy::Exec>, invocation: &Invocation) -> Result<Report, Error> {
     let plan = plan(permit.controls(), invocation)?;
+    let by_policy = permit.controls().require.iter();
+    let by_policy: Result<Vec<Layer>, Error> =
+        by_policy.map(|name| Layer::parse(name).ok_or_else(|| Error::Required(name.clone()))).collect();
+    let require = [by_policy?, invocation.require.clone()].concat();
     #[cfg(target_os = "linux")]
-    return linux::run(&plan, invocation);
+    return linux::run(&plan, invocation, &require);
     #[cfg(not(target_os = "linux"))]
     return Err(Error::Platform);
 }

@@ -174,5 +174,9 @@ pub(crate) const CANNOT_SHOW: [&str; 4] = [
     "what the command read of the files that it may read",
 ];
 
+/// What cannot be shown besides where there are no namespaces.
+pub(crate) const CANNOT_SHOW_CLOSED: &str =
+    "sockets, attributes of files and shared memory: the filter refuses them without a word to us";
+
 /// What cannot be shown besides when the kernel gives no notification.
 pub(crate) const CANNOT_SHOW_CALLS: &str = "refused system calls and connections: this kernel gives no notification";

@@ -64,6 +64,8 @@ pub(crate) enum Used {
     DenyRead,
     AllowWrite,
     DenyWrite,
+    /// `sandbox.require`, a key of ours: layers without which nothing runs.
+    RequireLayers,
     CredentialFiles,
     AllowedServers,
     DeniedServers,
@@ -97,6 +99,7 @@ impl Used {
             | Self::Deny
             | Self::DenyRead
             | Self::DenyWrite
+            | Self::RequireLayers
             | Self::CredentialFiles
             | Self::DeniedServers
             | Self::Article(Article::BlockedCommands) => true,
@@ -161,6 +164,7 @@ const SANDBOX: &[(&str, Field)] = &[
     ("failIfUnavailable", Field::Unread),
     ("autoAllowBashIfSandboxed", Field::Unread),
     ("excludedCommands", Field::Unread),
+    ("require", Field::Used(Used::RequireLayers)),
     ("allowUnsandboxedCommands", Field::Unread),
     ("ignoreViolations", Field::Unread),
     ("enableWeakerNestedSandbox", Field::Unread),

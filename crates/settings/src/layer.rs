@@ -169,6 +169,10 @@ impl Reader<'_> {
                 let paths = self.strings(section, used, property);
                 self.layer.sandbox.deny_write.extend(paths);
             }
+            Used::RequireLayers => {
+                let layers = self.strings(section, used, property);
+                self.layer.sandbox.require.extend(layers);
+            }
             Used::CredentialFiles => self.credential_files(section, property),
             Used::DefaultMode => self.default_mode(section, property),
             Used::BypassSwitch => self.bypass_switch(section, property),

@@ -272,6 +272,7 @@ impl Compiler<'_> {
         {
             self.policy.sandbox.enabled = Some(enabled.clone());
         }
+        self.policy.sandbox.require.extend(keys.require.iter().cloned());
         for entry in &keys.deny_read {
             if let Some(held) = self.held(layer, entry, "denyRead") {
                 self.bound(BoundKind::DenyRead, layer, entry);

@@ -7,7 +7,7 @@
 //! at once.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use landlock::{
@@ -60,8 +60,7 @@ pub(super) fn keeper_main(channel: &Channel, mut order: Order) -> ! {
         Err(failure) => boundary::report(channel, failure),
     }
     sweep();
-    // What the command made unreadable for itself stays behind; nobody else can have put anything there.
-    let _ = std::fs::remove_dir_all(temporary);
+    remove(&temporary);
     sys::process::exit_now(0)
 }
 
@@ -93,6 +92,22 @@ fn temporary(order: &mut Order) -> Result<PathBuf, Failure> {
         }
     }
     Err(last).at_path(Step::Keeper, "/tmp")
+}
+
+/// Removes the temporary directory. Nothing that could change it runs any more.
+fn remove(directory: &Path) {
+    if std::fs::remove_dir_all(directory).is_ok() {
+        return;
+    }
+    // The command may have closed directories to itself.
+    let mut left = vec![directory.to_owned()];
+    while let Some(directory) = left.pop() {
+        let _ = rustix::fs::chmod(&directory, rustix::fs::Mode::RWXU);
+        let entries = std::fs::read_dir(&directory).into_iter().flatten().filter_map(Result::ok);
+        let directories = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        left.extend(directories.map(|entry| entry.path()));
+    }
+    let _ = std::fs::remove_dir_all(directory);
 }
 
 /// Is the init, in this order:

@@ -16,7 +16,7 @@ use super::terminal::{Keys, Relay};
 use crate::error::{Error, Step};
 use crate::limits::{LAST_OUTPUT_MS, SAID_BYTES_MAX};
 use crate::plan::Invocation;
-use crate::report::{CANNOT_SHOW, CANNOT_SHOW_CALLS, Exit, Layer, Missing, Report};
+use crate::report::{CANNOT_SHOW, CANNOT_SHOW_CALLS, CANNOT_SHOW_CLOSED, Exit, Layer, Missing, Report};
 use crate::sys;
 use crate::sys::signal::{How, Set};
 use crate::tier::Tier;
@@ -324,9 +324,9 @@ fn conclude(
     };
     let terminal = own_terminal.contains(&true).then_some(Layer::OwnTerminal);
     let calls = missing.iter().any(|row| row.what == "seccomp-notification").then_some(CANNOT_SHOW_CALLS);
-    let temporary = match tier {
-        Tier::Full | Tier::Bubblewrap => vec!["/tmp", "/var/tmp", "/dev/shm"],
-        Tier::Landlock => vec!["the directory in TMPDIR"],
+    let (temporary, closed) = match tier {
+        Tier::Full | Tier::Bubblewrap => (vec!["/tmp", "/var/tmp", "/dev/shm"], None),
+        Tier::Landlock => (vec!["the directory in TMPDIR"], Some(CANNOT_SHOW_CLOSED)),
     };
     Some(Ok(Report {
         tier,
@@ -338,7 +338,7 @@ fn conclude(
         refused: refusals.list,
         refused_more: refusals.more,
         not_present,
-        cannot_show: CANNOT_SHOW.into_iter().chain(calls).collect(),
+        cannot_show: CANNOT_SHOW.into_iter().chain(calls).chain(closed).collect(),
         environment_dropped: invocation.environment.dropped.clone(),
         temporary,
         ended_by_boundary,

@@ -10,15 +10,15 @@ use super::{advice, probe};
 use crate::error::{Error, Step};
 use crate::machine::Ability;
 use crate::plan::{Invocation, Plan};
-use crate::report::{Missing, Report};
+use crate::report::{Layer, Missing, Report};
 use crate::tier::Tier;
 
 /// Runs a command in the best tier that the invocation lets it have.
-pub(crate) fn run(plan: &Plan, invocation: &Invocation) -> Result<Report, Error> {
+pub(crate) fn run(plan: &Plan, invocation: &Invocation, require: &[Layer]) -> Result<Report, Error> {
     if invocation.argv.is_empty() {
         return Err(Error::NoCommand);
     }
-    let tiers = invocation.tiers.with_layers(&invocation.require);
+    let tiers = invocation.tiers.with_layers(require);
     let mut why: Option<Error> = None;
     if tiers.has(Tier::Full) {
         match run::run(plan, invocation, Chosen { tier: Tier::Full, lacks: Vec::new() }) {
@@ -29,7 +29,7 @@ pub(crate) fn run(plan: &Plan, invocation: &Invocation) -> Result<Report, Error>
     // Inside a boundary a command is held already, and a weaker one around it would only promise more.
     let is_nested = why.is_some() && advice::look().is_inside;
     if is_nested || (!tiers.has(Tier::Bubblewrap) && !tiers.has(Tier::Landlock)) {
-        return Err(why.unwrap_or_else(|| required(invocation)));
+        return Err(why.unwrap_or_else(|| required(require)));
     }
     let machine = probe::probe(&invocation.init)?;
     if let Some(error) = why.take() {
@@ -41,11 +41,11 @@ pub(crate) fn run(plan: &Plan, invocation: &Invocation) -> Result<Report, Error>
     for tier in tiers.iter().filter(|tier| *tier != Tier::Full && machine.has(*tier)) {
         return run::run(plan, invocation, Chosen { tier, lacks: lacks(tier, why.as_ref()) });
     }
-    Err(why.unwrap_or_else(|| required(invocation)))
+    Err(why.unwrap_or_else(|| required(require)))
 }
 
-fn required(invocation: &Invocation) -> Error {
-    let names: Vec<&str> = invocation.require.iter().map(|layer| layer.name()).collect();
+fn required(require: &[Layer]) -> Error {
+    let names: Vec<&str> = require.iter().map(|layer| layer.name()).collect();
     Error::Required(if names.is_empty() { "any layer".to_owned() } else { names.join(", ") })
 }
 

@@ -29,6 +29,7 @@ fn check(input: &str, expected: &str) {
         unwritable: held(&words("close"), "deny write"),
         project: path("/home/me/p"),
         bounds: Vec::new(),
+        require: Vec::new(),
         network: Network::None,
     };
     let invocation = Invocation {
@@ -61,6 +62,7 @@ fn whole_plan_reads_in_the_order_of_building() {
         unwritable: held(&["/home/me/p/.git/hooks"], "runs on the host"),
         project: path("/home/me/p"),
         bounds: Vec::new(),
+        require: Vec::new(),
         network: Network::None,
     };
     let invocation = Invocation {

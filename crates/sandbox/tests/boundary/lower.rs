@@ -1,7 +1,7 @@
 //! What holds in the lowest tier where there are no namespaces, tried by cases of its own.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -72,6 +72,7 @@ fn processes(world: &World) {
 
 /// Row 74: what the command left in a session of its own is gone with the launcher.
 fn launcher_killed(world: &World) {
+    let before = temporaries();
     for delay in 0..16 {
         let script = "(setsid sh -c 'sleep 0.3; echo escaped > src/late' &) ; echo up > src/up; sleep 5";
         let mut launcher = world.launcher(&["sh", "-c", script]);
@@ -87,6 +88,19 @@ fn launcher_killed(world: &World) {
     }
     std::thread::sleep(Duration::from_millis(600));
     assert!(!Path::new(&world.path("project/src/late")).exists());
+    wait_until(|| temporaries() == before);
+}
+
+/// Returns this user's temporary directories of commands that run.
+fn temporaries() -> Vec<String> {
+    let is_ours = |entry: &fs::DirEntry| {
+        let is_own = entry.metadata().is_ok_and(|stat| stat.uid() == rustix::process::geteuid().as_raw());
+        is_own && entry.file_name().to_string_lossy().starts_with("palisade-")
+    };
+    let entries = fs::read_dir("/tmp").unwrap().filter_map(Result::ok).filter(is_ours);
+    let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
 }
 
 /// Row 46, by processes that make others faster than a walk finds them.
@@ -113,7 +127,7 @@ fn temporary(world: &World) {
         assert_eq!(fs::read_to_string(&path).unwrap(), "host");
         fs::remove_file(&path).unwrap();
     }
-    let script = "mkdir $TMPDIR/a && echo x > $TMPDIR/a/b && cat $TMPDIR/a/b && echo $TMPDIR";
+    let script = "mkdir $TMPDIR/a && echo x > $TMPDIR/a/b && cat $TMPDIR/a/b && echo $TMPDIR; mkdir -m 0 $TMPDIR/c";
     let seen = world.run(&["sh", "-c", script]);
     let (text, directory) = seen.out.split_once('\n').unwrap();
     assert_eq!(text, "x");

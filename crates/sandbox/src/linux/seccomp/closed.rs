@@ -31,6 +31,10 @@ const IOCTL: &[Case] = &[
     case(&[], Verdict::Quiet(EPERM)),
 ];
 
+/// A lease on a file that can be read holds the host's writers back: F_SETLEASE, F_NOTIFY.
+const FCNTL: &[Case] =
+    &[case(&[low(1, Test::Is, 1024)], Verdict::Quiet(EPERM)), case(&[low(1, Test::Is, 1026)], Verdict::Quiet(EPERM))];
+
 macro_rules! rows {
     ($($name:ident $cases:ident,)+) => {
         &[$(Row { number: libc::$name, name: stringify!($name), cases: $cases },)+]
@@ -54,6 +58,7 @@ const ROWS: &[Row] = rows! {
     SYS_lremovexattr REFUSED,
     SYS_fremovexattr REFUSED,
     SYS_ioctl IOCTL,
+    SYS_fcntl FCNTL,
     // What the host's processes share.
     SYS_shmget REFUSED,
     SYS_shmat REFUSED,
@@ -104,3 +109,6 @@ const ARCHITECTURE_ROWS: &[Row] = &[];
 pub(super) fn rows() -> impl Iterator<Item = &'static Row> {
     ROWS.iter().chain(LATE_ROWS).chain(ARCHITECTURE_ROWS)
 }
+
+#[cfg(test)]
+mod tests;
