@@ -102,6 +102,7 @@ fn render_layer(text: &mut String, places: &Places, layer: &Layer) {
     }
     entries.extend(layer.default_mode.iter().map(|mode| (&mode.origin, format!("mode {}", mode.value.name()))));
     entries.extend(layer.sandbox.enabled.iter().map(|on| (&on.origin, format!("sandbox {}", on.value))));
+    entries.extend(layer.sandbox.require.iter().map(|name| (&name.origin, format!("require {}", name.value))));
     entries.extend(layer.bypass_disabled.iter().map(|origin| (origin, "no bypass".to_owned())));
     entries.extend(layer.managed_rules_only.iter().map(|origin| (origin, "managed rules only".to_owned())));
     for (origin, entry) in entries {
