@@ -2,7 +2,7 @@
 //!
 //! [`plan`] is pure. [`run`] starts a command against a [`policy::Permit`] inside a boundary that this
 //! crate builds itself from Linux namespaces, mounts, Landlock and seccomp, without root and without
-//! other programs. It returns when the command and everything it started is gone.
+//! other programs where the machine lets it. It returns when the command and everything it started is gone.
 //!
 //! Never: a boundary with a layer left out in silence, a mount by path, a command after a failed step.
 //!
@@ -10,6 +10,9 @@
 //! *boundary*, whose `main` calls [`boundary_main`] when its first argument is [`ROLE`]; that one makes
 //! the namespaces and the *init*, the first process inside, which builds the mounts and starts the
 //! *command*.
+//!
+//! Where the machine refuses namespaces, [`run`] builds a lower [`Tier`]: the report says which, and what it lacks.
+//! [`probe`] says what a machine can.
 //!
 //! What it does not stop: the command can do anything to what it may write, and read what nobody hid from
 //! it; a name that does not exist yet cannot be held; a file that has a second name (a hard link) is held

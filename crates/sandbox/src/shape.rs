@@ -38,6 +38,8 @@ pub(crate) enum Holds {
     Pinned,
     /// The same file is there, on a mount of its own that cannot be written.
     ReadOnly,
+    /// Nothing is there.
+    Absent,
     /// Something else is there, which nobody may open.
     Closed,
     /// The same file is there, and is this standard stream.

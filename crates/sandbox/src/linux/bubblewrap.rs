@@ -241,6 +241,8 @@ impl Draft {
             Err(Errno::NOENT) => {
                 if missing == Missing::Told {
                     self.not_present.push(path.to_owned());
+                    let absent = Found { path: path.to_owned(), device: (0, 0), inode: 0, holds: Holds::Absent };
+                    self.found.push(absent);
                 }
                 Ok(None)
             }

@@ -150,6 +150,10 @@ fn watch(channel: &Channel, watched: &Watched) -> Option<Message> {
         path: None,
         errno: error.raw_os_error(),
     };
+    // The list of mounts tells of changes since it was opened, which was after they were verified.
+    if let Some(end) = lost(&watched.held) {
+        return Some(end);
+    }
     loop {
         let mut ready = [
             PollFd::new(&watched.children, PollFlags::IN),
@@ -162,9 +166,8 @@ fn watch(channel: &Channel, watched: &Watched) -> Option<Message> {
             Err(error) => return Some(failed(error)),
         }
         let [children, requests, mounts] = ready.map(|fd| !fd.revents().is_empty());
-        if mounts && let Some(path) = watched.held.lost() {
-            let why = format!("`{path}` was replaced on the host, which ends its protection");
-            return Some(Message::Ended { why });
+        if mounts && let Some(end) = lost(&watched.held) {
+            return Some(end);
         }
         if children {
             while sys::signal::next(&watched.children).is_some() {}
@@ -176,6 +179,12 @@ fn watch(channel: &Channel, watched: &Watched) -> Option<Message> {
             return None;
         }
     }
+}
+
+/// Returns the end that the command must come to when a held path lost its mount.
+fn lost(held: &Held) -> Option<Message> {
+    let path = held.lost()?;
+    Some(Message::Ended { why: format!("`{path}` was replaced on the host, which ends its protection") })
 }
 
 /// Reaps every process that ended. Returns the command's end.

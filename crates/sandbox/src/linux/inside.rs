@@ -167,8 +167,8 @@ fn may_be_written(place: &str, plan: &Plan, private: &[String]) -> bool {
 fn look_at(root: &OwnedFd, found: &Found) -> Result<Option<(String, Identity, bool)>, Failure> {
     let Found { path, device, inode, holds } = found;
     let place = match (tree::resolve(root.as_fd(), path), holds) {
-        // Below something that is closed.
-        (Err(Errno::ACCESS | Errno::NOENT), Holds::Closed) => return Ok(None),
+        // Below something that is closed, or not there at all.
+        (Err(Errno::ACCESS | Errno::NOENT), Holds::Closed | Holds::Absent) => return Ok(None),
         (result, _) => result.at_path(Step::BubblewrapBuilt, path)?,
     };
     let there = identity(&place, path)?;
@@ -178,6 +178,8 @@ fn look_at(root: &OwnedFd, found: &Found) -> Result<Option<(String, Identity, bo
         Holds::Writable => (is_same && there.is_mount && !is_read_only, Some(false)),
         Holds::Pinned => (is_same && there.is_mount, Some(false)),
         Holds::ReadOnly => (is_same && there.is_mount && is_read_only, Some(true)),
+        // It was away for a moment only.
+        Holds::Absent => (false, None),
         Holds::Closed => (there.is_mount && is_read_only && is_closed(root, path), Some(true)),
         Holds::Input(_) => (true, None),
     };

@@ -84,10 +84,10 @@ impl Held {
     }
 
     /// Returns the same without what this process, having no privileges any more, cannot reach; neither
-    /// can the command.
+    /// can the command. What was lost meanwhile stays, to be found.
     pub(super) fn reachable(self) -> Self {
         let Self { root, expected, not_present } = self;
-        let expected = expected.into_iter().filter(|one| one.is_found(&root).unwrap_or(false)).collect();
+        let expected = expected.into_iter().filter(|one| one.is_found(&root) != Err(Errno::ACCESS)).collect();
         Self { root, expected, not_present }
     }
 
@@ -298,6 +298,12 @@ impl Mounts {
         for one in &self.expected {
             if !one.is_found(&self.root).at_path(Stage::Verify, &one.path)? {
                 return Err(Errno::STALE).at_path(Stage::Verify, &one.path);
+            }
+        }
+        // One that was away for a moment only would be there without its mount.
+        for path in &self.not_present {
+            if !matches!(tree::resolve(self.root.as_fd(), path), Err(Errno::NOENT | Errno::ACCESS)) {
+                return Err(Errno::STALE).at_path(Stage::Verify, path);
             }
         }
         Ok(())

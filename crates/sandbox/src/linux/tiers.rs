@@ -38,10 +38,10 @@ pub(crate) fn run(plan: &Plan, invocation: &Invocation, require: &[Layer]) -> Re
         }
         why = Some(error);
     }
-    for tier in tiers.iter().filter(|tier| *tier != Tier::Full && machine.has(*tier)) {
-        return run::run(plan, invocation, Chosen { tier, lacks: lacks(tier, why.as_ref()) });
+    match tiers.iter().find(|tier| *tier != Tier::Full && machine.has(*tier)) {
+        Some(tier) => run::run(plan, invocation, Chosen { tier, lacks: lacks(tier, why.as_ref()) }),
+        None => Err(why.unwrap_or_else(|| required(require))),
     }
-    Err(why.unwrap_or_else(|| required(require)))
 }
 
 fn required(require: &[Layer]) -> Error {
@@ -49,65 +49,26 @@ fn required(require: &[Layer]) -> Error {
     Error::Required(if names.is_empty() { "any layer".to_owned() } else { names.join(", ") })
 }
 
-/// Returns true for a failure of the steps that are the same for every command.
+/// The steps that are the same for every command: what they fail for is the machine.
+const ABOUT_THE_MACHINE: [Step; 13] = [
+    Step::UserNamespace,
+    Step::UserMap,
+    Step::Namespaces,
+    Step::Init,
+    Step::Loopback,
+    Step::Propagation,
+    Step::PrivateFiles,
+    Step::CopyRoot,
+    Step::ReadOnlyRoot,
+    Step::AttachRoot,
+    Step::Devices,
+    Step::Proc,
+    Step::Pivot,
+];
+
+/// Returns true for a failure that may be the machine's.
 fn is_about_the_machine(error: &Error) -> bool {
-    match error {
-        Error::Step { step, .. } => match step {
-            Step::UserNamespace
-            | Step::UserMap
-            | Step::Namespaces
-            | Step::Init
-            | Step::Loopback
-            | Step::Propagation
-            | Step::PrivateFiles
-            | Step::CopyRoot
-            | Step::ReadOnlyRoot
-            | Step::AttachRoot
-            | Step::Devices
-            | Step::Proc
-            | Step::Pivot => true,
-            Step::Streams
-            | Step::HandPlan
-            | Step::StartBoundary
-            | Step::Signals
-            | Step::ReadPlan
-            | Step::CoreDumps
-            | Step::Undumpable
-            | Step::Bubblewrap
-            | Step::BubblewrapBuilt
-            | Step::Keeper
-            | Step::HostRoot
-            | Step::Private
-            | Step::Writable
-            | Step::Pin
-            | Step::ReadOnly
-            | Step::Hide
-            | Step::HideKernel
-            | Step::Verify
-            | Step::DetachOld
-            | Step::Pty
-            | Step::Capabilities
-            | Step::NoNewPrivileges
-            | Step::LandlockRules
-            | Step::Fork
-            | Step::Session
-            | Step::StartDirectory
-            | Step::Landlock
-            | Step::Seccomp
-            | Step::Control
-            | Step::Watch => false,
-        },
-        Error::Writable { .. }
-        | Error::Start { .. }
-        | Error::TooManyPaths { .. }
-        | Error::NoCommand
-        | Error::Stream { .. }
-        | Error::Program { .. }
-        | Error::Lost(_)
-        | Error::Required(_)
-        | Error::Platform
-        | Error::Bug(_) => false,
-    }
+    if let Error::Step { step, .. } = error { ABOUT_THE_MACHINE.contains(step) } else { false }
 }
 
 /// Returns what a tier lacks on this machine, and first why it is not a better one.

@@ -27,6 +27,7 @@ enum HoldsWire {
     Writable,
     Pinned,
     ReadOnly,
+    Absent,
     Closed,
     Input(i32),
 }
@@ -57,6 +58,7 @@ fn found_to_wire(found: &Found) -> FoundWire {
         Holds::Writable => HoldsWire::Writable,
         Holds::Pinned => HoldsWire::Pinned,
         Holds::ReadOnly => HoldsWire::ReadOnly,
+        Holds::Absent => HoldsWire::Absent,
         Holds::Closed => HoldsWire::Closed,
         Holds::Input(number) => HoldsWire::Input(*number),
     };
@@ -69,6 +71,7 @@ fn found_from_wire(found: FoundWire) -> Found {
         HoldsWire::Writable => Holds::Writable,
         HoldsWire::Pinned => Holds::Pinned,
         HoldsWire::ReadOnly => Holds::ReadOnly,
+        HoldsWire::Absent => Holds::Absent,
         HoldsWire::Closed => Holds::Closed,
         HoldsWire::Input(number) => Holds::Input(number),
     };

@@ -1,6 +1,9 @@
 //! Which tier a command gets where namespaces are really taken away.
 
+use std::fs;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::runner::Case;
 use crate::world::{Seen, World, check};
@@ -12,6 +15,8 @@ pub(crate) const CASES: &[Case] = &[
     ("fallback_required_layers", required),
     ("fallback_not_by_a_plan", not_by_a_plan),
     ("fallback_probe", probe),
+    ("fallback_docker", docker),
+    ("race_swapped_links", swapped_links),
 ];
 
 /// Runs the launcher, with every tier to choose from, as the last arguments of another program.
@@ -85,6 +90,53 @@ fn not_by_a_plan(world: &World) {
     let seen = inner.run(&["sh", "-c", "echo ran > src/ran"]);
     assert!(seen.report.starts_with("error: the boundary cannot be built: the step `hide a path`"), "{}", seen.report);
     assert!(!std::path::Path::new(&inner.path("project/src/ran")).exists());
+}
+
+/// A container of Docker's with everything as it comes, the host's files in it.
+fn docker(world: &World) {
+    let run = |words: &[&str]| {
+        let output = Command::new("docker").args(words).output().ok().filter(|output| output.status.success())?;
+        Some(String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let images = run(&["info"]).and_then(|_| run(&["images", "--quiet"])).unwrap_or_default();
+    let Some(image) = images.lines().next() else {
+        println!("NOT TESTED in a container of Docker's: its daemon does not run here, or has no image");
+        return;
+    };
+    let words = ["run", "--rm", "--network=none", "--volume=/:/host", "--entrypoint=/host/usr/sbin/chroot", image];
+    let program = world.probe();
+    match run(&[words.as_slice(), &["/host", program.as_str(), "machine"]].concat()) {
+        Some(text) => assert!(text.starts_with("tier landlock: "), "{text}"),
+        None => println!("NOT TESTED in a container of Docker's: `{image}` cannot run the host's programs"),
+    }
+}
+
+/// Row 59, with a link that another process swaps in while the boundary is built: it may be refused, and what is
+/// held stays held.
+fn swapped_links(world: &World) {
+    let (real, other) = (world.path("project/.git"), world.path("project/.git-other"));
+    fs::write(world.path("outside/config"), "[outside]").unwrap();
+    std::os::unix::fs::symlink("../outside", &other).unwrap();
+    let is_done = AtomicBool::new(false);
+    let swap = || {
+        while !is_done.load(Ordering::Relaxed) {
+            let flags = rustix::fs::RenameFlags::EXCHANGE;
+            rustix::fs::renameat_with(rustix::fs::CWD, &real, rustix::fs::CWD, &other, flags).unwrap();
+            std::thread::sleep(Duration::from_micros(500));
+        }
+    };
+    let script = "echo evil > .git/config; echo evil > .git-other/config; cat ../outside/secret";
+    std::thread::scope(|scope| {
+        let swapper = scope.spawn(swap);
+        let seen: Vec<Seen> = (0..30).map(|_| world.run(&["sh", "-c", script])).collect();
+        is_done.store(true, Ordering::Relaxed);
+        swapper.join().unwrap();
+        assert!(seen.iter().all(|seen| !seen.out.contains("SECRET")));
+        println!("    {} of 30 ran", seen.iter().filter(|seen| seen.code == 1).count());
+    });
+    let mut configs = [world.text("project/.git/config"), world.text("project/.git-other/config")];
+    configs.sort();
+    assert_eq!(configs, ["[core]", "[outside]"]);
 }
 
 /// The probe says what is taken away, why, and what helps.

@@ -212,7 +212,7 @@ fn siblings(world: &World) {
     }
     fs::write(world.path("outside/deep/file"), "deep").unwrap();
     check("below", &world.inside(&["read", &world.path("outside/deep/file")]).out, &["ok deep"]);
-    check("/etc", &world.inside(&["list", "/etc/."]).out.split(' ').next().unwrap(), &["ok"]);
+    check("/etc", world.inside(&["list", "/etc/."]).out.split(' ').next().unwrap(), &["ok"]);
 }
 
 /// A second name of a held file is held too, in the directories that lead to it.

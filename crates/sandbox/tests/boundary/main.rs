@@ -14,7 +14,10 @@
 //! | 175, 177, 185, 189 | `hygiene.rs` |
 //! | 33-35 | `terminal.rs` |
 //!
-//! Row 59 is tried with a link that stands, not with one that is swapped in a loop; rows 82-84 with held
+//! Each runs in every tier that claims it: `claims.rs` says which rows a lower tier does not cover, `lower.rs` has
+//! cases of the lowest tier alone, and `fallback.rs` those in which namespaces are really taken away.
+//!
+//! Row 59 is tried with a link that stands and with one that is swapped in a loop; rows 82-84 with held
 //! paths of a test, since which paths are held is the caller's choice.
 //!
 //! Left for later: 7 and 106 (a process and its own memory), 36 (escape sequences to the terminal), 38,

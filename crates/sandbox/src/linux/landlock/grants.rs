@@ -106,6 +106,8 @@ fn told(what: &str, lines: impl Iterator<Item = String>) -> Vec<Missing> {
 struct Paths {
     names: BTreeSet<Vec<u8>>,
     files: BTreeSet<(u64, u64)>,
+    /// The directories that lead to them.
+    leading: BTreeSet<(u64, u64)>,
 }
 
 impl Paths {
@@ -116,6 +118,22 @@ impl Paths {
     /// Returns true when a held path lies below; `below` ends with a slash.
     fn has_below(&self, below: &[u8]) -> bool {
         self.names.range(below.to_vec()..).next().is_some_and(|first| first.starts_with(below))
+    }
+
+    /// Takes note of the directories that lead to the held paths.
+    fn note_leading(&mut self) -> Result<(), Failure> {
+        let mut above: BTreeSet<&str> = BTreeSet::new();
+        for name in &self.names {
+            let name = std::str::from_utf8(name).unwrap_or_default();
+            above
+                .extend(name.match_indices('/').filter_map(|(end, _)| name.get(..end)).filter(|path| !path.is_empty()));
+        }
+        let mut leading = BTreeSet::new();
+        for path in above {
+            leading.extend(file_at(path, Step::Verify)?);
+        }
+        self.leading = leading;
+        Ok(())
     }
 
     fn hold(&mut self, path: &str, file: Option<(u64, u64)>) {
@@ -179,6 +197,8 @@ impl<'a> Held<'a> {
                 }
             }
         }
+        hidden.note_leading()?;
+        unwritable.note_leading()?;
         names.insert(b"/dev".into());
         // All of `/proc` must be granted: the directories of processes to come cannot be named.
         let kernel = kernel_files::HIDDEN.iter().filter(|path| !path.starts_with("/proc/"));
@@ -223,6 +243,13 @@ struct Grants {
     unlisted: Vec<Vec<u8>>,
 }
 
+/// A way around the held paths.
+struct Walk<'a> {
+    held: &'a Paths,
+    access: BitFlags<AccessFs>,
+    left: Vec<(OwnedFd, Vec<u8>)>,
+}
+
 impl Grants {
     fn none() -> Result<Self, Failure> {
         let version = landlock::ABI::V1;
@@ -252,8 +279,8 @@ impl Grants {
         held: &Paths,
         access: BitFlags<AccessFs>,
     ) -> Result<(), Failure> {
-        let mut left = vec![(directory, path)];
-        while let Some((directory, path)) = left.pop() {
+        let mut walk = Walk { held, access, left: vec![(directory, path)] };
+        while let Some((directory, path)) = walk.left.pop() {
             let below = [path.as_slice(), b"/"].concat();
             if held.has(&path) {
                 continue;
@@ -264,7 +291,7 @@ impl Grants {
             }
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             match rustix::fs::openat(&directory, ".", flags, Mode::empty()).and_then(Dir::new) {
-                Ok(entries) => self.entries(&directory, entries, &below, (held, access, &mut left))?,
+                Ok(entries) => self.entries(&directory, entries, &below, &mut walk)?,
                 Err(_) => self.unlisted.push(path.clone()),
             }
             self.partial.push(path);
@@ -273,30 +300,29 @@ impl Grants {
     }
 
     /// Grants access to the files of a directory, and puts its directories among those that are left.
-    fn entries(
-        &mut self,
-        directory: &OwnedFd,
-        entries: Dir,
-        below: &[u8],
-        (held, access, left): (&Paths, BitFlags<AccessFs>, &mut Vec<(OwnedFd, Vec<u8>)>),
-    ) -> Result<(), Failure> {
+    fn entries(&mut self, directory: &OwnedFd, entries: Dir, below: &[u8], walk: &mut Walk<'_>) -> Result<(), Failure> {
         for entry in entries {
             let entry = entry.at_path(Step::LandlockRules, &String::from_utf8_lossy(below))?;
             let name = entry.file_name().to_bytes();
             let path = [below, name].concat();
-            if matches!(name, b"." | b"..") || held.has(&path) {
+            if matches!(name, b"." | b"..") || walk.held.has(&path) {
                 continue;
             }
             let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             // One that is gone meanwhile, or that the user may not reach, needs no grant.
             let Ok(file) = rustix::fs::openat(directory, entry.file_name(), flags, Mode::empty()) else { continue };
             let Ok(stat) = rustix::fs::fstat(&file) else { continue };
-            if held.files.contains(&(stat.st_dev, stat.st_ino)) {
+            // A directory that leads to a held path, under another name: it was moved, or is mounted twice.
+            let is_leading = walk.held.leading.contains(&(stat.st_dev, stat.st_ino));
+            if is_leading && !walk.held.has_below(&[path.as_slice(), b"/"].concat()) {
+                continue;
+            }
+            if walk.held.files.contains(&(stat.st_dev, stat.st_ino)) {
                 continue;
             }
             match FileType::from_raw_mode(stat.st_mode) {
-                FileType::Directory => left.push((file, path)),
-                FileType::RegularFile => self.add(file.as_fd(), access & self.files)?,
+                FileType::Directory => walk.left.push((file, path)),
+                FileType::RegularFile => self.add(file.as_fd(), walk.access & self.files)?,
                 // Links lead to what has a grant of its own or none; the others lead out.
                 FileType::Symlink
                 | FileType::Fifo
