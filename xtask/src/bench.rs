@@ -4,6 +4,7 @@
 //! falls on all of them alike. A figure is a median with its quartiles; a ratio is the median over the
 //! rounds of one program's time by the other's in the same round.
 
+mod boundary;
 mod calls;
 mod decide;
 mod peer;
@@ -53,7 +54,7 @@ const DENY: [&str; 6] =
 
 /// One of the programs that are measured.
 struct Program {
-    name: &'static str,
+    name: String,
     command: Command,
     /// What it reads; nothing where it reads nothing.
     input: Option<PathBuf>,
@@ -61,8 +62,8 @@ struct Program {
 }
 
 impl Program {
-    fn new(name: &'static str, command: Command) -> Self {
-        Self { name, command, input: None, times_ms: Vec::new() }
+    fn new(name: impl Into<String>, command: Command) -> Self {
+        Self { name: name.into(), command, input: None, times_ms: Vec::new() }
     }
 
     /// Starts it once and waits for its end.
@@ -87,7 +88,13 @@ impl Program {
 
 /// Measures and prints.
 pub(crate) fn run(mut options: Options) -> anyhow::Result<End> {
-    if options.flag("decide") { decide::run(options) } else { start(options) }
+    if options.flag("decide") {
+        decide::run(options)
+    } else if options.flag("boundary") {
+        boundary::run(options)
+    } else {
+        start(options)
+    }
 }
 
 /// Measures how long the program takes from its start to its end.
@@ -118,16 +125,30 @@ fn start(mut options: Options) -> anyhow::Result<End> {
     } else {
         eprintln!("xtask bench: BWRAP IS NOT INSTALLED: there is nothing to compare `palisade run` with");
     }
-    for round in 0..runs + WARM_UP {
-        for program in &mut programs {
+    interleave(&mut programs, runs, WARM_UP, || Ok(()))?;
+    println!("{}, {runs} rounds; milliseconds, median (quartiles)\n", machine()?);
+    heading();
+    print(&programs, &PAIRS);
+    Ok(End::Good)
+}
+
+/// Starts every program once a round, one after the other.
+fn interleave(
+    programs: &mut [Program],
+    runs: usize,
+    warm_up: usize,
+    mut before: impl FnMut() -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    for round in 0..runs + warm_up {
+        for program in &mut *programs {
+            before()?;
             let ms = program.once()?;
-            if round >= WARM_UP {
+            if round >= warm_up {
                 program.times_ms.push(ms);
             }
         }
     }
-    print(&programs, runs)?;
-    Ok(End::Good)
+    Ok(())
 }
 
 /// Makes a home with settings and a project, and returns the file with the hook's input.
@@ -167,14 +188,22 @@ fn is_there(program: &str) -> bool {
     std::env::split_paths(&path).any(|directory| directory.join(program).is_file())
 }
 
-fn print(programs: &[Program], runs: usize) -> anyhow::Result<()> {
+/// Returns what a figure was measured on.
+fn machine() -> anyhow::Result<String> {
     let kernel = place::output(Command::new("uname").args(["-sr"]))?;
     let processors = std::thread::available_parallelism().map_or(0, usize::from);
-    println!("{}, {processors} processors, {runs} rounds; milliseconds, median (quartiles)\n", kernel.trim());
+    Ok(format!("{}, {processors} processors", kernel.trim()))
+}
+
+fn heading() {
     println!("| what | time | compared with | its time | ratio |");
     println!("|---|---|---|---|---|");
+}
+
+/// Prints a line for each pair of programs.
+fn print(programs: &[Program], pairs: &[(&str, &str)]) {
     let times = |name: &str| programs.iter().find(|program| program.name == name).map(|program| &program.times_ms);
-    for (ours, theirs) in PAIRS {
+    for (ours, theirs) in pairs {
         match (times(ours), times(theirs)) {
             (Some(own), Some(other)) => {
                 let ratios: Vec<f64> = own.iter().zip(other).map(|(own, other)| own / other).collect();
@@ -185,15 +214,22 @@ fn print(programs: &[Program], runs: usize) -> anyhow::Result<()> {
             (None, _) => {}
         }
     }
-    Ok(())
 }
 
 /// Returns the median of some figures with their quartiles.
 fn figure(figures: &[f64]) -> String {
+    let [low, middle, high] = [1, 2, 3].map(|quarter| quartile(figures, quarter));
+    format!("{middle:.2} ({low:.2} to {high:.2})")
+}
+
+fn median(figures: &[f64]) -> f64 {
+    quartile(figures, 2)
+}
+
+fn quartile(figures: &[f64], quarter: usize) -> f64 {
     let mut sorted = figures.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let at = |quarter: usize| sorted.get(sorted.len().saturating_sub(1) * quarter / 4).copied().unwrap_or(f64::NAN);
-    format!("{:.2} ({:.2} to {:.2})", at(2), at(1), at(3))
+    sorted.get(sorted.len().saturating_sub(1) * quarter / 4).copied().unwrap_or(f64::NAN)
 }
 
 #[cfg(test)]

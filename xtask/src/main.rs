@@ -2,7 +2,9 @@
 //!
 //! - `tidy` reads the repository and says what is against the house style.
 //! - `generate` writes what is generated from the code, or says what is out of date.
-//! - `bench` measures how long Palisade takes to start, and `bench decide` how long it takes to decide.
+//! - `bench` measures how long Palisade takes to start, `bench decide` how long it takes to decide, and
+//!   `bench boundary` what the boundary costs, beside other sandboxes.
+//! - `kills` kills commands in the boundary at random moments and looks for what is left.
 //! - `fuzz` builds and runs the fuzz targets.
 //! - `dist` builds the program that is given to people.
 //! - `demo` shows the main job on something real.
@@ -22,8 +24,11 @@ mod corpus;
 mod demo;
 mod fuzz;
 mod generate;
+mod kills;
 mod options;
+mod peers;
 mod place;
+mod random;
 #[cfg(test)]
 mod schema;
 mod soundness;
@@ -40,6 +45,11 @@ const USAGE: &str = "usage: cargo xtask TASK
   generate [--check]                    write what is generated from the code, or compare it
   bench [--runs N]                      measure how long Palisade takes to start
   bench decide [--rounds N] [--json]    measure how long decisions take at 10, 300 and 10,000 rules
+  bench boundary [--runs N] [--work N] [--files N]
+                                        measure what the boundary costs, beside other sandboxes; with `--files`,
+                                        also in a repository of so many files
+  kills [--runs N] [--seed N] [--only N]
+                                        kill commands inside at random moments, and look for what is left
   fuzz [--seconds N] [TARGET]           build the fuzz targets and run each for N seconds (60)
   test                                  run everything that must pass
   demo                                  a hostile script and an honest build, outside and inside the boundary
@@ -72,6 +82,7 @@ fn main() -> ExitCode {
         "tidy" => tidy::run(options),
         "generate" => generate::run(options),
         "bench" => bench::run(options),
+        "kills" => kills::run(options),
         "fuzz" => fuzz::run(options),
         "client" => client::run(options),
         "corpus" => corpus::run(options),

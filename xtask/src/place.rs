@@ -40,25 +40,28 @@ pub(crate) fn palisade(profile: Profile) -> anyhow::Result<PathBuf> {
             }
             Ok(target().join("debug/palisade"))
         }
-        Profile::Release => release(),
+        Profile::Release => release(&["--package", "palisade"], "palisade"),
     }
+}
+
+/// Builds a launcher of the boundary alone, without settings, decision and journal, as `palisade` is built.
+pub(crate) fn launcher() -> anyhow::Result<PathBuf> {
+    release(&["--package", "palisade-sandbox", "--example", "launch"], "examples/launch")
 }
 
 /// Builds the program that is given to people: one static file, which needs nothing of the system and
 /// starts twice without being linked twice. Where the C library has no static form, a dynamic one.
-fn release() -> anyhow::Result<PathBuf> {
+fn release(what: &[&str], file: &str) -> anyhow::Result<PathBuf> {
     let host = host()?;
     for flags in ["-C target-feature=+crt-static", ""] {
         let mut build = cargo();
-        build
-            .args(["build", "--quiet", "--release", "--package", "palisade", "--target", &host])
-            .env("RUSTFLAGS", flags);
+        build.args(["build", "--quiet", "--release", "--target", &host]).args(what).env("RUSTFLAGS", flags);
         if build.status().context("cargo cannot be started")?.success() {
-            return Ok(target().join(&host).join("release/palisade"));
+            return Ok(target().join(&host).join("release").join(file));
         }
-        println!("palisade does not build with RUSTFLAGS=`{flags}`");
+        println!("{file} does not build with RUSTFLAGS=`{flags}`");
     }
-    bail!("palisade does not build")
+    bail!("{file} does not build")
 }
 
 /// Returns the name of the platform that this machine builds for.
@@ -87,8 +90,17 @@ pub(crate) struct Scratch {
 impl Scratch {
     /// Makes one with a name of its own.
     pub(crate) fn new(name: &str) -> anyhow::Result<Self> {
-        let path = std::env::temp_dir().join(format!("palisade-{name}-{}", std::process::id()));
-        std::fs::create_dir(&path).with_context(|| format!("{} cannot be made", path.display()))?;
+        Self::below(&std::env::temp_dir(), name)
+    }
+
+    /// Makes one on the disk that builds go to, in no place that is private to a command.
+    pub(crate) fn on_disk(name: &str) -> anyhow::Result<Self> {
+        Self::below(&target(), name)
+    }
+
+    fn below(directory: &Path, name: &str) -> anyhow::Result<Self> {
+        let path = directory.join(format!("palisade-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).with_context(|| format!("{} cannot be made", path.display()))?;
         Ok(Self { path })
     }
 

@@ -31,6 +31,8 @@ pub(crate) fn test() -> Result<()> {
     tally.step("generated files", &["xtask", "generate", "--check"])?;
     tally.step("demo", &["xtask", "demo"])?;
     tally.step("start-up, a sample", &["xtask", "bench", "--runs", "20"])?;
+    tally.step("the boundary's cost, a sample", &["xtask", "bench", "boundary", "--runs", "3", "--work", "1"])?;
+    tally.step("killed at random moments, a sample", &["xtask", "kills", "--runs", "100"])?;
     tally.step("effects of a sample", &["xtask", "soundness", "effects", "--sample"])?;
     tally.step("words of a sample", &["xtask", "soundness", "words", "--sample", "--count", "1500"])?;
     if has_cxx() {

@@ -93,19 +93,14 @@ impl Bounds {
         held.iter().find(covers).map(|held| Why::Written(&held.why, &held.origin))
     }
 
-    /// Returns who could forbid something below a directory that comes to have this name: a rule that hangs
-    /// there, or a name of several segments the first of which these are. What lies in the directory must
-    /// then be looked at name by name.
-    pub fn could_write_below(&self, path: &AbsPath) -> Option<Why<'_>> {
-        let segments: Vec<&str> = path.segments().collect();
-        let row = protected::rows_below(&segments).next().map(|(row, _)| Why::Protected(row));
-        row.or_else(|| {
-            let could = |held: &&HeldPath| {
-                !held.pattern.is_by_name() && held.pattern.could_cover_below(path, &self.project, &self.cwd)
-            };
-            let held = self.policy.sandbox().deny_write.iter().find(could);
-            held.map(|held| Why::Written(&held.why, &held.origin))
-        })
+    /// Returns the rule that hangs below a directory of this name: what lies in a directory that comes to have it,
+    /// or loses it, would be under the rule, or no longer. Rules about a name at any depth go with the file.
+    pub fn written_below(&self, path: &AbsPath) -> Option<Why<'_>> {
+        let could = |held: &&HeldPath| {
+            !held.pattern.is_by_name() && held.pattern.could_cover_below(path, &self.project, &self.cwd)
+        };
+        let held = self.policy.sandbox().deny_write.iter().find(could);
+        held.map(|held| Why::Written(&held.why, &held.origin))
     }
 
     /// Returns true when some rule is about commands.

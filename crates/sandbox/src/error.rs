@@ -209,6 +209,10 @@ steps! {
     Landlock = "enforce Landlock",
     /// Installing the seccomp filter.
     Seccomp = "install the seccomp filter",
+    /// Getting a listener for the broker.
+    Listener = "listen for the command's calls",
+    /// Starting the broker.
+    Broker = "start the broker",
     /// Sending something over the control socket.
     Control = "speak with the launcher",
     /// Watching the command.

@@ -26,6 +26,7 @@
 
 pub mod environment;
 pub mod error;
+mod git;
 mod limits;
 #[cfg(target_os = "linux")]
 mod linux;

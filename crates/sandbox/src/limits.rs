@@ -8,8 +8,16 @@ pub(crate) const PLAN_BYTES_MAX: u64 = 16 * 1024 * 1024;
 pub(crate) const MESSAGE_BYTES_MAX: usize = 32 * 1024;
 /// Different refusals that one report lists; further ones are counted.
 pub(crate) const REFUSALS_MAX: usize = 256;
-/// Notified system calls that are answered before the other descriptors are looked at again.
-pub(crate) const NOTIFICATIONS_PER_TURN: usize = 64;
+/// Openings of pipes that may wait for another process at a time.
+pub(crate) const WAITING_OPENS_MAX: usize = 32;
+/// Arguments of a program that are held against rules, and bytes of each.
+pub(crate) const ARGUMENTS_MAX: usize = 1024;
+/// See [`ARGUMENTS_MAX`].
+pub(crate) const ARGUMENT_BYTES_MAX: usize = 8192;
+/// Bytes of a configuration of git that is compared.
+pub(crate) const GIT_FILE_BYTES_MAX: usize = 1024 * 1024;
+/// Pointers of git that may be begun and not whole at a time.
+pub(crate) const PENDING_POINTERS_MAX: usize = 64;
 /// Bytes kept in each direction between the person's terminal and the command's.
 pub(crate) const RELAY_BYTES: usize = 64 * 1024;
 /// Bytes of a file below `/proc` that is read whole.

@@ -1,12 +1,13 @@
 //! The boundary on Linux, one file per mechanism.
 //!
-//! The launcher's side: `tiers`, [`run`], `streams`, `supervise`, `notify`, `terminal`. The boundary's side,
-//! in the order of building: [`boundary`], `namespaces`, `init`, `mount`, `kernel_files`, `pty`,
-//! `privileges`, `landlock`, `seccomp`, `target`. Between them: `control`. The lower tiers: `bubblewrap`
+//! The launcher's side: `tiers`, [`run`], `streams`, `supervise`, `terminal`. The boundary's side, in
+//! the order of building: [`boundary`], `namespaces`, `init`, `mount`, `kernel_files`, `pty`,
+//! `privileges`, `landlock`, `seccomp`, `broker`, `target`. Between them: `control`. The lower tiers: `bubblewrap`
 //! outside and `inside`, `keeper` and `landlock::grants`. What the machine can: `probe`, `advice`.
 
 mod advice;
 mod boundary;
+mod broker;
 mod bubblewrap;
 mod control;
 mod failure;
@@ -18,7 +19,6 @@ mod kernel_files;
 mod landlock;
 mod mount;
 mod namespaces;
-mod notify;
 mod privileges;
 mod probe;
 mod pty;

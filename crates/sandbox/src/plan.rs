@@ -8,7 +8,8 @@ use std::path::PathBuf;
 
 use policy::bounds::Bound;
 use policy::controls::{Controls, Network};
-use policy::{AbsPath, facts};
+use policy::tables::git;
+use policy::{AbsPath, Scope, facts};
 
 use crate::environment::Environment;
 use crate::error::Error;
@@ -69,6 +70,9 @@ pub(crate) enum Step {
     Pin { path: AbsPath },
     /// A path below a writable directory that stays read-only.
     ReadOnly { path: AbsPath, why: String },
+    /// A configuration of git, of which some keys may be set from inside: the broker takes over what is written.
+    /// Without a broker it is read-only.
+    ByKey { path: AbsPath, why: String },
     /// A path that is covered by an empty, closed file or directory.
     Hide { path: AbsPath, why: String },
 }
@@ -155,9 +159,20 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
     let mut steps: Vec<Step> = Zone::ALL.into_iter().map(|zone| Step::Private { zone }).collect();
     steps.extend(roots.into_iter().map(|path| Step::Writable { zone: Zone::of(&path), path }));
     steps.extend(pins.into_iter().map(|path| Step::Pin { path }));
-    steps.extend(closed.into_iter().map(|(path, why)| Step::ReadOnly { path, why }));
+    steps.extend(closed.into_iter().map(|(path, why)| {
+        if is_by_key(&path, unwritable) { Step::ByKey { path, why } } else { Step::ReadOnly { path, why } }
+    }));
     steps.extend(hidden.into_iter().map(|(path, why)| Step::Hide { path, why }));
     Ok(Plan { steps, cwd: cwd.clone(), home: home.clone(), project: project.clone(), bounds: bounds.clone() })
+}
+
+/// Returns true for a configuration of git that nothing but the table of protected names holds.
+fn is_by_key(path: &AbsPath, unwritable: &[facts::Held]) -> bool {
+    let segments: Vec<&str> = path.segments().collect();
+    let mut rows = unwritable.iter().filter(|held| held.path == *path).peekable();
+    git::role(&segments) == Some(git::Role::Configuration)
+        && rows.peek().is_some()
+        && rows.all(|held| held.origin.scope == Scope::Builtin)
 }
 
 fn reason(held: &facts::Held) -> String {

@@ -162,13 +162,15 @@ pub struct Refused {
     pub program: String,
     /// The inner process's name.
     pub command: String,
+    /// The rule with its file and line, or the reason; `None` where every command is refused it.
+    pub by: Option<String>,
     /// How often.
     pub times: u64,
 }
 
 /// What no layer of this version can show.
 pub(crate) const CANNOT_SHOW: [&str; 4] = [
-    "files that could not be opened, written or listed: mounts and Landlock refuse them without a word to us",
+    "files that could not be opened for reading or listed: mounts and Landlock refuse them without a word to us",
     "datagrams sent by `sendmsg` or `sendmmsg` with an address: the empty network refuses them",
     "signals to processes that are not visible inside",
     "what the command read of the files that it may read",

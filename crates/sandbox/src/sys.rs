@@ -3,5 +3,6 @@
 pub(crate) mod filter;
 pub(crate) mod ioctl;
 pub(crate) mod kernel;
+pub(crate) mod memory;
 pub(crate) mod process;
 pub(crate) mod signal;

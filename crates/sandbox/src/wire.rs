@@ -28,6 +28,8 @@ pub(crate) struct Order {
     pub(crate) terminal: [bool; 3],
     /// How the boundary is built, with what was found outside of it.
     pub(crate) shape: Shape,
+    /// Whether a broker acts for the command. Where the kernel allows none, mounts alone hold what exists.
+    pub(crate) brokered: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -40,6 +42,7 @@ struct OrderWire {
     bounds: Vec<BoundWire>,
     terminal: [bool; 3],
     shape: ShapeWire,
+    brokered: bool,
     arguments: usize,
     variables: usize,
 }
@@ -51,6 +54,7 @@ enum StepWire {
     Writable { path: String, zone: Option<ZoneWire> },
     Pin { path: String },
     ReadOnly { path: String, why: String },
+    ByKey { path: String, why: String },
     Hide { path: String, why: String },
 }
 
@@ -94,6 +98,7 @@ impl Order {
             bounds: self.plan.bounds.iter().map(bound_to_wire).collect(),
             terminal: self.terminal,
             shape: shape_to_wire(&self.shape),
+            brokered: self.brokered,
             arguments: self.argv.len(),
             variables: self.environment.len(),
         };
@@ -133,7 +138,8 @@ impl Order {
             bounds: bounds?,
         };
         let shape = shape_from_wire(wire.shape);
-        is_whole.then_some(Self { plan, argv, environment, terminal: wire.terminal, shape })
+        let (terminal, brokered) = (wire.terminal, wire.brokered);
+        is_whole.then_some(Self { plan, argv, environment, terminal, shape, brokered })
     }
 }
 
@@ -143,6 +149,7 @@ fn step_to_wire(step: &Step) -> StepWire {
         Step::Writable { path, zone } => StepWire::Writable { path: path.to_string(), zone: zone.map(zone_to_wire) },
         Step::Pin { path } => StepWire::Pin { path: path.to_string() },
         Step::ReadOnly { path, why } => StepWire::ReadOnly { path: path.to_string(), why: why.clone() },
+        Step::ByKey { path, why } => StepWire::ByKey { path: path.to_string(), why: why.clone() },
         Step::Hide { path, why } => StepWire::Hide { path: path.to_string(), why: why.clone() },
     }
 }
@@ -155,6 +162,7 @@ fn step_from_wire(step: StepWire) -> Option<Step> {
         }
         StepWire::Pin { path } => Step::Pin { path: AbsPath::parse(&path)? },
         StepWire::ReadOnly { path, why } => Step::ReadOnly { path: AbsPath::parse(&path)?, why },
+        StepWire::ByKey { path, why } => Step::ByKey { path: AbsPath::parse(&path)?, why },
         StepWire::Hide { path, why } => Step::Hide { path: AbsPath::parse(&path)?, why },
     })
 }
@@ -210,8 +218,12 @@ fn zone_from_wire(zone: &ZoneWire) -> Zone {
 pub(crate) enum Message {
     /// The command's terminal; its master comes with the message. The boundary waits for `Start`.
     Terminal,
-    /// The filter's listener comes with the message.
+    /// The filter's listener comes with the message, from the command's process to its parent.
     Listener,
+    /// Something was refused; `times` counts from the beginning.
+    Refused { what: String, program: String, command: String, by: Option<String>, times: u64 },
+    /// Further refusals that are not told one by one.
+    RefusedMore { times: u64 },
     /// A held path was not there.
     NotPresent { path: String },
     /// Something this kernel lacks.
@@ -287,6 +299,7 @@ struct RefusedWire<'a> {
     what: &'a str,
     program: &'a str,
     command: &'a str,
+    by: Option<&'a str>,
     times: u64,
 }
 
@@ -328,6 +341,7 @@ impl Report {
                     what: &row.what,
                     program: &row.program,
                     command: &row.command,
+                    by: row.by.as_deref(),
                     times: row.times,
                 })
                 .collect(),

@@ -65,6 +65,7 @@ pub(crate) fn attempt(words: &[&str]) -> Option<Outcome> {
             returned(unsafe { libc::mknod(path.as_ptr(), libc::S_IFBLK | 0o666, libc::makedev(254, 0)) }.into())
         }
         ["recreate", ancestor, path, text] => recreate(ancestor, path, text),
+        ["unnamed-link", directory, to] => unnamed_link(directory, to),
         ["environment", name] => std::env::var(name).map_err(|_| libc::ENOENT),
         ["cwd"] => std::env::current_dir().map(|path| path.display().to_string()).map_err(|_| libc::ENOENT),
         ["descriptors"] => Ok(descriptors()),
@@ -123,6 +124,23 @@ fn link_fd(from: &str, to: &str) -> Outcome {
         unsafe { libc::linkat(libc::AT_FDCWD, from.as_ptr(), libc::AT_FDCWD, to.as_ptr(), libc::AT_SYMLINK_FOLLOW) }
             .into(),
     )
+}
+
+/// Makes a file without a name in one directory, and gives it a name in another.
+fn unnamed_link(directory: &str, to: &str) -> Outcome {
+    let (directory, to) = (c(directory), c(to));
+    // SAFETY: valid strings and numbers; the descriptor is the one just opened.
+    unsafe {
+        let fd = libc::open(directory.as_ptr(), libc::O_TMPFILE | libc::O_WRONLY, 0o600);
+        if fd < 0 {
+            return Err(crate::errno());
+        }
+        libc::write(fd, c"evil".as_ptr().cast(), 4);
+        let from = c(&format!("/proc/self/fd/{fd}"));
+        returned(
+            libc::linkat(libc::AT_FDCWD, from.as_ptr(), libc::AT_FDCWD, to.as_ptr(), libc::AT_SYMLINK_FOLLOW).into(),
+        )
+    }
 }
 
 fn map_shared(path: &str) -> Outcome {

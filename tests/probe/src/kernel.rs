@@ -74,6 +74,20 @@ pub(crate) fn attempt(words: &[&str]) -> Option<Outcome> {
         ["sethostname"] => returned(unsafe { libc::sethostname(c"probe".as_ptr(), 5) }.into()),
         ["vhangup"] => returned(unsafe { libc::syscall(libc::SYS_vhangup) }),
         ["ioctl", request] => ioctl(request),
+        ["device-ioctl", path, request] => device_ioctl(path, request),
+        ["shm-make", key] => {
+            returned(unsafe { libc::shmget(number(key) as i32, 4096, libc::IPC_CREAT | 0o666) }.into())
+        }
+        ["shm-find", key] => returned(unsafe { libc::shmget(number(key) as i32, 0, 0) }.into()),
+        ["shm-remove", key] => returned(unsafe {
+            libc::shmctl(libc::shmget(number(key) as i32, 0, 0), libc::IPC_RMID, std::ptr::null_mut()).into()
+        }),
+        ["queue-make", name] => queue(name, libc::O_CREAT | libc::O_RDWR),
+        ["queue-find", name] => queue(name, libc::O_RDWR),
+        ["queue-remove", name] => {
+            let name = c(name);
+            returned(unsafe { libc::syscall(libc::SYS_mq_unlink, name.as_ptr()) })
+        }
         ["ioctl-file", path, request] => match std::fs::File::open(path) {
             Ok(file) => {
                 let (fd, flags) = (std::os::fd::AsRawFd::as_raw_fd(&file), 0_i32);
@@ -223,6 +237,27 @@ fn memfd_exec() -> Outcome {
         libc::waitpid(pid, &raw mut status, 0);
         if libc::WEXITSTATUS(status) == 0 { Ok(String::new()) } else { Err(libc::WEXITSTATUS(status)) }
     }
+}
+
+/// Asks a device for what the upper bits of the number say it takes from us.
+fn device_ioctl(path: &str, request: &str) -> Outcome {
+    let request = u64::from_str_radix(request.trim_start_matches("0x"), 16).unwrap_or(0);
+    let (path, mut zeros) = (c(path), [0_u8; 64]);
+    // SAFETY: a valid string; the buffer of zeros is larger than any of the requests that are tried.
+    unsafe {
+        let fd = libc::open(path.as_ptr(), libc::O_RDONLY);
+        if fd < 0 {
+            return Err(errno());
+        }
+        returned(libc::syscall(libc::SYS_ioctl, fd, request, zeros.as_mut_ptr()))
+    }
+}
+
+/// Opens a message queue, whose name has no slash here.
+fn queue(name: &str, flags: i32) -> Outcome {
+    let name = c(name);
+    // SAFETY: a valid string; a null pointer means the usual attributes.
+    returned(unsafe { libc::syscall(libc::SYS_mq_open, name.as_ptr(), flags, 0o600, std::ptr::null::<u8>()) })
 }
 
 /// Installs a filter of its own that allows everything, with a listener.

@@ -36,6 +36,10 @@ pub(crate) fn attempt(words: &[&str]) -> Option<Outcome> {
             std::thread::sleep(Duration::from_secs(number(seconds) as u64));
             Ok(String::new())
         }
+        ["effective-user"] => Ok(unsafe { libc::geteuid() }.to_string()),
+        ["own-memory", path] => own_memory(path),
+        ["page-frame"] => page_frame(),
+        ["open-up", path] => open_up(path),
         ["setuid"] => returned(unsafe { libc::setresuid(0, 0, 0) }.into()),
         ["setgroups"] => returned(unsafe { libc::setgroups(0, std::ptr::null()) }.into()),
         _ => return None,
@@ -88,6 +92,46 @@ fn daemonise(path: &str, text: &str) -> Outcome {
     std::thread::sleep(Duration::from_millis(300));
     let _ = std::fs::write(path, text);
     std::process::exit(0)
+}
+
+/// Changes the text of a file that is mapped read-only, through the own memory as a file.
+fn own_memory(path: &str) -> Outcome {
+    use std::os::fd::AsRawFd;
+    use std::os::unix::fs::FileExt;
+    let file = std::fs::File::open(path).map_err(|error| error.raw_os_error().unwrap_or(0))?;
+    // SAFETY: a fresh private mapping of one page of a valid descriptor.
+    let at = unsafe { libc::mmap(std::ptr::null_mut(), 4096, libc::PROT_READ, libc::MAP_PRIVATE, file.as_raw_fd(), 0) };
+    if at == libc::MAP_FAILED {
+        return Err(errno());
+    }
+    let memory = std::fs::OpenOptions::new().write(true).open("/proc/self/mem");
+    let written = memory.and_then(|memory| memory.write_at(b"dead", at as u64));
+    // SAFETY: the mapping is at least as long as the file's first byte.
+    let first = unsafe { at.cast::<u8>().read_volatile() };
+    crate::done(written).map(|_| char::from(first).to_string())
+}
+
+/// Returns whether the kernel tells where in memory a page of ours is.
+fn page_frame() -> Outcome {
+    use std::os::unix::fs::FileExt;
+    let page = Box::new([1_u8; 8192]);
+    let map = std::fs::File::open("/proc/self/pagemap").map_err(|error| error.raw_os_error().unwrap_or(0))?;
+    let mut entry = [0; 8];
+    crate::done(map.read_exact_at(&mut entry, page.as_ptr() as u64 / 4096 * 8))?;
+    let frame = u64::from_ne_bytes(entry) & ((1 << 55) - 1);
+    Ok(if frame == 0 { "none".to_owned() } else { "told".to_owned() })
+}
+
+/// Opens itself to every tracer, and then reads what belongs to another.
+fn open_up(path: &str) -> Outcome {
+    // SAFETY: takes numbers only.
+    unsafe {
+        libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0);
+        libc::prctl(libc::PR_SET_PTRACER, libc::PR_SET_PTRACER_ANY, 0, 0, 0);
+    }
+    let mut text = [0; 16];
+    let read = std::fs::File::open(path).and_then(|mut file| std::io::Read::read(&mut file, &mut text));
+    crate::done(read)
 }
 
 /// Returns the processes that can be seen.

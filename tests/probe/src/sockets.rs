@@ -18,6 +18,7 @@ pub(crate) fn attempt(words: &[&str]) -> Option<Outcome> {
             unsafe { libc::socket(number(family) as i32, number(kind) as i32, number(protocol) as i32) }.into(),
         ),
         ["socketpair", kind] => pair(number(kind) as i32).map(|_| String::new()),
+        ["unix-bind", path] => unix_bind(path),
         ["unix-connect", path] => unix_connect(path),
         ["pair-sendto", path, text] => pair(libc::SOCK_DGRAM).and_then(|[fd, _]| send_to(fd, path, text)),
         ["pair-stream-connect", path] => pair(libc::SOCK_STREAM).and_then(|[fd, _]| {
@@ -86,6 +87,10 @@ fn unix_connect(path: &str) -> Outcome {
         }
         returned(libc::connect(fd, (&raw const address).cast(), length).into())
     }
+}
+
+fn unix_bind(path: &str) -> Outcome {
+    done(std::os::unix::net::UnixListener::bind(path))
 }
 
 fn send_to(fd: i32, path: &str, text: &str) -> Outcome {

@@ -1,6 +1,6 @@
 //! Generated commands: words in every spelling of bash, in every kind of command.
 
-use super::commands::Random;
+use crate::random::Random;
 
 /// Spellings of pieces of a word; `@` becomes a name.
 const PIECES: &[&str] = &[

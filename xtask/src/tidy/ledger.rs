@@ -79,7 +79,7 @@ fn rows(text: &str) -> Vec<Row> {
 }
 
 /// Returns the cells of a line of a table; `\|` is a bar within a cell.
-fn cells(line: &str) -> Option<Vec<String>> {
+pub(super) fn cells(line: &str) -> Option<Vec<String>> {
     let inside = line.trim().strip_prefix('|')?.strip_suffix('|')?;
     let whole = inside.replace("\\|", "\u{0}");
     Some(whole.split('|').map(|cell| cell.trim().replace('\u{0}', "|")).collect())

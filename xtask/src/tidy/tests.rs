@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::source::{Source, code_of};
-use super::{Problem, effects, floors, functions, ledger, lints, names, size, unsafety};
+use super::{Problem, effects, escapes, floors, functions, ledger, lints, names, size, unsafety};
 
 /// Returns what is found in one file, without the advice.
 fn found(file: &str, text: &str) -> Vec<String> {
@@ -174,4 +174,29 @@ fn the_ledger_and_the_cases_name_each_other() {
         "spec/bypass/a.md:1: case `Three` is not in the ledger",
     ];
     assert_eq!(told(&problems), expected);
+}
+
+#[test]
+fn every_escape_has_its_row() {
+    let source = Source::new("tests/a.rs", "fn tried() {}\n    (\"case\", tried),\n");
+    let rows = |skipped: u32| -> String {
+        let all = (1..=126).chain(175..=190).filter(|row| *row != skipped);
+        all.map(|row| format!("| {row} | x | `tried`, `case` | |\n")).collect()
+    };
+    let found = |text: &str| {
+        let mut problems = Vec::new();
+        escapes::check("list.md", text, &escapes::tests(std::slice::from_ref(&source)), &mut problems);
+        told(&problems)
+    };
+    assert_eq!(found(&rows(0)), [""; 0]);
+    let text = format!("{}| 7 | x | | |\n| 8 | x | `gone` | |\n| 130 | x | | why |\n", rows(9));
+    let expected = [
+        "list.md:142: row 7 stands here twice",
+        "list.md:142: row 7 has neither a test nor a reason",
+        "list.md:143: row 8 stands here twice",
+        "list.md:143: there is no test `gone`",
+        "list.md:144: there is no row 130",
+        "list.md:0: row 9 is not in it",
+    ];
+    assert_eq!(found(&text), expected);
 }

@@ -251,25 +251,26 @@ fn tell(report: &Report, quiet: bool) {
 
 /// Returns a line for each kind of refusal, the usual ones last.
 fn grouped(report: &Report, with_usual: bool) -> Vec<String> {
-    let mut kinds: Vec<(&str, Vec<&str>, u64)> = Vec::new();
+    let mut kinds: Vec<(&str, Vec<&str>, u64, Option<&str>)> = Vec::new();
     for refused in report.refused.iter().filter(|refused| with_usual || refused.what != USUAL_REFUSAL) {
         match kinds.iter_mut().find(|(what, ..)| *what == refused.what) {
-            Some((_, programs, times)) => {
+            Some((_, programs, times, _)) => {
                 programs.push(&refused.program);
                 *times += refused.times;
             }
-            None => kinds.push((&refused.what, vec![&refused.program], refused.times)),
+            None => kinds.push((&refused.what, vec![&refused.program], refused.times, refused.by.as_deref())),
         }
     }
     kinds.sort_by_key(|(what, ..)| *what == USUAL_REFUSAL);
     kinds
         .iter()
-        .map(|(what, programs, times)| {
+        .map(|(what, programs, times, rule)| {
             let first = programs.first().copied().unwrap_or_default();
             let others = programs.len().saturating_sub(1);
             let by = if others == 0 { first.to_owned() } else { format!("{first} and {others} more") };
             let times = if *times > 1 { format!(", {times} times") } else { String::new() };
-            format!("{what} by {by}{times}")
+            let rule = rule.map(|rule| format!(": {rule}")).unwrap_or_default();
+            format!("{what} by {by}{times}{rule}")
         })
         .collect()
 }

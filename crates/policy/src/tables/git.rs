@@ -68,6 +68,9 @@ pub struct Key {
     pub name: &'static str,
     /// What may stand there.
     pub value: Value,
+    /// True when it may be set where it is not there yet, and not be changed: another address for a remote that is
+    /// there would send the person's next push somewhere else.
+    pub is_for_new: bool,
     /// What git command needs it.
     pub why: &'static str,
 }
@@ -86,7 +89,11 @@ pub enum Value {
 }
 
 const fn key(name: &'static str, value: Value, why: &'static str) -> Key {
-    Key { name, value, why }
+    Key { name, value, is_for_new: false, why }
+}
+
+const fn new(name: &'static str, value: Value, why: &'static str) -> Key {
+    Key { name, value, is_for_new: true, why }
 }
 
 /// The keys. What is not here may not be changed: most keys that git knows name a program sooner or later.
@@ -110,14 +117,13 @@ pub const KEYS: &[Key] = &[
     key("extensions.objectformat", Value::OneOf(&["sha1", "sha256"]), "`git init`"),
     key("extensions.refstorage", Value::OneOf(&["files", "reftable"]), "`git init`"),
     key("extensions.worktreeconfig", Value::OneOf(&["true", "false"]), "`git sparse-checkout`"),
-    key("extensions.partialclone", Value::Address, "`git clone --filter`"),
-    key("remote.*.url", Value::Address, "`git clone`, `git remote add`"),
-    key("remote.*.pushurl", Value::Address, "`git remote set-url --push`"),
-    key("remote.*.fetch", Value::Any, "`git clone`, `git remote add`"),
-    key("remote.*.tagopt", Value::OneOf(&["--tags", "--no-tags"]), "`git clone --no-tags`"),
-    key("remote.*.promisor", Value::OneOf(&["true", "false"]), "`git clone --filter`"),
-    key("remote.*.partialclonefilter", Value::Any, "`git clone --filter`"),
-    key("submodule.*.url", Value::Address, "`git submodule init`"),
+    new("extensions.partialclone", Value::Address, "`git clone --filter`"),
+    new("remote.*.url", Value::Address, "`git clone`, `git remote add`"),
+    new("remote.*.fetch", Value::Any, "`git clone`, `git remote add`"),
+    new("remote.*.tagopt", Value::OneOf(&["--tags", "--no-tags"]), "`git clone --no-tags`"),
+    new("remote.*.promisor", Value::OneOf(&["true", "false"]), "`git clone --filter`"),
+    new("remote.*.partialclonefilter", Value::Any, "`git clone --filter`"),
+    new("submodule.*.url", Value::Address, "`git submodule init`"),
     key("submodule.*.path", Value::Any, "`git submodule add`"),
     key("submodule.*.branch", Value::Any, "`git submodule add -b`"),
     key("submodule.*.active", Value::OneOf(&["true", "false"]), "`git submodule init`"),

@@ -1,6 +1,7 @@
 //! The boundary process: makes the namespaces and the first process inside, and ends with it.
 
 use std::os::fd::{OwnedFd, RawFd};
+use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{DumpableBehavior, Pid, Resource, Rlimit, Signal, WaitOptions};
@@ -34,7 +35,7 @@ pub(crate) fn boundary_main() -> ! {
         Some(_) | None => {}
     }
     let Some(control) = sys::process::inherited(CONTROL) else { sys::process::exit_now(EXIT_BUG) };
-    let channel = Channel::from_descriptor(control);
+    let channel = Arc::new(Channel::from_descriptor(control));
     match build(&channel) {
         Ok(init) => {
             drop(channel);
@@ -62,7 +63,7 @@ pub(super) fn report(channel: &Channel, failure: Failure) {
 /// 4. make the other namespaces;
 /// 5. close this process's memory and files to others, which must come after the maps are written;
 /// 6. start the first process inside.
-fn build(channel: &Channel) -> Result<Pid, Failure> {
+fn build(channel: &Arc<Channel>) -> Result<Pid, Failure> {
     sys::signal::mask(sys::signal::How::Exactly, &sys::signal::Set::all()).at(Step::Signals)?;
     let plan = sys::process::inherited(PLAN).ok_or(rustix::io::Errno::BADF).at(Step::ReadPlan)?;
     sys::process::close_from(FIRST_CLOSED, Close::Now).at(Step::ReadPlan)?;

@@ -110,10 +110,11 @@ pub(super) struct Prepared {
 }
 
 /// Makes the arguments from the plan, in the order in which our own mounts are made.
-pub(super) fn prepare(plan: &Plan) -> Result<Prepared, Failure> {
+pub(super) fn prepare(plan: &Plan, brokered: bool) -> Result<Prepared, Failure> {
     let root = rustix::fs::open("/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
     let root = root.at(Stage::HostRoot)?;
-    let mut draft = Draft { root, words: Vec::new(), found: Vec::new(), not_present: Vec::new() };
+    let (words, found, not_present) = (Vec::new(), Vec::new(), Vec::new());
+    let mut draft = Draft { root, words, found, not_present, brokered };
     draft.push(&APART);
     draft.push(&["--ro-bind", "/", "/"]);
     let zones = draft.private(plan)?;
@@ -192,6 +193,8 @@ struct Draft {
     words: Vec<String>,
     found: Vec<Found>,
     not_present: Vec<String>,
+    /// Whether a broker acts for the command.
+    brokered: bool,
 }
 
 impl Draft {
@@ -227,10 +230,13 @@ impl Draft {
                 Some(target) => self.bind("--bind", path.as_str(), &target, Holds::Pinned),
                 None => Ok(()),
             },
-            Step::ReadOnly { path, why: _ } => match self.present(path.as_str(), Stage::ReadOnly, Missing::Told)? {
-                Some(target) => self.bind("--ro-bind", path.as_str(), &target, Holds::ReadOnly),
-                None => Ok(()),
-            },
+            Step::ByKey { path: _, why: _ } if self.brokered => Ok(()),
+            Step::ReadOnly { path, why: _ } | Step::ByKey { path, why: _ } => {
+                match self.present(path.as_str(), Stage::ReadOnly, Missing::Told)? {
+                    Some(target) => self.bind("--ro-bind", path.as_str(), &target, Holds::ReadOnly),
+                    None => Ok(()),
+                }
+            }
             Step::Hide { path, why: _ } => self.cover(path.as_str(), Missing::Told),
         }
     }

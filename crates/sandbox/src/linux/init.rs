@@ -1,11 +1,13 @@
 //! The first process inside: builds the boundary, starts the command, reaps, and ends with it.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, WaitOptions};
 
+use super::broker::{Broker, Told};
 use super::control::{Channel, Received};
 use super::failure::{At, Failure};
 use super::landlock::{self, Rules};
@@ -13,12 +15,13 @@ use super::mount::{self, Held};
 use super::pty::{self, Terminal};
 use super::{boundary, inputs, namespaces, privileges, target};
 use crate::error::Step;
+use crate::shape::Shape;
 use crate::sys;
 use crate::sys::process::Fork;
 use crate::wire::{Message, Order, Request};
 
 /// Is the first process inside. Its end is the end of everything inside: the kernel sees to it.
-pub(super) fn init_main(channel: &Channel, order: &Order) -> ! {
+pub(super) fn init_main(channel: &Arc<Channel>, order: &Order) -> ! {
     if let Some(why) = conduct(channel, order, build(channel, order)) {
         let _ = channel.send(&why, None);
     }
@@ -27,9 +30,15 @@ pub(super) fn init_main(channel: &Channel, order: &Order) -> ! {
 
 /// Starts the command when all stands, and watches it to its end. Returns how it ended; `None` when that is
 /// told already, or there is nobody to tell.
-pub(super) fn conduct(channel: &Channel, order: &Order, ready: Result<Ready, Failure>) -> Option<Message> {
+pub(super) fn conduct(channel: &Arc<Channel>, order: &Order, ready: Result<Ready, Failure>) -> Option<Message> {
     match ready.and_then(|ready| start(channel, order, ready)) {
-        Ok(Some(watched)) => watch(channel, &watched),
+        Ok(Some(watched)) => {
+            let why = watch(channel, &watched);
+            if let Some(told) = &watched.told {
+                told.flush(channel);
+            }
+            why
+        }
         // The command's process has told why it could not start.
         Ok(None) => None,
         Err(failure) => {
@@ -61,6 +70,8 @@ struct Watched {
     children: OwnedFd,
     mounts: OwnedFd,
     held: Held,
+    /// What the broker refused.
+    told: Option<Told>,
 }
 
 /// Builds the boundary, in this order:
@@ -73,7 +84,7 @@ fn build(channel: &Channel, order: &Order) -> Result<Ready, Failure> {
     rustix::thread::set_name(c"palisade: init").at(Step::Init)?;
     namespaces::loopback()?;
     let inputs = inputs::find(&order.plan)?;
-    let held = mount::build(&order.plan)?;
+    let held = mount::build(&order.plan, order.brokered)?;
     inputs::bring_inside(&inputs)?;
     furnish(channel, order, held)
 }
@@ -82,7 +93,7 @@ fn build(channel: &Channel, order: &Order) -> Result<Ready, Failure> {
 ///
 /// 1. a session keyring of its own;
 /// 2. the terminal, if there is to be one, which the launcher sets up;
-/// 3. drop every privilege;
+/// 3. drop every privilege, but in a user namespace of our own the one to look at the command's processes;
 /// 4. make the Landlock rules.
 pub(super) fn furnish(channel: &Channel, order: &Order, held: Held) -> Result<Ready, Failure> {
     for path in held.not_present() {
@@ -93,7 +104,10 @@ pub(super) fn furnish(channel: &Channel, order: &Order, held: Held) -> Result<Re
         channel.send(&Message::Missing { what: what.into(), meaning: meaning.into() }, None).at(Step::Control)?;
     }
     let terminal = if order.terminal.contains(&true) { Some(make_terminal(channel)?) } else { None };
-    privileges::drop_all()?;
+    match order.shape {
+        Shape::Full => privileges::drop_but_looking()?,
+        Shape::Bubblewrap(_) | Shape::Landlock => privileges::drop_what_is_left()?,
+    }
     let (rules, missing) = landlock::rules_for(order)?;
     for missing in missing {
         let message = Message::Missing { what: missing.what, meaning: missing.meaning };
@@ -114,9 +128,12 @@ fn make_terminal(channel: &Channel) -> Result<Terminal, Failure> {
     }
 }
 
-/// Starts the command in a session of its own, with its terminal. `None` when it could not be started and
-/// has said why.
-fn start(channel: &Channel, order: &Order, ready: Ready) -> Result<Option<Watched>, Failure> {
+/// Starts the command in a session of its own, with its terminal, and the broker that acts for it. `None` when it
+/// could not be started and has said why.
+///
+/// Landlock is enforced on this process: the command and the broker inherit it and are under the same rules. Without
+/// a process namespace it is the command's process alone, so that it cannot signal this one.
+fn start(channel: &Arc<Channel>, order: &Order, ready: Ready) -> Result<Option<Watched>, Failure> {
     let Ready { terminal, rules, held } = ready;
     let abi = rules.abi;
     let children = sys::signal::descriptor(&sys::signal::Set::of(&[libc::SIGCHLD])).at(Step::Watch)?;
@@ -127,19 +144,48 @@ fn start(channel: &Channel, order: &Order, ready: Ready) -> Result<Option<Watche
     if let Some(Terminal { slave, master: _ }) = &terminal {
         rustix::process::ioctl_tiocsctty(slave).at(Step::Session)?;
     }
+    let rules = match order.shape {
+        Shape::Full | Shape::Bubblewrap(_) => {
+            rules.enforce()?;
+            None
+        }
+        Shape::Landlock => Some(rules),
+    };
+    let (ours, theirs) = if order.brokered { Channel::pair().map(split).at(Step::Broker)? } else { (None, None) };
     let command = match sys::process::fork().at(Step::Fork)? {
-        Fork::Child => target::target_main(channel, order, target::Inheritance { terminal, rules, failing: starting }),
+        Fork::Child => {
+            let broker = theirs;
+            target::target_main(channel, order, target::Inheritance { terminal, rules, broker, failing: starting })
+        }
         Fork::Parent(pid) => pid,
     };
-    drop((starting, terminal, rules));
+    drop((starting, terminal, rules, theirs));
     boundary::release_streams().at(Step::Fork)?;
+    let told = match ours {
+        Some(ours) => match ours.receive::<Message>().at(Step::Broker)? {
+            Some(Received { message: _, descriptor: Some(listener) }) => {
+                let broker = Broker::new(&order.plan, Arc::clone(channel), listener)?;
+                let told = broker.told();
+                let thread = std::thread::Builder::new().name("palisade: broker".to_owned());
+                thread.spawn(move || broker.serve()).map(drop).at(Step::Broker)?;
+                Some(told)
+            }
+            // It has said why.
+            Some(Received { message: _, descriptor: None }) | None => return Ok(None),
+        },
+        None => None,
+    };
     // The other end closes when the program runs.
     let mut byte = [0];
     if rustix::io::retry_on_intr(|| rustix::io::read(&started, &mut byte)).at(Step::Fork)? > 0 {
         return Ok(None);
     }
     channel.send(&Message::Started { landlock_abi: abi }, None).at(Step::Control)?;
-    Ok(Some(Watched { command, children, mounts, held: held.reachable() }))
+    Ok(Some(Watched { command, children, mounts, held: held.reachable(), told }))
+}
+
+fn split((ours, theirs): (Channel, Channel)) -> (Option<Channel>, Option<Channel>) {
+    (Some(ours), Some(theirs))
 }
 
 /// Reaps, passes signals on, and returns how the command ended; `None` when the launcher is gone, so that

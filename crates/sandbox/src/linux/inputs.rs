@@ -48,9 +48,11 @@ fn is_in_a_writable_directory(path: &str, plan: &Plan) -> bool {
         plan::Step::Writable { path: directory, zone: _ } => {
             path.strip_prefix(directory.as_str()).is_some_and(|rest| rest.starts_with('/'))
         }
-        plan::Step::Private { .. } | plan::Step::Pin { .. } | plan::Step::ReadOnly { .. } | plan::Step::Hide { .. } => {
-            false
-        }
+        plan::Step::Private { .. }
+        | plan::Step::Pin { .. }
+        | plan::Step::ReadOnly { .. }
+        | plan::Step::ByKey { .. }
+        | plan::Step::Hide { .. } => false,
     })
 }
 

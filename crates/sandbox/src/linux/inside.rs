@@ -1,6 +1,7 @@
 //! The first process inside of what bubblewrap has built: it believes nothing of it before it has looked.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
@@ -11,7 +12,7 @@ use super::control::Channel;
 use super::failure::{At, Failure};
 use super::init::{self, Ready};
 use super::kernel_files::{self, read_whole};
-use super::mount::{self, Held};
+use super::mount::{self, Expected, Held};
 use super::tree::{self, Identity};
 use super::{bubblewrap, inputs};
 use crate::error::Step;
@@ -30,7 +31,7 @@ const EXIT_BUG: i32 = 70;
 /// Is the first process inside.
 pub(super) fn inside_main() -> ! {
     let Some(control) = sys::process::inherited(CONTROL) else { sys::process::exit_now(EXIT_BUG) };
-    let channel = Channel::from_descriptor(control);
+    let channel = Arc::new(Channel::from_descriptor(control));
     let why = match take_order() {
         Ok(order) => init::conduct(&channel, &order, build(&channel, &order)),
         Err(Failure { step, path, errno }) => Some(Message::Failed { step: step.name().to_owned(), path, errno }),
@@ -63,7 +64,7 @@ fn take_order() -> Result<Order, Failure> {
 
 fn build(channel: &Channel, order: &Order) -> Result<Ready, Failure> {
     let Shape::Bubblewrap(outside) = &order.shape else { return Err(Errno::BADMSG).at(Step::ReadPlan) };
-    let held = verify(&order.plan, outside)?;
+    let held = verify(order, outside)?;
     inputs::bring_inside(&inputs(outside))?;
     init::furnish(channel, order, held)
 }
@@ -84,7 +85,8 @@ fn inputs(outside: &Outside) -> Vec<inputs::Input> {
 /// 3. the private places are empty file systems of our own;
 /// 4. no mount can be written but those that the plan names;
 /// 5. every path of the plan is the file that was found outside, held as it should be.
-fn verify(plan: &Plan, outside: &Outside) -> Result<Held, Failure> {
+fn verify(order: &Order, outside: &Outside) -> Result<Held, Failure> {
+    let plan = &order.plan;
     namespaces(outside)?;
     let root = mount::open_inside("/").at_path(Step::BubblewrapBuilt, "/")?;
     let above = mount::open_inside("/..").at_path(Step::BubblewrapBuilt, "/..")?;
@@ -102,7 +104,7 @@ fn verify(plan: &Plan, outside: &Outside) -> Result<Held, Failure> {
     mounts(plan, &writable)?;
     let mut held = Vec::new();
     for found in &outside.found {
-        held.extend(look_at(&root, found)?);
+        held.extend(look_at(&root, found, order.brokered)?);
     }
     Held::found(held, Vec::new())
 }
@@ -159,12 +161,15 @@ fn may_be_written(place: &str, plan: &Plan, private: &[String]) -> bool {
             plan::Step::Writable { path, zone: _ } | plan::Step::Pin { path } => {
                 place.strip_prefix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             }
-            plan::Step::Private { .. } | plan::Step::ReadOnly { .. } | plan::Step::Hide { .. } => false,
+            plan::Step::Private { .. }
+            | plan::Step::ReadOnly { .. }
+            | plan::Step::ByKey { .. }
+            | plan::Step::Hide { .. } => false,
         })
 }
 
 /// Looks at one path. Returns what is to be looked at again while the command runs.
-fn look_at(root: &OwnedFd, found: &Found) -> Result<Option<(String, Identity, bool)>, Failure> {
+fn look_at(root: &OwnedFd, found: &Found, brokered: bool) -> Result<Option<Expected>, Failure> {
     let Found { path, device, inode, holds } = found;
     let place = match (tree::resolve(root.as_fd(), path), holds) {
         // Below something that is closed, or not there at all.
@@ -184,7 +189,8 @@ fn look_at(root: &OwnedFd, found: &Found) -> Result<Option<(String, Identity, bo
         Holds::Input(_) => (true, None),
     };
     ensure(holds, path)?;
-    Ok(watched.map(|is_read_only| (path.clone(), there, is_read_only)))
+    let is_brokered = brokered && matches!(found.holds, Holds::Pinned | Holds::ReadOnly);
+    Ok(watched.map(|is_read_only| Expected { path: path.clone(), identity: there, is_read_only, is_brokered }))
 }
 
 /// Returns true when a path cannot be opened.

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use landlock::{
@@ -43,7 +44,7 @@ const ATTEMPTS: u32 = 16;
 /// 2. a temporary directory for the command;
 /// 3. start the init and wait for its end, which comes with the launcher's end too;
 /// 4. end every process that is left, and remove the directory.
-pub(super) fn keeper_main(channel: &Channel, mut order: Order) -> ! {
+pub(super) fn keeper_main(channel: &Arc<Channel>, mut order: Order) -> ! {
     let temporary = match stand_apart().and_then(|()| temporary(&mut order)) {
         Ok(temporary) => temporary,
         Err(failure) => {
@@ -117,7 +118,7 @@ fn remove(directory: &Path) {
 /// 3. a Landlock domain that bounds signals, if the kernel has them;
 /// 4. the command, to its end;
 /// 5. end everything in the domain, then tell how the command ended.
-fn init_main(channel: &Channel, order: &Order) -> ! {
+fn init_main(channel: &Arc<Channel>, order: &Order) -> ! {
     let mut domain = Domain::None;
     let ready = enter().and_then(|()| init::furnish(channel, order, Held::nothing()?)).and_then(|ready| {
         domain = Domain::enter(ready.abi())?;

@@ -71,6 +71,7 @@ fn rules(plan: &Plan) -> Result<Rules, Failure> {
             plan::Step::Private { .. }
             | plan::Step::Pin { .. }
             | plan::Step::ReadOnly { .. }
+            | plan::Step::ByKey { .. }
             | plan::Step::Hide { .. } => {}
         }
     }

@@ -29,13 +29,18 @@ pub(super) struct Mounts {
     expected: Vec<Expected>,
     /// Held paths that were not there.
     not_present: Vec<String>,
+    /// Whether a broker acts for the command.
+    brokered: bool,
 }
 
+/// What must be found at a path.
 #[derive(Debug)]
-struct Expected {
-    path: String,
-    identity: Identity,
-    is_read_only: bool,
+pub(super) struct Expected {
+    pub(super) path: String,
+    pub(super) identity: Identity,
+    pub(super) is_read_only: bool,
+    /// Whether the broker holds the same name, should somebody outside take the mount away.
+    pub(super) is_brokered: bool,
 }
 
 /// The directories of the vault, with their modes.
@@ -69,12 +74,9 @@ impl Held {
         Self::found(Vec::new(), Vec::new())
     }
 
-    /// Returns what mounts hold that another program has made: paths with what is there, and whether it is
-    /// read-only.
-    pub(super) fn found(held: Vec<(String, Identity, bool)>, not_present: Vec<String>) -> Result<Self, Failure> {
+    /// Returns what mounts hold that another program has made.
+    pub(super) fn found(expected: Vec<Expected>, not_present: Vec<String>) -> Result<Self, Failure> {
         let root = open_inside("/").at(Stage::HostRoot)?;
-        let expected =
-            held.into_iter().map(|(path, identity, is_read_only)| Expected { path, identity, is_read_only }).collect();
         Ok(Self { root, expected, not_present })
     }
 
@@ -92,9 +94,11 @@ impl Held {
     }
 
     /// Returns a path that is no longer held. The kernel takes a mount away when its mount point is
-    /// removed or replaced from another namespace, which nothing inside can do.
+    /// removed or replaced from another namespace, which nothing inside can do. Names that the broker holds stay
+    /// held.
     pub(super) fn lost(&self) -> Option<&str> {
-        self.expected.iter().find(|one| !one.is_found(&self.root).unwrap_or(false)).map(|one| one.path.as_str())
+        let mut counted = self.expected.iter().filter(|one| !one.is_brokered);
+        counted.find(|one| !one.is_found(&self.root).unwrap_or(false)).map(|one| one.path.as_str())
     }
 }
 
@@ -115,7 +119,7 @@ impl Expected {
 /// 5. the plan's steps in their order;
 /// 6. hide kernel interfaces that are mounted elsewhere too, verify;
 /// 7. enter the new root, detach the old one and what is over it, look that nothing is left.
-pub(super) fn build(plan: &Plan) -> Result<Held, Failure> {
+pub(super) fn build(plan: &Plan, brokered: bool) -> Result<Held, Failure> {
     let mask = rustix::process::umask(Mode::empty());
     let propagation = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     rustix::mount::mount_change("/", propagation).at(Stage::Propagation)?;
@@ -126,7 +130,8 @@ pub(super) fn build(plan: &Plan) -> Result<Held, Failure> {
     let copy = tree::copy(host.as_fd()).at(Stage::CopyRoot)?;
     let vault = make_vault(&host)?;
     let root = attach_root(copy, &vault)?;
-    let mut mounts = Mounts { host, vault, root, expected: Vec::new(), not_present: Vec::new() };
+    let (expected, not_present) = (Vec::new(), Vec::new());
+    let mut mounts = Mounts { host, vault, root, expected, not_present, brokered };
     mounts.private(plan)?;
     kernel_files::build(&mounts)?;
     for step in &plan.steps {
@@ -203,6 +208,8 @@ impl Mounts {
             Step::Writable { path, zone } => self.writable(path.as_str(), *zone),
             Step::Pin { path } => self.pin(path.as_str()),
             Step::ReadOnly { path, why: _ } => self.read_only(path.as_str()),
+            Step::ByKey { path: _, why: _ } if self.brokered => Ok(()),
+            Step::ByKey { path, why: _ } => self.read_only(path.as_str()),
             Step::Hide { path, why: _ } => self.hide(path.as_str()),
         }
     }
@@ -220,7 +227,7 @@ impl Mounts {
         tree::restrict_all(mount.as_fd(), NOSUID | NODEV).at_path(Stage::Writable, path)?;
         let target = tree::resolve(self.root.as_fd(), path).at_path(Stage::Writable, path)?;
         tree::attach(mount.as_fd(), target.as_fd()).at_path(Stage::Writable, path)?;
-        self.expect(path, identity, false);
+        self.expect(path, identity, false, false);
         Ok(())
     }
 
@@ -244,7 +251,7 @@ impl Mounts {
         let identity = tree::identity(target.as_fd()).at_path(Stage::Pin, path)?;
         let mount = tree::copy(target.as_fd()).at_path(Stage::Pin, path)?;
         tree::attach(mount.as_fd(), target.as_fd()).at_path(Stage::Pin, path)?;
-        self.expect(path, identity, false);
+        self.expect(path, identity, false, self.brokered);
         Ok(())
     }
 
@@ -254,14 +261,14 @@ impl Mounts {
         let mount = tree::copy(target.as_fd()).at_path(Stage::ReadOnly, path)?;
         tree::restrict_all(mount.as_fd(), RDONLY).at_path(Stage::ReadOnly, path)?;
         tree::attach(mount.as_fd(), target.as_fd()).at_path(Stage::ReadOnly, path)?;
-        self.expect(path, identity, true);
+        self.expect(path, identity, true, self.brokered);
         Ok(())
     }
 
     fn hide(&mut self, path: &str) -> Result<(), Failure> {
         let Some(target) = self.present(path, Stage::Hide)? else { return Ok(()) };
         let mask = self.cover(&target).at_path(Stage::Hide, path)?;
-        self.expect(path, mask, true);
+        self.expect(path, mask, true, false);
         Ok(())
     }
 
@@ -288,9 +295,9 @@ impl Mounts {
         }
     }
 
-    fn expect(&mut self, path: &str, identity: Identity, is_read_only: bool) {
+    fn expect(&mut self, path: &str, identity: Identity, is_read_only: bool, is_brokered: bool) {
         let identity = Identity { is_mount: true, ..identity };
-        self.expected.push(Expected { path: path.to_owned(), identity, is_read_only });
+        self.expected.push(Expected { path: path.to_owned(), identity, is_read_only, is_brokered });
     }
 
     /// Opens every path again and compares.
@@ -311,7 +318,7 @@ impl Mounts {
 
     /// Makes the new root the root, and lets go of the old one.
     fn enter(self) -> Result<Held, Failure> {
-        let Self { host: _host, vault: _vault, root, expected, not_present } = self;
+        let Self { host: _host, vault: _vault, root, expected, not_present, brokered: _ } = self;
         rustix::process::fchdir(&root).at(Stage::Pivot)?;
         rustix::process::pivot_root(".", ".").at(Stage::Pivot)?;
         uncover(&root)?;

@@ -25,24 +25,39 @@ use crate::{ROLE, sys};
 /// The lowest number that the launcher's own descriptors get, above those that the boundary takes.
 const FIRST_FREE: i32 = 10;
 
-/// Runs a command in one tier, in this order:
+/// Runs a command in one tier with a broker; where the kernel gives none (another supervisor is there already), mounts
+/// alone hold what exists, and the report says what is missing. Without mounts there is none yet: the rules refuse more.
+pub(super) fn run(plan: &Plan, invocation: &Invocation, chosen: Chosen) -> Result<Report, Error> {
+    let brokered = match chosen.tier {
+        Tier::Full | Tier::Bubblewrap => true,
+        Tier::Landlock => false,
+    };
+    match run_once(plan, invocation, &chosen, brokered) {
+        Err(Error::Step { step: Step::Listener, .. }) => run_once(plan, invocation, &chosen, false),
+        ended => ended,
+    }
+}
+
+/// Runs a command, in this order:
 ///
 /// 1. look at the standard streams;
 /// 2. write the plan into sealed memory;
 /// 3. start the boundary process with it and one end of the control socket;
 /// 4. supervise until everything inside is gone.
-pub(super) fn run(plan: &Plan, invocation: &Invocation, tier: Chosen) -> Result<Report, Error> {
+fn run_once(plan: &Plan, invocation: &Invocation, chosen: &Chosen, brokered: bool) -> Result<Report, Error> {
     let start = Instant::now();
     let streams = streams::look()?;
     let own_terminal = streams.map(|stream| stream == Stream::Terminal && invocation.terminal == Terminal::Own);
-    let Chosen { tier, mut lacks } = tier;
-    let (shape, arguments, not_present) = prepare(plan, tier).map_err(advice::with_fix)?;
+    let Chosen { tier, lacks } = chosen;
+    let (tier, mut lacks) = (*tier, lacks.clone());
+    let (shape, arguments, not_present) = prepare(plan, tier, brokered).map_err(advice::with_fix)?;
     let order = Order {
         environment: inner_environment(plan, invocation),
         plan: plan.clone(),
         argv: invocation.argv.clone(),
         terminal: own_terminal,
         shape,
+        brokered,
     };
     let bytes = order.render().map_err(Error::Bug)?;
     let memory = into_memory(&bytes).map_err(advice::with_fix)?;
@@ -79,12 +94,12 @@ pub(super) struct Chosen {
 
 /// Returns what the boundary process must know of the outside, the arguments for a program in between, and
 /// the held paths that are not there.
-fn prepare(plan: &Plan, tier: Tier) -> Result<(Shape, Option<OwnedFd>, Vec<String>), Failure> {
+fn prepare(plan: &Plan, tier: Tier, brokered: bool) -> Result<(Shape, Option<OwnedFd>, Vec<String>), Failure> {
     Ok(match tier {
         Tier::Full => (Shape::Full, None, Vec::new()),
         Tier::Landlock => (Shape::Landlock, None, Vec::new()),
         Tier::Bubblewrap => {
-            let bubblewrap::Prepared { arguments, outside, not_present } = bubblewrap::prepare(plan)?;
+            let bubblewrap::Prepared { arguments, outside, not_present } = bubblewrap::prepare(plan, brokered)?;
             let arguments = into_memory(&arguments)?;
             rustix::fs::seek(&arguments, rustix::fs::SeekFrom::Start(0)).at(Step::HandPlan)?;
             (Shape::Bubblewrap(outside), Some(arguments), not_present)
@@ -92,9 +107,10 @@ fn prepare(plan: &Plan, tier: Tier) -> Result<(Shape, Option<OwnedFd>, Vec<Strin
     })
 }
 
-/// Returns the environment inside: what passes, and the names that the boundary sets itself.
+/// Returns the environment inside: what passes, and the names that the boundary sets itself. Without templates
+/// git makes no hooks in a new repository, which cannot be made inside.
 fn inner_environment(plan: &Plan, invocation: &Invocation) -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
-    let set = [("HOME", plan.home.as_str()), ("PWD", plan.cwd.as_str()), ("TMPDIR", "/tmp")];
+    let set = [("HOME", plan.home.as_str()), ("PWD", plan.cwd.as_str()), ("TMPDIR", "/tmp"), ("GIT_TEMPLATE_DIR", "")];
     let is_set = |name: &OsStr| set.iter().any(|(own, _)| name == OsStr::new(own));
     let kept = invocation.environment.kept.iter().filter(|(name, _)| !is_set(name)).cloned();
     kept.chain(set.map(|(name, value)| (name.into(), value.into()))).collect()

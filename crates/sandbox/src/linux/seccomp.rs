@@ -5,7 +5,7 @@ mod closed;
 mod table;
 
 pub(crate) use assemble::{Telling, assemble, assemble_closed};
-pub(crate) use table::{Verdict, name, verdict};
+pub(crate) use table::{FCHMODAT2, Verdict, name, verdict};
 
 #[cfg(test)]
 mod tests;

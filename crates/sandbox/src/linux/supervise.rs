@@ -11,12 +11,11 @@ use rustix::process::Signal;
 use super::advice;
 use super::control::{Channel, Received};
 use super::failure::{At, Failure};
-use super::notify::{self, Refusals};
 use super::terminal::{Keys, Relay};
 use crate::error::{Error, Step};
-use crate::limits::{LAST_OUTPUT_MS, SAID_BYTES_MAX};
+use crate::limits::{LAST_OUTPUT_MS, REFUSALS_MAX, SAID_BYTES_MAX};
 use crate::plan::Invocation;
-use crate::report::{CANNOT_SHOW, CANNOT_SHOW_CALLS, CANNOT_SHOW_CLOSED, Exit, Layer, Missing, Report};
+use crate::report::{CANNOT_SHOW, CANNOT_SHOW_CALLS, CANNOT_SHOW_CLOSED, Exit, Layer, Missing, Refused, Report};
 use crate::sys;
 use crate::sys::signal::{How, Set};
 use crate::tier::Tier;
@@ -78,12 +77,27 @@ pub(super) struct Supervised<'a> {
 /// What was learnt so far.
 #[derive(Debug, Default)]
 struct Learnt {
-    refusals: Refusals,
+    refused: Vec<Refused>,
+    refused_more: u64,
     not_present: Vec<String>,
     missing: Vec<Missing>,
     /// The Landlock version, once the program runs.
     started: Option<u32>,
     end: Option<End>,
+}
+
+impl Learnt {
+    /// Takes a refusal in; one that is known comes with a higher count.
+    fn refused(&mut self, refused: Refused) {
+        let is_same = |row: &&mut Refused| row.what == refused.what && row.program == refused.program;
+        if let Some(row) = self.refused.iter_mut().find(is_same) {
+            row.times = row.times.max(refused.times);
+        } else if self.refused.len() < REFUSALS_MAX {
+            self.refused.push(refused);
+        } else {
+            self.refused_more = self.refused_more.saturating_add(1);
+        }
+    }
 }
 
 /// How it ended.
@@ -100,7 +114,6 @@ struct Loop<'a> {
     channel: Channel,
     signals: &'a Signals,
     own_terminal: [bool; 3],
-    listener: Option<OwnedFd>,
     relay: Option<Relay>,
     /// Signals that came before the program ran.
     early: Vec<i32>,
@@ -112,8 +125,8 @@ pub(super) fn supervise(supervised: Supervised<'_>) -> Result<Report, Error> {
     let Supervised { mut child, channel, signals, own_terminal, start, invocation, tier, lacks, not_present } =
         supervised;
     let learnt = Learnt { missing: lacks, not_present, ..Learnt::default() };
-    let (listener, relay, early) = (None, None, Vec::new());
-    let mut state = Loop { channel, signals: &signals, own_terminal, listener, relay, early, learnt };
+    let (relay, early) = (None, Vec::new());
+    let mut state = Loop { channel, signals: &signals, own_terminal, relay, early, learnt };
     let result = state.turns();
     let Loop { channel, relay, learnt, .. } = state;
     // Without this socket the boundary ends, whatever it was doing.
@@ -146,14 +159,6 @@ impl Loop<'_> {
     fn turns(&mut self) -> Result<(), Failure> {
         loop {
             let ready = self.wait().at(Step::Watch)?;
-            if ready.listener
-                && let Some(listener) = &self.listener
-            {
-                let goes_on = notify::turn(listener, &mut self.learnt.refusals);
-                if !goes_on {
-                    self.listener = None;
-                }
-            }
             if let Some(relay) = &mut self.relay {
                 relay.pump(ready.outer, ready.inner);
             }
@@ -178,26 +183,26 @@ impl Loop<'_> {
             fds.push(PollFd::from_borrowed_fd(outer, interest.outer));
             fds.push(PollFd::from_borrowed_fd(inner, interest.inner));
         }
-        if let Some(listener) = &self.listener {
-            fds.push(PollFd::new(listener, PollFlags::IN));
-        }
         rustix::io::retry_on_intr(|| poll(&mut fds, None))?;
         let mut events = fds.iter().map(PollFd::revents);
         let mut next = || events.next().unwrap_or(PollFlags::empty());
         let (control, signals) = (!next().is_empty(), !next().is_empty());
         let (outer, inner) =
             if self.relay.is_some() { (next(), next()) } else { (PollFlags::empty(), PollFlags::empty()) };
-        Ok(Ready { control, signals, outer, inner, listener: !next().is_empty() })
+        Ok(Ready { control, signals, outer, inner })
     }
 
     fn learn(&mut self, received: Received<Message>) -> Result<(), Failure> {
         let Received { message, descriptor } = received;
         match (message, descriptor) {
             (Message::Terminal, Some(master)) => return self.set_up_terminal(master),
-            (Message::Listener, Some(listener)) => self.listener = Some(listener),
-            (Message::Terminal | Message::Listener, None) => {
+            (Message::Terminal, None) | (Message::Listener, _) => {
                 return Err(rustix::io::Errno::BADMSG).at(Step::Control);
             }
+            (Message::Refused { what, program, command, by, times }, _) => {
+                self.learnt.refused(Refused { what, program, command, by, times });
+            }
+            (Message::RefusedMore { times }, _) => self.learnt.refused_more = times,
             (Message::NotPresent { path }, _) => self.learnt.not_present.push(path),
             (Message::Missing { what, meaning }, _) => self.learnt.missing.push(Missing { what, meaning }),
             (Message::Started { landlock_abi }, _) => {
@@ -281,7 +286,6 @@ struct Ready {
     signals: bool,
     outer: PollFlags,
     inner: PollFlags,
-    listener: bool,
 }
 
 /// Moves what the command wrote last, for as long as the terminal takes it.
@@ -312,7 +316,7 @@ fn conclude(
     start: Instant,
     (invocation, tier): (&Invocation, Tier),
 ) -> Option<Result<Report, Error>> {
-    let Learnt { refusals, not_present, missing, started, end } = learnt;
+    let Learnt { refused, refused_more, not_present, missing, started, end } = learnt;
     let (exit, ended_by_boundary) = match end? {
         End::Exit(exit) => (exit, None),
         End::ByBoundary(why) => (Exit::Signal(libc::SIGKILL), Some(why)),
@@ -323,7 +327,7 @@ fn conclude(
         }
     };
     let terminal = own_terminal.contains(&true).then_some(Layer::OwnTerminal);
-    let calls = missing.iter().any(|row| row.what == "seccomp-notification").then_some(CANNOT_SHOW_CALLS);
+    let calls = missing.iter().any(|row| row.what == "broker").then_some(CANNOT_SHOW_CALLS);
     let (temporary, closed) = match tier {
         Tier::Full | Tier::Bubblewrap => (vec!["/tmp", "/var/tmp", "/dev/shm"], None),
         Tier::Landlock => (vec!["the directory in TMPDIR"], Some(CANNOT_SHOW_CLOSED)),
@@ -335,8 +339,8 @@ fn conclude(
         enforced: tier.layers().iter().copied().chain(terminal).collect(),
         missing,
         landlock_abi: started.unwrap_or_default(),
-        refused: refusals.list,
-        refused_more: refusals.more,
+        refused,
+        refused_more,
         not_present,
         cannot_show: CANNOT_SHOW.into_iter().chain(calls).chain(closed).collect(),
         environment_dropped: invocation.environment.dropped.clone(),

@@ -4,11 +4,13 @@ use std::ffi::{CString, OsStr, OsString};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
+use rustix::process::DumpableBehavior;
+
 use super::control::Channel;
 use super::failure::{At, Failure, errno};
 use super::landlock::Rules;
 use super::pty::Terminal;
-use super::{boundary, seccomp};
+use super::{boundary, privileges, seccomp};
 use crate::error::Step;
 use crate::shape::Shape;
 use crate::sys;
@@ -19,7 +21,10 @@ use crate::wire::{Message, Order};
 #[derive(Debug)]
 pub(super) struct Inheritance {
     pub(super) terminal: Option<Terminal>,
-    pub(super) rules: Rules,
+    /// Rules that this process alone is under.
+    pub(super) rules: Option<Rules>,
+    /// Where the filter's listener goes, if a broker waits for it.
+    pub(super) broker: Option<Channel>,
     /// Something is written here when the program cannot be started.
     pub(super) failing: OwnedFd,
 }
@@ -29,8 +34,8 @@ const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// Becomes the command, or says why not.
 pub(super) fn target_main(channel: &Channel, order: &Order, inheritance: Inheritance) -> ! {
-    let Inheritance { terminal, rules, failing } = inheritance;
-    match confine(channel, order, terminal.as_ref(), rules) {
+    let Inheritance { terminal, rules, broker, failing } = inheritance;
+    match confine(channel, order, terminal.as_ref(), (rules, broker)) {
         Err(failure) => boundary::report(channel, failure),
         Ok(()) => {
             let errno = errno(&start(order));
@@ -45,10 +50,16 @@ pub(super) fn target_main(channel: &Channel, order: &Order, inheritance: Inherit
 ///
 /// 1. its own process group, in front of the terminal, and its streams;
 /// 2. the start directory;
-/// 3. Landlock;
-/// 4. the system call filter, the listener of which goes to the launcher;
-/// 5. no descriptor but the standard streams outlives the start.
-fn confine(channel: &Channel, order: &Order, terminal: Option<&Terminal>, rules: Rules) -> Result<(), Failure> {
+/// 3. the last capability;
+/// 4. no descriptor but the standard streams outlives the start;
+/// 5. Landlock, where it is this process's alone, with the filter of what namespaces would have kept apart;
+/// 6. the system call filter, the listener of which goes to the broker.
+fn confine(
+    channel: &Channel,
+    order: &Order,
+    terminal: Option<&Terminal>,
+    (rules, broker): (Option<Rules>, Option<Channel>),
+) -> Result<(), Failure> {
     // A group of its own in the session of its parent: a group whose parents are all in other sessions
     // cannot be stopped.
     rustix::process::setpgid(None, None).at(Step::Session)?;
@@ -62,28 +73,37 @@ fn confine(channel: &Channel, order: &Order, terminal: Option<&Terminal>, rules:
     }
     let cwd = order.plan.cwd.as_str();
     rustix::process::chdir(cwd).at_path(Step::StartDirectory, cwd)?;
-    rules.enforce()?;
+    privileges::drop_all()?;
+    sys::process::close_from(3, Close::OnExec).at(Step::Session)?;
+    if let Some(rules) = rules {
+        rules.enforce()?;
+    }
     if order.shape == Shape::Landlock {
         sys::filter::install(&seccomp::assemble_closed(), 0).map(drop).at(Step::Seccomp)?;
     }
-    filter(channel)?;
-    sys::process::close_from(3, Close::OnExec).at(Step::Session)
+    filter(channel, broker)
 }
 
-/// Installs the filter, with a supervisor if the kernel can have one here.
-fn filter(channel: &Channel) -> Result<(), Failure> {
+/// Installs the filter, whose listener goes to the broker if there is to be one.
+fn filter(channel: &Channel, broker: Option<Channel>) -> Result<(), Failure> {
+    let Some(broker) = broker else {
+        let quiet = seccomp::assemble(seccomp::Telling::Nobody);
+        sys::filter::install(&quiet, 0).map(drop).at(Step::Seccomp)?;
+        let (what, meaning) = ("broker", "names that are made later are not held, and refused calls are not told");
+        return channel.send(&Message::Missing { what: what.into(), meaning: meaning.into() }, None).at(Step::Control);
+    };
+    // The broker reads the name of the first program from this memory. Nobody else is inside yet.
+    rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable).at(Step::Listener)?;
     let told = seccomp::assemble(seccomp::Telling::Supervisor);
     let listener = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
     let patient = libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
-    for flags in [listener | patient, listener] {
-        if let Ok(Some(listener)) = sys::filter::install(&told, flags) {
-            return channel.send(&Message::Listener, Some(listener.as_fd())).at(Step::Control);
-        }
-    }
-    let quiet = seccomp::assemble(seccomp::Telling::Nobody);
-    sys::filter::install(&quiet, 0).map(drop).at(Step::Seccomp)?;
-    let (what, meaning) = ("seccomp-notification", "refused system calls and connections are not told");
-    channel.send(&Message::Missing { what: what.into(), meaning: meaning.into() }, None).at(Step::Control)
+    let installed = sys::filter::install(&told, listener | patient).or_else(|error| match error.raw_os_error() {
+        // A kernel that does not know of the second.
+        Some(libc::EINVAL) => sys::filter::install(&told, listener),
+        _ => Err(error),
+    });
+    let listener = installed.at(Step::Listener)?;
+    broker.send(&Message::Listener, listener.as_ref().map(AsFd::as_fd)).at(Step::Control)
 }
 
 /// Runs the program; returns only when that failed.

@@ -36,6 +36,7 @@ fn render_step(step: &Step, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         Step::Writable { path, zone: _ } => writeln!(formatter, "writable    {path}"),
         Step::Pin { path } => writeln!(formatter, "pin         {path}"),
         Step::ReadOnly { path, why } => writeln!(formatter, "read-only   {path} ({why})"),
+        Step::ByKey { path, why } => writeln!(formatter, "by key      {path} ({why})"),
         Step::Hide { path, why } => writeln!(formatter, "hide        {path} ({why})"),
     }
 }

@@ -1,3 +1,5 @@
+mod properties;
+
 use policy::controls::{Controls, Network};
 use policy::facts::{Entry, Held};
 use policy::{AbsPath, Origin, Scope};

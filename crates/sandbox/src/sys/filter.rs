@@ -56,6 +56,8 @@ pub(crate) struct Call {
 pub(crate) enum Answer {
     /// It goes on as if there was no filter.
     Continue,
+    /// It is done, and returns 0.
+    Done,
     /// It fails with this error number.
     Fail(i32),
 }
@@ -89,6 +91,7 @@ pub(crate) fn is_waiting(listener: BorrowedFd<'_>, id: u64) -> bool {
 pub(crate) fn answer(listener: BorrowedFd<'_>, id: u64, answer: Answer) -> io::Result<()> {
     let (error, flags) = match answer {
         Answer::Continue => (0, u32::try_from(libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE).unwrap_or(1)),
+        Answer::Done => (0, 0),
         Answer::Fail(errno) => (-errno, 0),
     };
     let mut response = libc::seccomp_notif_resp { id, val: 0, error, flags };
@@ -99,4 +102,35 @@ pub(crate) fn answer(listener: BorrowedFd<'_>, id: u64, answer: Answer) -> io::R
         return Err(io::Error::last_os_error());
     }
     Ok(())
+}
+
+/// Gives the calling thread a copy of a descriptor, as the answer to its call.
+pub(crate) fn answer_with(
+    listener: BorrowedFd<'_>,
+    id: u64,
+    fd: BorrowedFd<'_>,
+    closes_on_exec: bool,
+) -> io::Result<()> {
+    let mut added = libc::seccomp_notif_addfd {
+        id,
+        flags: libc::SECCOMP_ADDFD_FLAG_SEND as u32,
+        srcfd: fd.as_raw_fd().cast_unsigned(),
+        newfd: 0,
+        newfd_flags: if closes_on_exec { libc::O_CLOEXEC.cast_unsigned() } else { 0 },
+    };
+    // SAFETY: the request's number carries the size of this form, which the kernel reads.
+    #[expect(unsafe_code, reason = "SECCOMP_IOCTL_NOTIF_ADDFD")]
+    let result = unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ADDFD as _, &raw mut added) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Lets the kernel wake the two sides on one processor, which halves the time of a call. Older kernels cannot.
+pub(crate) fn wake_on_one_processor(listener: BorrowedFd<'_>) -> io::Result<()> {
+    // `SECCOMP_IOCTL_NOTIF_SET_FLAGS` and `SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP`, Linux 6.6.
+    const SET_FLAGS: libc::c_ulong = 0x4008_2104;
+    const SYNC_WAKE_UP: u64 = 1;
+    // SAFETY: the argument is a number.
+    #[expect(unsafe_code, reason = "SECCOMP_IOCTL_NOTIF_SET_FLAGS")]
+    let result = unsafe { libc::ioctl(listener.as_raw_fd(), SET_FLAGS as _, SYNC_WAKE_UP) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }

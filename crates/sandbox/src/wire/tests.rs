@@ -14,6 +14,7 @@ fn order() -> Order {
             Step::Writable { path: path("/tmp/a b"), zone: Some(Zone::Tmp) },
             Step::Pin { path: path("/p/ü") },
             Step::ReadOnly { path: path("/p/new\nline"), why: why.clone() },
+            Step::ByKey { path: path("/p/.git/config"), why: why.clone() },
             Step::Hide { path: path("/p/q"), why },
         ],
         cwd: path("/p"),
@@ -39,6 +40,7 @@ fn order() -> Order {
                 Found { path: "/p/in".to_owned(), device: (0, 40), inode: 8, holds: Holds::Input(0) },
             ],
         }),
+        brokered: true,
     }
 }
 

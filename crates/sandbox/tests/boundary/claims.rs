@@ -18,6 +18,12 @@ const fn row(tier: Tier, case: &'static str, rows: &'static str, why: &'static s
 const ROWS: &[Row] = &[
     row(Tier::Bubblewrap, "hygiene_nested", "", "the error is that of the best tier; no boundary is built in either"),
     row(Tier::Bubblewrap, "hygiene_report", "", "its report has rows of what is missing"),
+    row(
+        Tier::Landlock,
+        "broker_*",
+        "67-70",
+        "there is no broker yet: directories that lead to held paths are closed instead",
+    ),
     row(Tier::Landlock, "kernel_files_closed", "11, 12", "`/proc` is the host's, and tells of its kernel"),
     row(Tier::Landlock, "kernel_devices", "", "names of devices are seen; see lower_devices"),
     row(
@@ -48,7 +54,7 @@ const ROWS: &[Row] = &[
     ),
     row(
         Tier::Landlock,
-        "files_replaced_on_the_host_ends_the_command",
+        "files_replaced_on_the_host",
         "",
         "the new file has no grant, so that the command may go on; see lower_replaced",
     ),
@@ -68,7 +74,12 @@ const ROWS: &[Row] = &[
 pub(crate) fn claims(tier: Tier, case: &str) -> bool {
     let is_for_lowest = !case.starts_with("lower_") || tier == Tier::Landlock;
     let is_for_best = !case.starts_with("fallback_") || tier == Tier::Full;
-    is_for_lowest && is_for_best && !ROWS.iter().any(|row| row.tier == tier && row.case == case)
+    is_for_lowest && is_for_best && !ROWS.iter().any(|row| row.tier == tier && is_about(row, case))
+}
+
+/// A row is about one case, or about all whose names begin alike.
+fn is_about(row: &Row, case: &str) -> bool {
+    row.case.strip_suffix('*').map_or(row.case == case, |beginning| case.starts_with(beginning))
 }
 
 /// Prints what a tier does not cover.
@@ -81,8 +92,9 @@ pub(crate) fn print_not_covered(tier: Tier) {
 
 /// Every case that a row names exists, and so does every case that it points to.
 pub(crate) fn check_names(cases: &[&str]) {
-    for Row { case, why, .. } in ROWS {
-        assert!(cases.contains(case), "no such case: {case}");
+    for row in ROWS {
+        let Row { case, why, .. } = row;
+        assert!(cases.iter().any(|one| is_about(row, one)), "no such case: {case}");
         if let Some((_, name)) = why.split_once("see ") {
             assert!(cases.contains(&name), "no such case: {name}");
         }

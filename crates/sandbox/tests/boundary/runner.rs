@@ -10,13 +10,15 @@ use std::process::Command;
 use sandbox::Tier;
 
 use crate::world::World;
-use crate::{claims, fallback, files, hygiene, kernel, lower, processes, sockets, terminal};
+use crate::{
+    broker, claims, fallback, files, hygiene, kernel, lower, mounts, processes, programs, races, sockets, terminal,
+};
 
 /// A case: its name and what it does.
 pub(crate) type Case = (&'static str, fn(&World));
 
 /// The number of the ordinary user.
-const NOBODY: u32 = 65534;
+pub(crate) const NOBODY: u32 = 65534;
 
 /// Runs every case whose name holds one of the words, in each tier that claims it; `--tier=NAME` chooses one.
 pub(crate) fn main(args: &[String]) {
@@ -112,9 +114,13 @@ fn run_all(shelter: &Path, words: &[&String], (user, tier): (&str, Tier)) -> i32
 /// Returns every case.
 fn families() -> impl Iterator<Item = &'static Case> {
     [
+        broker::CASES,
         kernel::CASES,
         processes::CASES,
+        programs::CASES,
         files::CASES,
+        races::CASES,
+        mounts::CASES,
         sockets::CASES,
         hygiene::CASES,
         terminal::CASES,

@@ -11,6 +11,7 @@ pub(crate) const CASES: &[Case] = &[
     ("sockets_of_the_host_by_path", by_path),
     ("sockets_datagrams_by_path", datagrams),
     ("sockets_abstract", abstract_names),
+    ("sockets_to_lure_a_client", lure),
     ("sockets_pairs", pairs),
     ("network_host_loopback", host_loopback),
     ("network_own_loopback", own_loopback),
@@ -49,6 +50,15 @@ fn abstract_names(world: &World) {
     let name = format!("palisade-probe-{}", std::process::id());
     check("bind", &world.inside(&["abstract-bind", &name]).out, &["EPERM"]);
     check("bind", &world.outside(&["abstract-bind", &name]), &["ok"]);
+}
+
+/// Row 126: a socket in the project that a program of the host might take for its own server.
+fn lure(world: &World) {
+    for name in ["lure", ".git/fsmonitor--daemon.ipc"] {
+        check(name, &world.inside(&["unix-bind", name]).out, &["EPERM"]);
+        assert!(!std::path::Path::new(&world.path("project")).join(name).exists());
+        check(name, &world.outside(&["unix-bind", name]), &["ok"]);
+    }
 }
 
 fn pairs(world: &World) {

@@ -116,6 +116,12 @@ impl World {
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
+    /// Runs a script in the project, unconfined. Returns whether it did well.
+    pub(crate) fn outside_shell(&self, script: &str) -> bool {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]).current_dir(self.path("project")).status().unwrap().success()
+    }
+
     /// Starts a process on the host that the inside must not reach.
     pub(crate) fn bystander(&self) -> Bystander {
         let mut command = Command::new(&self.probe);

@@ -184,7 +184,7 @@ impl<'a> Held<'a> {
                 plan::Step::Writable { path, zone: _ } => writable.push(path.as_str()),
                 // Nothing can be renamed in a directory that leads to a held path.
                 plan::Step::Pin { path: _ } => {}
-                plan::Step::ReadOnly { path, why: _ } => {
+                plan::Step::ReadOnly { path, why: _ } | plan::Step::ByKey { path, why: _ } => {
                     let file = file_at(path.as_str(), Step::ReadOnly)?;
                     unwritable.hold(path.as_str(), file);
                     places.push((path.as_str(), file));

@@ -132,9 +132,9 @@ fn condition_block(condition: &Condition, past: u8) -> Vec<Instruction> {
 fn action(verdict: Verdict, telling: Telling) -> u32 {
     let errno = |errno: i32| libc::SECCOMP_RET_ERRNO | (errno.cast_unsigned() & libc::SECCOMP_RET_DATA);
     match (verdict, telling) {
-        (Verdict::Allow, _) | (Verdict::Look, Telling::Nobody) => libc::SECCOMP_RET_ALLOW,
+        (Verdict::Allow, _) | (Verdict::Look | Verdict::Act, Telling::Nobody) => libc::SECCOMP_RET_ALLOW,
         (Verdict::Quiet(number), _) | (Verdict::Tell(number), Telling::Nobody) => errno(number),
-        (Verdict::Tell(_) | Verdict::Look, Telling::Supervisor) => libc::SECCOMP_RET_USER_NOTIF,
+        (Verdict::Tell(_) | Verdict::Look | Verdict::Act, Telling::Supervisor) => libc::SECCOMP_RET_USER_NOTIF,
     }
 }
 

@@ -11,8 +11,10 @@ pub(crate) enum Verdict {
     Quiet(i32),
     /// It fails, and the report tells.
     Tell(i32),
-    /// The supervisor looks at the address that it carries; nothing is refused by this filter.
+    /// The broker looks at the address that it carries; nothing is refused by this filter.
     Look,
+    /// The broker does it in the caller's place, if the rules let it.
+    Act,
 }
 
 /// A condition on the low or high half of an argument. The kernel reads `int` arguments from the low
@@ -127,6 +129,15 @@ const SENDTO: &[Case] = &[
     case(&[Condition { argument: 4, half: Half::High, mask: u32::MAX, test: Test::IsNot, value: 0 }], Verdict::Look),
 ];
 
+const BROKERED: &[Case] = &[case(&[], Verdict::Act)];
+/// Every flag with which opening a file may write or make it.
+const WRITES: u32 = (libc::O_WRONLY | libc::O_RDWR | libc::O_CREAT | libc::O_TRUNC).cast_unsigned() | UNNAMED;
+/// The bit that `O_TMPFILE` has besides `O_DIRECTORY`.
+const UNNAMED: u32 = (libc::O_TMPFILE & !libc::O_DIRECTORY).cast_unsigned();
+const OPENAT: &[Case] = &[case(&[masked(2, WRITES, Test::IsNot, 0)], Verdict::Act)];
+#[cfg(target_arch = "x86_64")]
+const OPEN: &[Case] = &[case(&[masked(1, WRITES, Test::IsNot, 0)], Verdict::Act)];
+
 macro_rules! rows {
     ($($name:ident $cases:ident,)+) => {
         &[$(Row { number: libc::$name, name: stringify!($name), cases: $cases },)+]
@@ -205,13 +216,45 @@ pub(super) const ROWS: &[Row] = rows! {
     SYS_socketpair SOCKETPAIR,
     SYS_connect CONNECT,
     SYS_sendto SENDTO,
+    // Files, by name. `openat2` says what it wants in memory, which no filter reads: as if there was none.
+    SYS_openat OPENAT,
+    SYS_openat2 BROKERED,
+    SYS_mkdirat BROKERED,
+    SYS_mknodat BROKERED,
+    SYS_symlinkat BROKERED,
+    SYS_unlinkat BROKERED,
+    SYS_renameat BROKERED,
+    SYS_renameat2 BROKERED,
+    SYS_linkat BROKERED,
+    SYS_truncate BROKERED,
+    SYS_fchmod BROKERED,
+    SYS_fchmodat BROKERED,
+    SYS_fchown BROKERED,
+    SYS_fchownat BROKERED,
+    SYS_utimensat BROKERED,
+    SYS_setxattr BROKERED,
+    SYS_lsetxattr BROKERED,
+    SYS_fsetxattr BROKERED,
+    SYS_removexattr BROKERED,
+    SYS_lremovexattr BROKERED,
+    SYS_fremovexattr BROKERED,
+    // Programs.
+    SYS_execve BROKERED,
+    SYS_execveat BROKERED,
 };
+
+/// The number of `fchmodat2` on every architecture.
+pub(crate) const FCHMODAT2: i64 = 452;
 
 /// The rows that have the same number on every architecture, which `libc` does not name everywhere.
 pub(super) const LATE_ROWS: &[Row] = &[
     Row { number: 457, name: "SYS_statmount", cases: ABSENT },
     Row { number: 458, name: "SYS_listmount", cases: ABSENT },
+    Row { number: FCHMODAT2, name: "SYS_fchmodat2", cases: BROKERED },
+    Row { number: 463, name: "SYS_setxattrat", cases: BROKERED },
+    Row { number: 466, name: "SYS_removexattrat", cases: BROKERED },
     Row { number: 467, name: "SYS_open_tree_attr", cases: REFUSED },
+    Row { number: 469, name: "SYS_file_setattr", cases: BROKERED },
 ];
 
 /// The rows of this architecture.
@@ -223,6 +266,21 @@ pub(super) const ARCHITECTURE_ROWS: &[Row] = rows! {
     SYS_uselib REFUSED,
     SYS_ustat REFUSED,
     SYS_sysfs REFUSED,
+    SYS_open OPEN,
+    SYS_creat BROKERED,
+    SYS_mkdir BROKERED,
+    SYS_mknod BROKERED,
+    SYS_symlink BROKERED,
+    SYS_unlink BROKERED,
+    SYS_rmdir BROKERED,
+    SYS_rename BROKERED,
+    SYS_link BROKERED,
+    SYS_chmod BROKERED,
+    SYS_chown BROKERED,
+    SYS_lchown BROKERED,
+    SYS_utime BROKERED,
+    SYS_utimes BROKERED,
+    SYS_futimesat BROKERED,
 };
 /// The rows of this architecture.
 #[cfg(target_arch = "aarch64")]

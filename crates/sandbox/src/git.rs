@@ -1,0 +1,285 @@
+//! Changes to git's configuration that may be made from inside: read as git reads it, compared key by key.
+//!
+//! The form is that of git-config(1). What cannot be read is not let through.
+
+use policy::AbsPath;
+use policy::tables::git::{KEYS, Key, Value};
+
+/// One line of a configuration: `section.subsection.key`, section and key in lower case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    section: String,
+    subsection: Option<String>,
+    key: String,
+    /// `None` when only the key stands there, which means true.
+    value: Option<String>,
+}
+
+/// Reads a configuration; `None` when it is not well-formed.
+pub(crate) fn parse(text: &str) -> Option<Vec<Entry>> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut reader = Reader { rest: text };
+    let mut entries = Vec::new();
+    let mut section: Option<(String, Option<String>)> = None;
+    loop {
+        reader.skip_blank();
+        match reader.peek() {
+            None => return Some(entries),
+            Some('#' | ';') => reader.skip_line(),
+            Some('[') => section = Some(reader.section()?),
+            Some(_) => {
+                let (name, subsection) = section.clone()?;
+                let (key, value) = reader.entry()?;
+                entries.push(Entry { section: name, subsection, key, value });
+            }
+        }
+    }
+}
+
+struct Reader<'a> {
+    rest: &'a str,
+}
+
+impl Reader<'_> {
+    fn peek(&self) -> Option<char> {
+        self.rest.chars().next()
+    }
+
+    fn take(&mut self) -> Option<char> {
+        let letter = self.peek()?;
+        self.rest = self.rest.get(letter.len_utf8()..)?;
+        Some(letter)
+    }
+
+    fn skip_blank(&mut self) {
+        self.rest = self.rest.trim_start_matches([' ', '\t', '\r', '\n']);
+    }
+
+    fn skip_line(&mut self) {
+        self.rest = self.rest.split_once('\n').map_or("", |(_, rest)| rest);
+    }
+
+    /// Reads `[name]`, `[name "sub"]` or the old `[name.sub]`.
+    fn section(&mut self) -> Option<(String, Option<String>)> {
+        self.take().filter(|letter| *letter == '[')?;
+        let is_name = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '.');
+        let end = self.rest.find(|letter: char| !is_name(letter))?;
+        let name = self.rest.get(..end)?.to_ascii_lowercase();
+        self.rest = self.rest.get(end..)?;
+        match self.take()? {
+            ']' => Some(match name.split_once('.') {
+                Some((name, sub)) => (name.to_owned(), Some(sub.to_owned())),
+                None => (name, None),
+            }),
+            ' ' | '\t' => {
+                self.rest = self.rest.trim_start_matches([' ', '\t']);
+                let sub = self.quoted_name()?;
+                self.take().filter(|letter| *letter == ']')?;
+                Some((name, Some(sub)))
+            }
+            _ => None,
+        }
+    }
+
+    fn quoted_name(&mut self) -> Option<String> {
+        self.take().filter(|letter| *letter == '"')?;
+        let mut name = String::new();
+        loop {
+            match self.take()? {
+                '"' => return Some(name),
+                '\n' => return None,
+                '\\' => name.push(self.take().filter(|letter| *letter != '\n')?),
+                letter => name.push(letter),
+            }
+        }
+    }
+
+    fn entry(&mut self) -> Option<(String, Option<String>)> {
+        let is_key = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
+        let end = self.rest.find(|letter: char| !is_key(letter)).unwrap_or(self.rest.len());
+        let key = self.rest.get(..end)?.to_ascii_lowercase();
+        if !key.starts_with(|letter: char| letter.is_ascii_alphabetic()) {
+            return None;
+        }
+        self.rest = self.rest.get(end..)?.trim_start_matches([' ', '\t']);
+        match self.peek() {
+            Some('=') => {
+                self.take();
+                Some((key, Some(self.value()?)))
+            }
+            None | Some('\n' | '\r' | '#' | ';') => {
+                self.skip_line();
+                Some((key, None))
+            }
+            Some(_) => None,
+        }
+    }
+
+    /// Reads a value: quotes, escapes and continued lines as git has them.
+    fn value(&mut self) -> Option<String> {
+        self.rest = self.rest.trim_start_matches([' ', '\t']);
+        let (mut value, mut blanks, mut is_quoted) = (String::new(), String::new(), false);
+        loop {
+            let letter = match self.take() {
+                None | Some('\n') if is_quoted => return None,
+                None | Some('\n') => return Some(value),
+                Some('#' | ';') if !is_quoted => {
+                    self.skip_line();
+                    return Some(value);
+                }
+                Some('"') => {
+                    is_quoted = !is_quoted;
+                    value.push_str(&std::mem::take(&mut blanks));
+                    continue;
+                }
+                Some('\r') if self.rest.starts_with('\n') || self.rest.is_empty() => continue,
+                Some(blank @ (' ' | '\t')) if !is_quoted => {
+                    blanks.push(blank);
+                    continue;
+                }
+                Some('\\') => match self.take()? {
+                    '\n' => continue,
+                    '\r' if self.rest.starts_with('\n') => {
+                        self.take();
+                        continue;
+                    }
+                    'n' => '\n',
+                    't' => '\t',
+                    'b' => '\u{8}',
+                    letter @ ('"' | '\\') => letter,
+                    _ => return None,
+                },
+                Some(letter) => letter,
+            };
+            value.push_str(&std::mem::take(&mut blanks));
+            value.push(letter);
+        }
+    }
+}
+
+impl Entry {
+    /// Returns its name as git shows it.
+    fn name(&self) -> String {
+        match &self.subsection {
+            Some(sub) => format!("{}.{sub}.{}", self.section, self.key),
+            None => format!("{}.{}", self.section, self.key),
+        }
+    }
+
+    /// Returns the row under which it may be set from inside.
+    fn row(&self) -> Option<&'static Key> {
+        let middle = if self.subsection.is_some() { ".*." } else { "." };
+        KEYS.iter().find(|row| row.name == format!("{}{middle}{}", self.section, self.key))
+    }
+
+    fn is_of_same_section(&self, other: &Self) -> bool {
+        self.section == other.section && self.subsection == other.subsection
+    }
+}
+
+/// Looks whether `new` may take the place of `old`: every key that may not be set from inside stays as it was,
+/// in the same order, and what is set has an innocent value. `is_inside` tells whether a path in the
+/// configuration leads to a directory that may be written. The error says which key it is.
+pub(crate) fn check(old: &str, new: &str, is_inside: impl Fn(&str) -> bool) -> Result<(), String> {
+    let old = parse(old).ok_or("what is there cannot be read")?;
+    let new = parse(new).ok_or("what is new cannot be read")?;
+    fn held(entries: &[Entry]) -> Vec<&Entry> {
+        entries.iter().filter(|entry| entry.row().is_none()).collect()
+    }
+    let (old_held, new_held) = (held(&old), held(&new));
+    if old_held != new_held {
+        let differing = new_held
+            .iter()
+            .find(|entry| !old_held.contains(entry))
+            .or_else(|| old_held.iter().find(|entry| !new_held.contains(entry)));
+        let name = differing.map_or_else(|| "the order of keys".to_owned(), |entry| format!("`{}`", entry.name()));
+        return Err(format!("{name} may not be set from inside"));
+    }
+    for entry in new.iter().filter(|entry| !old.contains(entry)) {
+        let Some(row) = entry.row() else { continue };
+        if row.is_for_new && old.iter().any(|known| known.name() == entry.name()) {
+            return Err(format!("`{}` is there already and may not be changed from inside", entry.name()));
+        }
+        if !is_innocent(row, entry.value.as_deref(), &is_inside) {
+            return Err(format!("`{}` may not have this value from inside", entry.name()));
+        }
+    }
+    // A whole section may go, but of one that stays nothing that could be put back with another value.
+    let lost = old.iter().find(|entry| {
+        entry.row().is_some_and(|row| row.is_for_new) && {
+            !new.contains(entry) && new.iter().any(|other| other.is_of_same_section(entry))
+        }
+    });
+    match lost {
+        Some(entry) => Err(format!("`{}` may not be taken away from inside", entry.name())),
+        None => Ok(()),
+    }
+}
+
+/// Returns true when every key of a configuration may be set from inside: then nothing is lost with it.
+pub(crate) fn is_innocent_whole(text: &str) -> bool {
+    parse(text).is_some_and(|entries| entries.iter().all(|entry| entry.row().is_some()))
+}
+
+fn is_innocent(row: &Key, value: Option<&str>, is_inside: impl Fn(&str) -> bool) -> bool {
+    match (row.value, value) {
+        (Value::Any, value) => value.is_none_or(|value| !value.contains(['\n', '\0'])),
+        (Value::OneOf(words), value) => words.contains(&value.unwrap_or("true")),
+        (Value::Address | Value::Inside, None) => false,
+        (Value::Address, Some(value)) => is_address(value),
+        (Value::Inside, Some(value)) => is_inside(value),
+    }
+}
+
+/// Returns true for an address that git speaks to itself, and that no program takes for an option.
+fn is_address(value: &str) -> bool {
+    let host = value.split_once("://").map_or(value, |(_, rest)| rest);
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    let known =
+        value.split_once("://").is_none_or(|(scheme, _)| matches!(scheme, "https" | "http" | "ssh" | "git" | "file"));
+    known
+        && !value.contains("::")
+        && !value.contains(char::is_control)
+        && !value.starts_with('-')
+        && !host.starts_with('-')
+}
+
+/// What a pointer of git may say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pointer {
+    /// `.git` as a file: `gitdir: PATH`.
+    DataDirectory,
+    /// `commondir` of a worktree: `../..`.
+    CommonDirectory,
+}
+
+/// Reads what was written to a pointer at `path`. `None` while it is not whole; otherwise the data directory that
+/// it names, or that it may not say this.
+pub(crate) fn pointed(pointer: Pointer, path: &AbsPath, text: &str) -> Option<Result<AbsPath, String>> {
+    let line = text.strip_suffix('\n')?;
+    let directory = path.parent()?;
+    let names = |path: &AbsPath| path.segments().map(str::to_ascii_lowercase).collect::<Vec<_>>();
+    match pointer {
+        Pointer::CommonDirectory => {
+            let segments = names(path);
+            let is_worktree =
+                matches!(segments.as_slice(), [.., git, worktrees, _, _] if git == ".git" && worktrees == "worktrees");
+            let target = directory.join(line);
+            Some(if is_worktree && line == "../.." { Ok(target) } else { Err(format!("it may not say `{line}`")) })
+        }
+        Pointer::DataDirectory => {
+            let Some(target) = line.strip_prefix("gitdir: ").filter(|rest| !rest.contains('\n')) else {
+                return Some(Err("it says no data directory".to_owned()));
+            };
+            let target = directory.join(target);
+            let segments = names(&target);
+            let at = segments.iter().position(|segment| segment == ".git");
+            let kind = at.and_then(|at| segments.get(at + 1));
+            let is_own = kind.is_some_and(|kind| kind == "worktrees" || kind == "modules");
+            Some(if is_own { Ok(target) } else { Err(format!("`{target}` is no worktree or submodule of a project")) })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

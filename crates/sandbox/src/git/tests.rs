@@ -1,0 +1,86 @@
+use policy::AbsPath;
+
+use super::{Pointer, check, parse, pointed};
+
+const OLD: &str = "[core]\n\tbare = false\n\thooksPath = /dev/null\n[remote \"origin\"]\n\turl = https://example.com/a\n\
+                   [branch \"main\"]\n\tremote = origin\n";
+
+fn verdict(new: &str) -> Result<(), String> {
+    check(OLD, new, |path| path == "../../../sub")
+}
+
+#[test]
+fn values_are_read_as_git_reads_them() {
+    let text = "# a\n[A]\nb\n c = d # e\n  f=\"g;h\" i\\\n j\n[k \"L\\\"m\"] n = \\\"o\\\\ \n[p.Q]r=\n";
+    let shown: Vec<(String, Option<String>)> =
+        parse(text).unwrap().iter().map(|entry| (entry.name(), entry.value.clone())).collect();
+    let expected =
+        [("a.b", None), ("a.c", Some("d")), ("a.f", Some("g;h i j")), ("k.L\"m.n", Some("\"o\\")), ("p.q.r", Some(""))];
+    let expected: Vec<_> = expected.map(|(name, value)| (name.to_owned(), value.map(str::to_owned))).to_vec();
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn what_is_no_configuration_is_not_read() {
+    for text in
+        ["a = b\n", "[a\nb = c\n", "[a]\n= b\n", "[a \"b]\n", "[a]\nb = \"c\n", "[a]\nb = \\x\n", "[a]\n1 = 2\n"]
+    {
+        assert_eq!(parse(text), None, "{text:?}");
+    }
+}
+
+#[test]
+fn keys_that_run_nothing_may_be_set() {
+    let goods = [
+        format!("{OLD}[branch \"x\"]\n\tremote = origin\n\tmerge = refs/heads/x\n"),
+        format!("{OLD}[submodule \"s\"]\n\tactive = true\n\turl = ../s\n"),
+        format!("{OLD}[remote \"other\"]\n\turl = git@example.com:b\n\tfetch = +refs/heads/*:refs/remotes/other/*\n"),
+        format!("{OLD}[core]\n\tworktree = ../../../sub\n"),
+        OLD.replace("[branch \"main\"]\n\tremote = origin\n", ""),
+    ];
+    for new in goods {
+        assert_eq!(verdict(&new), Ok(()), "{new}");
+    }
+}
+
+#[test]
+fn keys_that_run_something_may_not() {
+    let bads = [
+        ("core.fsmonitor", format!("{OLD}[core]\n\tfsmonitor = evil\n")),
+        ("core.hookspath", OLD.replace("/dev/null", "evil")),
+        ("core.hookspath", OLD.replace("\thooksPath = /dev/null\n", "")),
+        ("include.path", format!("{OLD}[include]\n\tpath = evil\n")),
+        ("remote.origin.url", OLD.replace("example.com/a", "evil.example/a")),
+        ("remote.origin.url", OLD.replace("\turl = https://example.com/a\n", "\tfetch = +refs/heads/*:refs/x/*\n")),
+        ("remote.o.url", format!("{OLD}[remote \"o\"]\n\turl = ext::sh -c evil\n")),
+        ("remote.o.url", format!("{OLD}[remote \"o\"]\n\turl = ssh://-oProxyCommand=evil/x\n")),
+        ("remote.o.uploadpack", format!("{OLD}[remote \"o\"]\n\tuploadpack = evil\n")),
+        ("submodule.s.update", format!("{OLD}[submodule \"s\"]\n\tupdate = !evil\n")),
+        ("core.worktree", format!("{OLD}[core]\n\tworktree = /home/me\n")),
+        ("core.sshcommand", format!("{OLD}[core] sshCommand = evil\n")),
+        ("alias.x", format!("{OLD}[alias]\nx = !evil\n")),
+    ];
+    for (key, new) in bads {
+        let error = verdict(&new).expect_err(&new);
+        assert!(error.contains(key) || error.contains("remote.origin"), "{error} for {new}");
+    }
+    assert!(verdict("not a configuration").is_err());
+}
+
+#[test]
+fn pointers_stay_in_the_project() {
+    let path = |text: &str| AbsPath::parse(text).unwrap();
+    let data = |text: &str| pointed(Pointer::DataDirectory, &path("/p/wt/.git"), text);
+    assert_eq!(data(""), None);
+    assert_eq!(data("gitdir: /p/.git/work"), None);
+    assert_eq!(data("gitdir: /p/.git/worktrees/wt\n"), Some(Ok(path("/p/.git/worktrees/wt"))));
+    assert_eq!(data("gitdir: ../.git/modules/a/b\n"), Some(Ok(path("/p/.git/modules/a/b"))));
+    for bad in ["gitdir: /evil\n", "gitdir: evil\n", "evil\n", "gitdir: /p/.git\n", "gitdir: a\ngitdir: b\n"] {
+        assert!(matches!(data(bad), Some(Err(_))), "{bad}");
+    }
+    let common = |text: &str| pointed(Pointer::CommonDirectory, &path("/p/.git/worktrees/wt/commondir"), text);
+    assert_eq!(common("../..\n"), Some(Ok(path("/p/.git"))));
+    assert!(matches!(common("/evil\n"), Some(Err(_))));
+    let elsewhere = pointed(Pointer::CommonDirectory, &path("/p/.git/commondir"), "../..\n");
+    assert!(matches!(elsewhere, Some(Err(_))));
+}

@@ -1,0 +1,196 @@
+//! The broker: does on the command's behalf what writes to files, by name, and judges each name.
+//!
+//! The filter holds such calls back. The broker copies what the caller named once, finds the file or directory
+//! that this means on descriptors, asks the rules about its real name, and acts on what it found: the caller
+//! never gets to repeat a call with other words. So a name can be held that does not exist, and one whose mount
+//! somebody outside took away by putting another file in its place. It runs in a thread of the first process
+//! inside: with the command's user, namespaces and Landlock rules, it can do no more than the command could.
+//!
+//! Never: a call that writes answered with "go on", a name judged and another one used, an answer after an error
+//! but a refusal.
+//!
+//! Read first: `decode` (what a call asks for), `place` (what a name means), `rules`, then `files`.
+
+mod caller;
+mod connect;
+mod decode;
+mod files;
+mod git;
+mod place;
+mod rules;
+mod start;
+mod told;
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use policy::AbsPath;
+
+use self::caller::Caller;
+use self::decode::{Errno, Name, Request};
+use self::git::Pending;
+use self::place::{Ground, Place};
+use self::rules::Rules;
+pub(crate) use self::told::Told;
+use super::control::Channel;
+use super::failure::{At, Failure};
+use super::seccomp::{self, Verdict};
+use crate::error::Step;
+use crate::plan::Plan;
+use crate::sys::filter::{self, Answer, Call};
+
+/// Answers the calls that the filter holds back.
+#[derive(Debug)]
+pub(crate) struct Broker {
+    ground: Ground,
+    rules: Rules,
+    told: Told,
+    channel: Arc<Channel>,
+    listener: Arc<OwnedFd>,
+    /// The session whose terminal `/dev/tty` is.
+    session: i32,
+    pending: Pending,
+    /// Openings that wait for another process, each in a thread of its own.
+    waiting: Arc<AtomicUsize>,
+}
+
+/// What a caller gets.
+#[derive(Debug)]
+enum Outcome {
+    /// It is done.
+    Done,
+    /// This file is open for it.
+    Opened { file: OwnedFd, closes_on_exec: bool },
+    /// It failed, as it would have failed without us.
+    Failed(Errno),
+    /// It is refused, and that is told.
+    Refused { errno: Errno, what: String, by: Option<String> },
+    /// A program starts; what holds it are mounts, not this answer.
+    GoesOn,
+    /// A thread of its own answers.
+    Later,
+}
+
+impl Broker {
+    /// Makes the broker, inside the new root and before the command starts.
+    pub(crate) fn new(plan: &Plan, channel: Arc<Channel>, listener: OwnedFd) -> Result<Self, Failure> {
+        let rules =
+            Rules::new(plan).map_err(|why| Failure { step: Step::Broker, path: Some(why), errno: libc::EINVAL })?;
+        let session = rustix::process::getsid(None).at(Step::Broker)?.as_raw_pid();
+        let ground = Ground::open().at(Step::Broker)?;
+        Ok(Self {
+            ground,
+            rules,
+            told: Told::default(),
+            channel,
+            listener: Arc::new(listener),
+            session,
+            pending: Pending::default(),
+            waiting: Arc::default(),
+        })
+    }
+
+    /// Returns the book of refusals.
+    pub(crate) fn told(&self) -> Told {
+        self.told.clone()
+    }
+
+    /// Answers calls until no more can come.
+    pub(crate) fn serve(mut self) {
+        // Without it every call takes longer, and nothing else.
+        let _ = filter::wake_on_one_processor(self.listener.as_fd());
+        loop {
+            match filter::receive(self.listener.as_fd()) {
+                Ok(call) => self.answer(&call),
+                // The caller died since, or a signal came.
+                Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EINTR)) => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn answer(&mut self, call: &Call) {
+        let proc = self.ground.proc.try_clone();
+        let Ok(proc) = proc else {
+            let _ = filter::answer(self.listener.as_fd(), call.id, Answer::Fail(libc::EMFILE));
+            return;
+        };
+        let caller = Caller { pid: call.pid.cast_signed(), proc: &proc };
+        self.settle_pending();
+        let outcome = match seccomp::verdict(call.number, &call.arguments) {
+            Verdict::Tell(errno) => Outcome::Refused { errno, what: connect::describe(call), by: None },
+            Verdict::Look => connect::look(call, &caller),
+            Verdict::Act => self.act(call, &caller),
+            // The filter and the table are the same; what it lets through does not come here.
+            Verdict::Allow | Verdict::Quiet(_) => {
+                Outcome::Refused { errno: libc::EPERM, what: connect::describe(call), by: None }
+            }
+        };
+        let listener = self.listener.as_fd();
+        // When it cannot be answered the caller is gone, or its call fails once the listener closes.
+        let _ = match outcome {
+            Outcome::Done => filter::answer(listener, call.id, Answer::Done),
+            Outcome::GoesOn => filter::answer(listener, call.id, Answer::Continue),
+            Outcome::Failed(errno) => filter::answer(listener, call.id, Answer::Fail(errno)),
+            Outcome::Opened { file, closes_on_exec } => self.give(call.id, &file, closes_on_exec),
+            Outcome::Refused { errno, what, by } => {
+                if filter::is_waiting(listener, call.id) {
+                    self.told.note(&self.channel, &caller, what, by);
+                }
+                filter::answer(listener, call.id, Answer::Fail(errno))
+            }
+            Outcome::Later => Ok(()),
+        };
+    }
+
+    fn give(&self, id: u64, file: &OwnedFd, closes_on_exec: bool) -> std::io::Result<()> {
+        give(&self.listener, id, file, closes_on_exec)
+    }
+
+    fn act(&mut self, call: &Call, caller: &Caller<'_>) -> Outcome {
+        let request = match decode::decode(call, caller) {
+            Ok(request) => request,
+            Err(errno) => return Outcome::Failed(errno),
+        };
+        let done = match request {
+            Request::Open { name, flags, mode } => self.open(call, caller, &name, flags, mode),
+            Request::Make { name, made } => self.make(call, caller, &name, &made),
+            Request::Remove { name, is_directory } => self.remove(call, caller, &name, is_directory),
+            Request::Rename { from, to, flags } => self.rename(call, caller, [&from, &to], flags),
+            Request::Link { from, to } => self.link(call, caller, [&from, &to]),
+            Request::Change { name, change } => self.change(call, caller, &name, &change),
+            Request::ChangeOpen { descriptor, change } => self.change_open(call, caller, descriptor, &change),
+            Request::Start { name, arguments } => self.start(call, caller, &name, arguments),
+        };
+        done.unwrap_or_else(Outcome::Failed)
+    }
+
+    /// Finds what a name means, and looks that it is still the same process that asks.
+    fn locate(&self, call: &Call, caller: &Caller<'_>, name: &Name) -> Result<Place, Errno> {
+        let place = self.ground.locate(caller, name)?;
+        self.is_waiting(call)?;
+        Ok(place)
+    }
+
+    fn is_waiting(&self, call: &Call) -> Result<(), Errno> {
+        if filter::is_waiting(self.listener.as_fd(), call.id) { Ok(()) } else { Err(libc::EINTR) }
+    }
+}
+
+/// Answers a call with an open file.
+fn give(listener: &OwnedFd, id: u64, file: &OwnedFd, closes_on_exec: bool) -> std::io::Result<()> {
+    match filter::answer_with(listener.as_fd(), id, file.as_fd(), closes_on_exec) {
+        Ok(()) => Ok(()),
+        // Its table of descriptors is full, or it is gone.
+        Err(error) => {
+            let errno = error.raw_os_error().unwrap_or(libc::EMFILE);
+            filter::answer(listener.as_fd(), id, Answer::Fail(errno))
+        }
+    }
+}
+
+/// Returns a refusal because of a rule.
+fn refused(what: &str, path: &AbsPath, by: String) -> Outcome {
+    Outcome::Refused { errno: libc::EPERM, what: format!("{what} {path}"), by: Some(by) }
+}

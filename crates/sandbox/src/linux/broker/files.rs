@@ -1,0 +1,453 @@
+//! What writes to files, done for the caller.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use policy::AbsPath;
+use policy::tables::git::Role;
+use policy::tables::protected;
+use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, Uid, XattrFlags};
+
+use super::caller::Caller;
+use super::decode::{Change, Errno, Made, Name};
+use super::place::{Entry, Found, Place};
+use super::rules::Forbidden;
+use super::{Broker, Outcome, give, refused};
+use crate::limits::WAITING_OPENS_MAX;
+use crate::sys::filter::{self, Answer, Call};
+
+type Result<T> = std::result::Result<T, Errno>;
+
+/// Device number of `/dev/tty`.
+const TERMINAL: (u32, u32) = (5, 0);
+/// The first device number of pseudo-terminals.
+const PTS_MAJOR: u32 = 136;
+
+fn errno(error: rustix::io::Errno) -> Errno {
+    error.raw_os_error()
+}
+
+/// Returns the path under which an open file can be opened again.
+fn again(file: &OwnedFd) -> String {
+    format!("/proc/self/fd/{}", file.as_raw_fd())
+}
+
+impl Broker {
+    /// Opens a file for writing.
+    pub(super) fn open(
+        &mut self,
+        call: &Call,
+        caller: &Caller<'_>,
+        name: &Name,
+        flags: u32,
+        mode: u32,
+    ) -> Result<Outcome> {
+        let flags = OFlags::from_bits_retain(flags);
+        let makes = flags.contains(OFlags::CREATE);
+        let name = Name { follows: name.follows && !flags.contains(OFlags::CREATE | OFlags::EXCL), ..name.clone() };
+        match self.locate(call, caller, &name)? {
+            Place::Free { .. } if flags.contains(OFlags::PATH) || !makes => Err(libc::ENOENT),
+            Place::Free { is_directory: true, .. } => Err(libc::EISDIR),
+            Place::Free { entry, is_directory: false } => self.open_new(caller, &entry, flags, mode),
+            Place::Found(_) if flags.contains(OFlags::PATH) => self.open_path(call, caller, &name, flags),
+            Place::Found(_) if flags.contains(OFlags::CREATE | OFlags::EXCL) => Err(libc::EEXIST),
+            Place::Found(found) => self.open_found(call, caller, found, flags),
+        }
+    }
+
+    /// Opened so, a file can only be named; nothing of it is written.
+    fn open_path(&self, call: &Call, caller: &Caller<'_>, name: &Name, flags: OFlags) -> Result<Outcome> {
+        let Place::Found(found) = self.locate(call, caller, name)? else { return Err(libc::ENOENT) };
+        if flags.contains(OFlags::DIRECTORY) && found.kind != FileType::Directory {
+            return Err(libc::ENOTDIR);
+        }
+        Ok(Outcome::Opened { file: found.file, closes_on_exec: flags.contains(OFlags::CLOEXEC) })
+    }
+
+    fn open_new(&mut self, caller: &Caller<'_>, entry: &Entry, flags: OFlags, mode: u32) -> Result<Outcome> {
+        if let Some(forbidden) = self.rules.write(&entry.path) {
+            return self.open_forbidden(entry, &forbidden, flags);
+        }
+        let mode = Mode::from_raw_mode(mode & 0o7777 & !caller.umask()?);
+        // Whoever makes a link or a pipe there meanwhile gets nothing opened through it.
+        let more = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+        let opened = rustix::fs::openat(&entry.directory, entry.name.as_slice(), flags | more, mode);
+        if let (Ok(file), false) = (&opened, flags.contains(OFlags::NONBLOCK)) {
+            rustix::fs::fcntl_setfl(file, flags).map_err(errno)?;
+        }
+        Ok(self.opened("make", &entry.path, opened, flags))
+    }
+
+    /// A pointer to a data directory of git is written once it is known what it says.
+    fn open_forbidden(&mut self, entry: &Entry, forbidden: &Forbidden, flags: OFlags) -> Result<Outcome> {
+        let closes_on_exec = flags.contains(OFlags::CLOEXEC);
+        match forbidden.git {
+            Some(role @ (Role::Pointer | Role::CommonDirectory)) => {
+                let file = self.pending.begin(entry, role)?;
+                Ok(Outcome::Opened { file, closes_on_exec })
+            }
+            Some(Role::Configuration | Role::Program) | None => Ok(refused("make", &entry.path, forbidden.by.clone())),
+        }
+    }
+
+    fn open_found(&mut self, call: &Call, caller: &Caller<'_>, found: Found, flags: OFlags) -> Result<Outcome> {
+        let Found { file, kind, path, entry, .. } = found;
+        match kind {
+            FileType::Symlink => return Err(libc::ELOOP),
+            FileType::Directory if flags.contains(OFlags::TMPFILE) => {}
+            FileType::Directory => return Err(libc::EISDIR),
+            _ if flags.contains(OFlags::DIRECTORY) => return Err(libc::ENOTDIR),
+            FileType::CharacterDevice if device(&file)? == TERMINAL => return self.own_terminal(caller, flags),
+            _ => {}
+        }
+        let shown = path.clone().unwrap_or_else(AbsPath::root);
+        if let Some(path) = &path
+            && let Some(forbidden) = self.rules.write(path)
+            && !(kind == FileType::Directory && forbidden.git == Some(Role::Pointer))
+        {
+            return match (forbidden.git, &entry) {
+                (Some(Role::Pointer | Role::CommonDirectory), Some(entry)) if flags.contains(OFlags::TRUNC) => {
+                    self.open_forbidden(entry, &forbidden, flags)
+                }
+                _ => Ok(refused("write", path, forbidden.by)),
+            };
+        }
+        let how = (flags & !(OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW)) | OFlags::CLOEXEC | OFlags::NOCTTY;
+        if kind == FileType::Fifo && !flags.contains(OFlags::NONBLOCK) {
+            return self.open_waiting(call, file, how, flags.contains(OFlags::CLOEXEC));
+        }
+        let mode =
+            if flags.contains(OFlags::TMPFILE) { Mode::from_raw_mode(0o600 & !caller.umask()?) } else { Mode::empty() };
+        let opened = rustix::fs::openat(CWD, again(&file), how, mode);
+        Ok(self.opened("write", &shown, opened, flags))
+    }
+
+    /// Returns the outcome of an opening. What the file system refuses is told too.
+    fn opened(&self, what: &str, path: &AbsPath, opened: rustix::io::Result<OwnedFd>, asked: OFlags) -> Outcome {
+        match opened {
+            Ok(file) => Outcome::Opened { file, closes_on_exec: asked.contains(OFlags::CLOEXEC) },
+            Err(error) => self.failed(what, path, error),
+        }
+    }
+
+    /// Tells of what the mounts, Landlock or the rights of a file refuse.
+    fn failed(&self, what: &str, path: &AbsPath, error: rustix::io::Errno) -> Outcome {
+        let errno = errno(error);
+        let by = match errno {
+            libc::EROFS => "outside the directories that may be written".to_owned(),
+            libc::EACCES => match self.rules.hidden(path) {
+                Some(why) => why.to_owned(),
+                None => "the rights of the file".to_owned(),
+            },
+            _ => return Outcome::Failed(errno),
+        };
+        Outcome::Refused { errno, what: format!("{what} {path}"), by: Some(by) }
+    }
+
+    fn done(&self, what: &str, path: &AbsPath, done: rustix::io::Result<()>) -> Outcome {
+        match done {
+            Ok(()) => Outcome::Done,
+            Err(error) => self.failed(what, path, error),
+        }
+    }
+
+    /// `/dev/tty` is the terminal of whoever opens it.
+    fn own_terminal(&self, caller: &Caller<'_>, flags: OFlags) -> Result<Outcome> {
+        let (session, terminal) = caller.session_and_terminal()?;
+        let path = match terminal {
+            0 => return Err(libc::ENXIO),
+            _ if session == self.session => "/dev/tty".to_owned(),
+            number => {
+                let (major, minor) = (number >> 8 & 0xfff, (number & 0xff) | (number >> 12 & 0xf_ff00));
+                if !(PTS_MAJOR..PTS_MAJOR + 8).contains(&major) {
+                    return Err(libc::ENXIO);
+                }
+                format!("/dev/pts/{}", (major - PTS_MAJOR) * 256 + minor)
+            }
+        };
+        let closes_on_exec = flags.contains(OFlags::CLOEXEC);
+        let flags = (flags & !(OFlags::CREATE | OFlags::EXCL)) | OFlags::CLOEXEC | OFlags::NOCTTY;
+        let file = rustix::fs::open(path, flags, Mode::empty()).map_err(errno)?;
+        Ok(Outcome::Opened { file, closes_on_exec })
+    }
+
+    /// Opens a pipe, which waits for a reader, without keeping anybody else.
+    fn open_waiting(&self, call: &Call, file: OwnedFd, flags: OFlags, closes_on_exec: bool) -> Result<Outcome> {
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING_OPENS_MAX {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            return Err(libc::ENFILE);
+        }
+        let (id, listener, waiting) = (call.id, Arc::clone(&self.listener), Arc::clone(&self.waiting));
+        let wait = move || {
+            let _ = match rustix::fs::openat(CWD, again(&file), flags, Mode::empty()) {
+                Ok(opened) => give(&listener, id, &opened, closes_on_exec),
+                Err(error) => filter::answer(listener.as_fd(), id, Answer::Fail(errno(error))),
+            };
+            waiting.fetch_sub(1, Ordering::Relaxed);
+        };
+        match std::thread::Builder::new().stack_size(64 * 1024).spawn(wait) {
+            Ok(_) => Ok(Outcome::Later),
+            Err(_) => Err(libc::ENFILE),
+        }
+    }
+
+    /// Makes a directory, a node or a symbolic link.
+    pub(super) fn make(&mut self, call: &Call, caller: &Caller<'_>, name: &Name, made: &Made) -> Result<Outcome> {
+        let entry = match self.locate(call, caller, name)? {
+            Place::Found(_) => return Err(libc::EEXIST),
+            Place::Free { entry, is_directory } => {
+                if is_directory && !matches!(made, Made::Directory { .. }) {
+                    return Err(libc::ENOENT);
+                }
+                entry
+            }
+        };
+        let is_directory = matches!(made, Made::Directory { .. });
+        if let Some(forbidden) = self.rules.write(&entry.path)
+            && !(is_directory && forbidden.git == Some(Role::Pointer))
+        {
+            return Ok(refused("make", &entry.path, forbidden.by));
+        }
+        // Through a link of such a name the files of another directory would have protected names.
+        if !is_directory && let Some(by) = self.could_lie_below(&entry.path) {
+            return Ok(refused("make", &entry.path, by));
+        }
+        let file = entry.name.as_slice();
+        let done = match made {
+            Made::Directory { mode } => {
+                let mode = Mode::from_raw_mode(mode & 0o7777 & !caller.umask()?);
+                rustix::fs::mkdirat(&entry.directory, file, mode)
+            }
+            Made::Node { mode, device } => {
+                let kind = match mode & libc::S_IFMT {
+                    0 => FileType::RegularFile,
+                    _ => FileType::from_raw_mode(*mode),
+                };
+                let mode = Mode::from_raw_mode(mode & 0o7777 & !caller.umask()?);
+                rustix::fs::mknodat(&entry.directory, file, kind, mode, *device)
+            }
+            Made::Link { target } => rustix::fs::symlinkat(target.as_c_str(), &entry.directory, file),
+        };
+        Ok(self.done("make", &entry.path, done))
+    }
+
+    /// Returns who could forbid something below a name, if it were a directory.
+    fn could_lie_below(&self, path: &AbsPath) -> Option<String> {
+        let segments: Vec<&str> = path.segments().collect();
+        let row = protected::rows_below(&segments).next();
+        let row = row.map(|(row, _)| format!("the protected name `{}` ({})", row.name, row.why));
+        row.or_else(|| self.rules.written_below(path))
+    }
+
+    /// Removes a name.
+    pub(super) fn remove(
+        &mut self,
+        call: &Call,
+        caller: &Caller<'_>,
+        name: &Name,
+        is_directory: bool,
+    ) -> Result<Outcome> {
+        let Place::Found(found) = self.locate(call, caller, name)? else { return Err(libc::ENOENT) };
+        let Some(entry) = &found.entry else {
+            return Err(if is_directory { libc::EINVAL } else { libc::EISDIR });
+        };
+        if let Some(forbidden) = self.rules.write(&entry.path) {
+            let may = match forbidden.git {
+                Some(Role::Pointer | Role::CommonDirectory) => true,
+                Some(Role::Configuration) => self.may_lose_configuration(&found, entry),
+                Some(Role::Program) | None => false,
+            };
+            if !may {
+                return Ok(refused("remove", &entry.path, forbidden.by));
+            }
+        }
+        let flags = if is_directory { AtFlags::REMOVEDIR } else { AtFlags::empty() };
+        let done = rustix::fs::unlinkat(&entry.directory, entry.name.as_slice(), flags);
+        Ok(self.done("remove", &entry.path, done))
+    }
+
+    /// Gives a file another name, or two files each other's.
+    pub(super) fn rename(
+        &mut self,
+        call: &Call,
+        caller: &Caller<'_>,
+        [from, to]: [&Name; 2],
+        flags: u32,
+    ) -> Result<Outcome> {
+        let flags = RenameFlags::from_bits_retain(flags);
+        let Place::Found(source) = self.locate(call, caller, from)? else { return Err(libc::ENOENT) };
+        let target = self.locate(call, caller, to)?;
+        let (there, target) = match target {
+            Place::Found(found) => {
+                let Found { kind, entry, .. } = found;
+                (Some(kind), entry.ok_or(libc::EBUSY)?)
+            }
+            Place::Free { entry, .. } => (None, entry),
+        };
+        let Some(entry) = &source.entry else { return Err(libc::EBUSY) };
+        let is_directory = source.kind == FileType::Directory;
+        let exchanged = flags.contains(RenameFlags::EXCHANGE).then_some(there).flatten();
+        if let Some(forbidden) = self.rules.write(&entry.path)
+            && !(is_directory && forbidden.git == Some(Role::Pointer))
+        {
+            return Ok(refused("rename", &entry.path, forbidden.by));
+        }
+        if let Some(forbidden) = self.rules.write(&target.path)
+            && !(is_directory && forbidden.git == Some(Role::Pointer))
+        {
+            if forbidden.git == Some(Role::Configuration) && source.kind == FileType::RegularFile && flags.is_empty() {
+                return self.adopt_configuration(&source, entry, &target);
+            }
+            return Ok(refused("rename to", &target.path, forbidden.by));
+        }
+        let moved = [(source.kind, entry, &target), (exchanged.unwrap_or(FileType::RegularFile), &target, entry)];
+        for (kind, old, new) in moved {
+            if let Some(outcome) = self.moves_protected(kind, old, new) {
+                return Ok(outcome);
+            }
+        }
+        let done = rustix::fs::renameat_with(
+            &entry.directory,
+            entry.name.as_slice(),
+            &target.directory,
+            target.name.as_slice(),
+            flags,
+        );
+        Ok(self.done("rename", &entry.path, done))
+    }
+
+    /// Refuses to move a directory, or a link to one, where that would bring something under a protected name or
+    /// out from under a rule.
+    fn moves_protected(&self, kind: FileType, old: &Entry, new: &Entry) -> Option<Outcome> {
+        match kind {
+            FileType::Directory => {}
+            FileType::Symlink => return self.could_lie_below(&new.path).map(|by| refused("rename to", &new.path, by)),
+            _ => return None,
+        }
+        // A directory with such a name in it, before and after.
+        for path in [&old.path, &new.path] {
+            let segments: Vec<&str> = path.segments().collect();
+            for (row, missing) in protected::rows_below(&segments) {
+                let inside = [old.name.as_slice(), b"/", missing.as_bytes()].concat();
+                let holds = rustix::fs::statat(&old.directory, inside, AtFlags::SYMLINK_NOFOLLOW).is_ok();
+                if holds {
+                    let by = format!("the protected name `{}` ({})", row.name, row.why);
+                    return Some(refused("rename", path, by));
+                }
+            }
+        }
+        // Programs then copy, and every copy is judged.
+        let by = self.rules.written_below(&old.path).or_else(|| self.rules.written_below(&new.path))?;
+        Some(Outcome::Refused { errno: libc::EXDEV, what: format!("rename {}", old.path), by: Some(by) })
+    }
+
+    /// Gives a file a second name.
+    pub(super) fn link(&mut self, call: &Call, caller: &Caller<'_>, [from, to]: [&Name; 2]) -> Result<Outcome> {
+        let Place::Found(source) = self.locate(call, caller, from)? else { return Err(libc::ENOENT) };
+        let entry = match self.locate(call, caller, to)? {
+            Place::Found(_) => return Err(libc::EEXIST),
+            Place::Free { is_directory: true, .. } => return Err(libc::ENOENT),
+            Place::Free { entry, is_directory: false } => entry,
+        };
+        if source.kind == FileType::Directory {
+            return Err(libc::EPERM);
+        }
+        let names = source.path.iter().chain([&entry.path]);
+        if let Some((path, forbidden)) = names.filter_map(|path| Some((path, self.rules.write(path)?))).next() {
+            return Ok(refused("link", path, forbidden.by));
+        }
+        if source.kind == FileType::Symlink
+            && let Some(by) = self.could_lie_below(&entry.path)
+        {
+            return Ok(refused("link", &entry.path, by));
+        }
+        let done = match &source.entry {
+            Some(old) => rustix::fs::linkat(
+                &old.directory,
+                old.name.as_slice(),
+                &entry.directory,
+                entry.name.as_slice(),
+                AtFlags::empty(),
+            ),
+            None => rustix::fs::linkat(
+                CWD,
+                again(&source.file),
+                &entry.directory,
+                entry.name.as_slice(),
+                AtFlags::SYMLINK_FOLLOW,
+            ),
+        };
+        Ok(self.done("link", &entry.path, done))
+    }
+
+    /// Changes what a file is besides its contents.
+    pub(super) fn change(&mut self, call: &Call, caller: &Caller<'_>, name: &Name, change: &Change) -> Result<Outcome> {
+        let Place::Found(found) = self.locate(call, caller, name)? else { return Err(libc::ENOENT) };
+        self.change_found(&found, change)
+    }
+
+    pub(super) fn change_open(
+        &mut self,
+        call: &Call,
+        caller: &Caller<'_>,
+        descriptor: i32,
+        change: &Change,
+    ) -> Result<Outcome> {
+        let found = self.ground.held_open(caller, descriptor)?;
+        self.is_waiting(call)?;
+        self.change_found(&found, change)
+    }
+
+    fn change_found(&self, found: &Found, change: &Change) -> Result<Outcome> {
+        let shown = found.path.clone().unwrap_or_else(AbsPath::root);
+        if let Some(path) = &found.path
+            && let Some(forbidden) = self.rules.write(path)
+            && !(found.kind == FileType::Directory && forbidden.git == Some(Role::Pointer))
+        {
+            return Ok(refused("change", path, forbidden.by));
+        }
+        let done = apply(&found.file, found.kind, change);
+        Ok(self.done("change", &shown, done))
+    }
+}
+
+/// Changes a file that is open for being named only.
+fn apply(file: &OwnedFd, kind: FileType, change: &Change) -> rustix::io::Result<()> {
+    let path = again(file);
+    match change {
+        Change::Mode(_) | Change::Attribute { .. } | Change::NoAttribute { .. } if kind == FileType::Symlink => {
+            Err(rustix::io::Errno::OPNOTSUPP)
+        }
+        Change::Mode(mode) => rustix::fs::chmodat(CWD, path, Mode::from_raw_mode(mode & 0o7777), AtFlags::empty()),
+        Change::Owner(user, group) => {
+            let user = (*user != u32::MAX).then(|| Uid::from_raw(*user));
+            let group = (*group != u32::MAX).then(|| Gid::from_raw(*group));
+            rustix::fs::chownat(file, c"", user, group, AtFlags::EMPTY_PATH)
+        }
+        Change::Times([access, modification]) => {
+            let time = |(seconds, nanoseconds): &(i64, i64)| Timespec { tv_sec: *seconds, tv_nsec: *nanoseconds };
+            let times = Timestamps { last_access: time(access), last_modification: time(modification) };
+            if kind == FileType::Symlink {
+                rustix::fs::utimensat(file, c"", &times, AtFlags::EMPTY_PATH | AtFlags::SYMLINK_NOFOLLOW)
+            } else {
+                rustix::fs::utimensat(CWD, path, &times, AtFlags::empty())
+            }
+        }
+        Change::Attribute { name, value, flags } => {
+            rustix::fs::setxattr(path, name.as_c_str(), value, XattrFlags::from_bits_retain(*flags))
+        }
+        Change::NoAttribute { name } => rustix::fs::removexattr(path, name.as_c_str()),
+        Change::Length(length) => {
+            let length = u64::try_from(*length).map_err(|_| rustix::io::Errno::INVAL)?;
+            let file = rustix::fs::open(path, OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())?;
+            rustix::fs::ftruncate(file, length)
+        }
+    }
+}
+
+/// Returns the number of the device that a file is.
+fn device(file: &OwnedFd) -> Result<(u32, u32)> {
+    let stat = rustix::fs::fstat(file.as_fd()).map_err(errno)?;
+    Ok((rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev)))
+}

@@ -1,0 +1,164 @@
+//! Git's own files: a configuration is taken over with the keys that may be set, a pointer once it is whole.
+
+use std::io::Write;
+use std::os::fd::{AsFd, OwnedFd};
+
+use policy::AbsPath;
+use policy::tables::git::Role;
+use rustix::fs::{AtFlags, CWD, MemfdFlags, Mode, OFlags, ResolveFlags};
+
+use super::decode::Errno;
+use super::place::{Entry, Found};
+use super::{Broker, Outcome, refused};
+use crate::git::{self, Pointer};
+use crate::limits::{GIT_FILE_BYTES_MAX, PENDING_POINTERS_MAX};
+
+/// Pointers that a caller is writing. What it writes goes into memory; the file is made when it is whole.
+#[derive(Debug, Default)]
+pub(super) struct Pending(Vec<Begun>);
+
+#[derive(Debug)]
+struct Begun {
+    memory: OwnedFd,
+    entry: Entry,
+    pointer: Pointer,
+}
+
+fn errno(error: rustix::io::Errno) -> Errno {
+    error.raw_os_error()
+}
+
+impl Pending {
+    /// Begins a pointer, and returns what the caller writes to.
+    pub(super) fn begin(&mut self, entry: &Entry, role: Role) -> Result<OwnedFd, Errno> {
+        let pointer = match role {
+            Role::Pointer => Pointer::DataDirectory,
+            Role::CommonDirectory => Pointer::CommonDirectory,
+            Role::Configuration | Role::Program => return Err(libc::EPERM),
+        };
+        if self.0.len() >= PENDING_POINTERS_MAX {
+            return Err(libc::ENFILE);
+        }
+        let memory = rustix::fs::memfd_create("git pointer", MemfdFlags::CLOEXEC).map_err(errno)?;
+        let given = memory.try_clone().map_err(|_| libc::EMFILE)?;
+        let directory = entry.directory.try_clone().map_err(|_| libc::EMFILE)?;
+        let entry = Entry { directory, name: entry.name.clone(), path: entry.path.clone() };
+        self.0.push(Begun { memory, entry, pointer });
+        Ok(given)
+    }
+}
+
+impl Broker {
+    /// Makes the pointers that are whole. One that says what it may not is dropped, and that is told.
+    pub(super) fn settle_pending(&mut self) {
+        if self.pending.0.is_empty() {
+            return;
+        }
+        for begun in std::mem::take(&mut self.pending.0) {
+            let text = read(&begun.memory).unwrap_or_default();
+            match git::pointed(begun.pointer, &begun.entry.path, &text) {
+                None => self.pending.0.push(begun),
+                Some(Ok(target)) if self.leads_inside(&target) => {
+                    // What cannot be written is missed by git at once.
+                    let _ = replace(&begun.entry, &text);
+                }
+                Some(Ok(target)) => self.dropped(&begun.entry.path, &format!("`{target}` is outside")),
+                Some(Err(why)) => self.dropped(&begun.entry.path, &why),
+            }
+        }
+    }
+
+    fn dropped(&self, path: &AbsPath, why: &str) {
+        let by = format!("{}: {why}", Role::Pointer.why());
+        self.told.note_without_caller(&self.channel, format!("make {path}"), by);
+    }
+
+    /// Returns true when a path, with its links followed, is in a directory that may be written.
+    fn leads_inside(&self, path: &AbsPath) -> bool {
+        if !self.rules.is_inside(path) {
+            return false;
+        }
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let how = ResolveFlags::NO_MAGICLINKS;
+        match rustix::fs::openat2(&self.ground.root, path.as_str(), flags, Mode::empty(), how) {
+            Ok(file) => self.ground.path_of(file.as_fd()).is_some_and(|real| self.rules.is_inside(&real)),
+            Err(error) => error == rustix::io::Errno::NOENT,
+        }
+    }
+
+    /// Puts a configuration that the caller wrote in the place of another, if only keys changed that may be set
+    /// from inside. The file that comes there is a new one: the caller has none of it open.
+    pub(super) fn adopt_configuration(&mut self, source: &Found, from: &Entry, to: &Entry) -> Result<Outcome, Errno> {
+        let new = read_named(source)?;
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let old = match rustix::fs::openat(&to.directory, to.name.as_slice(), flags, Mode::empty()) {
+            Ok(file) => read(&file)?,
+            Err(rustix::io::Errno::NOENT) => String::new(),
+            Err(error) => return Err(errno(error)),
+        };
+        let directory = to.path.parent().ok_or(libc::EINVAL)?;
+        let checked = git::check(&old, &new, |path| self.leads_inside(&directory.join(path)));
+        if let Err(why) = checked {
+            return Ok(refused("change", &to.path, format!("{}: {why}", Role::Configuration.why())));
+        }
+        rustix::fs::unlinkat(&from.directory, from.name.as_slice(), AtFlags::empty()).map_err(errno)?;
+        let written = create(from, &new, source.mode);
+        if let Err(errno) = written {
+            let _ = rustix::fs::unlinkat(&from.directory, from.name.as_slice(), AtFlags::empty());
+            return Err(errno);
+        }
+        rustix::fs::renameat(&from.directory, from.name.as_slice(), &to.directory, to.name.as_slice())
+            .map_err(errno)?;
+        Ok(Outcome::Done)
+    }
+
+    /// Returns true when a configuration holds nothing that could not be set again from inside.
+    pub(super) fn may_lose_configuration(&self, found: &Found, entry: &Entry) -> bool {
+        !self.rules.is_written(&entry.path) && read_named(found).is_ok_and(|text| git::is_innocent_whole(&text))
+    }
+}
+
+/// Reads a file that is open for being named only.
+fn read_named(found: &Found) -> Result<String, Errno> {
+    use std::os::fd::AsRawFd;
+    let path = format!("/proc/self/fd/{}", found.file.as_raw_fd());
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    read(&rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(errno)?)
+}
+
+/// Reads a file from its beginning; it must be text, and no longer than the bound. The place in the file, which
+/// may be the caller's too, stays.
+fn read(file: &OwnedFd) -> Result<String, Errno> {
+    let mut bytes = Vec::new();
+    loop {
+        let mut part = [0; 4096];
+        let at = u64::try_from(bytes.len()).map_err(|_| libc::EFBIG)?;
+        let length = rustix::io::pread(file, &mut part, at).map_err(errno)?;
+        if length == 0 {
+            return String::from_utf8(bytes).map_err(|_| libc::EILSEQ);
+        }
+        bytes.extend_from_slice(part.get(..length).unwrap_or_default());
+        if bytes.len() > GIT_FILE_BYTES_MAX {
+            return Err(libc::EFBIG);
+        }
+    }
+}
+
+/// Makes a file with this text under a name that is free.
+fn create(entry: &Entry, text: &str, mode: u32) -> Result<(), Errno> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mode = Mode::from_raw_mode(mode & 0o666);
+    let file = rustix::fs::openat(&entry.directory, entry.name.as_slice(), flags, mode).map_err(errno)?;
+    rustix::fs::fchmod(&file, mode).map_err(errno)?;
+    let failed = |error: std::io::Error| error.raw_os_error().unwrap_or(libc::EIO);
+    std::fs::File::from(file).write_all(text.as_bytes()).map_err(failed)
+}
+
+/// Makes a file with this text in the place of the one that may be there.
+fn replace(entry: &Entry, text: &str) -> Result<(), Errno> {
+    match rustix::fs::unlinkat(&entry.directory, entry.name.as_slice(), AtFlags::empty()) {
+        Ok(()) | Err(rustix::io::Errno::NOENT) => {}
+        Err(error) => return Err(errno(error)),
+    }
+    create(entry, text, 0o644)
+}

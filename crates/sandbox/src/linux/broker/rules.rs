@@ -1,0 +1,100 @@
+//! Which names may not be written, and who says so.
+
+use std::collections::BTreeMap;
+
+use policy::AbsPath;
+use policy::bounds::{Bounds, Why};
+use policy::tables::git;
+
+use crate::plan::{Plan, Step};
+
+/// Everything that forbids a name.
+#[derive(Debug)]
+pub(super) struct Rules {
+    pub(super) bounds: Bounds,
+    /// The paths that the plan holds, with the reason. A mount holds them too, until somebody outside puts
+    /// another file in their place.
+    held: BTreeMap<AbsPath, String>,
+    /// Those of them that cannot be read or run either.
+    hidden: BTreeMap<AbsPath, String>,
+    /// Directories that may be written.
+    writable: Vec<AbsPath>,
+}
+
+/// Who forbids it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Forbidden {
+    /// The rule with its file and line, or the reason.
+    pub(super) by: String,
+    /// What the file is to git, when nothing else forbids it: some of these may be written with care.
+    pub(super) git: Option<git::Role>,
+}
+
+impl Rules {
+    /// Compiles the plan's rules. A rule that cannot be read is an error: nothing runs without it.
+    pub(super) fn new(plan: &Plan) -> Result<Self, String> {
+        let bounds = Bounds::compile(&plan.bounds, &plan.home, &plan.project, &plan.cwd)?;
+        let (mut held, mut hidden) = (BTreeMap::new(), BTreeMap::new());
+        let mut writable = Vec::new();
+        for step in &plan.steps {
+            match step {
+                Step::ReadOnly { path, why } => {
+                    held.entry(path.clone()).or_insert_with(|| why.clone());
+                }
+                Step::Hide { path, why } => {
+                    held.entry(path.clone()).or_insert_with(|| why.clone());
+                    hidden.entry(path.clone()).or_insert_with(|| why.clone());
+                }
+                Step::Writable { path, zone: _ } => writable.push(path.clone()),
+                Step::Private { .. } | Step::Pin { .. } | Step::ByKey { .. } => {}
+            }
+        }
+        Ok(Self { bounds, held, hidden, writable })
+    }
+
+    /// Returns who forbids that this name is written, made, renamed or removed.
+    pub(super) fn write(&self, path: &AbsPath) -> Option<Forbidden> {
+        if let Some(why) = covering(&self.held, path) {
+            return Some(Forbidden { by: why.to_owned(), git: None });
+        }
+        self.bounds.write(path).map(|why| Forbidden {
+            by: why.to_string(),
+            git: match why {
+                Why::Git(role) => Some(role),
+                Why::Written(..) | Why::Protected(_) => None,
+            },
+        })
+    }
+
+    /// Returns who could forbid something below a directory that comes to have this name, or loses it.
+    pub(super) fn written_below(&self, path: &AbsPath) -> Option<String> {
+        self.bounds.written_below(path).map(|why| why.to_string())
+    }
+
+    /// Returns true when a rule of the settings, or the plan, holds this name.
+    pub(super) fn is_written(&self, path: &AbsPath) -> bool {
+        self.write(path).is_some_and(|forbidden| forbidden.git.is_none())
+    }
+
+    /// Returns why this file cannot be read or run.
+    pub(super) fn hidden(&self, path: &AbsPath) -> Option<&str> {
+        covering(&self.hidden, path)
+    }
+
+    /// Returns true when a path lies in a directory that may be written.
+    pub(super) fn is_inside(&self, path: &AbsPath) -> bool {
+        self.writable.iter().any(|root| path.is_within(root))
+    }
+}
+
+/// Returns the reason that stands at a path or at a directory above it.
+fn covering<'a>(held: &'a BTreeMap<AbsPath, String>, path: &AbsPath) -> Option<&'a str> {
+    let mut above = Some(path.clone());
+    while let Some(directory) = above {
+        if let Some(why) = held.get(&directory) {
+            return Some(why);
+        }
+        above = directory.parent();
+    }
+    None
+}

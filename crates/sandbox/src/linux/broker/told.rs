@@ -1,0 +1,77 @@
+//! What was refused, on its way to the launcher: each thing once at first, then with how often it came.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::super::control::Channel;
+use super::caller::Caller;
+use crate::limits::REFUSALS_MAX;
+use crate::report::Refused;
+use crate::wire::Message;
+
+/// What was refused so far. The thread that refuses and the one that ends the boundary share it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Told(Arc<Mutex<Book>>);
+
+#[derive(Debug, Default)]
+struct Book {
+    rows: BTreeMap<(String, String), Row>,
+    /// Refusals after the book was full.
+    more: u64,
+}
+
+#[derive(Debug)]
+struct Row {
+    refused: Refused,
+    sent: u64,
+}
+
+impl Row {
+    fn message(&self) -> Message {
+        let Refused { what, program, command, by, times } = self.refused.clone();
+        Message::Refused { what, program, command, by, times }
+    }
+}
+
+impl Told {
+    /// Notes a refusal of a caller. The first of its kind is told at once.
+    pub(super) fn note(&self, channel: &Channel, caller: &Caller<'_>, what: String, by: Option<String>) {
+        let program = caller.program();
+        let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_full = book.rows.len() >= REFUSALS_MAX;
+        let key = (what, program);
+        if is_full && !book.rows.contains_key(&key) {
+            book.more = book.more.saturating_add(1);
+            return;
+        }
+        let (what, program) = key.clone();
+        let row = book.rows.entry(key).or_insert_with(|| Row {
+            refused: Refused { what, program, command: caller.command(), by, times: 0 },
+            sent: 0,
+        });
+        row.refused.times = row.refused.times.saturating_add(1);
+        if row.sent == 0 {
+            row.sent = 1;
+            // When the launcher is gone the boundary ends soon, and nobody reads a report.
+            let _ = channel.send(&row.message(), None);
+        }
+    }
+
+    /// Notes a refusal that comes after the call that it is about.
+    pub(super) fn note_without_caller(&self, channel: &Channel, what: String, by: String) {
+        let (program, command, times) = (String::new(), String::new(), 1);
+        let _ = channel.send(&Message::Refused { what, program, command, by: Some(by), times }, None);
+    }
+
+    /// Tells what is not told yet.
+    pub(crate) fn flush(&self, channel: &Channel) {
+        let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for row in book.rows.values_mut().filter(|row| row.sent < row.refused.times) {
+            row.sent = row.refused.times;
+            let _ = channel.send(&row.message(), None);
+        }
+        if book.more > 0 {
+            let _ = channel.send(&Message::RefusedMore { times: book.more }, None);
+        }
+    }
+}

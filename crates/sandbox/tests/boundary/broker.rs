@@ -1,0 +1,297 @@
+//! Rows 50, 60, 67-70, 72, 73: names that are made later, held by the broker.
+
+use std::fs;
+use std::path::Path;
+
+use crate::processes::wait_until;
+use crate::runner::Case;
+use crate::world::{World, check};
+
+pub(crate) const CASES: &[Case] = &[
+    ("broker_protected_names_cannot_be_made", made),
+    ("broker_protected_names_cannot_be_made_by_other_calls", other_calls),
+    ("broker_names_of_another_case", other_case),
+    ("broker_directories_cannot_become_protected", directories),
+    ("broker_links_to_protected_names", links),
+    ("broker_paths_of_processes", processes),
+    ("broker_swapped_names", swapped),
+    ("broker_two_in_one_directory", twins),
+    ("broker_leaves_nothing_when_killed", killed),
+    ("broker_ordinary_files_are_ordinary", ordinary),
+    ("broker_pipes_wait", pipes),
+    ("broker_refusals_are_told_with_the_rule", told),
+    ("broker_git_configuration_by_key", git_configuration),
+    ("broker_git_pointers", git_pointers),
+];
+
+const NAMES: [&str; 8] = [
+    ".mcp.json",
+    ".claude/settings.json",
+    ".git/hooks/pre-commit",
+    ".vscode/tasks.json",
+    ".envrc",
+    "sub/.git/config",
+    ".git/modules/m/config",
+    "deep/er/.bashrc",
+];
+
+/// Makes the directory of a name on the host.
+fn directory_of(world: &World, name: &str) {
+    fs::create_dir_all(Path::new(&world.path(&format!("project/{name}"))).parent().unwrap()).unwrap();
+}
+
+fn is_there(world: &World, name: &str) -> bool {
+    fs::symlink_metadata(world.path(&format!("project/{name}"))).is_ok()
+}
+
+/// Row 67. Each is tried as a path from here, from the root and through a link to its directory.
+fn made(world: &World) {
+    for name in NAMES {
+        let inner = world.another();
+        directory_of(&inner, name);
+        let project = inner.path("project");
+        std::os::unix::fs::symlink(&project, inner.path("project/self")).unwrap();
+        for path in [name.to_owned(), format!("{project}/{name}"), format!("self/{name}"), format!("./{name}")] {
+            check(&path, &inner.inside(&["write", &path, "evil"]).out, &["EPERM", "EROFS"]);
+            assert!(!is_there(&inner, name), "{path}");
+        }
+        let (directory, last) = name.rsplit_once('/').unwrap_or((".", name));
+        check(name, &inner.inside(&["write-at", directory, last, "evil"]).out, &["EPERM", "EROFS"]);
+        assert!(!is_there(&inner, name), "{name}");
+        if !name.contains(".git/") {
+            check("control", &inner.outside(&["write", name, "evil"]), &["ok"]);
+            assert!(is_there(&inner, name));
+        }
+    }
+}
+
+/// Row 68.
+fn other_calls(world: &World) {
+    let scripts = [
+        "mv src/lib.rs NAME",
+        "ln src/lib.rs NAME",
+        "ln -s src/lib.rs NAME",
+        "mkdir NAME",
+        "mkfifo NAME",
+        "cp src/lib.rs NAME",
+        "sh -c 'umask 0; : > NAME'",
+        "cat src/lib.rs | dd of=NAME",
+        "echo x > t && mv -f t NAME",
+        "mv -T src NAME",
+    ];
+    for name in [".mcp.json", ".vscode/tasks.json", ".envrc"] {
+        for script in scripts {
+            let inner = world.another();
+            directory_of(&inner, name);
+            let script = script.replace("NAME", name);
+            let seen = inner.run(&["sh", "-c", &script]);
+            assert!(!is_there(&inner, name), "{script}: {}", seen.report);
+            assert!(seen.report.contains("protected name"), "{script}: {}", seen.report);
+        }
+    }
+    let control = world.another();
+    assert!(control.outside_shell("mv src/lib.rs .envrc"));
+    assert!(is_there(&control, ".envrc"));
+}
+
+/// Rows 69 and 70: another file system could take these for the same.
+fn other_case(world: &World) {
+    for name in [".MCP.json", ".Envrc", ".m\u{200c}cp.json", ".Git/Config", ".VSCODE/tasks.json"] {
+        let inner = world.another();
+        directory_of(&inner, name);
+        check(name, &inner.inside(&["write", name, "evil"]).out, &["EPERM"]);
+        assert!(!is_there(&inner, name), "{name}");
+    }
+}
+
+fn directories(world: &World) {
+    let tries = [
+        ("mkdir -p x && echo evil > x/config && mv x sub/.git", "sub/.git/config"),
+        ("mkdir -p x/hooks && echo evil > x/hooks/pre-commit && mv x sub/.git", "sub/.git/hooks"),
+        ("mkdir -p x && echo evil > x/tasks.json && mv x .vscode", ".vscode"),
+        ("mkdir -p x && echo evil > x/settings.json && mv x .claude", ".claude/settings.json"),
+        ("mkdir -p x && echo evil > x/settings.json && ln -s x .claude", ".claude"),
+        ("mkdir -p x && echo evil > x/config && ln -s x sub/.git", "sub/.git"),
+        ("mkdir -p x && echo evil > x/settings.json && ln -s x y && mv y .claude", ".claude"),
+        ("mkdir -p x/git && echo evil > x/git/config && mv x .config", ".config/git/config"),
+    ];
+    for (script, name) in tries {
+        let inner = world.another();
+        fs::create_dir(inner.path("project/sub")).unwrap();
+        let seen = inner.run(&["sh", "-c", script]);
+        assert!(!is_there(&inner, name), "{script}: {}", seen.report);
+    }
+    let inner = world.another();
+    fs::create_dir(inner.path("project/sub")).unwrap();
+    let seen =
+        inner.run(&["sh", "-c", "mkdir -p x/y && echo good > x/y/z && mv x sub/z && mkdir .claude && rmdir .claude"]);
+    assert_eq!(seen.code, 0, "{}", seen.report);
+    assert_eq!(inner.text("project/sub/z/y/z"), "good\n");
+}
+
+/// A second name would let the first be written.
+fn links(world: &World) {
+    fs::write(world.path("project/.mcp.json"), "mine").unwrap();
+    check("link", &world.inside(&["hardlink", ".mcp.json", "other"]).out, &["EPERM", "EXDEV"]);
+    check("link by descriptor", &world.inside(&["link-fd", ".mcp.json", "other"]).out, &["EPERM", "EXDEV"]);
+    check("write", &world.inside(&["write", ".mcp.json", "evil"]).out, &["EPERM"]);
+    check("truncate", &world.inside(&["truncate", ".mcp.json"]).out, &["EPERM"]);
+    check("chmod", &world.inside(&["chmod", ".mcp.json"]).out, &["EPERM"]);
+    check("unlink", &world.inside(&["unlink", ".mcp.json"]).out, &["EPERM"]);
+    check("rename", &world.inside(&["rename", ".mcp.json", "other"]).out, &["EPERM"]);
+    check("rename over", &world.inside(&["rename", "src/lib.rs", ".mcp.json"]).out, &["EPERM"]);
+    check("exchange", &world.inside(&["exchange", "src/lib.rs", ".mcp.json"]).out, &["EPERM"]);
+    assert_eq!(world.text("project/.mcp.json"), "mine");
+    assert!(!is_there(world, "other"));
+}
+
+/// Row 5, of the broker: links of `/proc` are read as the caller's, and lead to nothing of the broker.
+fn processes(world: &World) {
+    let script = "exec 3>held; echo by-descriptor > /proc/self/fd/3; echo x > /proc/thread-self/cwd/there; \
+                  echo y > /proc/$$/cwd/own; cd src; echo z > /proc/self/cwd/here; \
+                  exec 3>&-; for pid in 1 $(ls /proc | grep -x '[0-9]*'); do for fd in 3 4 5 6 7 8 9; do \
+                  echo evil > /proc/$pid/fd/$fd; done; done 2>/dev/null; \
+                  echo evil > /proc/self/cwd/../.mcp.json; echo evil > /proc/self/root$PWD/../.envrc; true";
+    let seen = world.run(&["sh", "-c", script]);
+    assert_eq!(seen.code, 0, "{}", seen.report);
+    assert_eq!(world.text("project/held"), "by-descriptor\n");
+    assert_eq!(world.text("project/there"), "x\n");
+    assert_eq!(world.text("project/own"), "y\n");
+    assert_eq!(world.text("project/src/here"), "z\n");
+    assert!(!is_there(world, ".mcp.json") && !is_there(world, ".envrc"));
+    let seen =
+        world.run(&["sh", "-c", "echo out > /dev/stdout; echo err > /dev/stderr; echo fd > /dev/fd/1; : > /dev/null"]);
+    assert_eq!((seen.code, seen.out.as_str()), (0, "out\nfd"), "{}", seen.report);
+}
+
+/// Rows 50 and 60: the name changes while the call waits.
+fn swapped(world: &World) {
+    let script = "mkdir a b; echo safe > a/x; ln -s a l; \
+        (i=0; while [ $i -lt 400 ]; do ln -sfn a l; ln -sfn .git l; i=$((i+1)); done) & \
+        i=0; while [ $i -lt 400 ]; do echo evil > l/config; echo evil > l/hooks/pre-commit; i=$((i+1)); done 2>/dev/null; wait";
+    let before = world.text("project/.git/config");
+    let seen = world.run(&["sh", "-c", script]);
+    assert_eq!(seen.code, 0, "{}", seen.report);
+    assert_eq!(world.text("project/.git/config"), before);
+    assert!(!is_there(world, ".git/hooks/pre-commit"));
+    assert!(world.text("project/a/config") == "evil\n", "some went the other way");
+}
+
+/// Row 73: what one leaves does not open the other.
+fn twins(world: &World) {
+    let script = "echo up > ready; while [ ! -e go ]; do sleep 0.01; done; echo evil > .mcp.json; echo evil > .git/config; echo on > after";
+    let first = world.launcher(&["sh", "-c", script]).spawn().unwrap();
+    wait_until(|| world.text("project/ready") == "up\n");
+    let second = world.run(&["sh", "-c", "echo evil > .mcp.json; echo evil > .git/config; touch go"]);
+    assert_eq!(second.code, 0, "{}", second.report);
+    let seen = world.seen(&first.wait_with_output().unwrap());
+    assert_eq!(seen.code, 0, "{}", seen.report);
+    assert_eq!(world.text("project/after"), "on\n");
+    assert_eq!(world.text("project/.git/config"), "[core]");
+    assert!(!is_there(world, ".mcp.json"));
+}
+
+/// Row 74, of names: nothing stands in for them on the host, at no moment.
+fn killed(world: &World) {
+    let list = |world: &World| {
+        let mut names: Vec<String> = fs::read_dir(world.path("project"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    };
+    let before = list(world);
+    for wait in [0, 2, 5, 10, 20, 40] {
+        let mut child = world.launcher(&["sleep", "60"]).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(wait));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(list(world), before, "after {wait} ms");
+    }
+}
+
+/// What the broker does is what the kernel does.
+fn ordinary(world: &World) {
+    let script = r#"set -e
+        umask 027; : > u; mkdir ud; [ "$(stat -c %a u ud | tr '\n' ' ')" = "640 750 " ]
+        umask 022; : > v; [ "$(stat -c %a v)" = 644 ]
+        echo a > f; echo b >> f; [ "$(cat f)" = "a
+b" ]
+        set -C; ! (echo c > f) 2>/dev/null; set +C
+        ln -s f s; echo c > s; [ "$(cat f)" = c ]; ln -s nowhere d; echo d > d; [ "$(cat nowhere)" = d ]
+        ln f g; [ "$(stat -c %h f)" = 2 ]; mv g h; rm h; chmod 600 f; [ "$(stat -c %a f)" = 600 ]
+        touch -d '2001-02-03 04:05:06 UTC' f; [ "$(stat -c %Y f)" = 981173106 ]
+        touch -h -d '2001-02-03 04:05:06 UTC' s; [ "$(stat -c %Y s)" = 981173106 ]
+        truncate -s 5 f; [ "$(stat -c %s f)" = 5 ]
+        ! mkdir ud 2>/dev/null; ! rmdir nowhere 2>/dev/null; ! rm ud 2>/dev/null; ! true 2>/dev/null > ud
+        ! true 2>/dev/null > none/x; ! true 2>/dev/null > f/x; ! true 2>/dev/null > new/; ! mv none x 2>/dev/null
+        ln -s loop loop; ! true 2>/dev/null > loop
+        mkdir -p x/y/z; rmdir x/y/z; rm -r x; mkdir long; cd long; i=0
+        while [ $i -lt 20 ]; do mkdir abcdefghijklmnopqrstuvwxyz; cd abcdefghijklmnopqrstuvwxyz; i=$((i+1)); done; : > end
+        cd "$OLDPWD"; cp -a . ../copy; rm -r ../copy
+    "#;
+    let control = world.another();
+    assert!(control.outside_shell(script), "control");
+    let seen = world.run(&["sh", "-c", script]);
+    assert_eq!(seen.code, 0, "{}", seen.report);
+}
+
+fn pipes(world: &World) {
+    let script = "mkfifo p q; (sleep 0.2; cat p > got) & echo waited > p; wait; \
+                  (echo first > q &) ; : > beside; cat q; cat got";
+    let seen = world.run(&["sh", "-c", script]);
+    assert_eq!((seen.code, seen.out.as_str()), (0, "first\nwaited"), "{}", seen.report);
+}
+
+fn told(world: &World) {
+    let seen = world.run(&["sh", "-c", "echo evil > .envrc; echo evil > /etc/made; echo evil > .git/hooks/sample"]);
+    for part in ["make ", "/project/.envrc", "direnv runs it", "/etc/made", "outside the directories", "a test"] {
+        assert!(seen.report.contains(part), "{part}: {}", seen.report);
+    }
+}
+
+/// A configuration of git can be set key by key.
+fn git_configuration(world: &World) {
+    let mut inner = world.another();
+    inner.spec.closed.retain(|path| !path.ends_with("/.git/config"));
+    fs::write(inner.path("project/.git/config"), "[core]\n\tbare = false\n").unwrap();
+    let set = |text: &str| {
+        let script = format!("printf '{text}' > .git/config.lock && mv .git/config.lock .git/config");
+        inner.run(&["sh", "-c", &script]).code
+    };
+    let good = "[core]\\n\\tbare = false\\n[branch \"x\"]\\n\\tremote = origin\\n\\tmerge = refs/heads/x\\n";
+    assert_eq!(set(good), 0);
+    assert!(inner.text("project/.git/config").contains("refs/heads/x"));
+    let before = inner.text("project/.git/config");
+    for key in ["fsmonitor = evil", "hooksPath = evil", "sshCommand = evil", "pager = evil", "worktree = /etc"] {
+        assert_ne!(set(&format!("[core]\\n\\tbare = false\\n\\t{key}\\n")), 0, "{key}");
+        assert_eq!(inner.text("project/.git/config"), before, "{key}");
+    }
+    // What was open for writing when it was taken over is another file now.
+    let script = format!(
+        "exec 3>.git/config.lock; printf '{good}' >&3; mv .git/config.lock .git/config; echo '[alias] x = !evil' >&3"
+    );
+    assert_eq!(inner.run(&["sh", "-c", &script]).code, 0);
+    assert!(!inner.text("project/.git/config").contains("evil"));
+    check("write", &inner.inside(&["write", ".git/config", "evil"]).out, &["EPERM"]);
+}
+
+fn git_pointers(world: &World) {
+    fs::create_dir_all(world.path("project/.git/worktrees/w")).unwrap();
+    fs::create_dir_all(world.path("project/wt")).unwrap();
+    fs::create_dir_all(world.path("project/evil/.git/worktrees/w")).unwrap();
+    let project = world.path("project");
+    let script = format!("echo 'gitdir: {project}/.git/worktrees/w' > wt/.git; : > done; cat wt/.git");
+    let seen = world.run(&["sh", "-c", &script]);
+    assert_eq!((seen.code, seen.out), (0, format!("gitdir: {project}/.git/worktrees/w")), "{}", seen.report);
+    fs::remove_file(world.path("project/wt/.git")).unwrap();
+    for evil in ["gitdir: /etc", "gitdir: ../evil", "gitdir: /etc/.git/worktrees/x", "nonsense"] {
+        let seen = world.run(&["sh", "-c", &format!("echo '{evil}' > wt/.git; : > done")]);
+        assert!(!is_there(world, "wt/.git"), "{evil}: {}", seen.report);
+    }
+    let seen = world.run(&["sh", "-c", "echo /etc > .git/worktrees/w/commondir; : > done"]);
+    assert!(!is_there(world, ".git/worktrees/w/commondir"), "{}", seen.report);
+    let seen = world.run(&["sh", "-c", "echo ../.. > .git/worktrees/w/commondir; : > done"]);
+    assert_eq!(world.text("project/.git/worktrees/w/commondir"), "../..\n", "{}", seen.report);
+}
