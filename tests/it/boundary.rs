@@ -188,28 +188,27 @@ fn may_not_write_protected_names_that_exist() {
     });
 }
 
-/// What is not there yet cannot be held; settings that a command makes must not allow the next one.
+/// What is not there yet is held by its name: settings that a command makes would allow the next one.
 #[test]
-fn protected_names_that_a_command_makes_are_told_and_allow_nothing() {
+fn protected_names_cannot_be_made() {
     each_user(|scene| {
         let projects = json!({scene.text("project"): {"hasTrustDialogAccepted": true}});
         scene.write("home/.claude.json", json!({"projects": projects}).to_string());
         let decision = || scene.palisade(["explain", "--json", "curl x"]).run().json()["decision"].clone();
         scene.script(
             "project/attack",
-            "mkdir .claude; echo '{\"permissions\":{\"allow\":[\"Bash\"]}}' > .claude/settings.json",
+            "mkdir .claude; echo '{\"permissions\":{\"allow\":[\"Bash\"]}}' > .claude/settings.json; echo went on",
         );
-        assert_eq!(scene.palisade(["trust", "--json"]).run().json()["trusted"], true);
         let finished = scene.palisade(["run", "--quiet", "--", "./attack"]).run();
-        assert_eq!(finished.code, 0, "{finished:#?}");
-        let told = "the command made <scene>/project/.claude/settings.json, a protected name";
+        assert_eq!((finished.code, finished.stdout.as_str()), (0, "went on\n"), "{finished:#?}");
+        let told = "refused: make <scene>/project/.claude/settings.json";
         assert!(scene.told(&finished.stderr).contains(told), "{finished:#?}");
+        assert!(scene.exists("project/.claude") && !scene.exists("project/.claude/settings.json"));
         assert_eq!(decision(), "ask");
-        assert_eq!(scene.palisade(["trust", "--json"]).run().json()["trusted"], false);
 
-        // Without the boundary the same file would have counted.
-        std::fs::remove_dir_all(scene.path("home/.config")).unwrap();
-        assert_eq!(decision(), "allow");
+        let control = scene.bash("./attack").run();
+        assert_eq!(control.stdout, "went on\n");
+        assert_eq!(decision(), "allow", "the attack works without the boundary");
     });
 }
 

@@ -81,6 +81,8 @@ fn tells_its_own_outcome_apart() {
         let mut report: Value = serde_json::from_str(&scene.read("project/report.json")).unwrap();
         assert!(report["wall_ms"].take().is_u64() && report["landlock_abi"].take().is_u64(), "{report}");
         assert!(report["cannot_show"].take().is_array() && report["missing"].take().is_array(), "{report}");
+        // What of it the machine holds depends on the user and on the machine.
+        assert_eq!(report["limits"].take().as_array().map(Vec::len), Some(3));
         // What the shell around it sets by itself.
         assert!(report["environment_dropped"].take().is_array(), "{report}");
         assert_eq!(report["held"]["writable"].take(), json!([scene.text("project")]));
@@ -114,6 +116,7 @@ fn tells_its_own_outcome_apart() {
                 "environment_dropped": null,
                 "temporary": ["/tmp", "/var/tmp", "/dev/shm"],
                 "ended_by_boundary": null,
+                "limits": null,
             })
         );
 
@@ -428,4 +431,48 @@ fn a_wrong_command_line_is_code_2() {
     }
     let refused = scene.palisade(["run", "--mode", "everything", "--", "true"]).run();
     assert!(refused.stderr.contains("no such mode; the modes are default, "), "{refused:#?}");
+}
+
+/// Limits of settings and of the command line, one that is reached, and one that cannot be read.
+#[test]
+fn holds_limits_and_says_so() {
+    each_user(|scene| {
+        scene.write("home/.claude/settings.json", r#"{"sandbox": {"limits": {"openFiles": 40, "wall": "20s"}}}"#);
+        let report = |arguments: &[&str]| {
+            let call = [&["run", "--report", "report.json"], arguments].concat();
+            let finished = scene.palisade(call).run();
+            let report: Value = serde_json::from_str(&scene.read("project/report.json")).unwrap();
+            (finished, report)
+        };
+        let row = |report: &Value, name: &str| {
+            let found = report["limits"].as_array().unwrap().iter().find(|row| row["name"] == name).cloned();
+            found.map(|row| (row["written"].clone(), row["by"]["line"].clone(), row["hit"].clone()))
+        };
+        let (finished, limited) = report(&["--limit", "open-files=30", "--", "sh", "-c", "ulimit -n"]);
+        assert_eq!((finished.code, finished.stdout.as_str()), (0, "30\n"), "{}", finished.stderr);
+        assert_eq!(row(&limited, "open-files"), Some((json!("30"), json!(0), json!("unseen"))));
+        assert_eq!(row(&limited, "wall"), Some((json!("20s"), json!(1), json!("no"))));
+        // The command line does not widen.
+        let (finished, limited) =
+            report(&["--limit", "open-files=none", "--limit", "wall=1h", "--", "sh", "-c", "ulimit -n"]);
+        assert_eq!(finished.stdout, "40\n");
+        assert_eq!(row(&limited, "wall"), Some((json!("20s"), json!(1), json!("no"))));
+        let (finished, limited) = report(&["--limit", "wall=200ms", "--", "sleep", "30"]);
+        assert_eq!(
+            finished.told(scene),
+            (
+                124,
+                String::new(),
+                "palisade: ended by the boundary: the limit on `wall` was reached\n\
+                 palisade: ended by signal 15, inside the boundary\n"
+                    .into()
+            )
+        );
+        assert_eq!(row(&limited, "wall"), Some((json!("200ms"), json!(0), json!("ended"))));
+        let finished = scene.palisade(["run", "--limit", "output=3", "--quiet", "--", "echo", "12345"]).run();
+        assert_eq!((finished.code, finished.stdout.as_str()), (124, "123"));
+        let finished = scene.palisade(["run", "--limit", "memory=much", "--", "true"]).run();
+        assert_eq!(finished.code, 2);
+        assert!(finished.stderr.contains("write `memory=VALUE` with `none`, bytes (`2G`)"), "{}", finished.stderr);
+    });
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use policy::Mode;
+use policy::controls::limits::{Resource, Word};
 
 /// A security runtime that goes around a coding agent.
 ///
@@ -14,7 +15,7 @@ use policy::Mode;
     name = "palisade",
     version,
     propagate_version = true,
-    after_help = "Exit codes: 0 yes, 1 a finding, 2 usage, 3 denied, 4 asks, 5 settings to be mended, 6 the world failed.\n`run` passes its command's code; 125 nothing ran, 126 not started, 127 not found."
+    after_help = "Exit codes: 0 yes, 1 a finding, 2 usage, 3 denied, 4 asks, 5 settings to be mended, 6 the world failed.\n`run` passes its command's code; 124 a limit ended it, 125 nothing ran, 126 not started, 127 not found."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -78,7 +79,7 @@ pub(crate) struct PlaceOptions {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  palisade run -- make test\n  palisade run --report report.json -- sh -c 'npm run build'"
+    after_help = "Examples:\n  palisade run -- make test\n  palisade run --report report.json -- sh -c 'npm run build'\n  palisade run --limit memory=2G --limit wall=10m -- make test"
 )]
 pub(crate) struct RunOptions {
     #[command(flatten)]
@@ -89,6 +90,9 @@ pub(crate) struct RunOptions {
     /// Write a JSON line to this descriptor when the command starts, ends, or is refused.
     #[arg(long, value_name = "N")]
     pub(crate) status_fd: Option<u32>,
+    /// Take no more than this: `memory=2G`, `processes=100`, `cpu=2`, `wall=10m`; may be repeated. It only tightens.
+    #[arg(long = "limit", value_name = "NAME=VALUE", value_parser = limit)]
+    pub(crate) limits: Vec<Word>,
     /// Say nothing unless something was refused.
     #[arg(long)]
     pub(crate) quiet: bool,
@@ -375,6 +379,17 @@ fn layer(text: &str) -> Result<sandbox::Layer, String> {
         let known: Vec<&str> = sandbox::Layer::ALL.iter().map(|layer| layer.name()).collect();
         format!("no such layer; the layers are {}", known.join(", "))
     })
+}
+
+fn limit(text: &str) -> Result<Word, String> {
+    let name = text.split_once('=').map_or(text, |(name, _)| name);
+    let resource = Resource::parse(name).ok_or_else(|| {
+        let known: Vec<&str> = Resource::ALL.iter().map(|resource| resource.name()).collect();
+        format!("no such limit; the limits are {}", known.join(", "))
+    })?;
+    let amount = text.split_once('=').and_then(|(_, value)| resource.parse_amount(value));
+    let amount = amount.ok_or_else(|| format!("write `{name}=VALUE` with {}", resource.form()))?;
+    Ok(Word { resource, amount })
 }
 
 fn mode(text: &str) -> Result<Mode, String> {

@@ -50,6 +50,8 @@ impl From<policy::Verdict> for Exit {
 
 /// Exit codes of `run` for what is not its command's own end; the same as of `env` and `timeout`.
 pub(crate) mod run {
+    /// A limit on wall time or output ended the command.
+    pub(crate) const LIMIT: u8 = 124;
     /// Palisade refused the command, or the boundary could not be built: nothing ran.
     pub(crate) const NOT_RUN: u8 = 125;
     /// The program is there and cannot be started.

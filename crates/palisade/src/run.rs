@@ -57,10 +57,11 @@ impl Order {
 
 fn carry_out(options: &RunOptions, status: &Status) -> anyhow::Result<u8> {
     let argv = words(options)?;
-    let order = match &options.permit {
+    let mut order = match &options.permit {
         Some(permit) => redeem::order(permit, options.project.as_deref(), &argv)?,
         None => typed(options, &argv)?,
     };
+    order.setup.tighten(&options.limits);
     for diagnostic in &order.setup.diagnostics {
         say::diagnostic(diagnostic);
     }

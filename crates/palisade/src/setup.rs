@@ -5,7 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, anyhow};
 use guard::Place;
-use policy::layer::{Diagnostic, Severity};
+use policy::controls::limits::Word;
+use policy::layer::{Diagnostic, Layer, Origin, Scope, Severity, Sourced};
 use policy::{AbsPath, Mode, Policy};
 use settings::{Discovery, Environment, Loaded, Places};
 
@@ -75,6 +76,21 @@ impl Setup {
             own_unreadable: vec![state],
         };
         Ok(Self { environment, places, loaded, policy, diagnostics, place })
+    }
+
+    /// Adds limits of the command line, which only tighten.
+    pub(crate) fn tighten(&mut self, words: &[Word]) {
+        if words.is_empty() {
+            return;
+        }
+        let mut layer = Layer::empty(Scope::Flag, "--limit", self.places.project.clone());
+        layer.trusted = false;
+        let origin = Origin { scope: Scope::Flag, file: "--limit".to_owned(), line: 0 };
+        layer.limits = words.iter().map(|word| Sourced { value: *word, origin: origin.clone() }).collect();
+        self.loaded.layers.push(layer);
+        // What is wrong in the layers is known already.
+        let (policy, _) = Policy::compile(&self.loaded.layers, &self.places.home);
+        self.policy = policy;
     }
 
     /// Returns the journal's directory.

@@ -1,8 +1,12 @@
 //! What the boundary must hold for a permitted command. Made by `decide`, carried by the permit.
 
+pub mod limits;
+
 use crate::bounds::Bound;
 use crate::facts::Held;
 use crate::path::AbsPath;
+
+pub use limits::Limits;
 
 /// Everything that confines a command. No field has a default: whoever takes it apart names them all.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +29,8 @@ pub struct Controls {
     pub require: Vec<String>,
     /// What the command may reach.
     pub network: Network,
+    /// How much it may take.
+    pub limits: Limits,
 }
 
 /// What the command may reach.

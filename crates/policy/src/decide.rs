@@ -136,6 +136,7 @@ fn controls(policy: &Policy, action: &Action, facts: &Facts) -> Result<Option<Co
         bounds: policy.sandbox().bounds.clone(),
         require: policy.sandbox().require.iter().map(|layer| layer.value.clone()).collect(),
         network: Network::None,
+        limits: policy.sandbox().limits.clone(),
     }))
 }
 

@@ -1,5 +1,6 @@
 //! What a settings file said, before it is compiled: the words of `settings`, spoken to `policy`.
 
+use crate::controls::limits::Word;
 use crate::mode::Mode;
 use crate::path::AbsPath;
 
@@ -98,6 +99,8 @@ pub struct Layer {
     pub managed_rules_only: Option<Origin>,
     /// `sandbox`.
     pub sandbox: SandboxKeys,
+    /// `sandbox.limits`.
+    pub limits: Vec<Sourced<Word>>,
     /// Why this layer refuses every call until it is mended: the file could not be read, or one of
     /// its deny or ask entries could not.
     pub failure: Option<Diagnostic>,
@@ -149,6 +152,7 @@ impl Layer {
             writes_held: None,
             managed_rules_only: None,
             sandbox: SandboxKeys::default(),
+            limits: Vec::new(),
             failure: None,
         }
     }

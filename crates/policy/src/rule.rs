@@ -8,6 +8,7 @@ mod parse;
 pub(crate) mod pipeline;
 
 use crate::bounds::Bound;
+use crate::controls::Limits;
 use crate::layer::{Diagnostic, Origin, Sourced};
 use crate::mode::Mode;
 use crate::path::{AbsPath, PathPattern};
@@ -104,6 +105,8 @@ pub struct Sandbox {
     pub allow_write: Vec<Sourced<AbsPath>>,
     /// Every deny rule about paths or commands and every entry above, to be compiled again inside a boundary.
     pub bounds: Vec<Bound>,
+    /// How much a command may take.
+    pub limits: Limits,
 }
 
 /// A path or pattern that the boundary must hold, and where that is written.

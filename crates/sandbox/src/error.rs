@@ -29,6 +29,16 @@ pub enum Error {
         /// How many there may be.
         max: usize,
     },
+    /// A limit that somebody wrote cannot be held. Nothing ran.
+    #[error("the limit `{limit}` cannot be held: {why}")]
+    Limit {
+        /// The limit, as it is written.
+        limit: String,
+        /// Why not.
+        why: String,
+        /// What makes it possible, if that is known.
+        fix: Option<String>,
+    },
     /// There is no command.
     #[error("there is no command to run")]
     NoCommand,
@@ -84,7 +94,7 @@ impl Error {
     /// Returns the one thing to do about it, if one is known.
     pub fn fix(&self) -> Option<&str> {
         match self {
-            Self::Step { fix, .. } => fix.as_deref(),
+            Self::Step { fix, .. } | Self::Limit { fix, .. } => fix.as_deref(),
             Self::Writable { .. } => Some("start in the project's directory, or name a directory inside it"),
             Self::Stream { .. } => Some("give the command a file, a pipe or a terminal"),
             Self::TooManyPaths { .. } => Some("deny directories instead of single files"),
@@ -205,6 +215,8 @@ steps! {
     Session = "give the command its session",
     /// Changing to the start directory.
     StartDirectory = "enter the start directory",
+    /// Setting rlimits.
+    Limits = "set the limits",
     /// `landlock_restrict_self`.
     Landlock = "enforce Landlock",
     /// Installing the seccomp filter.

@@ -17,8 +17,8 @@
 //! What it does not stop: the command can do anything to what it may write, and read what nobody hid from
 //! it; a name that does not exist yet cannot be held; a file that has a second name (a hard link) is held
 //! under the first only; a held file that is replaced from outside loses its mount, whereupon everything
-//! inside is killed; escape sequences reach the person's terminal; memory, processes and disk have no
-//! limit of their own; `/proc` and `/sys` tell of the machine's hardware and load. What it does not let
+//! inside is killed; escape sequences reach the person's terminal; space on the host's disk has no
+//! limit; `/proc` and `/sys` tell of the machine's hardware and load. What it does not let
 //! through, though some programs want it: Unix sockets (but for connected pairs), `ptrace`, nested user
 //! namespaces, io_uring, and renaming or linking across a pinned directory.
 //!
@@ -60,7 +60,7 @@ pub fn run(permit: &policy::Permit<policy::Exec>, invocation: &Invocation) -> Re
         by_policy.map(|name| Layer::parse(name).ok_or_else(|| Error::Required(name.clone()))).collect();
     let require = [by_policy?, invocation.require.clone()].concat();
     #[cfg(target_os = "linux")]
-    return linux::run(&plan, invocation, &require);
+    return linux::run(&plan, &permit.controls().limits, invocation, &require);
     #[cfg(not(target_os = "linux"))]
     return Err(Error::Platform);
 }

@@ -43,3 +43,14 @@ pub(crate) const TOLD_DIRECTORIES_MAX: usize = 16;
 pub(crate) const BUBBLEWRAP_ARGUMENTS_MAX: usize = 8_500;
 /// Bytes of what another program says about its failure.
 pub(crate) const SAID_BYTES_MAX: u64 = 4096;
+
+/// Groups of one process that can exist at once.
+pub(crate) const GROUPS_PER_PROCESS: u32 = 16;
+/// Milliseconds for the kernel to let go of what ended in a control group.
+pub(crate) const GROUP_END_MS: u32 = 2_000;
+/// Milliseconds that a command has to end when a limit ends it.
+pub(crate) const GRACE_MS: u64 = 5_000;
+/// Milliseconds after that grace in which the boundary ends by itself, should the launcher be stopped.
+pub(crate) const LATE_MS: u64 = 2_000;
+/// Processes of the boundary itself, which count among those inside.
+pub(crate) const OWN_PROCESSES: u64 = 2;

@@ -1,6 +1,6 @@
 //! The boundary on Linux, one file per mechanism.
 //!
-//! The launcher's side: `tiers`, [`run`], `streams`, `supervise`, `terminal`. The boundary's side, in
+//! The launcher's side: `tiers`, [`run`], `streams`, `resources`, `supervise`, `terminal`, `output`. The boundary's side, in
 //! the order of building: [`boundary`], `namespaces`, `init`, `mount`, `kernel_files`, `pty`,
 //! `privileges`, `landlock`, `seccomp`, `broker`, `target`. Between them: `control`. The lower tiers: `bubblewrap`
 //! outside and `inside`, `keeper` and `landlock::grants`. What the machine can: `probe`, `advice`.
@@ -19,9 +19,11 @@ mod kernel_files;
 mod landlock;
 mod mount;
 mod namespaces;
+mod output;
 mod privileges;
 mod probe;
 mod pty;
+mod resources;
 mod run;
 mod seccomp;
 mod streams;

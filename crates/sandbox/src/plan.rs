@@ -140,8 +140,18 @@ const NEVER_WRITABLE_BELOW: [&str; 3] = ["/dev", "/proc", "/sys"];
 ///
 /// A deny wins: a writable directory at or below a held path is not made writable.
 pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error> {
-    let Controls { cwd, home, writable, unreadable, unwritable, project, bounds, require: _, network: Network::None } =
-        controls;
+    let Controls {
+        cwd,
+        home,
+        writable,
+        unreadable,
+        unwritable,
+        project,
+        bounds,
+        require: _,
+        network: Network::None,
+        limits: _,
+    } = controls;
     check_count(unreadable.len() + unwritable.len() + invocation.protect.len())?;
     for path in writable {
         check_writable(path, home)?;

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use policy::controls::limits::Resource;
+use policy::layer::Origin;
+
 use crate::environment::Dropped;
 use crate::tier::Tier;
 
@@ -34,6 +37,73 @@ pub struct Report {
     pub temporary: Vec<&'static str>,
     /// Why the boundary ended the command itself, if it did.
     pub ended_by_boundary: Option<String>,
+    /// How much it could take of everything that was limited.
+    pub limits: Vec<Limit>,
+}
+
+impl Report {
+    /// Returns the limit that ended the command, if one did.
+    pub fn ended_by_limit(&self) -> Option<Resource> {
+        self.limits.iter().find(|limit| limit.hit == Hit::Ended).map(|limit| limit.resource)
+    }
+}
+
+/// A limit that was in force, or should have been.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limit {
+    /// On what.
+    pub resource: Resource,
+    /// The most, in the resource's unit.
+    pub at_most: u64,
+    /// Where it is written; `None` for what holds by itself.
+    pub by: Option<Origin>,
+    /// What held it; `None` when nothing did.
+    pub held_by: Option<Holder>,
+    /// What that does not hold, or why nothing did.
+    pub note: Option<String>,
+    /// Whether it was reached.
+    pub hit: Hit,
+}
+
+/// What holds a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// A control group of version 2.
+    CgroupV2,
+    /// A control group of version 1.
+    CgroupV1,
+    /// The kernel's limits of each process.
+    Rlimit,
+    /// The launcher's clock.
+    Timer,
+    /// The launcher, which relays what is printed.
+    Relay,
+}
+
+impl Holder {
+    /// Returns the name in machine output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CgroupV2 => "cgroup-v2",
+            Self::CgroupV1 => "cgroup-v1",
+            Self::Rlimit => "rlimit",
+            Self::Timer => "timer",
+            Self::Relay => "relay",
+        }
+    }
+}
+
+/// Whether a limit was reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hit {
+    /// No.
+    No,
+    /// What holds it does not tell.
+    Unseen,
+    /// So often: processes killed, processes not started, periods without a processor, signals.
+    Times(u64),
+    /// The command was ended because of it.
+    Ended,
 }
 
 /// How a command ended.

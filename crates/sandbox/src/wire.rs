@@ -1,5 +1,7 @@
 //! What crosses a process or leaves the program: the plan, the messages, the report.
 
+mod limits;
+
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
@@ -14,6 +16,8 @@ use shape::{ShapeWire, shape_from_wire, shape_to_wire};
 
 mod machine;
 mod shape;
+
+pub(crate) use limits::Inside;
 
 /// The version of the report's form.
 const REPORT_SCHEMA: u32 = 1;
@@ -30,6 +34,8 @@ pub(crate) struct Order {
     pub(crate) shape: Shape,
     /// Whether a broker acts for the command. Where the kernel allows none, mounts alone hold what exists.
     pub(crate) brokered: bool,
+    /// Which limits are set inside.
+    pub(crate) inside: Inside,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -43,6 +49,7 @@ struct OrderWire {
     terminal: [bool; 3],
     shape: ShapeWire,
     brokered: bool,
+    inside: Inside,
     arguments: usize,
     variables: usize,
 }
@@ -99,6 +106,7 @@ impl Order {
             terminal: self.terminal,
             shape: shape_to_wire(&self.shape),
             brokered: self.brokered,
+            inside: self.inside,
             arguments: self.argv.len(),
             variables: self.environment.len(),
         };
@@ -138,8 +146,8 @@ impl Order {
             bounds: bounds?,
         };
         let shape = shape_from_wire(wire.shape);
-        let (terminal, brokered) = (wire.terminal, wire.brokered);
-        is_whole.then_some(Self { plan, argv, environment, terminal, shape, brokered })
+        let (terminal, brokered, inside) = (wire.terminal, wire.brokered, wire.inside);
+        is_whole.then_some(Self { plan, argv, environment, terminal, shape, brokered, inside })
     }
 }
 
@@ -280,6 +288,7 @@ struct ReportWire<'a> {
     environment_dropped: Vec<DroppedWire>,
     temporary: &'a [&'static str],
     ended_by_boundary: Option<&'a str>,
+    limits: Vec<limits::LimitWire<'a>>,
 }
 
 #[derive(Serialize)]
@@ -326,6 +335,7 @@ impl Report {
             environment_dropped,
             temporary,
             ended_by_boundary,
+            limits,
         } = self;
         let wire = ReportWire {
             schema_version: REPORT_SCHEMA,
@@ -354,6 +364,7 @@ impl Report {
                 .collect(),
             temporary,
             ended_by_boundary: ended_by_boundary.as_deref(),
+            limits: limits.iter().map(limits::render).collect(),
         };
         // The form holds nothing that JSON cannot: no maps, no floats.
         serde_json::to_string_pretty(&wire).unwrap_or_default()

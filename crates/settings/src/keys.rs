@@ -4,6 +4,8 @@
 //! not read: in Claude Code's files it passes without a word, in Palisade's own it is an error,
 //! because a protection that is written down and not kept is worse than none.
 
+use policy::controls::limits::Resource;
+
 use crate::say::closest;
 
 /// An object of a settings file whose keys are looked at.
@@ -15,6 +17,8 @@ pub(crate) enum Section {
     Filesystem,
     Network,
     Credentials,
+    /// `sandbox.limits`: Palisade's own, which the documentation does not have.
+    Limits,
     Hooks,
     /// `mcpServers`, whose lists of articles are read by themselves.
     Servers,
@@ -69,6 +73,7 @@ pub(crate) enum Used {
     CredentialFiles,
     AllowedServers,
     DeniedServers,
+    Limit(Resource),
     Article(Article),
 }
 
@@ -114,6 +119,7 @@ impl Used {
             | Self::SandboxEnabled
             | Self::AllowWrite
             | Self::AllowedServers
+            | Self::Limit(_)
             | Self::Article(
                 Article::AllowShell
                 | Article::AllowWrite
@@ -161,6 +167,7 @@ const SANDBOX: &[(&str, Field)] = &[
     ("filesystem", Field::Section(Section::Filesystem)),
     ("network", Field::Section(Section::Network)),
     ("credentials", Field::Section(Section::Credentials)),
+    ("limits", Field::Section(Section::Limits)),
     ("failIfUnavailable", Field::Unread),
     ("autoAllowBashIfSandboxed", Field::Unread),
     ("excludedCommands", Field::Unread),
@@ -210,6 +217,18 @@ const CREDENTIALS: &[(&str, Field)] = &[
     ("allowPlaintextInject", Field::Unread),
     ("awsPairs", Field::Unread),
     ("sigv4", Field::Unread),
+];
+
+const LIMITS: &[(&str, Field)] = &[
+    ("memory", Field::Used(Used::Limit(Resource::Memory))),
+    ("processMemory", Field::Used(Used::Limit(Resource::ProcessMemory))),
+    ("processes", Field::Used(Used::Limit(Resource::Processes))),
+    ("cpu", Field::Used(Used::Limit(Resource::Cpu))),
+    ("cpuTime", Field::Used(Used::Limit(Resource::CpuTime))),
+    ("openFiles", Field::Used(Used::Limit(Resource::OpenFiles))),
+    ("fileSize", Field::Used(Used::Limit(Resource::FileSize))),
+    ("wall", Field::Used(Used::Limit(Resource::Wall))),
+    ("output", Field::Used(Used::Limit(Resource::Output))),
 ];
 
 const HOOKS: &[(&str, Field)] = &[
@@ -262,6 +281,7 @@ impl Section {
             Self::Filesystem => "sandbox.filesystem.",
             Self::Network => "sandbox.network.",
             Self::Credentials => "sandbox.credentials.",
+            Self::Limits => "sandbox.limits.",
             Self::Hooks => "hooks.",
             Self::Servers => "mcpServers.",
         }
@@ -270,7 +290,7 @@ impl Section {
     /// Returns true when a protection could stand in the section.
     pub(crate) fn is_enforced(self) -> bool {
         match self {
-            Self::Top | Self::Permissions | Self::Sandbox | Self::Filesystem => true,
+            Self::Top | Self::Permissions | Self::Sandbox | Self::Filesystem | Self::Limits => true,
             Self::Network | Self::Credentials | Self::Hooks | Self::Servers => false,
         }
     }
@@ -293,6 +313,7 @@ impl Section {
             Self::Filesystem => FILESYSTEM,
             Self::Network => NETWORK,
             Self::Credentials => CREDENTIALS,
+            Self::Limits => LIMITS,
             Self::Hooks => HOOKS,
             Self::Servers => &[],
         }
@@ -306,7 +327,7 @@ pub(crate) fn misplaced(section: Section, key: &str) -> Option<Section> {
         Section::Permissions | Section::Sandbox | Section::Filesystem | Section::Network | Section::Credentials => {
             &[Section::Top, Section::Permissions, Section::Sandbox, Section::Filesystem]
         }
-        Section::Hooks | Section::Servers => &[],
+        Section::Limits | Section::Hooks | Section::Servers => &[],
     };
     let is_used = |field: Field| matches!(field, Field::Used(_)) && field.is_documented();
     homes.iter().copied().find(|home| home.field(key).is_some_and(|(_, field)| is_used(field)))

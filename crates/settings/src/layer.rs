@@ -4,6 +4,7 @@
 //! be read makes the layer refuse. Rule texts are handed on as they are: `policy` parses them.
 
 mod articles;
+mod limits;
 mod servers;
 
 use jsonc_parser::ast::{Object, ObjectProp, Value};
@@ -192,6 +193,7 @@ impl Reader<'_> {
             }
             Used::AllowedServers => self.allowed_servers(section, property),
             Used::DeniedServers => self.denied_servers(section, property),
+            Used::Limit(resource) => self.limit(section, resource, property),
             Used::Article(article) => self.article(section, article, property),
         }
     }
@@ -325,7 +327,14 @@ impl Reader<'_> {
         let message = format!("there is no key {}", path(section, property));
         // A key that a newer client knows must not stop a whole machine; a slip must not open it.
         let is_slip = misplaced.is_some() || closest.is_some();
-        let severity = if is_slip || section == Section::Top { self.doubt() } else { self.doubt_of_newer() };
+        // Nobody else has limits, so no key among them is a newer client's.
+        let severity = if section == Section::Limits {
+            Severity::Error
+        } else if is_slip || section == Section::Top {
+            self.doubt()
+        } else {
+            self.doubt_of_newer()
+        };
         self.say(severity, property.name.start(), message, Some(&hint));
     }
 

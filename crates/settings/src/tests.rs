@@ -101,6 +101,7 @@ fn render_layer(text: &mut String, places: &Places, layer: &Layer) {
         entries.extend(switch.iter().map(|switch| (&switch.origin, format!("{name} {}", switch.value))));
     }
     entries.extend(layer.default_mode.iter().map(|mode| (&mode.origin, format!("mode {}", mode.value.name()))));
+    entries.extend(layer.limits.iter().map(|word| (&word.origin, limit(word.value))));
     entries.extend(layer.sandbox.enabled.iter().map(|on| (&on.origin, format!("sandbox {}", on.value))));
     entries.extend(layer.sandbox.require.iter().map(|name| (&name.origin, format!("require {}", name.value))));
     entries.extend(layer.bypass_disabled.iter().map(|origin| (origin, "no bypass".to_owned())));
@@ -112,6 +113,16 @@ fn render_layer(text: &mut String, places: &Places, layer: &Layer) {
     if let Some(failure) = &layer.failure {
         writeln!(text, "  refuses: {}", failure.message).unwrap();
     }
+}
+
+fn limit(word: policy::controls::limits::Word) -> String {
+    use policy::controls::limits::Amount;
+    let amount = match word.amount {
+        Amount::Unlimited => "none".to_owned(),
+        Amount::AtMost(value) => word.resource.render(value),
+        Amount::Share(percent) => format!("{percent}%"),
+    };
+    format!("limit {}={amount}", word.resource.name())
 }
 
 fn render_diagnostic(text: &mut String, diagnostic: &Diagnostic) {

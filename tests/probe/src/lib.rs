@@ -12,6 +12,7 @@ mod container;
 mod files;
 mod kernel;
 mod processes;
+mod resources;
 mod sockets;
 
 /// What came of an attempt.
@@ -20,7 +21,8 @@ pub(crate) type Outcome = Result<String, i32>;
 /// Makes the attempt that the arguments name, prints the outcome, and returns the exit code.
 pub fn main(args: &[String]) -> i32 {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
-    let families = [container::attempt, files::attempt, processes::attempt, kernel::attempt, sockets::attempt];
+    let families =
+        [container::attempt, files::attempt, processes::attempt, kernel::attempt, sockets::attempt, resources::attempt];
     let Some(outcome) = families.iter().find_map(|family| family(&words)) else {
         println!("no such attempt");
         return 2;
@@ -84,6 +86,11 @@ fn name(errno: i32) -> String {
         (libc::EFAULT, "EFAULT"),
         (libc::EEXIST, "EEXIST"),
         (libc::ENOTEMPTY, "ENOTEMPTY"),
+        (libc::EAGAIN, "EAGAIN"),
+        (libc::ENOMEM, "ENOMEM"),
+        (libc::ENOSPC, "ENOSPC"),
+        (libc::EMFILE, "EMFILE"),
+        (libc::EFBIG, "EFBIG"),
     ];
     known.iter().find(|(number, _)| *number == errno).map_or(format!("errno {errno}"), |(_, name)| (*name).to_owned())
 }

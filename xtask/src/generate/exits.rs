@@ -18,7 +18,7 @@ pub(super) fn page(source: &str) -> anyhow::Result<String> {
     let cells = |rows: &[Row]| rows.iter().map(|row| vec![row.code.to_string(), row.doc.clone()]).collect::<Vec<_>>();
     Ok(format!(
         "# Exit codes\n\n{}\n`palisade run` ends with its command's own exit code, or with 128 and the number of the \
-        signal that ended it. When its command does not run:\n\n{}\n`palisade hook claude` ends as Claude Code \
+        signal that ended it. When a limit ends its command, or it does not run:\n\n{}\n`palisade hook claude` ends as Claude Code \
         documents: 0 with the decision on standard output, 2 when the call is refused without one.\n",
         table(&["code", "meaning"], &cells(&all)),
         table(&["code", "meaning"], &cells(&run)),

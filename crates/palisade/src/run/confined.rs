@@ -8,15 +8,17 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use audit::End;
 use guard::{Guard, Settled};
+use policy::controls::limits::Resource;
 use policy::facts::Held;
 use policy::{AbsPath, Exec, Permit, Proof};
 use rustix::fs::OFlags;
+use sandbox::report::Hit;
 use sandbox::{Exit, Invocation, Report, Terminal, Tier, Tiers};
 use serde_json::{Value, json};
 
 use super::Order;
 use crate::cli::RunOptions;
-use crate::exit::run::{NOT_FOUND, NOT_RUN, NOT_STARTED};
+use crate::exit::run::{LIMIT, NOT_FOUND, NOT_RUN, NOT_STARTED};
 use crate::say::{self, shown};
 
 /// Refusals that are told on standard error; the report has all.
@@ -90,7 +92,8 @@ impl Running<'_> {
                 told(self.settle(settled(&report)));
                 told(report_file.map_or(Ok(()), |file| file.write(&ran_json(permit, &report))));
                 tell(&report, self.options.quiet);
-                (report.exit.code(), None)
+                let code = if report.ended_by_limit().is_some() { LIMIT } else { report.exit.code() };
+                (code, None)
             }
             Err(error) => {
                 let why = causes(&error);
@@ -127,6 +130,7 @@ impl Running<'_> {
             sandbox::Error::Writable { .. }
             | sandbox::Error::Start { .. }
             | sandbox::Error::TooManyPaths { .. }
+            | sandbox::Error::Limit { .. }
             | sandbox::Error::NoCommand
             | sandbox::Error::Stream { .. }
             | sandbox::Error::Step { .. }
@@ -238,15 +242,33 @@ fn tell(report: &Report, quiet: bool) {
     if let Some(why) = &report.ended_by_boundary {
         say::error(&format!("ended by the boundary: {}", shown(why)));
     }
+    for limit in report.limits.iter().filter(|limit| limit.resource != Resource::Cpu) {
+        if let Hit::Times(times) = limit.hit {
+            say::error(&format!("limit: {}", reached(limit, times)));
+        }
+    }
     if !quiet {
         let end = match report.exit {
             Exit::Code(code) => format!("exit code {code}"),
             Exit::Signal(signal) => format!("ended by signal {signal}"),
         };
-        let missing = if report.missing.is_empty() { "" } else { "; some layers are missing, see `--report`" };
+        // A limit that nobody asked for is in the report, and no news at every run.
+        let is_layer_missing = report.missing.iter().any(|missing| !missing.what.starts_with("limit-"));
+        let missing = if !is_layer_missing { "" } else { "; some layers are missing, see `--report`" };
         let tier = if report.tier == Tier::Full { String::new() } else { format!(" (tier {})", report.tier.name()) };
         say::error(&format!("{end}, inside the boundary{tier}{missing}"));
     }
+}
+
+/// Says that a limit was reached, where it is written, and how often.
+fn reached(limit: &sandbox::report::Limit, times: u64) -> String {
+    let by = match &limit.by {
+        Some(origin) if origin.line > 0 => format!(" of {}:{}", shown(&origin.file), origin.line),
+        Some(origin) => format!(" of {}", shown(&origin.file)),
+        None => String::new(),
+    };
+    let times = if times > 1 { format!(", {times} times") } else { String::new() };
+    format!("{}={}{by} was reached{times}", limit.resource.name(), limit.resource.render(limit.at_most))
 }
 
 /// Returns a line for each kind of refusal, the usual ones last.

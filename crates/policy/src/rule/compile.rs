@@ -8,6 +8,7 @@ use super::matcher::NamePattern;
 use super::parse::{Anchors, Fault, parse};
 use super::{FileAccess, HeldPath, Index, List, Matcher, Policy, Rule, Sandbox, Switches};
 use crate::bounds::{Bound, BoundKind};
+use crate::controls::Limits;
 use crate::layer::{Diagnostic, Layer, Origin, Scope, Severity, Sourced};
 use crate::mode::Mode;
 use crate::path::{AbsPath, PathPattern};
@@ -52,6 +53,7 @@ impl Policy {
                 tightened_plan.or(tightened_silence).or(looser)
             }
         };
+        policy.sandbox.limits = Limits::of(layers);
         policy.rules.sort_by_key(|rule| rule.reference.list);
         policy.digest = policy.fingerprint();
         policy.hold_paths_of_rules();

@@ -8,7 +8,7 @@ use rustix::process::{DumpableBehavior, Pid, Resource, Rlimit, Signal, WaitOptio
 
 use super::control::Channel;
 use super::failure::{At, Failure};
-use super::{bubblewrap, init, inside, keeper, namespaces, probe};
+use super::{bubblewrap, init, inside, keeper, namespaces, probe, resources};
 use crate::error::Step;
 use crate::limits::PLAN_BYTES_MAX;
 use crate::shape::Shape;
@@ -20,8 +20,8 @@ use crate::wire::{Message, Order};
 pub(super) const CONTROL: RawFd = 3;
 /// Where the launcher leaves the plan.
 pub(super) const PLAN: RawFd = 4;
-/// The first descriptor that the launcher does not leave.
-const FIRST_CLOSED: u32 = 5;
+/// Where the launcher leaves the directory of a control group, if the plan says that there is one.
+pub(super) const GROUP: RawFd = 5;
 
 /// What a boundary process exits with that could not tell its launcher.
 const EXIT_BUG: i32 = 70;
@@ -57,31 +57,44 @@ pub(super) fn report(channel: &Channel, failure: Failure) {
 
 /// Does this, in this order, and returns the first process inside:
 ///
-/// 1. block every signal, close what was not handed over, forbid core dumps;
-/// 2. read the plan;
+/// 1. block every signal, read the plan;
+/// 2. close what was not handed over, forbid core dumps;
 /// 3. make the user namespace and map the user;
 /// 4. make the other namespaces;
 /// 5. close this process's memory and files to others, which must come after the maps are written;
-/// 6. start the first process inside.
+/// 6. start the first process inside, in its control group.
 fn build(channel: &Arc<Channel>) -> Result<Pid, Failure> {
     sys::signal::mask(sys::signal::How::Exactly, &sys::signal::Set::all()).at(Step::Signals)?;
     let plan = sys::process::inherited(PLAN).ok_or(rustix::io::Errno::BADF).at(Step::ReadPlan)?;
-    sys::process::close_from(FIRST_CLOSED, Close::Now).at(Step::ReadPlan)?;
+    let order = read_plan(plan)?;
+    let group = order.inside.has_group.then(|| sys::process::inherited(GROUP)).flatten();
+    if order.inside.has_group && group.is_none() {
+        return Err(rustix::io::Errno::BADF).at(Step::ReadPlan);
+    }
+    let first_closed = if group.is_some() { GROUP + 1 } else { GROUP };
+    sys::process::close_from(first_closed.unsigned_abs(), Close::Now).at(Step::ReadPlan)?;
     let limit = Rlimit { current: Some(0), maximum: Some(0) };
     rustix::process::setrlimit(Resource::Core, limit).at(Step::CoreDumps)?;
-    let order = read_plan(plan)?;
     match order.shape {
         Shape::Full => {}
-        Shape::Landlock => keeper::keeper_main(channel, order),
+        Shape::Landlock => keeper::keeper_main(channel, order, group),
         // That one is told by its arguments.
         Shape::Bubblewrap(_) => return Err(rustix::io::Errno::BADMSG).at(Step::ReadPlan),
     }
     namespaces::enter_user()?;
     namespaces::enter_others()?;
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).at(Step::Undumpable)?;
-    match sys::process::fork().at(Step::Init)? {
+    match fork_init(group.as_ref()).at(Step::Init)? {
         Fork::Child => init::init_main(channel, &order),
         Fork::Parent(pid) => Ok(pid),
+    }
+}
+
+/// Starts the first process inside, in its control group.
+pub(super) fn fork_init(group: Option<&OwnedFd>) -> std::io::Result<Fork> {
+    match group {
+        Some(group) => resources::fork_into(group),
+        None => sys::process::fork(),
     }
 }
 

@@ -110,15 +110,18 @@ pub(super) struct Prepared {
 }
 
 /// Makes the arguments from the plan, in the order in which our own mounts are made.
-pub(super) fn prepare(plan: &Plan, brokered: bool) -> Result<Prepared, Failure> {
+pub(super) fn prepare(plan: &Plan, brokered: bool, private_bytes: Option<u64>) -> Result<Prepared, Failure> {
     let root = rustix::fs::open("/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
     let root = root.at(Stage::HostRoot)?;
     let (words, found, not_present) = (Vec::new(), Vec::new(), Vec::new());
-    let mut draft = Draft { root, words, found, not_present, brokered };
+    let size = private_bytes.map(|bytes| bytes.to_string());
+    let mut draft = Draft { root, words, found, not_present, brokered, size };
     draft.push(&APART);
     draft.push(&["--ro-bind", "/", "/"]);
     let zones = draft.private(plan)?;
-    draft.push(&["--dev", "/dev", "--perms", "1777", "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]);
+    draft.push(&["--dev", "/dev"]);
+    draft.private_directory("/dev/shm", "1777");
+    draft.push(&["--remount-ro", "/dev"]);
     draft.push(&["--proc", "/proc", "--remount-ro", "/proc"]);
     for path in kernel_files::HIDDEN {
         draft.cover(path, Missing::Skipped)?;
@@ -195,6 +198,8 @@ struct Draft {
     not_present: Vec<String>,
     /// Whether a broker acts for the command.
     brokered: bool,
+    /// How large each private directory may grow.
+    size: Option<String>,
 }
 
 impl Draft {
@@ -202,10 +207,18 @@ impl Draft {
         self.words.extend(words.iter().map(|word| (*word).to_owned()));
     }
 
+    fn private_directory(&mut self, path: &str, mode: &str) {
+        self.push(&["--perms", mode]);
+        if let Some(size) = self.size.clone() {
+            self.push(&["--size", &size]);
+        }
+        self.push(&["--tmpfs", path]);
+    }
+
     fn private(&mut self, plan: &Plan) -> Result<Vec<(String, bool)>, Failure> {
         let zones = zones(plan, &self.root)?;
         for (path, is_writable) in &zones {
-            self.push(&["--perms", if *is_writable { "1777" } else { "0755" }, "--tmpfs", path]);
+            self.private_directory(path, if *is_writable { "1777" } else { "0755" });
         }
         for link in super::mount::KEPT_LINKS {
             let is_private = zones.iter().any(|(zone, _)| zone == "/run");

@@ -2,8 +2,9 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, WaitOptions};
 
@@ -15,6 +16,7 @@ use super::mount::{self, Held};
 use super::pty::{self, Terminal};
 use super::{boundary, inputs, namespaces, privileges, target};
 use crate::error::Step;
+use crate::limits::{GRACE_MS, LATE_MS};
 use crate::shape::Shape;
 use crate::sys;
 use crate::sys::process::Fork;
@@ -72,19 +74,22 @@ struct Watched {
     held: Held,
     /// What the broker refused.
     told: Option<Told>,
+    /// When everything ends, should the launcher not see to it.
+    deadline: Option<Instant>,
 }
 
 /// Builds the boundary, in this order:
 ///
 /// 1. die with the boundary process;
-/// 2. loopback, mounts, and the files given for reading opened inside them;
+/// 2. the namespace of control groups, loopback, mounts, and the files given for reading opened inside them;
 /// 3. what every tier has.
 fn build(channel: &Channel, order: &Order) -> Result<Ready, Failure> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).at(Step::Init)?;
     rustix::thread::set_name(c"palisade: init").at(Step::Init)?;
+    namespaces::enter_group()?;
     namespaces::loopback()?;
     let inputs = inputs::find(&order.plan)?;
-    let held = mount::build(&order.plan, order.brokered)?;
+    let held = mount::build(&order.plan, order.brokered, order.inside.private_bytes)?;
     inputs::bring_inside(&inputs)?;
     furnish(channel, order, held)
 }
@@ -139,6 +144,8 @@ fn start(channel: &Arc<Channel>, order: &Order, ready: Ready) -> Result<Option<W
     let children = sys::signal::descriptor(&sys::signal::Set::of(&[libc::SIGCHLD])).at(Step::Watch)?;
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     let mounts = rustix::fs::open("/proc/self/mountinfo", flags, Mode::empty()).at(Step::Watch)?;
+    // Before the command runs: what is lost from here on is told.
+    let held = held.reachable();
     let (started, starting) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).at(Step::Fork)?;
     rustix::process::setsid().at(Step::Session)?;
     if let Some(Terminal { slave, master: _ }) = &terminal {
@@ -181,11 +188,18 @@ fn start(channel: &Arc<Channel>, order: &Order, ready: Ready) -> Result<Option<W
         return Ok(None);
     }
     channel.send(&Message::Started { landlock_abi: abi }, None).at(Step::Control)?;
-    Ok(Some(Watched { command, children, mounts, held: held.reachable(), told }))
+    let deadline = order.inside.wall_ms.and_then(|wall| Instant::now().checked_add(late(wall)));
+    Ok(Some(Watched { command, children, mounts, held, told, deadline }))
 }
 
 fn split((ours, theirs): (Channel, Channel)) -> (Option<Channel>, Option<Channel>) {
     (Some(ours), Some(theirs))
+}
+
+/// Returns how long the first process inside waits for the launcher to end the command: the command can stop the
+/// launcher by stopping itself.
+fn late(wall_ms: u64) -> Duration {
+    Duration::from_millis(wall_ms.saturating_add(GRACE_MS).saturating_add(LATE_MS))
 }
 
 /// Reaps, passes signals on, and returns how the command ended; `None` when the launcher is gone, so that
@@ -196,7 +210,7 @@ fn watch(channel: &Channel, watched: &Watched) -> Option<Message> {
         path: None,
         errno: error.raw_os_error(),
     };
-    // The list of mounts tells of changes since it was opened, which was after they were verified.
+    // What was replaced before the list of mounts was opened raises no event.
     if let Some(end) = lost(&watched.held) {
         return Some(end);
     }
@@ -206,7 +220,12 @@ fn watch(channel: &Channel, watched: &Watched) -> Option<Message> {
             PollFd::new(channel, PollFlags::IN),
             PollFd::new(&watched.mounts, PollFlags::PRI),
         ];
-        match poll(&mut ready, None) {
+        let left = watched.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            return Some(Message::Ended { why: "the time is over, and the launcher is stopped".to_owned() });
+        }
+        let timeout = left.and_then(|left| Timespec::try_from(left).ok());
+        match poll(&mut ready, timeout.as_ref()) {
             Ok(_) => {}
             Err(rustix::io::Errno::INTR) => continue,
             Err(error) => return Some(failed(error)),

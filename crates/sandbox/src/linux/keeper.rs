@@ -7,6 +7,7 @@
 //! at once.
 
 use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -44,7 +45,7 @@ const ATTEMPTS: u32 = 16;
 /// 2. a temporary directory for the command;
 /// 3. start the init and wait for its end, which comes with the launcher's end too;
 /// 4. end every process that is left, and remove the directory.
-pub(super) fn keeper_main(channel: &Arc<Channel>, mut order: Order) -> ! {
+pub(super) fn keeper_main(channel: &Arc<Channel>, mut order: Order, group: Option<OwnedFd>) -> ! {
     let temporary = match stand_apart().and_then(|()| temporary(&mut order)) {
         Ok(temporary) => temporary,
         Err(failure) => {
@@ -52,7 +53,7 @@ pub(super) fn keeper_main(channel: &Arc<Channel>, mut order: Order) -> ! {
             sys::process::exit_now(0)
         }
     };
-    match sys::process::fork().at(Step::Init) {
+    match boundary::fork_init(group.as_ref()).at(Step::Init) {
         Ok(Fork::Child) => init_main(channel, &order),
         Ok(Fork::Parent(init)) => {
             let _ = boundary::release_streams();

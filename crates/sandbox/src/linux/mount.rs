@@ -119,7 +119,7 @@ impl Expected {
 /// 5. the plan's steps in their order;
 /// 6. hide kernel interfaces that are mounted elsewhere too, verify;
 /// 7. enter the new root, detach the old one and what is over it, look that nothing is left.
-pub(super) fn build(plan: &Plan, brokered: bool) -> Result<Held, Failure> {
+pub(super) fn build(plan: &Plan, brokered: bool, private_bytes: Option<u64>) -> Result<Held, Failure> {
     let mask = rustix::process::umask(Mode::empty());
     let propagation = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     rustix::mount::mount_change("/", propagation).at(Stage::Propagation)?;
@@ -128,7 +128,7 @@ pub(super) fn build(plan: &Plan, brokered: bool) -> Result<Held, Failure> {
     let elsewhere = kernel_files::elsewhere()?;
     // Before anything of ours is mounted over the host's root, or the copy would hold it too.
     let copy = tree::copy(host.as_fd()).at(Stage::CopyRoot)?;
-    let vault = make_vault(&host)?;
+    let vault = make_vault(&host, private_bytes)?;
     let root = attach_root(copy, &vault)?;
     let (expected, not_present) = (Vec::new(), Vec::new());
     let mut mounts = Mounts { host, vault, root, expected, not_present, brokered };
@@ -143,9 +143,10 @@ pub(super) fn build(plan: &Plan, brokered: bool) -> Result<Held, Failure> {
     mounts.enter()
 }
 
-fn make_vault(host: &OwnedFd) -> Result<OwnedFd, Failure> {
+fn make_vault(host: &OwnedFd, bytes: Option<u64>) -> Result<OwnedFd, Failure> {
+    let size = bytes.map_or(PRIVATE_SIZE.to_owned(), |bytes| bytes.to_string());
     let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
-    let options = [("mode", "0755"), ("size", PRIVATE_SIZE)];
+    let options = [("mode", "0755"), ("size", size.as_str())];
     let vault = tree::new_file_system("tmpfs", &options, attributes).at(Stage::PrivateFiles)?;
     for (name, mode) in VAULT {
         rustix::fs::mkdirat(&vault, *name, Mode::from_raw_mode(*mode)).at_path(Stage::PrivateFiles, name)?;

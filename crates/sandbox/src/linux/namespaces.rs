@@ -18,15 +18,17 @@ pub(super) fn enter_user() -> Result<(), Failure> {
     write_map("/proc/self/gid_map", &format!("{gid} {gid} 1"))
 }
 
-/// Makes the other namespaces. The process namespace holds the children of this process only.
+/// Makes the other namespaces but that of control groups. The process namespace holds the children of this process only.
 pub(super) fn enter_others() -> Result<(), Failure> {
-    let flags = UnshareFlags::NEWNS
-        | UnshareFlags::NEWPID
-        | UnshareFlags::NEWNET
-        | UnshareFlags::NEWIPC
-        | UnshareFlags::NEWUTS
-        | UnshareFlags::NEWCGROUP;
+    let flags =
+        UnshareFlags::NEWNS | UnshareFlags::NEWPID | UnshareFlags::NEWNET | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS;
     unshare(flags).at(Step::Namespaces)
+}
+
+/// Makes a namespace of control groups. What is inside it sees its own group as the topmost, so it must be in that
+/// group before.
+pub(super) fn enter_group() -> Result<(), Failure> {
+    unshare(UnshareFlags::NEWCGROUP).at(Step::Namespaces)
 }
 
 fn unshare(flags: UnshareFlags) -> rustix::io::Result<()> {

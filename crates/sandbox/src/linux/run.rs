@@ -7,10 +7,13 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
+use policy::controls::Limits;
 use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags};
 
 use super::control::Channel;
 use super::failure::{At, Failure};
+use super::output::Output;
+use super::resources;
 use super::streams::{self, Stream};
 use super::supervise::{self, Supervised};
 use super::{advice, boundary, bubblewrap};
@@ -27,13 +30,14 @@ const FIRST_FREE: i32 = 10;
 
 /// Runs a command in one tier with a broker; where the kernel gives none (another supervisor is there already), mounts
 /// alone hold what exists, and the report says what is missing. Without mounts there is none yet: the rules refuse more.
-pub(super) fn run(plan: &Plan, invocation: &Invocation, chosen: Chosen) -> Result<Report, Error> {
+pub(super) fn run(plan: &Plan, limits: &Limits, invocation: &Invocation, chosen: Chosen) -> Result<Report, Error> {
     let brokered = match chosen.tier {
         Tier::Full | Tier::Bubblewrap => true,
         Tier::Landlock => false,
     };
-    match run_once(plan, invocation, &chosen, brokered) {
-        Err(Error::Step { step: Step::Listener, .. }) => run_once(plan, invocation, &chosen, false),
+    let wanted = Wanted { plan, limits, invocation };
+    match run_once(&wanted, &chosen, brokered) {
+        Err(Error::Step { step: Step::Listener, .. }) => run_once(&wanted, &chosen, false),
         ended => ended,
     }
 }
@@ -41,17 +45,28 @@ pub(super) fn run(plan: &Plan, invocation: &Invocation, chosen: Chosen) -> Resul
 /// Runs a command, in this order:
 ///
 /// 1. look at the standard streams;
-/// 2. write the plan into sealed memory;
-/// 3. start the boundary process with it and one end of the control socket;
-/// 4. supervise until everything inside is gone.
-fn run_once(plan: &Plan, invocation: &Invocation, chosen: &Chosen, brokered: bool) -> Result<Report, Error> {
+/// 2. put the limits in place;
+/// 3. write the plan into sealed memory;
+/// 4. start the boundary process with it and one end of the control socket;
+/// 5. supervise until everything inside is gone.
+fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, brokered: bool) -> Result<Report, Error> {
     let start = Instant::now();
+    let Wanted { plan, limits, invocation } = *wanted;
+    let Chosen { tier, lacks } = chosen;
     let streams = streams::look()?;
     let own_terminal = streams.map(|stream| stream == Stream::Terminal && invocation.terminal == Terminal::Own);
-    let Chosen { tier, lacks } = chosen;
-    let (tier, mut lacks) = (*tier, lacks.clone());
-    let (shape, arguments, not_present) = prepare(plan, tier, brokered).map_err(advice::with_fix)?;
+    let resources = resources::prepare(limits)?;
+    let (output, pipes) = match resources.output {
+        Some(limit) => {
+            let (output, pipes) = Output::new(limit, streams).map_err(advice::with_fix)?;
+            (Some(output), pipes)
+        }
+        None => (None, [None, None]),
+    };
+    let prepared = prepare(plan, *tier, (brokered, resources.inside.private_bytes)).map_err(advice::with_fix)?;
+    let (shape, arguments, not_present) = prepared;
     let order = Order {
+        inside: resources.inside,
         environment: inner_environment(plan, invocation),
         plan: plan.clone(),
         argv: invocation.argv.clone(),
@@ -63,15 +78,17 @@ fn run_once(plan: &Plan, invocation: &Invocation, chosen: &Chosen, brokered: boo
     let memory = into_memory(&bytes).map_err(advice::with_fix)?;
     let (ours, theirs) = Channel::pair().at(Step::StartBoundary).map_err(advice::with_fix)?;
     let signals = supervise::catch_signals().map_err(advice::with_fix)?;
-    let child = match arguments {
-        None => start_boundary(invocation, streams, &theirs, &memory),
-        Some(arguments) => start_bubblewrap(invocation, streams, &theirs, [&memory, &arguments]),
+    let groups = resources.entrances().at(Step::Limits).map_err(advice::with_fix)?;
+    let birthplace = resources.birthplace().at(Step::Limits).map_err(advice::with_fix)?;
+    let handed = Handed { streams, pipes, control: &theirs, plan: &memory, groups, birthplace };
+    let child = match &arguments {
+        None => start_boundary(invocation, handed),
+        Some(arguments) => start_bubblewrap(invocation, handed, arguments),
     };
     let child = child.map_err(advice::with_fix)?;
-    drop((theirs, memory));
-    lacks.extend(
-        tier.missing().iter().map(|(what, meaning)| Missing { what: (*what).into(), meaning: (*meaning).into() }),
-    );
+    drop((theirs, memory, arguments));
+    let always =
+        tier.missing().iter().map(|(what, meaning)| Missing { what: (*what).into(), meaning: (*meaning).into() });
     supervise::supervise(Supervised {
         child,
         channel: ours,
@@ -79,10 +96,20 @@ fn run_once(plan: &Plan, invocation: &Invocation, chosen: &Chosen, brokered: boo
         own_terminal,
         start,
         invocation,
-        tier,
-        lacks,
+        tier: *tier,
+        lacks: lacks.iter().cloned().chain(always).collect(),
         not_present,
+        resources,
+        output,
     })
+}
+
+/// What is to run, and how much it may take.
+#[derive(Debug, Clone, Copy)]
+struct Wanted<'a> {
+    plan: &'a Plan,
+    limits: &'a Limits,
+    invocation: &'a Invocation,
 }
 
 /// A tier, and what it lacks on this machine besides what it always lacks.
@@ -94,12 +121,17 @@ pub(super) struct Chosen {
 
 /// Returns what the boundary process must know of the outside, the arguments for a program in between, and
 /// the held paths that are not there.
-fn prepare(plan: &Plan, tier: Tier, brokered: bool) -> Result<(Shape, Option<OwnedFd>, Vec<String>), Failure> {
+fn prepare(
+    plan: &Plan,
+    tier: Tier,
+    (brokered, private_bytes): (bool, Option<u64>),
+) -> Result<(Shape, Option<OwnedFd>, Vec<String>), Failure> {
     Ok(match tier {
         Tier::Full => (Shape::Full, None, Vec::new()),
         Tier::Landlock => (Shape::Landlock, None, Vec::new()),
         Tier::Bubblewrap => {
-            let bubblewrap::Prepared { arguments, outside, not_present } = bubblewrap::prepare(plan, brokered)?;
+            let prepared = bubblewrap::prepare(plan, brokered, private_bytes)?;
+            let bubblewrap::Prepared { arguments, outside, not_present } = prepared;
             let arguments = into_memory(&arguments)?;
             rustix::fs::seek(&arguments, rustix::fs::SeekFrom::Start(0)).at(Step::HandPlan)?;
             (Shape::Bubblewrap(outside), Some(arguments), not_present)
@@ -130,33 +162,46 @@ fn into_memory(bytes: &[u8]) -> Result<OwnedFd, Failure> {
     Ok(memory)
 }
 
-fn start_boundary(
-    invocation: &Invocation,
+/// What the boundary process gets.
+struct Handed<'a> {
     streams: [Stream; 3],
-    control: &Channel,
-    plan: &OwnedFd,
-) -> Result<Child, Failure> {
+    /// Pipes in place of standard output and error, when what is printed is counted.
+    pipes: [Option<OwnedFd>; 2],
+    control: &'a Channel,
+    plan: &'a OwnedFd,
+    /// The files by which it enters its control groups of version 1.
+    groups: Vec<OwnedFd>,
+    /// The control group of version 2 for everything inside.
+    birthplace: Option<OwnedFd>,
+}
+
+fn start_boundary(invocation: &Invocation, handed: Handed<'_>) -> Result<Child, Failure> {
+    let Handed { streams, pipes: [output_pipe, error_pipe], control, plan, groups, birthplace } = handed;
     let path = invocation.init.display().to_string();
     let (control, plan) = (out_of_the_way(control.as_fd())?, out_of_the_way(plan.as_fd())?);
+    let birthplace = birthplace.map(|group| out_of_the_way(group.as_fd())).transpose()?;
     let [input, output, error] = streams.map(|stream| match stream {
         Stream::Same => Stdio::inherit(),
         Stream::Terminal => Stdio::null(),
     });
     let mut command = program(&invocation.init);
-    command.arg0("palisade: boundary").arg(ROLE).stdin(input).stdout(output).stderr(error);
-    let descriptors = [(control.as_fd(), boundary::CONTROL), (plan.as_fd(), boundary::PLAN)];
-    sys::process::pass_descriptors(&mut command, &descriptors);
+    command.arg0("palisade: boundary").arg(ROLE).stdin(input);
+    command.stdout(output_pipe.map_or(output, Stdio::from)).stderr(error_pipe.map_or(error, Stdio::from));
+    let mut descriptors = vec![(control.as_fd(), boundary::CONTROL), (plan.as_fd(), boundary::PLAN)];
+    descriptors.extend(birthplace.iter().map(|group| (group.as_fd(), boundary::GROUP)));
+    sys::process::prepare(&mut command, groups, &descriptors);
     command.spawn().at_path(Step::StartBoundary, &path)
 }
 
 /// Starts bubblewrap with this program as the first process inside. What it says of a failure comes back by
 /// its standard error.
-fn start_bubblewrap(
-    invocation: &Invocation,
-    streams: [Stream; 3],
-    control: &Channel,
-    [plan, arguments]: [&OwnedFd; 2],
-) -> Result<Child, Failure> {
+fn start_bubblewrap(invocation: &Invocation, handed: Handed<'_>, arguments: &OwnedFd) -> Result<Child, Failure> {
+    let Handed { streams, pipes: [output_pipe, error_pipe], control, plan, mut groups, birthplace } = handed;
+    // Nobody can be born into the group from in there, so that bubblewrap is in it too.
+    if let Some(group) = birthplace {
+        let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+        groups.push(rustix::fs::openat(&group, "cgroup.procs", flags, Mode::empty()).at(Step::Limits)?);
+    }
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     let path = invocation.init.display().to_string();
     let own = rustix::fs::open(&invocation.init, flags, Mode::empty()).at_path(Step::StartBoundary, &path)?;
@@ -168,10 +213,13 @@ fn start_bubblewrap(
         vec![(out_of_the_way(control.as_fd())?, boundary::CONTROL), (out_of_the_way(plan.as_fd())?, boundary::PLAN)];
     kept.push((out_of_the_way(arguments.as_fd())?, bubblewrap::ARGUMENTS));
     kept.push((out_of_the_way(own.as_fd())?, bubblewrap::OWN_PROGRAM));
-    for ((stream, standard), number) in streams.into_iter().zip(standard).zip(bubblewrap::STREAMS..) {
-        let stream = match stream {
-            Stream::Same => standard,
-            Stream::Terminal => null.as_fd(),
+    let pipes = [None, output_pipe.as_ref(), error_pipe.as_ref()];
+    let sources = streams.into_iter().zip(standard).zip(pipes);
+    for (((stream, standard), pipe), number) in sources.zip(bubblewrap::STREAMS..) {
+        let stream = match (pipe, stream) {
+            (Some(pipe), _) => pipe.as_fd(),
+            (None, Stream::Same) => standard,
+            (None, Stream::Terminal) => null.as_fd(),
         };
         kept.push((out_of_the_way(stream)?, number));
     }
@@ -180,7 +228,7 @@ fn start_bubblewrap(
     command.args([format!("/proc/self/fd/{}", bubblewrap::OWN_PROGRAM).as_str(), ROLE, bubblewrap::INSIDE]);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let descriptors: Vec<_> = kept.iter().map(|(fd, number)| (fd.as_fd(), *number)).collect();
-    sys::process::pass_descriptors(&mut command, &descriptors);
+    sys::process::prepare(&mut command, groups, &descriptors);
     command.spawn().at_path(Step::Bubblewrap, bubblewrap::PROGRAM)
 }
 
@@ -213,7 +261,7 @@ pub(super) fn try_bubblewrap(init: &Path) -> Result<(), String> {
     command.args(bubblewrap::APART).args(["--ro-bind", "/", "/"]);
     command.args(["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--"]);
     command.args([format!("/proc/self/fd/{}", bubblewrap::OWN_PROGRAM).as_str(), ROLE, super::probe::NOTHING]);
-    sys::process::pass_descriptors(&mut command, &[(own.as_fd(), bubblewrap::OWN_PROGRAM)]);
+    sys::process::prepare(&mut command, Vec::new(), &[(own.as_fd(), bubblewrap::OWN_PROGRAM)]);
     let output = command.stdin(Stdio::null()).stdout(Stdio::null()).output().map_err(|error| failed(&error))?;
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     if output.status.success() { Ok(()) } else { Err(said) }

@@ -5,15 +5,18 @@ use std::os::fd::OwnedFd;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
+use policy::controls::limits::Resource;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 
 use super::advice;
 use super::control::{Channel, Received};
 use super::failure::{At, Failure};
+use super::output::Output;
+use super::resources::Resources;
 use super::terminal::{Keys, Relay};
 use crate::error::{Error, Step};
-use crate::limits::{LAST_OUTPUT_MS, REFUSALS_MAX, SAID_BYTES_MAX};
+use crate::limits::{GRACE_MS, LAST_OUTPUT_MS, REFUSALS_MAX, SAID_BYTES_MAX};
 use crate::plan::Invocation;
 use crate::report::{CANNOT_SHOW, CANNOT_SHOW_CALLS, CANNOT_SHOW_CLOSED, Exit, Layer, Missing, Refused, Report};
 use crate::sys;
@@ -72,6 +75,8 @@ pub(super) struct Supervised<'a> {
     pub(super) lacks: Vec<Missing>,
     /// Held paths that were not there before the start.
     pub(super) not_present: Vec<String>,
+    pub(super) resources: Resources,
+    pub(super) output: Option<Output>,
 }
 
 /// What was learnt so far.
@@ -118,26 +123,52 @@ struct Loop<'a> {
     /// Signals that came before the program ran.
     early: Vec<i32>,
     learnt: Learnt,
+    /// What the command prints, when that is limited.
+    output: Option<Output>,
+    /// When the command has had its time.
+    deadline: Option<Instant>,
+    /// The limit that ends the command, and when there is no more patience.
+    ending: Option<(Resource, Instant)>,
 }
 
 /// Supervises until everything inside is gone.
 pub(super) fn supervise(supervised: Supervised<'_>) -> Result<Report, Error> {
-    let Supervised { mut child, channel, signals, own_terminal, start, invocation, tier, lacks, not_present } =
-        supervised;
+    let Supervised { mut child, channel, signals, own_terminal, start, invocation, tier, .. } = supervised;
+    let Supervised { lacks, not_present, resources, output, .. } = supervised;
+    let deadline = resources.wall.and_then(|wall| start.checked_add(wall));
     let learnt = Learnt { missing: lacks, not_present, ..Learnt::default() };
-    let (relay, early) = (None, Vec::new());
-    let mut state = Loop { channel, signals: &signals, own_terminal, relay, early, learnt };
+    let mut state = Loop {
+        channel,
+        signals: &signals,
+        own_terminal,
+        relay: None,
+        early: Vec::new(),
+        learnt,
+        output,
+        deadline,
+        ending: None,
+    };
     let result = state.turns();
-    let Loop { channel, relay, learnt, .. } = state;
+    let Loop { channel, relay, mut learnt, mut output, ending, .. } = state;
     // Without this socket the boundary ends, whatever it was doing.
     drop(channel);
     let status = child.wait();
     if let Some(relay) = relay {
-        last_output(relay);
+        last_output(relay, output.as_mut());
+    }
+    if let Some(output) = &mut output {
+        output.finish();
+    }
+    let is_over = output.is_some_and(|output| output.is_over());
+    let ended = ending.map(|(resource, _)| resource).or(is_over.then_some(Resource::Output));
+    if learnt.end.is_none() && resources.is_out_of_memory() {
+        learnt.end =
+            Some(End::ByBoundary("there was no more memory, and the kernel ended everything inside".to_owned()));
     }
     result.map_err(advice::with_fix)?;
     let lost = || Error::Lost(status.map_or_else(|error| error.to_string(), |status| status.to_string()));
-    conclude(learnt, own_terminal, start, (invocation, tier)).unwrap_or_else(|| match said(&mut child) {
+    let limited = Limited { resources, ended };
+    conclude(learnt, limited, own_terminal, (start, invocation, tier)).unwrap_or_else(|| match said(&mut child) {
         Some(said) => {
             Err(Error::Step { step: Step::Bubblewrap, path: None, source: std::io::Error::other(said), fix: None })
         }
@@ -160,7 +191,13 @@ impl Loop<'_> {
         loop {
             let ready = self.wait().at(Step::Watch)?;
             if let Some(relay) = &mut self.relay {
-                relay.pump(ready.outer, ready.inner);
+                relay.pump(ready.outer, ready.inner, self.output.as_mut());
+            }
+            if let Some(output) = &mut self.output {
+                output.pump();
+            }
+            if self.is_time_up() {
+                return Ok(());
             }
             if ready.signals {
                 self.pass_signals();
@@ -183,7 +220,14 @@ impl Loop<'_> {
             fds.push(PollFd::from_borrowed_fd(outer, interest.outer));
             fds.push(PollFd::from_borrowed_fd(inner, interest.inner));
         }
-        rustix::io::retry_on_intr(|| poll(&mut fds, None))?;
+        if let Some(output) = &self.output {
+            let lanes = output.interest();
+            fds.extend(lanes.into_iter().map(|(fd, flags)| PollFd::from_borrowed_fd(fd, flags)));
+        }
+        let until = self.ending.map(|(_, until)| until).or(self.deadline);
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let timeout = left.and_then(|left| Timespec::try_from(left).ok());
+        rustix::io::retry_on_intr(|| poll(&mut fds, timeout.as_ref()))?;
         let mut events = fds.iter().map(PollFd::revents);
         let mut next = || events.next().unwrap_or(PollFlags::empty());
         let (control, signals) = (!next().is_empty(), !next().is_empty());
@@ -225,6 +269,24 @@ impl Loop<'_> {
     /// The first end counts.
     fn end(&mut self, end: End) {
         self.learnt.end.get_or_insert(end);
+    }
+
+    /// Ends the command when a limit is reached. Returns true when it has had its grace.
+    fn is_time_up(&mut self) -> bool {
+        let now = Instant::now();
+        if let Some((_, until)) = self.ending {
+            return now >= until;
+        }
+        let is_late = self.deadline.is_some_and(|deadline| now >= deadline);
+        let is_over = self.output.as_ref().is_some_and(Output::is_over);
+        let reached = is_over.then_some(Resource::Output).or(is_late.then_some(Resource::Wall));
+        if let Some(resource) = reached {
+            self.ending = Some((resource, now + Duration::from_millis(GRACE_MS)));
+            self.signal(libc::SIGTERM);
+            // A stopped one would learn of it never.
+            self.signal(libc::SIGCONT);
+        }
+        false
     }
 
     fn set_up_terminal(&mut self, master: OwnedFd) -> Result<(), Failure> {
@@ -289,7 +351,7 @@ struct Ready {
 }
 
 /// Moves what the command wrote last, for as long as the terminal takes it.
-fn last_output(mut relay: Relay) {
+fn last_output(mut relay: Relay, mut output: Option<&mut Output>) {
     let mut deadline = Instant::now() + Duration::from_millis(LAST_OUTPUT_MS);
     while relay.has_output() {
         let interest = relay.interest();
@@ -304,21 +366,29 @@ fn last_output(mut relay: Relay) {
             Ok(_) | Err(_) => return,
         }
         let [outer, inner] = fds.map(|fd| fd.revents());
-        relay.pump(outer & PollFlags::OUT, inner);
+        relay.pump(outer & PollFlags::OUT, inner, output.as_deref_mut());
         deadline = Instant::now() + Duration::from_millis(LAST_OUTPUT_MS);
     }
+}
+
+/// What was limited, and which limit ended the command.
+struct Limited {
+    resources: Resources,
+    ended: Option<Resource>,
 }
 
 /// Makes the report; `None` when the boundary never said how it ended.
 fn conclude(
     learnt: Learnt,
+    limited: Limited,
     own_terminal: [bool; 3],
-    start: Instant,
-    (invocation, tier): (&Invocation, Tier),
+    (start, invocation, tier): (Instant, &Invocation, Tier),
 ) -> Option<Result<Report, Error>> {
-    let Learnt { refused, refused_more, not_present, missing, started, end } = learnt;
-    let (exit, ended_by_boundary) = match end? {
-        End::Exit(exit) => (exit, None),
+    let Learnt { refused, refused_more, not_present, mut missing, started, end } = learnt;
+    let Limited { resources, ended } = limited;
+    let by_limit = ended.map(ended_by);
+    let (exit, ended_by_boundary) = match end.or(by_limit.clone().map(End::ByBoundary))? {
+        End::Exit(exit) => (exit, by_limit),
         End::ByBoundary(why) => (Exit::Signal(libc::SIGKILL), Some(why)),
         End::Failed(failure) => return Some(Err(advice::with_fix(failure))),
         End::NotStarted(errno) => {
@@ -326,6 +396,12 @@ fn conclude(
             return Some(Err(Error::Program { program, source: std::io::Error::from_raw_os_error(errno) }));
         }
     };
+    let died_of = match exit {
+        Exit::Signal(signal) => Some(signal),
+        Exit::Code(_) => None,
+    };
+    let (limits, not_held) = resources.conclude(ended, died_of);
+    missing.extend(not_held);
     let terminal = own_terminal.contains(&true).then_some(Layer::OwnTerminal);
     let calls = missing.iter().any(|row| row.what == "broker").then_some(CANNOT_SHOW_CALLS);
     let (temporary, closed) = match tier {
@@ -346,5 +422,11 @@ fn conclude(
         environment_dropped: invocation.environment.dropped.clone(),
         temporary,
         ended_by_boundary,
+        limits,
     }))
+}
+
+/// Says which limit ended the command.
+fn ended_by(resource: Resource) -> String {
+    format!("the limit on `{}` was reached", resource.name())
 }

@@ -10,7 +10,7 @@ use super::control::Channel;
 use super::failure::{At, Failure, errno};
 use super::landlock::Rules;
 use super::pty::Terminal;
-use super::{boundary, privileges, seccomp};
+use super::{boundary, privileges, resources, seccomp};
 use crate::error::Step;
 use crate::shape::Shape;
 use crate::sys;
@@ -51,7 +51,8 @@ pub(super) fn target_main(channel: &Channel, order: &Order, inheritance: Inherit
 /// 1. its own process group, in front of the terminal, and its streams;
 /// 2. the start directory;
 /// 3. the last capability;
-/// 4. no descriptor but the standard streams outlives the start;
+/// 4. the limits of each process, after everything that opens a descriptor, and none of those but the standard
+///    streams outlives the start;
 /// 5. Landlock, where it is this process's alone, with the filter of what namespaces would have kept apart;
 /// 6. the system call filter, the listener of which goes to the broker.
 fn confine(
@@ -74,6 +75,7 @@ fn confine(
     let cwd = order.plan.cwd.as_str();
     rustix::process::chdir(cwd).at_path(Step::StartDirectory, cwd)?;
     privileges::drop_all()?;
+    resources::enforce(&order.inside)?;
     sys::process::close_from(3, Close::OnExec).at(Step::Session)?;
     if let Some(rules) = rules {
         rules.enforce()?;

@@ -9,6 +9,7 @@ use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 
+use super::output::Output;
 use crate::limits::RELAY_BYTES;
 
 /// How the person's keys reach the command.
@@ -133,14 +134,18 @@ impl Relay {
         [self.outer.as_fd(), self.inner.as_fd()]
     }
 
-    /// Moves the bytes that can be moved.
-    pub(super) fn pump(&mut self, outer: PollFlags, inner: PollFlags) {
+    /// Moves the bytes that can be moved; what the command prints is counted where that is limited.
+    pub(super) fn pump(&mut self, outer: PollFlags, inner: PollFlags, output: Option<&mut Output>) {
         let ended = PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
         if self.is_outer_open && outer.intersects(PollFlags::IN | ended) {
             self.read_outer();
         }
         if self.is_inner_open && inner.intersects(PollFlags::IN | ended) && self.to_outer.len() < RELAY_BYTES {
+            let before = self.to_outer.len();
             self.is_inner_open = !matches!(read_into(&self.inner, &mut self.to_outer), Read::End);
+            if let Some(output) = output {
+                output.count(self.to_outer.len() - before, &mut self.to_outer);
+            }
         }
         write_from(&self.inner, &mut self.to_inner);
         if !write_from(&self.outer, &mut self.to_outer) {

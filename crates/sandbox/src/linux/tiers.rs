@@ -4,6 +4,8 @@
 //! probe agrees that the machine is at fault, a lower one comes into question: a failure that somebody brought
 //! about for one command is a refusal, not a weaker boundary.
 
+use policy::controls::Limits;
+
 use super::bubblewrap::{Program, Unfit};
 use super::run::{self, Chosen};
 use super::{advice, probe};
@@ -14,14 +16,14 @@ use crate::report::{Layer, Missing, Report};
 use crate::tier::Tier;
 
 /// Runs a command in the best tier that the invocation lets it have.
-pub(crate) fn run(plan: &Plan, invocation: &Invocation, require: &[Layer]) -> Result<Report, Error> {
+pub(crate) fn run(plan: &Plan, limits: &Limits, invocation: &Invocation, require: &[Layer]) -> Result<Report, Error> {
     if invocation.argv.is_empty() {
         return Err(Error::NoCommand);
     }
     let tiers = invocation.tiers.with_layers(require);
     let mut why: Option<Error> = None;
     if tiers.has(Tier::Full) {
-        match run::run(plan, invocation, Chosen { tier: Tier::Full, lacks: Vec::new() }) {
+        match run::run(plan, limits, invocation, Chosen { tier: Tier::Full, lacks: Vec::new() }) {
             Err(error) if is_about_the_machine(&error) => why = Some(error),
             other => return other,
         }
@@ -39,7 +41,7 @@ pub(crate) fn run(plan: &Plan, invocation: &Invocation, require: &[Layer]) -> Re
         why = Some(error);
     }
     match tiers.iter().find(|tier| *tier != Tier::Full && machine.has(*tier)) {
-        Some(tier) => run::run(plan, invocation, Chosen { tier, lacks: lacks(tier, why.as_ref()) }),
+        Some(tier) => run::run(plan, limits, invocation, Chosen { tier, lacks: lacks(tier, why.as_ref()) }),
         None => Err(why.unwrap_or_else(|| required(require))),
     }
 }

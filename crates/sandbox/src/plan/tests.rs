@@ -1,6 +1,6 @@
 mod properties;
 
-use policy::controls::{Controls, Network};
+use policy::controls::{Controls, Limits, Network};
 use policy::facts::{Entry, Held};
 use policy::{AbsPath, Origin, Scope};
 
@@ -33,6 +33,7 @@ fn check(input: &str, expected: &str) {
         bounds: Vec::new(),
         require: Vec::new(),
         network: Network::None,
+        limits: Limits::default(),
     };
     let invocation = Invocation {
         argv: vec!["true".into()],
@@ -66,6 +67,7 @@ fn whole_plan_reads_in_the_order_of_building() {
         bounds: Vec::new(),
         require: Vec::new(),
         network: Network::None,
+        limits: Limits::default(),
     };
     let invocation = Invocation {
         argv: vec!["true".into()],

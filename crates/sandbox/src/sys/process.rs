@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString, c_char};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -27,6 +27,29 @@ pub(crate) fn fork() -> io::Result<Fork> {
     }
 }
 
+/// From `linux/sched.h`; the constant of `libc` does not fit its own type.
+const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+
+/// Makes a copy of this process, which must have one thread, in a control group of version 2 that a descriptor of
+/// its directory names. Moving a process there instead makes the kernel wait for every processor, some 10 ms.
+pub(crate) fn fork_into(group: BorrowedFd<'_>) -> io::Result<Fork> {
+    // SAFETY: zeros are valid for every field: no flags, no pointers.
+    #[expect(unsafe_code, reason = "a structure of the kernel's")]
+    let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
+    args.flags = CLONE_INTO_CGROUP;
+    args.exit_signal = u64::try_from(libc::SIGCHLD).unwrap_or_default();
+    args.cgroup = u64::try_from(group.as_raw_fd()).unwrap_or(u64::MAX);
+    // SAFETY: the structure is valid for its size; without a stack of its own and without shared memory the child
+    // goes on as after `fork`, and there is one thread, as above. The C library has no wrapper.
+    #[expect(unsafe_code, reason = "clone3")]
+    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of::<libc::clone_args>()) };
+    let pid = i32::try_from(pid).unwrap_or(-1);
+    match pid {
+        0 => Ok(Fork::Child),
+        _ => Pid::from_raw(pid).filter(|_| pid > 0).map(Fork::Parent).ok_or_else(io::Error::last_os_error),
+    }
+}
+
 /// Ends this process at once, without running anything that its parent registered.
 pub(crate) fn exit_now(code: i32) -> ! {
     // SAFETY: `_exit` does not return and touches no memory. `std::process::exit` would run the copy of
@@ -37,16 +60,24 @@ pub(crate) fn exit_now(code: i32) -> ! {
     }
 }
 
-/// Lets a command have these descriptors under these numbers, and die with the thread that starts it.
+/// Lets a command enter control groups by their files, have these descriptors under these numbers, and die with
+/// the thread that starts it.
 ///
-/// No descriptor may have a number among the new ones.
-pub(crate) fn pass_descriptors(command: &mut Command, descriptors: &[(BorrowedFd<'_>, RawFd)]) {
-    let numbers: Vec<(RawFd, RawFd)> = descriptors.iter().map(|(fd, number)| (fd.as_raw_fd(), *number)).collect();
+/// None of these descriptors may have a number among the new ones.
+pub(crate) fn prepare(command: &mut Command, groups: Vec<OwnedFd>, descriptors: &[(BorrowedFd<'_>, RawFd)]) {
+    let numbers: Vec<_> = descriptors.iter().map(|(fd, number)| (fd.as_raw_fd(), *number)).collect();
     let prepare = move || {
-        for (fd, number) in &numbers {
+        for group in &groups {
+            // SAFETY: `write` is async-signal-safe; the text is one byte. `0` is the process that writes.
+            #[expect(unsafe_code, reason = "write without a wrapper that may allocate")]
+            if unsafe { libc::write(group.as_raw_fd(), c"0".as_ptr().cast(), 1) } < 0 {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        for &(fd, number) in &numbers {
             // SAFETY: `dup2` takes numbers only, and is async-signal-safe.
             #[expect(unsafe_code, reason = "dup2 to a fixed number")]
-            if unsafe { libc::dup2(*fd, *number) } < 0 {
+            if unsafe { libc::dup2(fd, number) } < 0 {
                 return Err(io::Error::last_os_error());
             }
         }

@@ -1,7 +1,7 @@
 use policy::bounds::{Bound, BoundKind};
 use policy::{AbsPath, Origin, Scope};
 
-use super::{Message, Order, Request, parse_message, render_message};
+use super::{Inside, Message, Order, Request, parse_message, render_message};
 use crate::plan::{Plan, Step, Zone};
 use crate::shape::{Found, Holds, Outside, Shape};
 
@@ -41,6 +41,7 @@ fn order() -> Order {
             ],
         }),
         brokered: true,
+        inside: Inside { data: Some(1), private_bytes: Some(2), ..Inside::default() },
     }
 }
 

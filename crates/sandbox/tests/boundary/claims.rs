@@ -16,6 +16,16 @@ const fn row(tier: Tier, case: &'static str, rows: &'static str, why: &'static s
 }
 
 const ROWS: &[Row] = &[
+    row(Tier::Bubblewrap, "hygiene_arguments_tell_nothing", "", "its own processes have bubblewrap's words"),
+    row(Tier::Bubblewrap, "hygiene_no_user_namespaces", "", "about the best tier; see fallback_no_namespaces_left"),
+    row(Tier::Bubblewrap, "mounts_made_later_do_not_come_in", "as the report says", "they appear, and cannot be written"),
+    row(Tier::Bubblewrap, "mounts_below_a_read_only_place", "", "its scene has no bubblewrap for an ordinary user"),
+    row(Tier::Landlock, "mounts_*", "", "there are no mounts"),
+    row(Tier::Landlock, "hygiene_no_user_namespaces", "", "about the best tier; see fallback_no_namespaces_left"),
+    row(Tier::Landlock, "hygiene_arguments_tell_nothing", "", "its scene makes a file beside a held one"),
+    row(Tier::Landlock, "kernel_queues_and_memory_of_the_host", "", "they are refused; see lower_shared_memory"),
+    row(Tier::Landlock, "programs_are_all_filtered", "", "the process with number 1 is the host's"),
+    row(Tier::Landlock, "races_*", "", "their scenes make files beside held ones; see race_swapped_links"),
     row(Tier::Bubblewrap, "hygiene_nested", "", "the error is that of the best tier; no boundary is built in either"),
     row(Tier::Bubblewrap, "hygiene_report", "", "its report has rows of what is missing"),
     row(

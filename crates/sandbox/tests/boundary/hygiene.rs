@@ -224,14 +224,11 @@ fn nested(world: &World) {
 
 fn report(world: &World) {
     let seen = world.run(&["true"]);
-    for text in [
-        "\"schema_version\": 1",
-        "\"landlock\"",
-        "\"seccomp\"",
-        "\"pid-namespace\"",
-        "\"missing\": []",
-        "\"refused\": []",
-    ] {
+    for text in ["\"schema_version\": 1", "\"landlock\"", "\"seccomp\"", "\"pid-namespace\"", "\"refused\": []"] {
         assert!(seen.report.contains(text), "{text}: {}", seen.report);
     }
+    // Limits that nothing holds depend on the machine; no layer is missing.
+    let report: serde_json::Value = serde_json::from_str(&seen.report).unwrap();
+    let missing = report["missing"].as_array().unwrap().iter().map(|row| row["what"].as_str().unwrap());
+    assert_eq!(missing.filter(|what| !what.starts_with("limit-")).count(), 0, "{}", seen.report);
 }

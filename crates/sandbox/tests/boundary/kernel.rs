@@ -101,7 +101,7 @@ fn calls(world: &World) {
     for (row, words, inside, outside) in CALLS {
         // Without a network of its own no socket can be made at all.
         let refused: &[&str] = match (world.tier, words[0]) {
-            (Tier::Landlock, "socket") => &["EPERM"],
+            (Tier::Landlock, "socket") => &["EPERM", "EAFNOSUPPORT", "EPROTONOSUPPORT"],
             // Nobody else listens there: it may listen to itself.
             (Tier::Landlock, "listener") => &["ok"],
             _ => inside,

@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 
 use policy::action::{Command, Runner};
+use policy::controls::limits::{Resource, Word};
+use policy::layer::{Layer, Sourced};
 use policy::{AbsPath, Action, Approval, Decision, Effects, Exec, Facts, Kind, Origin, Permit, Policy, Scope, facts};
 
 /// What a test asks of the launcher.
@@ -12,6 +14,8 @@ pub(crate) struct Spec {
     pub(crate) hidden: Vec<String>,
     pub(crate) closed: Vec<String>,
     pub(crate) protect: Vec<String>,
+    /// Limits such as `wall=1s`, as a person would write them.
+    pub(crate) limits: Vec<String>,
     pub(crate) cwd: String,
     pub(crate) report: String,
     /// The tiers that are left out.
@@ -30,6 +34,7 @@ impl Spec {
             ("--protect", &self.protect),
             ("--without", &self.without),
             ("--require", &self.require),
+            ("--limit", &self.limits),
         ];
         let mut arguments = vec!["launch".to_owned()];
         for (name, paths) in lists {
@@ -57,6 +62,7 @@ impl Spec {
                 "--protect" => spec.protect.push(value),
                 "--require" => spec.require.push(value),
                 "--without" => spec.without.push(value),
+                "--limit" => spec.limits.push(value),
                 "--cwd" => spec.cwd = value,
                 "--report" => spec.report = value,
                 other => panic!("no such option: {other}"),
@@ -93,6 +99,14 @@ pub(crate) fn main() -> ! {
     std::process::exit(code.into())
 }
 
+/// Reads a limit.
+fn limit(text: &str) -> Sourced<Word> {
+    let (name, amount) = text.split_once('=').unwrap();
+    let resource = Resource::parse(name).unwrap();
+    let value = Word { resource, amount: resource.parse_amount(amount).unwrap() };
+    Sourced { value, origin: Origin { scope: Scope::User, file: "test".to_owned(), line: 1 } }
+}
+
 /// Makes a permit for these paths the way a caller would.
 fn permit(spec: &Spec) -> Permit<Exec> {
     let path = |text: &str| AbsPath::parse(text).unwrap();
@@ -120,7 +134,9 @@ fn permit(spec: &Spec) -> Permit<Exec> {
             incomplete: None,
         }),
     };
-    let (policy, _) = Policy::compile(&[], &home);
+    let mut layer = Layer::empty(Scope::User, "test", home.clone());
+    layer.limits = spec.limits.iter().map(|text| limit(text)).collect();
+    let (policy, _) = Policy::compile(&[layer], &home);
     let kind = Kind::Command(Command::parse("true", Runner::Boundary));
     let action = Action { tool: "Bash".to_owned(), kind, params: Vec::new(), cwd: path(&spec.cwd) };
     let effects = Effects::of(&action, &home);

@@ -18,6 +18,7 @@ mod files;
 mod hygiene;
 mod kernel;
 mod launch;
+mod limits;
 mod lower;
 mod mounts;
 mod processes;

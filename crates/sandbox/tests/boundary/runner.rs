@@ -11,7 +11,8 @@ use sandbox::Tier;
 
 use crate::world::World;
 use crate::{
-    broker, claims, fallback, files, hygiene, kernel, lower, mounts, processes, programs, races, sockets, terminal,
+    broker, claims, fallback, files, hygiene, kernel, limits, lower, mounts, processes, programs, races, sockets,
+    terminal,
 };
 
 /// A case: its name and what it does.
@@ -124,6 +125,7 @@ fn families() -> impl Iterator<Item = &'static Case> {
         sockets::CASES,
         hygiene::CASES,
         terminal::CASES,
+        limits::CASES,
         lower::CASES,
         fallback::CASES,
     ]

@@ -51,6 +51,7 @@ impl World {
             hidden: vec![path("project/.env"), path("outside/secret")],
             closed: vec![path("project/.git/hooks"), path("project/.git/config")],
             protect: Vec::new(),
+            limits: Vec::new(),
             cwd: path("project"),
             report: path("report"),
             without: sandbox::Tier::ALL

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use policy::controls::{Controls, Network};
+use policy::controls::{Controls, Limits, Network};
 use policy::facts::{Entry, Held};
 use policy::{AbsPath, Origin, Scope};
 use proptest::prelude::*;
@@ -126,6 +126,7 @@ fn made(wish: &Wish) -> Option<Plan> {
         project: AbsPath::parse(&wish.cwd).unwrap(),
         bounds: Vec::new(),
         require: Vec::new(),
+        limits: Limits::default(),
         network: Network::None,
     };
     let invocation = Invocation {

@@ -1,0 +1,170 @@
+//! A group of version 2, in the nearest place that is delegated to us.
+//!
+//! A group that hands controllers down may hold no processes of its own. So the best place is a group above us
+//! that hands down what is wanted already, as a person's session does. In our own group we can only switch it on
+//! when we are alone there: then we step aside into a group of our own first, and back at the end. What
+//! was switched on in a group above us stays on: another command may rely on it by then.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::files::{Files, Place};
+use super::group::{Controller, Group, Owner, Version, Wanted};
+
+/// A group with what it holds.
+#[derive(Debug)]
+pub(super) struct Made {
+    pub(super) group: Group,
+    pub(super) held: Vec<Controller>,
+    aside: Option<Aside>,
+}
+
+/// Where this process stepped aside.
+#[derive(Debug)]
+struct Aside {
+    from: PathBuf,
+    to: Group,
+    switched_on: Vec<Controller>,
+}
+
+/// A place for a group, with what it hands down.
+#[derive(Debug)]
+struct Candidate {
+    directory: PathBuf,
+    /// Handed down already.
+    given: Vec<Controller>,
+    /// Could be handed down.
+    possible: Vec<Controller>,
+}
+
+impl Made {
+    /// Makes a group that holds as much as can be of what is wanted, or says why there is none.
+    pub(super) fn make(files: &dyn Files, place: &Place, owner: Owner, wanted: &[Wanted]) -> Result<Self, String> {
+        let mut best: Option<Candidate> = None;
+        for directory in place.own.ancestors().take_while(|directory| directory.starts_with(&place.top)) {
+            let Some(candidate) = Candidate::look(files, directory, place, owner, wanted) else { continue };
+            let has = |candidate: &Candidate| candidate.given.len() + candidate.possible.len();
+            if has(&candidate) > best.as_ref().map_or(0, has) {
+                best = Some(candidate);
+            }
+        }
+        let Some(best) = best else { return Err(why_none(files, place)) };
+        let (aside, switched_on) = best.switch_on(files, place, owner)?;
+        let controllers: Vec<Controller> = best.given.iter().copied().chain(switched_on).collect();
+        let made = Group::make(files, &best.directory, Version::Two, owner);
+        let group = match made {
+            Ok(group) => group,
+            Err(error) => {
+                if let Some(aside) = aside {
+                    aside.back(files, owner);
+                }
+                return Err(said("no group can be made", &best.directory, &error));
+            }
+        };
+        let mut made = Self { group, held: Vec::new(), aside };
+        let mut fault = None;
+        for one in wanted.iter().filter(|one| controllers.contains(&one.controller)) {
+            match made.group.hold(files, *one) {
+                Ok(()) => made.held.push(one.controller),
+                Err(error) => fault = Some(said("a limit cannot be set", &made.group.directory, &error)),
+            }
+        }
+        if made.held.is_empty() {
+            made.end(files, owner);
+            return Err(fault.unwrap_or_else(|| why_none(files, place)));
+        }
+        Ok(made)
+    }
+
+    /// Ends the group, and goes back to where we were.
+    pub(super) fn end(&mut self, files: &dyn Files, owner: Owner) {
+        self.group.end(files);
+        if let Some(aside) = self.aside.take() {
+            aside.back(files, owner);
+        }
+    }
+}
+
+impl Candidate {
+    /// Looks at a group; `None` when we may not put processes there.
+    fn look(files: &dyn Files, directory: &Path, place: &Place, owner: Owner, wanted: &[Wanted]) -> Option<Self> {
+        // Who moves a process needs this file of the group above both places.
+        files.open(&directory.join("cgroup.procs")).ok()?;
+        let list = |name: &str| files.read(&directory.join(name)).unwrap_or_default();
+        let among = |list: &str, controller: Controller| list.split_whitespace().any(|name| name == controller.name());
+        let (available, enabled) = (list("cgroup.controllers"), list("cgroup.subtree_control"));
+        let own = owner.pid.to_string();
+        let is_ours = |pid: &str| directory == place.own && pid == own;
+        // The very first group may hold processes and hand down.
+        let is_first = files.read(&directory.join("cgroup.events")).is_err();
+        let may_switch = is_first || list("cgroup.procs").split_whitespace().all(is_ours);
+        let (mut given, mut possible) = (Vec::new(), Vec::new());
+        for one in wanted {
+            if among(&enabled, one.controller) {
+                given.push(one.controller);
+            } else if may_switch && among(&available, one.controller) {
+                possible.push(one.controller);
+            }
+        }
+        Some(Self { directory: directory.to_owned(), given, possible })
+    }
+
+    /// Has the group hand down what it could. Returns where we stepped aside for it, and what it hands down now.
+    fn switch_on(
+        &self,
+        files: &dyn Files,
+        place: &Place,
+        owner: Owner,
+    ) -> Result<(Option<Aside>, Vec<Controller>), String> {
+        if self.possible.is_empty() {
+            return Ok((None, Vec::new()));
+        }
+        let mut aside = None;
+        let is_first = files.read(&self.directory.join("cgroup.events")).is_err();
+        if self.directory == place.own && !is_first {
+            let to = Group::make(files, &self.directory, Version::Two, owner)
+                .map_err(|error| said("no group can be made", &self.directory, &error))?;
+            if let Err(error) = files.write(&to.directory.join("cgroup.procs"), &owner.pid.to_string()) {
+                let _ = files.remove(&to.directory);
+                return Err(said("no process can be moved", &self.directory, &error));
+            }
+            aside = Some(Aside { from: self.directory.clone(), to, switched_on: Vec::new() });
+        }
+        let control = self.directory.join("cgroup.subtree_control");
+        let switched_on: Vec<Controller> = self
+            .possible
+            .iter()
+            .copied()
+            .filter(|controller| files.write(&control, &format!("+{}", controller.name())).is_ok())
+            .collect();
+        if let Some(aside) = &mut aside {
+            aside.switched_on.clone_from(&switched_on);
+        }
+        Ok((aside, switched_on))
+    }
+}
+
+impl Aside {
+    fn back(self, files: &dyn Files, owner: Owner) {
+        let Self { from, to, switched_on } = self;
+        for controller in switched_on {
+            let _ = files.write(&from.join("cgroup.subtree_control"), &format!("-{}", controller.name()));
+        }
+        // When this fails we stay where we are, which holds nothing back; the group goes with its owner.
+        if files.write(&from.join("cgroup.procs"), &owner.pid.to_string()).is_ok() {
+            let _ = files.remove(&to.directory);
+        }
+    }
+}
+
+fn why_none(files: &dyn Files, place: &Place) -> String {
+    let own = place.own.display();
+    if files.open(&place.own.join("cgroup.procs")).is_err() {
+        return format!("the control group `{own}` and those above it are not delegated to this user");
+    }
+    format!("the control group `{own}` and those above it hand no controller down")
+}
+
+fn said(what: &str, directory: &Path, error: &io::Error) -> String {
+    format!("{what} in the control group `{}`: {error}", directory.display())
+}
