@@ -799,7 +799,7 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__run)
-            opts="-h -V --settings --mode --report --status-fd --quiet --require --permit --project --help --version"
+            opts="-h -V --settings --mode --report --status-fd --limit --quiet --require --permit --project --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -818,6 +818,10 @@ _palisade() {
                     return 0
                     ;;
                 --status-fd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -44,6 +44,7 @@ complete -c palisade -n "__fish_palisade_using_subcommand run" -l settings -d 'A
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l mode -d 'The permission mode to decide under' -r
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l report -d 'Write what was in force and what was refused to a file, as JSON' -r -F
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l status-fd -d 'Write a JSON line to this descriptor when the command starts, ends, or is refused' -r
+complete -c palisade -n "__fish_palisade_using_subcommand run" -l limit -d 'Take no more than this: `memory=2G`, `processes=100`, `cpu=2`, `wall=10m`; may be repeated. It only tightens' -r
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l require -d 'Run only where this layer of the boundary can be had; may be repeated' -r
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l permit -d 'Run under the permit that a hook recorded: its number and the beginning of its hash' -r
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l project -d 'The session\'s start directory, when it is not the current one' -r

@@ -18,7 +18,12 @@ const fn row(tier: Tier, case: &'static str, rows: &'static str, why: &'static s
 const ROWS: &[Row] = &[
     row(Tier::Bubblewrap, "hygiene_arguments_tell_nothing", "", "its own processes have bubblewrap's words"),
     row(Tier::Bubblewrap, "hygiene_no_user_namespaces", "", "about the best tier; see fallback_no_namespaces_left"),
-    row(Tier::Bubblewrap, "mounts_made_later_do_not_come_in", "as the report says", "they appear, and cannot be written"),
+    row(
+        Tier::Bubblewrap,
+        "mounts_made_later_do_not_come_in",
+        "as the report says",
+        "they appear, and cannot be written",
+    ),
     row(Tier::Bubblewrap, "mounts_below_a_read_only_place", "", "its scene has no bubblewrap for an ordinary user"),
     row(Tier::Landlock, "mounts_*", "", "there are no mounts"),
     row(Tier::Landlock, "hygiene_no_user_namespaces", "", "about the best tier; see fallback_no_namespaces_left"),
