@@ -71,6 +71,7 @@ fn answers_as_json() {
                     "way_forward": "remove `Bash(make *)` at ~/.claude/settings.json:4 to be asked, or deny it to refuse it",
                     "missing_rules": [],
                     "mode": "default",
+                    "boundary": null,
                     "marks": [],
                     "parts": [{
                         "text": "make all", "start": 0, "end": 8, "started_by": null,

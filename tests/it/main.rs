@@ -8,6 +8,7 @@ mod check;
 mod client;
 mod explain;
 mod hook;
+mod leaves;
 mod lint;
 mod losses;
 mod permissions;

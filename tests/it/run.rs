@@ -99,7 +99,7 @@ fn tells_its_own_outcome_apart() {
                     "rule": null,
                     "mode": "default",
                 },
-                "held": {"writable": null, "unreadable": null, "unwritable": null},
+                "held": {"writable": null, "unreadable": null, "reopened": [], "unwritable": null},
                 "tier": "full",
                 "exit": {"code": 7, "signal": null},
                 "wall_ms": null,

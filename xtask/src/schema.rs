@@ -149,7 +149,8 @@ fn lines_of_check_are_as_their_schema_says() {
 fn what_is_explained_is_as_its_schema_says() {
     let (schema, home) = (schema("check.schema.json"), home("explain"));
     std::fs::write(home.path().join("project/kept"), "text").unwrap();
-    let settings = r#"{"permissions": {"allow": ["Bash(ls *)"], "deny": ["Bash(ls -l)", "Bash(ls -*)", 7]}}"#;
+    let settings = r#"{"permissions": {"allow": ["Bash(ls *)"], "deny": ["Bash(ls -l)", "Bash(ls -*)", 7]},
+        "sandbox": {"enabled": true, "excludedCommands": ["rm *"]}}"#;
     for command in ["ls -l", "rm -rf kept", "$x", "alias a=b; ls *", "cat <(ls a)", "", "echo $((x[$(id)]))"] {
         let output =
             program(home.path()).args(["explain", "--json", "--settings", settings, "--", command]).output().unwrap();

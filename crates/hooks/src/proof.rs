@@ -1,12 +1,12 @@
 //! A proof as JSON: the one form in which every command hands it out. Its schema stands in docs/reference.
 
 use policy::facts::Removal;
-use policy::proof::{Effect, Mark, PartProof, Proof, RuleRef};
+use policy::proof::{Boundary, Effect, Lift, Mark, PartProof, Proof, RuleRef};
 use serde_json::{Value, json};
 
 /// Returns a proof as JSON.
 pub fn json(proof: &Proof) -> Value {
-    let Proof { verdict, reason, rule, hint, parts, missing, marks, shadowed, mode, otherwise } = proof;
+    let Proof { verdict, reason, rule, hint, parts, missing, marks, shadowed, mode, otherwise, boundary } = proof;
     json!({
         "decision": verdict.name(),
         "reason": reason,
@@ -19,8 +19,26 @@ pub fn json(proof: &Proof) -> Value {
         "way_forward": hint,
         "missing_rules": missing,
         "mode": mode.name(),
+        "boundary": boundary.as_ref().map(boundary_json),
         "marks": marks.iter().map(mark_json).collect::<Vec<_>>(),
         "parts": parts.iter().map(part_json).collect::<Vec<_>>(),
+    })
+}
+
+fn boundary_json(boundary: &Boundary) -> Value {
+    let (runs, lifted_by) = match boundary {
+        Boundary::Inside { kept: _ } => ("inside", Vec::new()),
+        Boundary::Outside { by } => ("outside", by.iter().map(lift_json).collect()),
+    };
+    json!({"runs": runs, "lifted_by": lifted_by, "words": boundary.words()})
+}
+
+fn lift_json(lift: &Lift) -> Value {
+    json!({
+        "text": lift.text,
+        "scope": lift.origin.scope.name(),
+        "file": lift.origin.file,
+        "line": lift.origin.line,
     })
 }
 

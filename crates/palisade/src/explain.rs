@@ -82,6 +82,9 @@ fn print(proof: &Proof, paint: Paint) {
     }
     say::data("");
     say::data(&format!("{} {}", paint.heading("mode"), proof.mode.name()));
+    if let Some(boundary) = &proof.boundary {
+        say::data(&format!("{} {}", paint.heading("boundary"), shown(&boundary.words())));
+    }
     if let Some(hint) = &proof.hint {
         say::data(&format!("{} {}", paint.heading("way forward"), shown(hint)));
     }

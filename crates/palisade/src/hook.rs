@@ -13,6 +13,7 @@ use guard::{Guard, Outcome, Request, Settled, Stamp};
 use hooks::claude::{self, Answer, Call, Done, Event, Reply};
 use policy::action::Kind;
 use policy::facts::Person;
+use policy::proof::Boundary;
 use policy::{AbsPath, Verdict};
 use settings::{Environment, env};
 
@@ -130,7 +131,7 @@ fn reply(setup: &Setup, call: &Call, outcome: &Outcome) -> anyhow::Result<Answer
         Outcome::Refusal(refusal, _) => (refusal.proof(), None),
     };
     let mut answer = Answer { verdict: proof.verdict, reason: format!("Palisade: {}", proof.words()), input: None };
-    let confined = setup.policy.sandbox().enabled.as_ref().is_some_and(|enabled| enabled.value);
+    let confined = matches!(proof.boundary, Some(Boundary::Inside { .. }));
     if let (Some(receipt), true, Kind::Command(command)) = (receipt, confined, &call.action.kind) {
         if command.text.len() > COMMAND_BYTES_MAX {
             answer.verdict = Verdict::Deny;
@@ -145,12 +146,16 @@ fn reply(setup: &Setup, call: &Call, outcome: &Outcome) -> anyhow::Result<Answer
                 format!("{program} run --quiet --permit {}:{leaf} --project {project} -- bash -c {text}", receipt.seq);
             let mut input = call.input.clone();
             input.insert("command".to_owned(), confined.into());
+            // It stays inside: what asked to leave does not go along.
+            input.remove(LEAVES);
             answer.input = Some(input);
         }
     }
     Ok(answer)
 }
 
+/// The field by which a call asks to leave the client's own sandbox.
+const LEAVES: &str = "dangerouslyDisableSandbox";
 /// Characters of a tool's error that a record keeps.
 const ERROR_CHARACTERS: usize = 120;
 /// Characters of a record's hash that name it beside its number.

@@ -11,6 +11,7 @@ use audit::Receipt;
 use guard::{Answered, Guard, Outcome, Request, Stamp};
 use policy::action::{Command, Kind, Runner};
 use policy::facts::Person;
+use policy::proof::Boundary;
 use policy::{Action, Approval, Exec, Pending, Permit, Proof, Refusal};
 
 use crate::cli::RunOptions;
@@ -89,6 +90,9 @@ fn carry_out(options: &RunOptions, status: &Status) -> anyhow::Result<u8> {
     };
     if let Some(under) = order.under {
         redeem::ensure_first(&order.setup.environment, under, receipt.seq)?;
+    }
+    if let (false, Some(boundary @ Boundary::Inside { kept: Some(_) })) = (options.quiet, &permit.proof().boundary) {
+        say::error(&format!("the command {}", shown(&boundary.words())));
     }
     status.permitted();
     let of = order.under.unwrap_or(receipt.seq);

@@ -34,6 +34,10 @@ pub enum BoundKind {
     DenyWrite,
     /// `sandbox.filesystem.denyRead`.
     DenyRead,
+    /// `sandbox.credentials.files`.
+    Credential,
+    /// `sandbox.filesystem.allowRead`, as far as it counts: it opens what a wider entry of `DenyRead` hides.
+    AllowRead,
 }
 
 /// Who forbids something.
@@ -82,15 +86,34 @@ impl Bounds {
 
     /// Returns who forbids that something of this name is read.
     pub fn read(&self, path: &AbsPath) -> Option<Why<'_>> {
-        self.written(&self.policy.sandbox().deny_read, path)
+        let sandbox = self.policy.sandbox();
+        let covers = |held: &HeldPath| self.covers(held, path);
+        let is_open = |held: &HeldPath| {
+            let opens = |open: &HeldPath| open.pattern.covers(path, &self.project, &self.cwd);
+            held.yields && sandbox.allow_read.iter().any(|open| opens(open) && self.is_narrower(open, held, path))
+        };
+        let held = sandbox.deny_read.iter().find(|held| covers(held) && !is_open(held))?;
+        Some(Why::Written(&held.why, &held.origin))
+    }
+
+    /// Returns true when what opens a path names it more narrowly than what hides it: by a place inside the hidden
+    /// one, or where a pattern hides it, by its own name.
+    fn is_narrower(&self, open: &HeldPath, held: &HeldPath, path: &AbsPath) -> bool {
+        let roots = |held: &HeldPath| held.pattern.roots(&self.project, &self.cwd);
+        roots(held).iter().all(|(hidden, by_name)| {
+            roots(open).iter().any(|(opened, whole)| {
+                if *by_name { opened != hidden && opened.is_within(hidden) } else { *whole && opened == path }
+            })
+        })
+    }
+
+    fn covers(&self, held: &HeldPath, path: &AbsPath) -> bool {
+        held.pattern.covers(path, &self.project, &self.cwd)
+            || held.pattern.covers_in_any_case(path, &self.project, &self.cwd)
     }
 
     fn written<'a>(&'a self, held: &'a [HeldPath], path: &AbsPath) -> Option<Why<'a>> {
-        let covers = |held: &&HeldPath| {
-            held.pattern.covers(path, &self.project, &self.cwd)
-                || held.pattern.covers_in_any_case(path, &self.project, &self.cwd)
-        };
-        held.iter().find(covers).map(|held| Why::Written(&held.why, &held.origin))
+        held.iter().find(|held| self.covers(held, path)).map(|held| Why::Written(&held.why, &held.origin))
     }
 
     /// Returns the rule that hangs below a directory of this name: what lies in a directory that comes to have it,
@@ -137,6 +160,12 @@ fn layer(bound: &Bound) -> Layer {
         BoundKind::Rule => layer.deny.push(entry),
         BoundKind::DenyWrite => layer.sandbox.deny_write.push(entry),
         BoundKind::DenyRead => layer.sandbox.deny_read.push(entry),
+        BoundKind::Credential => layer.sandbox.credential_files.push(entry),
+        BoundKind::AllowRead => {
+            // It counted when the settings were read.
+            layer.trusted = true;
+            layer.sandbox.allow_read.push(entry);
+        }
     }
     layer
 }

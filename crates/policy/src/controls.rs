@@ -21,6 +21,9 @@ pub struct Controls {
     pub unreadable: Vec<Held>,
     /// Existing paths that must not be written, though they lie in a writable directory.
     pub unwritable: Vec<Held>,
+    /// Existing paths inside unreadable ones that are readable again: of two that hold a path the inner one
+    /// counts. Not writable by that.
+    pub reopened: Vec<AbsPath>,
     /// The project, at which relative rules hang.
     pub project: AbsPath,
     /// The rules that bind what does not exist yet and the programs that the command starts.

@@ -11,12 +11,13 @@
 //! 6. protected paths: ask
 //! 7. the built-in read-only set, and edits that the mode accepts: allow
 //! 8. what may change something, in plan mode: ask
-//! 9. an allow rule: allow
+//! 9. an allow rule: allow; so does running inside the boundary, where the settings accept that
 //! 10. otherwise: ask
 //!
 //! At the end `dontAsk` turns a question into a refusal, and so does the absence of a person.
 
 mod advice;
+mod boundary;
 mod candidates;
 mod judge;
 mod limits;
@@ -30,14 +31,15 @@ use crate::facts::{Facts, Person};
 use crate::layer::Scope;
 use crate::mode::Mode;
 use crate::permit::{Approval, Decision, Pending, Permit, Refusal};
-use crate::proof::{PartProof, Proof, Verdict};
+use crate::proof::{Boundary, PartProof, Proof, Verdict};
 use crate::rule::Policy;
 
 /// Decides an action: the strictest verdict over its parts.
 pub fn decide(policy: &Policy, action: &Action, effects: &Effects, facts: &Facts) -> Decision {
     let mode = policy.mode_for(facts.mode);
     let effects = &*effects.doubted(facts);
-    let judge = judge::Judge { policy, action, facts, mode };
+    let confinement = boundary::Confinement::of(policy, action, effects, facts);
+    let judge = judge::Judge { policy, action, facts, mode, is_inside: confinement.is_inside() };
     let mut parts: Vec<judge::Judged> = Vec::with_capacity(effects.parts.len());
     for (index, part) in effects.parts.iter().enumerate() {
         // What starts a part stands before it.
@@ -46,7 +48,7 @@ pub fn decide(policy: &Policy, action: &Action, effects: &Effects, facts: &Facts
         judged.removals.extend(facts.removals.iter().filter(|removal| removal.part == index).cloned());
         parts.push(judged);
     }
-    let whole = judge.whole(effects, &parts);
+    let whole = judge.whole(effects, &parts, &confinement);
     // Of equals the first is told: what a reader meets first.
     let strictest = whole.iter().chain(&parts).rev().max_by_key(|judged| judged.rank());
     let mut proof = match strictest {
@@ -54,6 +56,10 @@ pub fn decide(policy: &Policy, action: &Action, effects: &Effects, facts: &Facts
         None => judge.nothing(),
     };
     proof.marks = crate::proof::marks_of(action, effects);
+    proof.boundary.clone_from(&confinement.told);
+    if proof.verdict != Verdict::Deny {
+        tell_boundary(&mut proof);
+    }
     if proof.verdict == Verdict::Ask {
         tell_losses(&mut proof);
         refuse_question(&mut proof, policy, facts);
@@ -74,6 +80,16 @@ pub fn decide(policy: &Policy, action: &Action, effects: &Effects, facts: &Facts
             Decision::Ask(Pending::new(proof, controls, needs))
         }
         (Verdict::Allow, Ok(controls)) => Decision::Allow(Permit::new(proof, controls)),
+    }
+}
+
+/// What leaves the boundary, and what asks to and does not, is told to whoever reads the answer.
+fn tell_boundary(proof: &mut Proof) {
+    match &proof.boundary {
+        None | Some(Boundary::Inside { kept: None }) => {}
+        Some(told @ (Boundary::Inside { kept: Some(_) } | Boundary::Outside { .. })) => {
+            proof.reason = format!("{}; it {}", proof.reason, told.words());
+        }
     }
 }
 
@@ -132,6 +148,7 @@ fn controls(policy: &Policy, action: &Action, facts: &Facts) -> Result<Option<Co
         writable: boundary.writable.clone(),
         unreadable: boundary.unreadable.clone(),
         unwritable: boundary.unwritable.clone(),
+        reopened: boundary.reopened.clone(),
         project: facts.project.clone(),
         bounds: policy.sandbox().bounds.clone(),
         require: policy.sandbox().require.iter().map(|layer| layer.value.clone()).collect(),

@@ -104,6 +104,8 @@ pub struct BoundaryFacts {
     pub unreadable: Vec<Held>,
     /// Paths below a writable directory that must not be written, with the rule or row that says so.
     pub unwritable: Vec<Held>,
+    /// Paths inside unreadable ones that are readable again.
+    pub reopened: Vec<AbsPath>,
     /// Why the file system could not be looked at far enough; the boundary is refused.
     pub incomplete: Option<String>,
 }

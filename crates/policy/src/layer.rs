@@ -130,6 +130,20 @@ pub struct SandboxKeys {
     pub allow_write: Vec<Sourced<String>>,
     /// `sandbox.filesystem.denyWrite`, as written.
     pub deny_write: Vec<Sourced<String>>,
+    /// `sandbox.filesystem.allowRead`, as written.
+    pub allow_read: Vec<Sourced<String>>,
+    /// The paths of `sandbox.credentials.files`, as written.
+    pub credential_files: Vec<Sourced<String>>,
+    /// `sandbox.filesystem.allowManagedReadPathsOnly: true`; counts in managed layers only.
+    pub managed_reads_only: Option<Origin>,
+    /// `sandbox.filesystem.disabled`; counts in the user's, `--settings` and managed layers.
+    pub files_disabled: Option<Sourced<bool>>,
+    /// `sandbox.autoAllowBashIfSandboxed`.
+    pub auto_allow: Option<Sourced<bool>>,
+    /// `sandbox.excludedCommands`, as written.
+    pub excluded: Vec<Sourced<String>>,
+    /// `sandbox.allowUnsandboxedCommands`.
+    pub allow_unsandboxed: Option<Sourced<bool>>,
 }
 
 impl Layer {

@@ -8,6 +8,7 @@
 //!
 //! Tables say only which examples are tried (`tables`); whether one passes is decided.
 
+mod boundary;
 mod breadth;
 mod cover;
 mod effect;
@@ -106,6 +107,10 @@ checks! {
     Bypass = "PL203", "mode that asks about nothing";
     /// The rule allows a command that does a good deal more than its name says.
     DoesMore = "PL204", "rule that allows more than it seems to";
+    /// What is excluded from the boundary runs any other program: that runs outside with it.
+    LetsOut = "PL205", "exclusion that lets any program out";
+    /// The rule allows edits that a command inside the boundary cannot make: no mount opens some names of a directory.
+    NotOpened = "PL206", "edit rule that opens nothing";
     /// Another spelling of a command that is denied, or asked about, passes.
     Hole = "PL301", "spelling that gets past a rule";
     /// Another program that does what a denied one does is allowed.
@@ -242,6 +247,7 @@ pub fn lint(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = effect::told(subject);
     findings.extend(order::findings(&world));
     findings.extend(breadth::of_mode(&world));
+    findings.extend(boundary::findings(&world));
     for rule in &world.policy.rules {
         findings.extend(effect::of_rule(&world, rule));
         findings.extend(breadth::of_rule(&world, rule));

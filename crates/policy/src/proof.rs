@@ -66,6 +66,32 @@ pub struct Proof {
     pub mode: crate::mode::Mode,
     /// What would be decided without the rule that decided, where somebody asked for that.
     pub otherwise: Option<Otherwise>,
+    /// Where a command runs, where the settings or its caller want it confined.
+    pub boundary: Option<Boundary>,
+}
+
+/// Where a command runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Boundary {
+    /// Inside.
+    Inside {
+        /// Why it stays, where something asks to leave.
+        kept: Option<String>,
+    },
+    /// Outside, by one of these for each part that runs a program.
+    Outside {
+        /// What lifts the boundary. Never empty.
+        by: Vec<Lift>,
+    },
+}
+
+/// Something that lifts the boundary from a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lift {
+    /// The key and the entry.
+    pub text: String,
+    /// Where it is written.
+    pub origin: Origin,
 }
 
 /// What would be decided without the rule that decided.

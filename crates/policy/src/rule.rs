@@ -8,6 +8,7 @@ mod parse;
 pub(crate) mod pipeline;
 
 use crate::bounds::Bound;
+use crate::command::CommandPattern;
 use crate::controls::Limits;
 use crate::layer::{Diagnostic, Origin, Sourced};
 use crate::mode::Mode;
@@ -103,10 +104,32 @@ pub struct Sandbox {
     pub deny_write: Vec<HeldPath>,
     /// Directories that may be written beside the project, absolute.
     pub allow_write: Vec<Sourced<AbsPath>>,
+    /// What Edit rules allow: a pattern that is a directory with everything in it may be written, too.
+    pub edit_allowed: Vec<HeldPath>,
+    /// What may be read again inside what a path of `deny_read` that yields hides.
+    pub allow_read: Vec<HeldPath>,
+    /// `sandbox.filesystem.disabled`, the highest layer that may say it.
+    pub files_disabled: Option<Sourced<bool>>,
+    /// `sandbox.autoAllowBashIfSandboxed`, the highest layer that may say it.
+    pub auto_allow: Option<Sourced<bool>>,
+    /// Commands that run outside.
+    pub excluded: Vec<Exclusion>,
+    /// `sandbox.allowUnsandboxedCommands`, the highest layer that may say it.
+    pub allow_unsandboxed: Option<Sourced<bool>>,
     /// Every deny rule about paths or commands and every entry above, to be compiled again inside a boundary.
     pub bounds: Vec<Bound>,
     /// How much a command may take.
     pub limits: Limits,
+}
+
+/// An entry of `sandbox.excludedCommands`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Exclusion {
+    pub(crate) pattern: CommandPattern,
+    /// The entry as written.
+    pub text: String,
+    /// Where it is written.
+    pub origin: Origin,
 }
 
 /// A path or pattern that the boundary must hold, and where that is written.
@@ -118,6 +141,9 @@ pub struct HeldPath {
     pub why: String,
     /// Where it is written.
     pub origin: Origin,
+    /// True when `allowRead` opens again what is named more narrowly than this: a path of `denyRead`, and never
+    /// what a rule or a credential file hides.
+    pub yields: bool,
 }
 
 impl Policy {

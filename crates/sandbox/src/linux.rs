@@ -32,6 +32,7 @@ mod target;
 mod terminal;
 mod tiers;
 mod tree;
+mod veil;
 
 pub(crate) use boundary::boundary_main;
 pub(crate) use probe::probe;

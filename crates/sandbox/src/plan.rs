@@ -1,6 +1,7 @@
 //! `Controls` to an ordered list of steps: pure, portable, and readable as text.
 
 mod held;
+mod nested;
 mod render;
 
 use std::ffi::OsString;
@@ -75,6 +76,8 @@ pub(crate) enum Step {
     ByKey { path: AbsPath, why: String },
     /// A path that is covered by an empty, closed file or directory.
     Hide { path: AbsPath, why: String },
+    /// A directory that is covered by one in which only these parts are seen, read-only.
+    Veil { path: AbsPath, parts: Vec<AbsPath>, why: String },
 }
 
 /// The places that are private to every command.
@@ -133,12 +136,15 @@ const NEVER_WRITABLE_BELOW: [&str; 3] = ["/dev", "/proc", "/sys"];
 /// Returns the steps that hold the controls, in this order:
 ///
 /// 1. the private places;
-/// 2. the writable directories;
-/// 3. the pins, outermost first;
-/// 4. the read-only paths below writable directories;
-/// 5. the hidden paths.
+/// 2. the veils that do not lie in a writable directory, outermost first;
+/// 3. the writable directories;
+/// 4. the pins, outermost first;
+/// 5. the read-only paths below writable directories;
+/// 6. the veils that lie in a writable directory, outermost first;
+/// 7. the hidden paths.
 ///
-/// A deny wins: a writable directory at or below a held path is not made writable.
+/// A deny wins: a writable directory at or below a held path is not made writable, unless it is readable again
+/// there. What is readable again inside a writable directory is read-only.
 pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error> {
     let Controls {
         cwd,
@@ -146,33 +152,45 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
         writable,
         unreadable,
         unwritable,
+        reopened,
         project,
         bounds,
         require: _,
         network: Network::None,
         limits: _,
     } = controls;
-    check_count(unreadable.len() + unwritable.len() + invocation.protect.len())?;
+    check_count(unreadable.len() + unwritable.len() + reopened.len() + invocation.protect.len())?;
     for path in writable {
         check_writable(path, home)?;
     }
-    let hidden = held::outermost(unreadable.iter().map(|held| (held.path.clone(), reason(held))));
+    let hidden = nested::hidden(unreadable.iter().map(|held| (held.path.clone(), reason(held))), reopened);
     let own = invocation.protect.iter().map(|path| (path.clone(), "Palisade's own".to_owned()));
     let closed = held::outermost(unwritable.iter().map(|held| (held.path.clone(), reason(held))).chain(own));
     let roots = held::writable_roots(writable, &hidden, &closed);
     check_start(cwd, &roots, &hidden)?;
 
-    let hidden: Vec<_> = hidden.into_iter().filter(|(path, _)| !held::is_gone(path, &roots)).collect();
+    let hidden: Vec<_> = hidden.into_iter().filter(|hidden| !hidden.is_gone(&roots)).collect();
     let closed: Vec<_> = closed.into_iter().filter(|(path, _)| held::needs_closing(path, &roots, &hidden)).collect();
     let pins = held::pins(&roots, &hidden, &closed);
 
+    let (veiled, hidden): (Vec<_>, Vec<_>) = hidden.into_iter().partition(nested::Hidden::is_veiled);
+    let (inner, outer): (Vec<_>, Vec<_>) =
+        veiled.into_iter().partition(|hidden| roots.iter().any(|root| hidden.path.is_within(root)));
+    let veil = |hidden: nested::Hidden| Step::Veil { path: hidden.path, parts: hidden.parts, why: hidden.why };
+
     let mut steps: Vec<Step> = Zone::ALL.into_iter().map(|zone| Step::Private { zone }).collect();
+    steps.extend(outer.into_iter().map(veil));
     steps.extend(roots.into_iter().map(|path| Step::Writable { zone: Zone::of(&path), path }));
     steps.extend(pins.into_iter().map(|path| Step::Pin { path }));
     steps.extend(closed.into_iter().map(|(path, why)| {
-        if is_by_key(&path, unwritable) { Step::ByKey { path, why } } else { Step::ReadOnly { path, why } }
+        if is_by_key(&path, unwritable) && !invocation.protect.contains(&path) {
+            Step::ByKey { path, why }
+        } else {
+            Step::ReadOnly { path, why }
+        }
     }));
-    steps.extend(hidden.into_iter().map(|(path, why)| Step::Hide { path, why }));
+    steps.extend(inner.into_iter().map(veil));
+    steps.extend(hidden.into_iter().map(|hidden| Step::Hide { path: hidden.path, why: hidden.why }));
     Ok(Plan { steps, cwd: cwd.clone(), home: home.clone(), project: project.clone(), bounds: bounds.clone() })
 }
 
@@ -212,10 +230,13 @@ fn check_writable(path: &AbsPath, home: &AbsPath) -> Result<(), Error> {
     Ok(())
 }
 
-fn check_start(cwd: &AbsPath, roots: &[AbsPath], hidden: &[(AbsPath, String)]) -> Result<(), Error> {
+fn check_start(cwd: &AbsPath, roots: &[AbsPath], hidden: &[nested::Hidden]) -> Result<(), Error> {
     let refuse = |why: String| Err(Error::Start { path: cwd.to_string(), why });
-    if let Some((path, why)) = hidden.iter().find(|(path, _)| cwd.is_within(path)) {
+    if let Some(nested::Hidden { path, why, parts: _ }) = hidden.iter().find(|hidden| hidden.covers(cwd)) {
         return refuse(format!("it lies in `{path}`, which must not be readable: {why}"));
+    }
+    if let Some(root) = hidden.iter().find(|hidden| hidden.path.name().is_none()) {
+        return refuse(format!("nothing runs where `/` is hidden, even in part: {}", root.why));
     }
     match Zone::of(cwd) {
         Some(zone) if held::is_gone(cwd, roots) => {

@@ -63,6 +63,7 @@ enum StepWire {
     ReadOnly { path: String, why: String },
     ByKey { path: String, why: String },
     Hide { path: String, why: String },
+    Veil { path: String, parts: Vec<String>, why: String },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -82,6 +83,8 @@ enum BoundKindWire {
     Rule,
     DenyWrite,
     DenyRead,
+    Credential,
+    AllowRead,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -159,6 +162,11 @@ fn step_to_wire(step: &Step) -> StepWire {
         Step::ReadOnly { path, why } => StepWire::ReadOnly { path: path.to_string(), why: why.clone() },
         Step::ByKey { path, why } => StepWire::ByKey { path: path.to_string(), why: why.clone() },
         Step::Hide { path, why } => StepWire::Hide { path: path.to_string(), why: why.clone() },
+        Step::Veil { path, parts, why } => StepWire::Veil {
+            path: path.to_string(),
+            parts: parts.iter().map(AbsPath::to_string).collect(),
+            why: why.clone(),
+        },
     }
 }
 
@@ -172,6 +180,10 @@ fn step_from_wire(step: StepWire) -> Option<Step> {
         StepWire::ReadOnly { path, why } => Step::ReadOnly { path: AbsPath::parse(&path)?, why },
         StepWire::ByKey { path, why } => Step::ByKey { path: AbsPath::parse(&path)?, why },
         StepWire::Hide { path, why } => Step::Hide { path: AbsPath::parse(&path)?, why },
+        StepWire::Veil { path, parts, why } => {
+            let parts: Option<Vec<AbsPath>> = parts.iter().map(|part| AbsPath::parse(part)).collect();
+            Step::Veil { path: AbsPath::parse(&path)?, parts: parts?, why }
+        }
     })
 }
 
@@ -182,6 +194,8 @@ fn bound_to_wire(bound: &Bound) -> BoundWire {
             BoundKind::Rule => BoundKindWire::Rule,
             BoundKind::DenyWrite => BoundKindWire::DenyWrite,
             BoundKind::DenyRead => BoundKindWire::DenyRead,
+            BoundKind::Credential => BoundKindWire::Credential,
+            BoundKind::AllowRead => BoundKindWire::AllowRead,
         },
         text: text.clone(),
         anchor: anchor.to_string(),
@@ -197,6 +211,8 @@ fn bound_from_wire(bound: BoundWire) -> Option<Bound> {
         BoundKindWire::Rule => BoundKind::Rule,
         BoundKindWire::DenyWrite => BoundKind::DenyWrite,
         BoundKindWire::DenyRead => BoundKind::DenyRead,
+        BoundKindWire::Credential => BoundKind::Credential,
+        BoundKindWire::AllowRead => BoundKind::AllowRead,
     };
     let origin = Origin { scope: Scope::parse(&scope)?, file, line };
     Some(Bound { kind, text, anchor: AbsPath::parse(&anchor)?, origin })

@@ -65,7 +65,14 @@ pub(crate) enum Used {
     ReadsHeld,
     WritesHeld,
     SandboxEnabled,
+    FailIfUnavailable,
+    AutoAllow,
+    Excluded,
+    AllowUnsandboxed,
     DenyRead,
+    AllowRead,
+    ManagedReadsOnly,
+    FilesDisabled,
     AllowWrite,
     DenyWrite,
     /// `sandbox.require`, a key of ours: layers without which nothing runs.
@@ -117,6 +124,13 @@ impl Used {
             | Self::ReadsHeld
             | Self::WritesHeld
             | Self::SandboxEnabled
+            | Self::FailIfUnavailable
+            | Self::AutoAllow
+            | Self::Excluded
+            | Self::AllowUnsandboxed
+            | Self::AllowRead
+            | Self::ManagedReadsOnly
+            | Self::FilesDisabled
             | Self::AllowWrite
             | Self::AllowedServers
             | Self::Limit(_)
@@ -168,11 +182,11 @@ const SANDBOX: &[(&str, Field)] = &[
     ("network", Field::Section(Section::Network)),
     ("credentials", Field::Section(Section::Credentials)),
     ("limits", Field::Section(Section::Limits)),
-    ("failIfUnavailable", Field::Unread),
-    ("autoAllowBashIfSandboxed", Field::Unread),
-    ("excludedCommands", Field::Unread),
+    ("failIfUnavailable", Field::Used(Used::FailIfUnavailable)),
+    ("autoAllowBashIfSandboxed", Field::Used(Used::AutoAllow)),
+    ("excludedCommands", Field::Used(Used::Excluded)),
     ("require", Field::Used(Used::RequireLayers)),
-    ("allowUnsandboxedCommands", Field::Unread),
+    ("allowUnsandboxedCommands", Field::Used(Used::AllowUnsandboxed)),
     ("ignoreViolations", Field::Unread),
     ("enableWeakerNestedSandbox", Field::Unread),
     ("enableWeakerNetworkIsolation", Field::Unread),
@@ -190,9 +204,9 @@ const FILESYSTEM: &[(&str, Field)] = &[
     ("denyRead", Field::Used(Used::DenyRead)),
     ("allowWrite", Field::Used(Used::AllowWrite)),
     ("denyWrite", Field::Used(Used::DenyWrite)),
-    ("allowRead", Field::Unread),
-    ("allowManagedReadPathsOnly", Field::Unread),
-    ("disabled", Field::Unread),
+    ("allowRead", Field::Used(Used::AllowRead)),
+    ("allowManagedReadPathsOnly", Field::Used(Used::ManagedReadsOnly)),
+    ("disabled", Field::Used(Used::FilesDisabled)),
     ("allowedPaths", Field::Used(Used::Article(Article::AllowedPaths))),
 ];
 

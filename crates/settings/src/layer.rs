@@ -5,6 +5,7 @@
 
 mod articles;
 mod limits;
+mod sandbox;
 mod servers;
 
 use jsonc_parser::ast::{Object, ObjectProp, Value};
@@ -158,23 +159,23 @@ impl Reader<'_> {
                 let directories = self.strings(section, used, property);
                 self.layer.additional_directories.extend(directories);
             }
-            Used::DenyRead => {
-                let paths = self.strings(section, used, property);
-                self.layer.sandbox.deny_read.extend(paths);
-            }
-            Used::AllowWrite => {
-                let paths = self.strings(section, used, property);
-                self.layer.sandbox.allow_write.extend(paths);
-            }
-            Used::DenyWrite => {
-                let paths = self.strings(section, used, property);
-                self.layer.sandbox.deny_write.extend(paths);
-            }
-            Used::RequireLayers => {
-                let layers = self.strings(section, used, property);
-                self.layer.sandbox.require.extend(layers);
-            }
+            Used::DenyRead => self.sandbox_list(section, used, property, |keys| &mut keys.deny_read),
+            Used::AllowRead => self.sandbox_list(section, used, property, |keys| &mut keys.allow_read),
+            Used::AllowWrite => self.sandbox_list(section, used, property, |keys| &mut keys.allow_write),
+            Used::DenyWrite => self.sandbox_list(section, used, property, |keys| &mut keys.deny_write),
+            Used::RequireLayers => self.sandbox_list(section, used, property, |keys| &mut keys.require),
+            Used::Excluded => self.sandbox_list(section, used, property, |keys| &mut keys.excluded),
             Used::CredentialFiles => self.credential_files(section, property),
+            Used::ManagedReadsOnly => {
+                if self.boolean(section, property) == Some(true) {
+                    self.layer.sandbox.managed_reads_only = Some(self.origin(property.value.start()));
+                    self.managed_only(section, property);
+                }
+            }
+            Used::FilesDisabled => self.files_disabled(section, property),
+            Used::FailIfUnavailable => self.fail_if_unavailable(section, property),
+            Used::AutoAllow => self.layer.sandbox.auto_allow = self.switch(section, property),
+            Used::AllowUnsandboxed => self.layer.sandbox.allow_unsandboxed = self.switch(section, property),
             Used::DefaultMode => self.default_mode(section, property),
             Used::BypassSwitch => self.bypass_switch(section, property),
             Used::ManagedRulesOnly => {
@@ -214,29 +215,6 @@ impl Reader<'_> {
     fn switch(&mut self, section: Section, property: &ObjectProp<'_>) -> Option<Sourced<bool>> {
         let value = self.boolean(section, property)?;
         Some(Sourced { value, origin: self.origin(property.value.start()) })
-    }
-
-    /// `sandbox.credentials.files`: a file of either mode is hidden; nothing is put in its place yet.
-    fn credential_files(&mut self, section: Section, property: &ObjectProp<'_>) {
-        let Value::Array(list) = &property.value else {
-            self.wrong_type(Severity::Error, section, property, "a list of objects");
-            return;
-        };
-        for (index, element) in list.elements.iter().enumerate() {
-            let named = match element {
-                Value::Object(object) => object.properties.iter().find(|field| field.name.as_str() == "path"),
-                _ => None,
-            };
-            if let Some(Value::StringLit(string)) = named.map(|field| &field.value) {
-                let value = string.value.clone().into_owned();
-                let origin = self.origin(string.range.start);
-                self.layer.sandbox.deny_read.push(Sourced { value, origin });
-            } else {
-                let key = crate::layer::path(section, property);
-                let message = format!("entry {} of {key} has no `path`", index + 1);
-                self.say(Severity::Error, element.start(), message, Some("write an object with a `path` and a `mode`"));
-            }
-        }
     }
 
     fn strings(&mut self, section: Section, used: Used, property: &ObjectProp<'_>) -> Vec<Sourced<String>> {

@@ -84,6 +84,9 @@ fn render_layer(text: &mut String, places: &Places, layer: &Layer) {
         ("deny-read", &layer.sandbox.deny_read),
         ("allow-write", &layer.sandbox.allow_write),
         ("deny-write", &layer.sandbox.deny_write),
+        ("allow-read", &layer.sandbox.allow_read),
+        ("credential", &layer.sandbox.credential_files),
+        ("excluded", &layer.sandbox.excluded),
     ];
     for (name, list) in lists {
         entries.extend(list.iter().map(|entry| (&entry.origin, format!("{name} {}", entry.value))));
@@ -96,6 +99,9 @@ fn render_layer(text: &mut String, places: &Places, layer: &Layer) {
         ("deny instead of prompting", &layer.deny_instead),
         ("hold reads", &layer.reads_held),
         ("hold writes", &layer.writes_held),
+        ("sandbox accepts commands", &layer.sandbox.auto_allow),
+        ("commands may leave", &layer.sandbox.allow_unsandboxed),
+        ("files disabled", &layer.sandbox.files_disabled),
     ];
     for (name, switch) in switches {
         entries.extend(switch.iter().map(|switch| (&switch.origin, format!("{name} {}", switch.value))));
@@ -105,6 +111,8 @@ fn render_layer(text: &mut String, places: &Places, layer: &Layer) {
     entries.extend(layer.sandbox.enabled.iter().map(|on| (&on.origin, format!("sandbox {}", on.value))));
     entries.extend(layer.sandbox.require.iter().map(|name| (&name.origin, format!("require {}", name.value))));
     entries.extend(layer.bypass_disabled.iter().map(|origin| (origin, "no bypass".to_owned())));
+    let lock = layer.sandbox.managed_reads_only.iter();
+    entries.extend(lock.map(|origin| (origin, "managed reads only".to_owned())));
     entries.extend(layer.managed_rules_only.iter().map(|origin| (origin, "managed rules only".to_owned())));
     for (origin, entry) in entries {
         assert_eq!((origin.scope, &origin.file), (layer.scope, &layer.file), "an origin names another layer");

@@ -1,6 +1,8 @@
 //! What a boundary must hold: existing paths that rules and tables name.
 
-use std::collections::BTreeMap;
+mod reopened;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 
@@ -9,6 +11,8 @@ use policy::layer::{Origin, Scope};
 use policy::rule::HeldPath;
 use policy::tables::{credentials, protected};
 use policy::{AbsPath, Policy};
+
+use reopened::{Naming, Opening};
 
 use super::resolve::existing;
 use crate::limits;
@@ -22,11 +26,13 @@ const SHARED: &[&str] =
 pub(super) fn gather(policy: &Policy, place: &Place, working: &[AbsPath]) -> BoundaryFacts {
     let mut survey = Survey { policy, place, found: Found::default() };
     let result = survey.run(working);
+    let reopened = survey.reopened();
     let Found { writable, unreadable, unwritable, .. } = survey.found;
     BoundaryFacts {
         writable,
         unreadable: unreadable.into_values().collect(),
         unwritable: unwritable.into_values().collect(),
+        reopened,
         incomplete: result.err(),
     }
 }
@@ -36,6 +42,12 @@ struct Found {
     writable: Vec<AbsPath>,
     unreadable: BTreeMap<AbsPath, Held>,
     unwritable: BTreeMap<AbsPath, Held>,
+    /// Those of the unreadable ones that yield to what may be read again.
+    yielding: BTreeSet<AbsPath>,
+    /// What may be read again inside those that yield.
+    openings: Vec<Opening>,
+    /// Those of the writable directories that only an Edit rule names.
+    trees: BTreeSet<AbsPath>,
     entries: usize,
 }
 
@@ -61,6 +73,7 @@ fn built_in(file: &str) -> Origin {
 
 impl Survey<'_> {
     fn run(&mut self, working: &[AbsPath]) -> Result<(), String> {
+        self.openings()?;
         self.writable(working)?;
         self.stores()?;
         self.own()?;
@@ -87,6 +100,7 @@ impl Survey<'_> {
                 self.found.writable.push(real);
             }
         }
+        self.edit_trees();
         Ok(())
     }
 
@@ -127,7 +141,7 @@ impl Survey<'_> {
         for held in &self.policy.sandbox().deny_read {
             for (root, whole) in held.pattern.roots(&place.project, &place.project) {
                 if whole {
-                    self.hide(&root, &held.why, &held.origin)?;
+                    self.hide_by(held, &root, Naming::Exact)?;
                 } else if !self.found.writable.iter().any(|directory| root.is_within(directory)) {
                     self.search(&root, held)?;
                 }
@@ -152,16 +166,23 @@ impl Survey<'_> {
             Err(error) => return Err(error.to_string()),
         };
         let Some((real, entry)) = found else { return Ok(()) };
+        self.give_up_trees(&real);
         if self.found.writable.iter().any(|directory| directory.is_within(&real)) {
             return Err(format!("{why} ({}) hides {real}, which holds a directory that must be writable", origin.file));
         }
         let held = Held { path: real.clone(), entry, why: why.to_owned(), origin: origin.clone() };
-        self.found.unreadable.entry(real).or_insert(held);
+        // Of two that hide a path the one that does not yield counts.
+        if self.found.yielding.remove(&real) {
+            self.found.unreadable.insert(real, held);
+        } else {
+            self.found.unreadable.entry(real).or_insert(held);
+        }
         Ok(())
     }
 
     /// Holds an existing path against writing, if it lies where writing is possible.
     fn hold(&mut self, real: AbsPath, entry: Entry, why: &str, origin: &Origin) -> Result<(), String> {
+        self.give_up_trees(&real);
         if let Some(directory) = self.found.writable.iter().find(|directory| directory.is_within(&real)) {
             return Err(format!(
                 "{why} ({}) forbids writing {real}, which holds {directory}, which must be writable",
@@ -187,11 +208,13 @@ impl Survey<'_> {
         while let Some(directory) = pending.pop() {
             for (path, kind) in self.children(&directory, &held.why, Listing::Outside)? {
                 let is_kernel = ["/proc", "/sys", "/dev"].contains(&path.as_str());
-                if is_kernel || self.found.writable.contains(&path) {
+                if is_kernel {
                     continue;
                 }
                 if held.pattern.covers(&path, project, project) {
-                    self.hide(&path, &held.why, &held.origin)?;
+                    self.hide_by(held, &path, Naming::Pattern)?;
+                } else if self.found.writable.contains(&path) {
+                    continue;
                 } else if kind.is_dir() && held.pattern.could_cover_below(&path, project, project) {
                     pending.push(path);
                 }
@@ -208,8 +231,8 @@ impl Survey<'_> {
         while let Some(directory) = pending.pop() {
             for (path, kind) in self.children(&directory, "the writable directories", Listing::Writable)? {
                 for held in &policy.sandbox().deny_read {
-                    if held.pattern.covers(&path, &project, &project) {
-                        self.hide(&path, &held.why, &held.origin)?;
+                    if held.pattern.covers(&path, &project, &project) && !self.is_settled(held, &path) {
+                        self.hide_by(held, &path, Naming::of(held, &path, &project))?;
                     }
                 }
                 for held in &policy.sandbox().deny_write {
@@ -221,7 +244,7 @@ impl Survey<'_> {
                     self.hold_entry(&path, kind, row.why, &built_in("built-in protected names"))?;
                 }
                 self.git(&path, kind)?;
-                if kind.is_dir() && !self.found.unreadable.contains_key(&path) {
+                if kind.is_dir() && (!self.found.unreadable.contains_key(&path) || self.opens_below(&path)) {
                     pending.push(path);
                 }
             }

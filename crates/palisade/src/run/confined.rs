@@ -169,6 +169,7 @@ fn ran_json(permit: &Permit<Exec>, report: &Report) -> Value {
     };
     let controls = permit.controls();
     let writable: Vec<&str> = controls.writable.iter().map(AbsPath::as_str).collect();
+    let reopened: Vec<&str> = controls.reopened.iter().map(AbsPath::as_str).collect();
     // The boundary renders its own part, so its form has one owner.
     let mut value: Value = serde_json::from_str(&report.render_json()).unwrap_or_default();
     if let Some(fields) = value.as_object_mut() {
@@ -176,7 +177,12 @@ fn ran_json(permit: &Permit<Exec>, report: &Report) -> Value {
         fields.insert("decision".to_owned(), decision_json(permit.proof()));
         fields.insert(
             "held".to_owned(),
-            json!({"writable": writable, "unreadable": held(&controls.unreadable), "unwritable": held(&controls.unwritable)}),
+            json!({
+                "writable": writable,
+                "unreadable": held(&controls.unreadable),
+                "reopened": reopened,
+                "unwritable": held(&controls.unwritable),
+            }),
         );
     }
     value

@@ -1,5 +1,6 @@
 //! The verdict on one part.
 
+use super::boundary::Confinement;
 use super::candidates::Candidates;
 use super::rules::{self, Cover};
 use super::{advice, part_proof, scope};
@@ -7,6 +8,7 @@ use crate::action::{Action, Kind};
 use crate::command::CommandPattern;
 use crate::effects::{Access, By, Effects, Part, Program, Touch};
 use crate::facts::{Facts, Removal};
+use crate::layer::{Scope, Sourced};
 use crate::limits;
 use crate::mode::Mode;
 use crate::proof::{Effect, PartProof, Proof, RuleRef, Verdict, shown};
@@ -35,6 +37,8 @@ pub(super) struct Judge<'a> {
     pub(super) action: &'a Action,
     pub(super) facts: &'a Facts,
     pub(super) mode: Mode,
+    /// True when the call runs inside the boundary.
+    pub(super) is_inside: bool,
 }
 
 /// A part with its verdict.
@@ -199,10 +203,41 @@ impl Judge<'_> {
             .or_else(|| self.protected(part))
             .or_else(|| self.built_in(part))
             .or_else(|| self.only_read(part))
-            .or_else(|| self.allowed_with(part, runner))
+            .unwrap_or_else(|| self.by_allow_rules(part, candidates, runner))
+    }
+
+    /// What allow rules say; where the settings accept whatever runs inside the boundary, no question is left.
+    fn by_allow_rules(&self, part: &Part, candidates: &Candidates<'_>, runner: Option<&Judged>) -> Finding {
+        let found = self
+            .allowed_with(part, runner)
             .or_else(|| self.wants_runner(part, runner))
-            .or_else(|| self.allowed(part, candidates))
-            .unwrap_or_else(|| self.unmatched(part))
+            .or_else(|| self.allowed(part, candidates));
+        match (found, self.accepted_inside()) {
+            (Some(finding), _) if finding.verdict == Verdict::Allow => finding,
+            (Some(_) | None, Some(switch)) => {
+                let place = switch.origin.place();
+                let why = "runs inside the boundary, which `sandbox.autoAllowBashIfSandboxed`";
+                Finding::new(Verdict::Allow, format!("{} {why} ({place}) accepts", quoted(&part.text)))
+                    .hint("add a rule with a pattern to `permissions.ask` to be asked")
+            }
+            (Some(finding), None) => finding,
+            (None, None) => self.unmatched(part),
+        }
+    }
+
+    /// Returns the switch by which a command that runs inside the boundary needs no allow rule.
+    fn accepted_inside(&self) -> Option<&Sourced<bool>> {
+        self.policy.sandbox.auto_allow.as_ref().filter(|switch| switch.value && self.is_inside)
+    }
+
+    /// Returns true for an ask rule about every command that gives way to the switch: the administrator's does only
+    /// to his own.
+    fn gives_way(&self, rule: &Rule) -> bool {
+        let is_bare = matches!(&rule.matcher, Matcher::Tool(name) if ["Bash", "Monitor"].contains(&name.as_str()));
+        let outranks = |switch: &Sourced<bool>| {
+            rule.reference.origin.scope != Scope::Managed || switch.origin.scope == Scope::Managed
+        };
+        is_bare && self.mode != Mode::Plan && self.accepted_inside().is_some_and(outranks)
     }
 
     fn forbidden(&self, part: &Part) -> Option<Finding> {
@@ -213,6 +248,7 @@ impl Judge<'_> {
     fn covered<'c>(&self, part: &Part, candidates: &Candidates<'c>, list: List) -> Option<&'c RuleRef> {
         candidates
             .certain_of(list)
+            .filter(|rule| list != List::Ask || !self.gives_way(rule))
             .find(|rule| rules::tightens(rule, self.action, part, self.facts) == Cover::Certain)
             .map(|rule| &rule.reference)
     }
@@ -238,7 +274,10 @@ impl Judge<'_> {
             );
         }
         for list in [List::Deny, List::Ask] {
-            let possible = |rule: &Rule| rules::tightens(rule, self.action, part, self.facts) >= Cover::Possible;
+            let possible = |rule: &Rule| {
+                !(list == List::Ask && self.gives_way(rule))
+                    && rules::tightens(rule, self.action, part, self.facts) >= Cover::Possible
+            };
             if let Some(rule) = candidates.first_possible(list, possible).map(|rule| &rule.reference) {
                 let how = format!("{quoted} is not known well enough to say that it escapes the");
                 return Some(Finding {
@@ -544,7 +583,7 @@ impl Judge<'_> {
     }
 
     /// Judges what concerns the call as a whole.
-    pub(super) fn whole(&self, effects: &Effects, parts: &[Judged]) -> Vec<Judged> {
+    pub(super) fn whole(&self, effects: &Effects, parts: &[Judged], confinement: &Confinement) -> Vec<Judged> {
         let mut found = Vec::new();
         let mut push = |finding: Finding| {
             found.push(Judged {
@@ -568,6 +607,16 @@ impl Judge<'_> {
             let finding =
                 Finding::new(Verdict::Deny, format!("the settings cannot be relied on: {place}: {}", failure.message));
             push(Finding { hint: Some(failure.hint.clone().unwrap_or_else(|| format!("mend {place}"))), ..finding });
+        }
+        let subject = || quoted(&self.action.subject());
+        if let Some((why, hint)) = confinement.impossible(self.policy) {
+            push(Finding::new(Verdict::Deny, format!("{} cannot be confined: {why}", subject())).hint(hint));
+        }
+        if confinement.wants_answer {
+            let why = format!("{} asks to run outside the boundary", subject());
+            let hint =
+                "leave `dangerouslyDisableSandbox` away; `sandbox.allowUnsandboxedCommands` says whether it counts";
+            push(Finding::new(Verdict::Ask, why).hint(hint));
         }
         if let Kind::Malformed(why) = &self.action.kind {
             push(Finding::new(Verdict::Deny, format!("the call of `{}` cannot be read: {why}", self.action.tool)));
@@ -609,6 +658,7 @@ impl Judge<'_> {
             shadowed: Vec::new(),
             mode: self.mode,
             otherwise: None,
+            boundary: None,
         }
     }
 
@@ -633,6 +683,7 @@ impl Judge<'_> {
             shadowed,
             mode: self.mode,
             otherwise: None,
+            boundary: None,
         }
     }
 

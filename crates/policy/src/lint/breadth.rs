@@ -152,7 +152,7 @@ fn runs_anything(world: &World<'_>, rule: &Rule) -> Option<Finding> {
 }
 
 /// Returns calls of the program that a pattern names, and what they run.
-fn ways(inner: &str) -> Vec<(String, Runs)> {
+pub(super) fn ways(inner: &str) -> Vec<(String, Runs)> {
     let program = inner.split([' ', ':']).next().unwrap_or_default();
     let Some(table) = programs::find(program.rsplit('/').next().unwrap_or_default()) else { return Vec::new() };
     programs::ways(table)
@@ -162,7 +162,7 @@ fn ways(inner: &str) -> Vec<(String, Runs)> {
 }
 
 /// Returns how a program runs whatever it is given.
-fn runs_given(runs: Runs) -> Option<&'static str> {
+pub(super) fn runs_given(runs: Runs) -> Option<&'static str> {
     match runs {
         Runs::Operand(Role::Code) => Some(SCRIPT),
         Runs::Operand(Role::Source | Role::Sed | Role::Awk) => Some(INLINE),

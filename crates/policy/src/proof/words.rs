@@ -1,6 +1,6 @@
 //! The words for a person. Whoever shows a proof takes them from here.
 
-use super::{Effect, EffectKind, Mark, MarkKind, Proof, RuleRef, Verdict};
+use super::{Boundary, Effect, EffectKind, Lift, Mark, MarkKind, Proof, RuleRef, Verdict};
 use crate::facts::Removal;
 use crate::layer::Origin;
 
@@ -42,6 +42,27 @@ impl Proof {
         lines.extend(marks.map(Mark::words));
         lines.extend(proof.removals.iter().map(Removal::words));
         lines
+    }
+}
+
+impl Lift {
+    /// Returns it with its place: "`sandbox.excludedCommands: docker *` (~/.claude/settings.json:7)".
+    pub fn words(&self) -> String {
+        format!("`{}` ({})", shown(&secrets::redact(&self.text).text), self.origin.place())
+    }
+}
+
+impl Boundary {
+    /// Returns where the command runs, and why.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Inside { kept: None } => "runs inside the boundary".to_owned(),
+            Self::Inside { kept: Some(why) } => format!("stays inside the boundary: {why}"),
+            Self::Outside { by } => {
+                let by: Vec<String> = by.iter().map(Lift::words).collect();
+                format!("leaves the boundary by {}", by.join(" and "))
+            }
+        }
     }
 }
 

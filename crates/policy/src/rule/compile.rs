@@ -1,17 +1,19 @@
 //! Layers to a policy.
 
+mod sandbox;
+
 use std::hash::{Hash, Hasher};
 
 use sha2::{Digest, Sha256};
 
 use super::matcher::NamePattern;
 use super::parse::{Anchors, Fault, parse};
-use super::{FileAccess, HeldPath, Index, List, Matcher, Policy, Rule, Sandbox, Switches};
+use super::{FileAccess, HeldPath, Index, List, Matcher, Policy, Rule, Switches};
 use crate::bounds::{Bound, BoundKind};
 use crate::controls::Limits;
 use crate::layer::{Diagnostic, Layer, Origin, Scope, Severity, Sourced};
 use crate::mode::Mode;
-use crate::path::{AbsPath, PathPattern};
+use crate::path::AbsPath;
 use crate::proof::RuleRef;
 
 impl Policy {
@@ -26,6 +28,8 @@ impl Policy {
             policy: Self::default(),
             diagnostics: Vec::new(),
             managed_only: managed_only(layers),
+            managed_files: sandbox::ManagedFiles::of(layers),
+            trusted_boundary: None,
             trusted_mode: None,
             tightened_plan: None,
             tightened_silence: None,
@@ -33,11 +37,14 @@ impl Policy {
         for layer in layers.iter().rev() {
             compiler.layer(layer);
         }
+        compiler.settle_acceptance();
         let Compiler {
             home: _,
             mut policy,
             diagnostics,
             managed_only: _,
+            managed_files: _,
+            trusted_boundary: _,
             trusted_mode,
             tightened_plan,
             tightened_silence,
@@ -61,19 +68,22 @@ impl Policy {
         (policy, diagnostics)
     }
 
-    /// Turns the path rules of the deny list into paths that the boundary holds too.
+    /// Turns the path rules of the deny list into paths that the boundary holds too, and what Edit rules allow
+    /// into what it may open.
     fn hold_paths_of_rules(&mut self) {
-        for rule in self.rules.iter().filter(|rule| rule.reference.list == List::Deny) {
-            if let Matcher::Path { access, pattern } = &rule.matcher {
-                let held = HeldPath {
-                    pattern: pattern.clone(),
-                    why: rule.reference.text.clone(),
-                    origin: rule.reference.origin.clone(),
-                };
-                match access {
-                    FileAccess::Read => self.sandbox.deny_read.push(held),
-                    FileAccess::Edit => self.sandbox.deny_write.push(held),
-                }
+        for rule in &self.rules {
+            let Matcher::Path { access, pattern } = &rule.matcher else { continue };
+            let held = HeldPath {
+                pattern: pattern.clone(),
+                why: rule.reference.text.clone(),
+                origin: rule.reference.origin.clone(),
+                yields: false,
+            };
+            match (rule.reference.list, access) {
+                (List::Deny, FileAccess::Read) => self.sandbox.deny_read.push(held),
+                (List::Deny, FileAccess::Edit) => self.sandbox.deny_write.push(held),
+                (List::Allow, FileAccess::Edit) => self.sandbox.edit_allowed.push(held),
+                (List::Allow, FileAccess::Read) | (List::Ask, FileAccess::Read | FileAccess::Edit) => {}
             }
         }
     }
@@ -120,6 +130,9 @@ struct Compiler<'a> {
     policy: Policy,
     diagnostics: Vec<Diagnostic>,
     managed_only: Option<Origin>,
+    managed_files: sandbox::ManagedFiles,
+    /// The highest trusted layer's `sandbox.enabled`.
+    trusted_boundary: Option<bool>,
     trusted_mode: Option<Sourced<Mode>>,
     tightened_plan: Option<Sourced<Mode>>,
     tightened_silence: Option<Sourced<Mode>>,
@@ -265,64 +278,9 @@ impl Compiler<'_> {
         }
     }
 
-    fn sandbox(&mut self, layer: &Layer) {
-        let keys = &layer.sandbox;
-        // A layer that is not trusted may switch the boundary on and never off.
-        if let Some(enabled) = &keys.enabled
-            && self.policy.sandbox.enabled.is_none()
-            && (layer.trusted || enabled.value)
-        {
-            self.policy.sandbox.enabled = Some(enabled.clone());
-        }
-        self.policy.sandbox.require.extend(keys.require.iter().cloned());
-        for entry in &keys.deny_read {
-            if let Some(held) = self.held(layer, entry, "denyRead") {
-                self.bound(BoundKind::DenyRead, layer, entry);
-                self.policy.sandbox.deny_read.push(held);
-            }
-        }
-        for entry in &keys.deny_write {
-            if let Some(held) = self.held(layer, entry, "denyWrite") {
-                self.bound(BoundKind::DenyWrite, layer, entry);
-                self.policy.sandbox.deny_write.push(held);
-            }
-        }
-        for entry in &keys.allow_write {
-            if !layer.trusted {
-                self.warn(&entry.origin, format!("`{}` is not made writable: the folder is not trusted", entry.value));
-            } else if entry.value.contains(['*', '?', '[']) {
-                self.warn(
-                    &entry.origin,
-                    format!("`{}` is not made writable: a pattern names no directory", entry.value),
-                );
-            } else {
-                let Sandbox { allow_write, .. } = &mut self.policy.sandbox;
-                let value = sandbox_path(&entry.value, layer, self.home);
-                allow_write.push(Sourced { value, origin: entry.origin.clone() });
-            }
-        }
-    }
-
     fn bound(&mut self, kind: BoundKind, layer: &Layer, entry: &Sourced<String>) {
         let Sourced { value, origin } = entry.clone();
         self.policy.sandbox.bounds.push(Bound { kind, text: value, anchor: layer.anchor.clone(), origin });
-    }
-
-    fn held(&mut self, layer: &Layer, entry: &Sourced<String>, key: &str) -> Option<HeldPath> {
-        let path = sandbox_path(entry.value.trim_end_matches("/**"), layer, self.home);
-        match PathPattern::parse(&format!("/{path}"), List::Deny, &layer.anchor, self.home) {
-            Ok(pattern) => Some(HeldPath {
-                pattern,
-                why: format!("sandbox.filesystem.{key}: {}", entry.value),
-                origin: entry.origin.clone(),
-            }),
-            Err(fault) => {
-                let message = format!("`{}` in `sandbox.filesystem.{key}`: {}", entry.value, fault.message());
-                self.report(Severity::Error, &entry.origin, message, None);
-                self.policy.failures.extend(self.diagnostics.last().cloned());
-                None
-            }
-        }
     }
 
     fn warn(&mut self, origin: &Origin, message: String) {
@@ -345,16 +303,4 @@ impl Compiler<'_> {
         let hint = hint.map(|hint| secrets::redact(&hint).text);
         self.diagnostics.push(Diagnostic { severity, origin: origin.clone(), column: 0, message, hint });
     }
-}
-
-/// Returns a path of `sandbox.filesystem`, whose prefixes differ from those of rules: `/x` and `//x`
-/// are absolute, `~/x` lies in the home directory, anything else at the layer's anchor.
-fn sandbox_path(text: &str, layer: &Layer, home: &AbsPath) -> AbsPath {
-    if let Some(rest) = text.strip_prefix("~/") {
-        return home.join(rest);
-    }
-    if text == "~" {
-        return home.clone();
-    }
-    layer.anchor.join(text)
 }

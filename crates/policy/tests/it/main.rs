@@ -8,6 +8,7 @@
     reason = "a test that cannot go on should stop, and one that compares says how much"
 )]
 
+mod boundary;
 mod composition;
 mod index;
 mod information;

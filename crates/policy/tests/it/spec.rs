@@ -4,7 +4,8 @@
 //! `world` block (`link A -> B`, `directory D`, `file F`, `searched`, `too-large`, `mode M`), and a `verdicts` block: a line for each
 //! call, its verdict first, and after `<-` the rule that decided. In the place of it a `notes` block says
 //! what compiling the rules tells their author, a `hints` block the way forward after each call,
-//! and a `reasons` block why.
+//! and a `reasons` block why. A `runs` block tells the verdict and where the command runs, and a `boundary` block
+//! what the settings have the boundary open and hold.
 
 use policy::layer::Scope;
 use policy::{AbsPath, Mode};
@@ -20,6 +21,7 @@ pub(crate) fn world(case: &Case) -> World {
             "rules project" => world.layer(Scope::Project, true, text),
             "rules untrusted" => world.layer(Scope::Project, false, text),
             "rules managed" => world.layer(Scope::Managed, true, text),
+            "rules given" => world.layer(Scope::Flag, true, text),
             "world" => {
                 for line in text.lines() {
                     match line.split_once(' ').unwrap_or((line, "")) {
@@ -36,7 +38,7 @@ pub(crate) fn world(case: &Case) -> World {
                     }
                 }
             }
-            "verdicts" | "notes" | "hints" | "reasons" | "findings" => {}
+            "verdicts" | "notes" | "hints" | "reasons" | "findings" | "runs" | "boundary" => {}
             other => panic!("{}:{}: unknown block `{other}`", case.file.display(), case.line),
         }
     }
@@ -49,7 +51,10 @@ fn run(case: &Case) -> String {
     if case.find("notes").is_some() {
         return world.notes();
     }
-    for (name, told) in [("hints", Told::Hint), ("reasons", Told::Reason)] {
+    if case.find("boundary").is_some() {
+        return world.boundary();
+    }
+    for (name, told) in [("hints", Told::Hint), ("reasons", Told::Reason), ("runs", Told::Runs)] {
         if let Some(block) = case.find(name) {
             return tell(&world, block, told);
         }
@@ -70,6 +75,7 @@ fn run(case: &Case) -> String {
 enum Told {
     Hint,
     Reason,
+    Runs,
 }
 
 /// Decides the calls that stand in a block without indentation, and puts what is told below each.
@@ -78,8 +84,12 @@ fn tell(world: &World, block: &str, told: Told) -> String {
     for call in block.lines().filter(|line| !line.starts_with(' ')) {
         let proof = world.decide(&action(call));
         let text = match told {
-            Told::Hint => proof.hint.as_deref().unwrap_or("-"),
-            Told::Reason => &proof.reason,
+            Told::Hint => proof.hint.as_deref().unwrap_or("-").to_owned(),
+            Told::Reason => proof.reason,
+            Told::Runs => {
+                let where_to = proof.boundary.map_or_else(|| "-".to_owned(), |boundary| boundary.words());
+                format!("{}, {where_to}", proof.verdict.name())
+            }
         };
         out.push_str(&format!("{call}\n  {text}\n"));
     }
@@ -93,6 +103,11 @@ fn check(area: &str) {
 #[test]
 fn rules() {
     check("rules");
+}
+
+#[test]
+fn sandbox() {
+    check("sandbox");
 }
 
 #[test]

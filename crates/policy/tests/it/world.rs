@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use policy::action::{Command, FileTarget, Kind, Runner};
 use policy::facts::{Below, Entry, Facts, Person, Resolved};
-use policy::layer::{Layer, Origin, Scope, Servers, Severity, Sourced};
+use policy::layer::{Layer, Origin, SandboxKeys, Scope, Servers, Severity, Sourced};
+use policy::rule::HeldPath;
 use policy::{AbsPath, Action, Effects, Mode, Policy, Proof};
 
 pub(crate) const HOME: &str = "/home/u";
@@ -56,10 +57,53 @@ impl World {
                     layer.servers.push(Sourced { value: servers, origin });
                 }
                 "managed-only" => layer.managed_rules_only = Some(origin),
+                "sandbox" => sandbox_key(&mut layer.sandbox, rest, &origin),
                 other => panic!("a rule line begins with allow, ask, deny, mode or directory, not `{other}`"),
             }
         }
         self.layers.push(layer);
+    }
+
+    /// Returns what the boundary may open and must hold, a path pattern a line, and the switches.
+    pub(crate) fn boundary(&self) -> String {
+        let policy = self.policy();
+        let sandbox = policy.sandbox();
+        let mut text = String::new();
+        let mut line = |text_of: String, origin: &Origin| {
+            text.push_str(&format!("{text_of} <- {}:{}\n", origin.file, origin.line));
+        };
+        let roots = |held: &HeldPath| {
+            let roots = held.pattern.roots(&abs(PROJECT), &abs(PROJECT));
+            let shown = roots.iter().map(|(root, whole)| format!("{root}{}", if *whole { "" } else { " ..." }));
+            shown.collect::<Vec<_>>().join(", ")
+        };
+        for (name, switch) in [
+            ("enabled", &sandbox.enabled),
+            ("auto-allow", &sandbox.auto_allow),
+            ("hatch", &sandbox.allow_unsandboxed),
+            ("files-disabled", &sandbox.files_disabled),
+        ] {
+            if let Some(switch) = switch {
+                line(format!("{name} {}", switch.value), &switch.origin);
+            }
+        }
+        for entry in &sandbox.allow_write {
+            line(format!("write {}", entry.value), &entry.origin);
+        }
+        for (name, list) in [
+            ("write-by-rule", &sandbox.edit_allowed),
+            ("hide", &sandbox.deny_read),
+            ("open-again", &sandbox.allow_read),
+            ("close", &sandbox.deny_write),
+        ] {
+            for held in list {
+                line(format!("{name} {}{}", roots(held), if held.yields { " (yields)" } else { "" }), &held.origin);
+            }
+        }
+        for exclusion in &sandbox.excluded {
+            line(format!("exclude {}", exclusion.text), &exclusion.origin);
+        }
+        text
     }
 
     pub(crate) fn policy(&self) -> Policy {
@@ -144,6 +188,27 @@ impl World {
             boundary: None,
         };
         policy::decide(&policy, action, &effects, &facts).proof().clone()
+    }
+}
+
+/// Reads a key of `sandbox`: `sandbox denyRead ~/x`, `sandbox enabled true`.
+fn sandbox_key(keys: &mut SandboxKeys, line: &str, origin: &Origin) {
+    let (key, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let text = Sourced { value: rest.to_owned(), origin: origin.clone() };
+    let switch = Some(Sourced { value: rest == "true", origin: origin.clone() });
+    match key {
+        "enabled" => keys.enabled = switch,
+        "autoAllowBashIfSandboxed" => keys.auto_allow = switch,
+        "allowUnsandboxedCommands" => keys.allow_unsandboxed = switch,
+        "disabled" => keys.files_disabled = switch,
+        "allowManagedReadPathsOnly" => keys.managed_reads_only = Some(origin.clone()),
+        "excludedCommands" => keys.excluded.push(text),
+        "denyRead" => keys.deny_read.push(text),
+        "denyWrite" => keys.deny_write.push(text),
+        "allowWrite" => keys.allow_write.push(text),
+        "allowRead" => keys.allow_read.push(text),
+        "credential" => keys.credential_files.push(text),
+        other => panic!("no sandbox key `{other}`"),
     }
 }
 

@@ -251,6 +251,8 @@ impl Draft {
                 }
             }
             Step::Hide { path, why: _ } => self.cover(path.as_str(), Missing::Told),
+            // Parts of a hidden directory that are seen: not in this tier yet, and never more than was asked for.
+            Step::Veil { path, .. } => Err(Errno::OPNOTSUPP).at_path(Stage::Bubblewrap, path.as_str()),
         }
     }
 

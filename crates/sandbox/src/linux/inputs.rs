@@ -52,7 +52,8 @@ fn is_in_a_writable_directory(path: &str, plan: &Plan) -> bool {
         | plan::Step::Pin { .. }
         | plan::Step::ReadOnly { .. }
         | plan::Step::ByKey { .. }
-        | plan::Step::Hide { .. } => false,
+        | plan::Step::Hide { .. }
+        | plan::Step::Veil { .. } => false,
     })
 }
 

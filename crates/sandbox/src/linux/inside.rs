@@ -164,7 +164,8 @@ fn may_be_written(place: &str, plan: &Plan, private: &[String]) -> bool {
             plan::Step::Private { .. }
             | plan::Step::ReadOnly { .. }
             | plan::Step::ByKey { .. }
-            | plan::Step::Hide { .. } => false,
+            | plan::Step::Hide { .. }
+            | plan::Step::Veil { .. } => false,
         })
 }
 

@@ -72,7 +72,8 @@ fn rules(plan: &Plan) -> Result<Rules, Failure> {
             | plan::Step::Pin { .. }
             | plan::Step::ReadOnly { .. }
             | plan::Step::ByKey { .. }
-            | plan::Step::Hide { .. } => {}
+            | plan::Step::Hide { .. }
+            | plan::Step::Veil { .. } => {}
         }
     }
     for path in writable {

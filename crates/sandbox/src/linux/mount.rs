@@ -31,6 +31,8 @@ pub(super) struct Mounts {
     not_present: Vec<String>,
     /// Whether a broker acts for the command.
     brokered: bool,
+    /// How many veils were made.
+    pub(super) veils: usize,
 }
 
 /// What must be found at a path.
@@ -131,7 +133,7 @@ pub(super) fn build(plan: &Plan, brokered: bool, private_bytes: Option<u64>) -> 
     let vault = make_vault(&host, private_bytes)?;
     let root = attach_root(copy, &vault)?;
     let (expected, not_present) = (Vec::new(), Vec::new());
-    let mut mounts = Mounts { host, vault, root, expected, not_present, brokered };
+    let mut mounts = Mounts { host, vault, root, expected, not_present, brokered, veils: 0 };
     mounts.private(plan)?;
     kernel_files::build(&mounts)?;
     for step in &plan.steps {
@@ -212,6 +214,7 @@ impl Mounts {
             Step::ByKey { path: _, why: _ } if self.brokered => Ok(()),
             Step::ByKey { path, why: _ } => self.read_only(path.as_str()),
             Step::Hide { path, why: _ } => self.hide(path.as_str()),
+            Step::Veil { path, parts, why: _ } => self.veil(path.as_str(), parts),
         }
     }
 
@@ -228,6 +231,8 @@ impl Mounts {
         tree::restrict_all(mount.as_fd(), NOSUID | NODEV).at_path(Stage::Writable, path)?;
         let target = tree::resolve(self.root.as_fd(), path).at_path(Stage::Writable, path)?;
         tree::attach(mount.as_fd(), target.as_fd()).at_path(Stage::Writable, path)?;
+        // A veil showed it read-only.
+        self.expected.retain(|one| one.path != path);
         self.expect(path, identity, false, false);
         Ok(())
     }
@@ -285,7 +290,7 @@ impl Mounts {
     }
 
     /// Opens a held path inside; `None`, and remembered, when it is simply not there.
-    fn present(&mut self, path: &str, step: Stage) -> Result<Option<OwnedFd>, Failure> {
+    pub(super) fn present(&mut self, path: &str, step: Stage) -> Result<Option<OwnedFd>, Failure> {
         match tree::resolve(self.root.as_fd(), path) {
             Ok(target) => Ok(Some(target)),
             Err(Errno::NOENT) => {
@@ -296,7 +301,7 @@ impl Mounts {
         }
     }
 
-    fn expect(&mut self, path: &str, identity: Identity, is_read_only: bool, is_brokered: bool) {
+    pub(super) fn expect(&mut self, path: &str, identity: Identity, is_read_only: bool, is_brokered: bool) {
         let identity = Identity { is_mount: true, ..identity };
         self.expected.push(Expected { path: path.to_owned(), identity, is_read_only, is_brokered });
     }
@@ -319,7 +324,7 @@ impl Mounts {
 
     /// Makes the new root the root, and lets go of the old one.
     fn enter(self) -> Result<Held, Failure> {
-        let Self { host: _host, vault: _vault, root, expected, not_present, brokered: _ } = self;
+        let Self { host: _host, vault: _vault, root, expected, not_present, brokered: _, veils: _ } = self;
         rustix::process::fchdir(&root).at(Stage::Pivot)?;
         rustix::process::pivot_root(".", ".").at(Stage::Pivot)?;
         uncover(&root)?;

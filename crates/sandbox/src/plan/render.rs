@@ -38,5 +38,9 @@ fn render_step(step: &Step, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         Step::ReadOnly { path, why } => writeln!(formatter, "read-only   {path} ({why})"),
         Step::ByKey { path, why } => writeln!(formatter, "by key      {path} ({why})"),
         Step::Hide { path, why } => writeln!(formatter, "hide        {path} ({why})"),
+        Step::Veil { path, parts, why } => {
+            let parts: Vec<&str> = parts.iter().map(policy::AbsPath::as_str).collect();
+            writeln!(formatter, "hide        {path} ({why}) but for {}", parts.join(", "))
+        }
     }
 }

@@ -1,10 +1,14 @@
 mod properties;
 
+use std::collections::BTreeMap;
+
 use policy::controls::{Controls, Limits, Network};
 use policy::facts::{Entry, Held};
 use policy::{AbsPath, Origin, Scope};
+use proptest::prelude::*;
+use proptest::sample::{Index, subsequence};
 
-use super::{Invocation, Terminal, plan};
+use super::{Invocation, Plan, Step, Terminal, plan};
 use crate::environment::Environment;
 
 fn path(text: &str) -> AbsPath {
@@ -17,7 +21,7 @@ fn held(texts: &[&str], why: &str) -> Vec<Held> {
     texts.iter().map(one).collect()
 }
 
-/// Renders the plan for words of the form `cwd ...`, `write ...`, `hide ...`, `close ...`, `protect ...`.
+/// Renders the plan for words of the form `cwd ...`, `write ...`, `hide ...`, `open ...`, `close ...`, `protect ...`.
 /// Lines that every plan has are left out.
 fn check(input: &str, expected: &str) {
     let words = |name: &str| -> Vec<&str> {
@@ -29,6 +33,7 @@ fn check(input: &str, expected: &str) {
         writable: words("write").into_iter().map(path).collect(),
         unreadable: held(&words("hide"), "deny read"),
         unwritable: held(&words("close"), "deny write"),
+        reopened: words("open").into_iter().map(path).collect(),
         project: path("/home/me/p"),
         bounds: Vec::new(),
         require: Vec::new(),
@@ -63,6 +68,7 @@ fn whole_plan_reads_in_the_order_of_building() {
         writable: vec![path("/home/me/p")],
         unreadable: held(&["/home/me/.ssh", "/home/me/p/.env"], "secrets"),
         unwritable: held(&["/home/me/p/.git/hooks"], "runs on the host"),
+        reopened: Vec::new(),
         project: path("/home/me/p"),
         bounds: Vec::new(),
         require: Vec::new(),
@@ -174,4 +180,174 @@ fn what_cannot_be_is_an_error() {
         &format!("hide {}", many.join(" ")),
         "error: the boundary would have to hold 5001 paths, and at most 5000 are possible\n",
     );
+}
+
+#[test]
+fn of_all_that_hold_a_path_the_innermost_counts() {
+    check(
+        "write /home/me/p; hide /home/me; open /home/me/p",
+        "hide        /home/me (deny read) but for /home/me/p\nwritable    /home/me/p\n",
+    );
+    // A readable part that is not writable is seen as it is; what is hidden in it is hidden.
+    check(
+        "write /home/me/w/p; cwd /home/me/w/p; hide /home/me /home/me/w/p/.env /home/me/w/q; open /home/me/w",
+        "hide        /home/me (deny read) but for /home/me/w\nwritable    /home/me/w/p\n\
+         hide        /home/me/w/p/.env (deny read)\nhide        /home/me/w/q (deny read)\n",
+    );
+    check(
+        "write /home/me/p; hide /home/me/p/s; open /home/me/p/s/a/b /home/me/p/s/c; close /home/me/p/s/c/.git /home/me/p/x/y",
+        "writable    /home/me/p\npin         /home/me/p/x\nread-only   /home/me/p/x/y (deny write)\n\
+         hide        /home/me/p/s (deny read) but for /home/me/p/s/a/b, /home/me/p/s/c\n",
+    );
+    check(
+        "write /home/me/p; hide /home/me/a /home/me/a/b/c /home/me/a/d; open /home/me/a/b /home/me/a/b/c/d /home/me/x",
+        "hide        /home/me/a (deny read) but for /home/me/a/b\nhide        /home/me/a/b/c (deny read) but for \
+         /home/me/a/b/c/d\nwritable    /home/me/p\n",
+    );
+    // Hidden and opened alike is hidden.
+    check(
+        "write /home/me/p; hide /home/me/a /home/me/b; open /home/me/a /home/me/b/c /home/me/b/c",
+        "hide        /home/me/b (deny read) but for /home/me/b/c\nwritable    /home/me/p\n\
+         hide        /home/me/a (deny read)\n",
+    );
+    // A private place is empty already.
+    check("cwd /tmp/x/p; write /tmp/x/p; hide /tmp/x; open /tmp/x/p", "writable    /tmp/x/p\n");
+    check(
+        "hide /; open /home/me/p",
+        "error: the command cannot start in `/home/me/p`: nothing runs where `/` is hidden, even in part: deny read\n",
+    );
+}
+
+/// What may be done with a path inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Open {
+    Nothing,
+    Reading,
+    Writing,
+}
+
+/// The paths of a small world.
+const PATHS: &[&str] = &[
+    "/home/me/p",
+    "/home/me/p/a",
+    "/home/me/p/a/b",
+    "/home/me/p/a/b/c",
+    "/home/me/q",
+    "/home/me/q/a",
+    "/home/me/q/a/b",
+    "/home",
+    "/home/me",
+    "/srv/x",
+    "/srv/x/y",
+    "/srv/x/y/z",
+];
+
+/// Returns what the steps leave open, as the kernel would have it: the last mount over a path counts.
+fn opened(plan: &Plan) -> BTreeMap<&'static str, Open> {
+    let mut found: BTreeMap<&'static str, Open> = PATHS.iter().map(|text| (*text, Open::Reading)).collect();
+    let mut set = |top: &AbsPath, open: Open| {
+        for text in PATHS.iter().filter(|text| path(text).is_within(top)) {
+            found.insert(text, open);
+        }
+    };
+    for step in &plan.steps {
+        match step {
+            Step::Private { .. } | Step::Pin { .. } => {}
+            Step::Writable { path, zone: _ } => set(path, Open::Writing),
+            Step::ReadOnly { path, why: _ } | Step::ByKey { path, why: _ } => set(path, Open::Reading),
+            Step::Hide { path, why: _ } => set(path, Open::Nothing),
+            Step::Veil { path, parts, why: _ } => {
+                set(path, Open::Nothing);
+                for part in parts {
+                    set(part, Open::Reading);
+                }
+            }
+        }
+    }
+    found
+}
+
+fn some_paths() -> impl Strategy<Value = Vec<&'static str>> {
+    subsequence(PATHS, 0..5).prop_shuffle()
+}
+
+/// Paths that can be made writable.
+fn some_directories() -> impl Strategy<Value = Vec<&'static str>> {
+    some_paths().prop_map(|paths| paths.into_iter().filter(|text| !path("/home/me").is_within(&path(text))).collect())
+}
+
+fn planned(writable: &[&str], hidden: &[&str], open: &[&str], closed: &[&str]) -> Option<BTreeMap<&'static str, Open>> {
+    let controls = Controls {
+        cwd: path("/usr"),
+        home: path("/home/me"),
+        writable: writable.iter().map(|text| path(text)).collect(),
+        unreadable: held(hidden, "deny read"),
+        unwritable: held(closed, "deny write"),
+        reopened: open.iter().map(|text| path(text)).collect(),
+        project: path("/home/me/p"),
+        bounds: Vec::new(),
+        limits: Limits::default(),
+        network: Network::None,
+    };
+    let invocation = Invocation {
+        argv: vec!["true".into()],
+        environment: Environment::default(),
+        init: "/proc/self/exe".into(),
+        protect: Vec::new(),
+        terminal: Terminal::Own,
+    };
+    plan(&controls, &invocation).ok().map(|plan| opened(&plan))
+}
+
+proptest! {
+    /// What is open is what the controls say, read plainly.
+    #[test]
+    fn the_steps_open_what_the_controls_say(writable in some_directories(), hidden in some_paths(), open in some_paths(), closed in some_paths()) {
+        let Some(found) = planned(&writable, &hidden, &open, &closed) else { return Ok(()) };
+        for (text, open_now) in found {
+            let inner = |list: &[&str]| list.iter().filter(|top| path(text).is_within(&path(top))).map(|top| top.len()).max();
+            // Among what hides and what opens the innermost counts, and of equals what hides.
+            let is_hidden = inner(&hidden).is_some_and(|length| inner(&open).is_none_or(|other| other <= length));
+            let may_write = inner(&writable).is_some() && inner(&closed).is_none();
+            if is_hidden {
+                prop_assert_eq!(open_now, Open::Nothing, "{}", text);
+            } else if may_write && inner(&hidden).is_none() {
+                prop_assert_eq!(open_now, Open::Writing, "{}", text);
+            } else if may_write {
+                // Readable again is one thing, and writable there another.
+                prop_assert!(open_now > Open::Nothing, "{}", text);
+            } else {
+                prop_assert_eq!(open_now, Open::Reading, "{}", text);
+            }
+        }
+    }
+
+    /// One more path that is held opens nothing; one less that is opened again opens nothing.
+    #[test]
+    fn a_deny_more_never_opens(writable in some_directories(), hidden in some_paths(), open in some_paths(), closed in some_paths(), more in any::<Index>()) {
+        let more = *more.get(PATHS);
+        let before = planned(&writable, &hidden, &open, &closed);
+        let with = |list: &[&'static str]| list.iter().copied().chain([more]).collect::<Vec<_>>();
+        let without: Vec<_> = open.iter().copied().filter(|text| *text != more).collect();
+        for after in [
+            planned(&writable, &with(&hidden), &open, &closed),
+            planned(&writable, &hidden, &open, &with(&closed)),
+            planned(&writable, &hidden, &without, &closed),
+        ] {
+            let (Some(before), Some(after)) = (&before, after) else { continue };
+            for (text, open) in after {
+                prop_assert!(open <= before[text], "{} is {:?} and was {:?} before {}", text, open, before[text], more);
+            }
+        }
+    }
+
+    /// The order of the lists does not matter.
+    #[test]
+    fn order_does_not_matter(writable in some_directories(), hidden in some_paths(), open in some_paths(), closed in some_paths()) {
+        let turned = |list: &[&'static str]| list.iter().rev().copied().collect::<Vec<_>>();
+        prop_assert_eq!(
+            planned(&writable, &hidden, &open, &closed),
+            planned(&turned(&writable), &turned(&hidden), &turned(&open), &turned(&closed))
+        );
+    }
 }

@@ -12,6 +12,8 @@ pub(crate) const CASES: &[Case] = &[
     ("files_project_can_be_written", project),
     ("files_outside_cannot_be_written", outside),
     ("files_hidden_cannot_be_read", hidden),
+    ("files_hidden_but_for_parts", reopened),
+    ("files_hidden_around_the_project", around),
     ("files_closed_cannot_be_changed", closed),
     ("files_ancestors_cannot_be_renamed", ancestors),
     ("files_hard_links_cannot_be_made", hard_links),
@@ -40,6 +42,72 @@ fn project(world: &World) {
     check("chmod", &world.inside(&["chmod", "src/lib.rs"]).out, &[chmod]);
     assert_eq!(world.inside(&["cwd"]).out, format!("ok {}", world.path("project")));
     check("read outside", &world.inside(&["read", &world.path("outside/canary")]).out, &["ok alive"]);
+}
+
+/// A hidden directory of which a directory and a file are seen: nothing else of it, and neither can be changed.
+fn reopened(world: &World) {
+    let mut world = world.another();
+    for name in ["outside/deep/open/inner", "project/private/open"] {
+        fs::create_dir_all(world.path(name)).unwrap();
+    }
+    for name in [
+        "outside/deep/secret",
+        "outside/deep/file",
+        "outside/deep/open/inner/file",
+        "outside/deep/open/inner/secret",
+        "project/private/secret",
+        "project/private/open/file",
+    ] {
+        fs::write(world.path(name), name).unwrap();
+    }
+    for name in ["outside/deep", "outside/deep/open/inner/secret", "project/private"] {
+        world.spec.hidden.push(world.path(name));
+    }
+    for name in ["outside/deep/open", "outside/deep/file", "project/private/open"] {
+        world.spec.reopened.push(world.path(name));
+    }
+    let refused = &["EROFS", "EACCES", "EPERM", "EBUSY", "EXDEV"];
+    for name in ["outside/deep/file", "outside/deep/open/inner/file", "project/private/open/file"] {
+        check(name, &world.inside(&["read", &world.path(name)]).out, &[&format!("ok {name}")]);
+        for action in ["truncate", "unlink", "chmod"] {
+            check(name, &world.inside(&[action, &world.path(name)]).out, refused);
+        }
+        assert_eq!(world.text(name), name);
+    }
+    for name in ["outside/deep/secret", "project/private/secret"] {
+        check(name, &world.inside(&["read", &world.path(name)]).out, &["ENOENT"]);
+    }
+    let name = "outside/deep/open/inner/secret";
+    check(name, &world.inside(&["read", &world.path(name)]).out, &["EACCES"]);
+    let tries: &[&[&str]] = &[
+        &["write", &world.path("outside/deep/made"), "x"],
+        &["write", &world.path("project/private/made"), "x"],
+        &["write", &world.path("project/private/open/made"), "x"],
+        &["rename", "private", "moved"],
+        &["rename", "private/open", "moved"],
+    ];
+    for words in tries {
+        check(&words.join(" "), &world.inside(words).out, refused);
+    }
+    let report = world.inside(&["cwd"]).report;
+    assert!(report.contains("\"not_present\": []"), "{report}");
+}
+
+/// Everything around the project is hidden: the project is written as ever, and what is held in it is held.
+fn around(world: &World) {
+    let mut world = world.another();
+    let base = Path::new(&world.path("project")).parent().unwrap().to_str().unwrap().to_owned();
+    world.spec.hidden.push(base);
+    world.spec.reopened.push(world.path("project"));
+    check("write", &world.inside(&["write", "src/new", "made"]).out, &["ok"]);
+    assert_eq!(world.text("project/src/new"), "made");
+    check("read outside", &world.inside(&["read", &world.path("outside/canary")]).out, &["ENOENT"]);
+    check("read by ..", &world.inside(&["read", "../outside/canary"]).out, &["ENOENT"]);
+    check("write outside", &world.inside(&["write", "../made", "x"]).out, &["EROFS", "EACCES"]);
+    check("read hidden", &world.inside(&["read", ".env"]).out, &["EACCES"]);
+    let refused = &["EROFS", "EACCES", "EPERM", "EBUSY"];
+    check("write closed", &world.inside(&["write", ".git/config", "x"]).out, refused);
+    check("rename above closed", &world.inside(&["rename", ".git", "git"]).out, refused);
 }
 
 fn outside(world: &World) {
@@ -183,7 +251,7 @@ fn hard_links(world: &World) {
 /// A file without a name, made where writing is allowed, gets a name where it is not.
 fn unnamed(world: &World) {
     for name in [".git/hooks/pre-commit", "../outside/new"] {
-        check(name, &world.inside(&["unnamed-link", ".", name]).out, &["EPERM", "EXDEV", "EROFS", "EACCES"]);
+        check(name, &world.inside(&["unnamed-link", ".", name]).out, &["EXDEV", "EROFS", "EACCES", "EPERM"]);
         assert!(!Path::new(&world.path("project")).join(name).exists());
         check(name, &world.outside(&["unnamed-link", ".", name]), &["ok"]);
     }

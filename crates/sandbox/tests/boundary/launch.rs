@@ -12,6 +12,7 @@ use policy::{AbsPath, Action, Approval, Decision, Effects, Exec, Facts, Kind, Or
 pub(crate) struct Spec {
     pub(crate) writable: Vec<String>,
     pub(crate) hidden: Vec<String>,
+    pub(crate) reopened: Vec<String>,
     pub(crate) closed: Vec<String>,
     pub(crate) protect: Vec<String>,
     /// Limits such as `wall=1s`, as a person would write them.
@@ -30,6 +31,7 @@ impl Spec {
         let lists = [
             ("--writable", &self.writable),
             ("--hide", &self.hidden),
+            ("--open", &self.reopened),
             ("--close", &self.closed),
             ("--protect", &self.protect),
             ("--without", &self.without),
@@ -58,6 +60,7 @@ impl Spec {
             match name.to_str().unwrap() {
                 "--writable" => spec.writable.push(value),
                 "--hide" => spec.hidden.push(value),
+                "--open" => spec.reopened.push(value),
                 "--close" => spec.closed.push(value),
                 "--protect" => spec.protect.push(value),
                 "--require" => spec.require.push(value),
@@ -131,6 +134,7 @@ fn permit(spec: &Spec) -> Permit<Exec> {
             writable: spec.writable.iter().map(|text| path(text)).collect(),
             unreadable: spec.hidden.iter().map(held).collect(),
             unwritable: spec.closed.iter().map(held).collect(),
+            reopened: spec.reopened.iter().map(|text| path(text)).collect(),
             incomplete: None,
         }),
     };

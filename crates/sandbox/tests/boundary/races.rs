@@ -126,23 +126,23 @@ fn start_outside(world: &World) {
 
 /// Row 71: however the path of a rule is written, it is that path.
 fn spellings(world: &World) {
-    let config = world.path("project/.git/config");
+    let held = world.path("project/src/lib.rs");
     for spelled in [
-        format!("{config}/"),
-        config.replace("/.git/", "//.git///"),
-        config.replace("/.git/", "/./.git/././"),
-        config.replace("/.git/", "/src/../.git/"),
-        format!("/../..{config}"),
+        format!("{held}/"),
+        held.replace("/src/", "//src///"),
+        held.replace("/src/", "/./src/././"),
+        held.replace("/src/", "/.git/../src/"),
+        format!("/../..{held}"),
     ] {
         let mut inner = world.another();
         inner.spec.writable = world.spec.writable.clone();
         inner.spec.cwd = world.spec.cwd.clone();
         inner.spec.closed = vec![spelled.clone()];
-        check(&spelled, &inner.inside(&["write", ".git/config", "evil"]).out, &["EPERM", "EROFS"]);
-        assert_eq!(world.text("project/.git/config"), "[core]", "{spelled}");
+        check(&spelled, &inner.inside(&["write", "src/lib.rs", "evil"]).out, &["EROFS", "EPERM"]);
+        assert_eq!(world.text("project/src/lib.rs"), "fn main() {}", "{spelled}");
     }
     // No escape of an address is one of a path.
     let mut inner = world.another();
-    inner.spec.closed = vec![inner.path("project/%2egit/HEAD")];
-    check("percent", &inner.inside(&["write", ".git/HEAD", "free"]).out, &["ok"]);
+    inner.spec.closed = vec![inner.path("project/%73rc/lib.rs")];
+    check("percent", &inner.inside(&["write", "src/lib.rs", "free"]).out, &["ok"]);
 }

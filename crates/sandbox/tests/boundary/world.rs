@@ -49,6 +49,7 @@ impl World {
         let spec = Spec {
             writable: vec![path("project")],
             hidden: vec![path("project/.env"), path("outside/secret")],
+            reopened: Vec::new(),
             closed: vec![path("project/.git/hooks"), path("project/.git/config")],
             protect: Vec::new(),
             limits: Vec::new(),

@@ -6,6 +6,8 @@ use std::os::unix::fs::symlink;
 use policy::facts::{BoundaryFacts, Entry};
 use policy::layer::{Layer, Origin, Scope, Sourced};
 use policy::{AbsPath, Policy};
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
 
 use super::gather;
 use crate::place::Place;
@@ -37,15 +39,49 @@ impl Scene {
     }
 
     fn facts(&self, denies: &[&str]) -> BoundaryFacts {
+        let lines: Vec<String> = denies.iter().map(|rule| format!("deny {rule}")).collect();
+        self.facts_of(&lines.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// Returns the facts for lines of the form `deny RULE`, `allow RULE`, `denyRead PATH` and the like.
+    fn facts_of(&self, lines: &[&str]) -> BoundaryFacts {
         let mut layer = Layer::empty(Scope::User, "user.json", self.place.home.clone());
-        for (index, rule) in denies.iter().enumerate() {
+        for (index, line) in lines.iter().enumerate() {
             let origin =
                 Origin { scope: Scope::User, file: "user.json".to_owned(), line: u32::try_from(index).unwrap() };
-            layer.deny.push(Sourced { value: (*rule).to_owned(), origin });
+            let (key, value) = line.split_once(' ').unwrap();
+            let keys = &mut layer.sandbox;
+            let list = match key {
+                "deny" => &mut layer.deny,
+                "allow" => &mut layer.allow,
+                "denyRead" => &mut keys.deny_read,
+                "allowRead" => &mut keys.allow_read,
+                "allowWrite" => &mut keys.allow_write,
+                "denyWrite" => &mut keys.deny_write,
+                "credential" => &mut keys.credential_files,
+                other => panic!("{other}"),
+            };
+            list.push(Sourced { value: value.to_owned(), origin });
         }
         let (policy, diagnostics) = Policy::compile(&[layer], &self.place.home);
-        assert_eq!(diagnostics, []);
+        assert_eq!(diagnostics, [], "{lines:?}");
         gather(&policy, &self.place, std::slice::from_ref(&self.place.project))
+    }
+
+    /// Returns paths below the home directory.
+    fn shown(&self, paths: &[AbsPath]) -> Vec<String> {
+        paths.iter().map(|path| path.below(&self.place.home).unwrap_or_else(|| path.as_str()).to_owned()).collect()
+    }
+
+    /// Asserts what is hidden, opened again, writable beside the project, and refused, as words after each name.
+    #[track_caller]
+    fn check(&self, lines: &[&str], hidden: &[&str], reopened: &[&str], writable: &[&str]) {
+        let facts = self.facts_of(lines);
+        assert_eq!(facts.incomplete, None, "{lines:?}");
+        assert_eq!(self.held(&facts.unreadable), hidden, "hidden by {lines:?}");
+        assert_eq!(self.shown(&facts.reopened), reopened, "opened again by {lines:?}");
+        let beside: Vec<_> = facts.writable.iter().filter(|path| **path != self.place.project).cloned().collect();
+        assert_eq!(self.shown(&beside), writable, "writable by {lines:?}");
     }
 
     /// Returns what is held, below the home directory, one a line.
@@ -202,4 +238,208 @@ fn a_directory_of_ones_own_that_cannot_be_listed_is_not_passed_over() {
     let is_root = rustix::process::geteuid().is_root();
     assert_eq!(facts.incomplete.is_none(), is_root, "{:?}", facts.incomplete);
     assert_eq!(scene.held(&facts.unwritable).contains(&"project/closed/.git/config".to_owned()), is_root);
+}
+
+#[test]
+fn what_is_named_more_narrowly_is_opened_again() {
+    let scene = Scene::new();
+    for path in ["../notes/a/deep/x.pem", "../notes/a/key.pem", "../notes/b/key.pem", "../notes/pub.pem"] {
+        scene.write(path);
+    }
+    let check = |lines: &[&str], hidden: &[&str], reopened: &[&str]| scene.check(lines, hidden, reopened, &[]);
+    check(&["denyRead ~/notes", "allowRead ~/notes/a"], &["notes"], &["notes/a"]);
+    check(&["allowRead ~/notes/a/**", "denyRead ~/notes/**"], &["notes"], &["notes/a"]);
+    check(&["denyRead ~/notes/a", "allowRead ~/notes"], &["notes/a"], &[]);
+    check(&["denyRead ~/notes", "allowRead ~/notes"], &["notes"], &[]);
+    check(
+        &["denyRead ~/notes", "allowRead ~/notes/a", "denyRead ~/notes/a/deep"],
+        &["notes", "notes/a/deep"],
+        &["notes/a"],
+    );
+    check(&["denyRead ~/notes", "allowRead ~/notes/*/*.pem"], &["notes"], &["notes/a/key.pem", "notes/b/key.pem"]);
+    check(&["denyRead ~/notes", "allowRead ~/notes/absent"], &["notes"], &[]);
+    check(&["allowRead ~/notes/a"], &[], &[]);
+    // A name is narrower than a pattern, and a pattern no narrower than another.
+    check(
+        &["denyRead ~/notes/**/*.pem", "allowRead ~/notes/pub.pem"],
+        &["notes/a/deep/x.pem", "notes/a/key.pem", "notes/b/key.pem"],
+        &[],
+    );
+    check(&["denyRead ~/notes/*.pem", "allowRead ~/notes/*.pem"], &["notes/pub.pem"], &[]);
+}
+
+#[test]
+fn what_does_not_yield_is_not_opened_again() {
+    let scene = Scene::new();
+    for path in ["../.ssh/id", "../.cargo/credentials.toml", "../.cargo/bin/x", "../state/journal/x", "../notes/a/x"] {
+        scene.write(path);
+    }
+    let check = |lines: &[&str], hidden: &[&str], reopened: &[&str]| scene.check(lines, hidden, reopened, &[]);
+    let home = ["", ".cargo/credentials.toml", ".ssh", "state"];
+    check(
+        &["denyRead ~", "allowRead ./project", "allowRead ~/.ssh", "allowRead ~/.ssh/id", "allowRead ~/state/journal"],
+        &home,
+        &["project"],
+    );
+    check(&["denyRead ~", "allowRead ./project", "allowRead ~/.cargo"], &home, &[".cargo", "project"]);
+    for line in ["deny Read(~/notes/**)", "credential ~/notes"] {
+        let hidden = [".cargo/credentials.toml", ".ssh", "notes", "state"];
+        check(&[line, "allowRead ~/notes/a"], &hidden, &[]);
+        check(&[line, "denyRead ~/notes", "allowRead ~/notes/a"], &hidden, &[]);
+        check(&["denyRead ~/notes", "allowRead ~/notes/a", line], &hidden, &[]);
+    }
+}
+
+#[test]
+fn the_project_is_opened_again_where_all_around_it_is_hidden() {
+    let scene = Scene::new();
+    for path in ["../other/x", "sub/.env", "sub/secrets/x", "sub/secrets/open/.env"] {
+        scene.write(path);
+    }
+    let check = |lines: &[&str], hidden: &[&str], reopened: &[&str]| scene.check(lines, hidden, reopened, &[]);
+    check(
+        &["denyRead ~", "allowRead ./project", "deny Read(.env)"],
+        &["", "project/sub/.env", "project/sub/secrets/open/.env"],
+        &["project"],
+    );
+    check(
+        &["denyRead ~/project/sub/secrets", "allowRead ~/project/sub/secrets/open", "deny Read(.env)"],
+        &["project/sub/.env", "project/sub/secrets", "project/sub/secrets/open/.env"],
+        &["project/sub/secrets/open"],
+    );
+    check(
+        &["denyRead ~/project/*/secrets", "allowRead ~/project/sub/secrets/open"],
+        &["project/sub/secrets"],
+        &["project/sub/secrets/open"],
+    );
+    for lines in [&["denyRead ~"][..], &["denyRead ~/*"], &["denyRead ~", "allowRead ./project/sub"]] {
+        let why = scene.facts_of(lines).incomplete.unwrap();
+        assert!(why.contains("`sandbox.filesystem.allowRead` opens it again"), "{lines:?}: {why}");
+    }
+    let why = scene.facts_of(&["denyRead /", "allowRead ./project"]).incomplete.unwrap();
+    assert!(why.contains("hides `/`, without which nothing runs"), "{why}");
+}
+
+#[test]
+fn a_link_opens_where_it_leads_and_nothing_else() {
+    let scene = Scene::new();
+    scene.write("../notes/a/x");
+    scene.write("../.ssh/id");
+    symlink("../notes/a", scene.place.home.join("notes/link").as_str()).unwrap();
+    symlink("../.ssh", scene.place.home.join("notes/keys").as_str()).unwrap();
+    let lines = ["denyRead ~/notes", "allowRead ~/notes/link", "allowRead ~/notes/keys"];
+    scene.check(&lines, &[".ssh", "notes"], &["notes/a"], &[]);
+}
+
+#[test]
+fn edit_rules_open_directories() {
+    let scene = Scene::new();
+    for path in ["../work/x", "../drafts/a.md", "../.ssh/id", "../.config/gh/hosts.yml", "src/a.rs"] {
+        scene.write(path);
+    }
+    symlink("work", scene.place.home.join("alias").as_str()).unwrap();
+    let check = |lines: &[&str], writable: &[&str]| {
+        let facts = scene.facts_of(lines);
+        assert_eq!(facts.incomplete, None, "{lines:?}");
+        assert_eq!(scene.shown(&facts.writable[1..]), writable, "{lines:?}");
+    };
+    check(&["allow Edit(~/work/**)"], &["work"]);
+    check(&["allow Edit(~/work)", "allow Edit(~/work/x)"], &["work"]);
+    check(&["allow Edit(/work/**)"], &["work"]);
+    check(&["allow Edit(src/**)", "allow Edit(*.rs)", "allow Edit(~/drafts/*.md)", "allow Edit(~/absent/**)"], &[]);
+    check(&["allow Edit(~/**)", "allow Edit(//**)", "allow Edit(//tmp/**)", "allow Edit(//proc/self/**)"], &[]);
+    check(&["allow Edit(~/alias/**)", "allow Read(~/work/**)"], &[]);
+    // A deny wins, and nobody is stopped by a rule about edits.
+    check(&["allow Edit(~/.ssh/**)"], &[]);
+    check(&["allow Edit(~/work/**)", "deny Edit(~/work/**)"], &[]);
+    check(&["allow Edit(~/work/**)", "deny Read(~/work)"], &[]);
+    check(&["allow Edit(~/work/**)", "denyRead ~/work"], &[]);
+    check(&["allow Edit(~/state/**)"], &[]);
+}
+
+/// What a small home directory holds.
+const TREE: &[&str] = &[
+    ".ssh/id",
+    "notes/a/x",
+    "notes/a/y.pem",
+    "notes/b/y.pem",
+    "project/src/a.rs",
+    "project/private/x",
+    "project/private/open/.env",
+    "project/.mcp.json",
+    "work/deep/x",
+];
+const DENIES: &[&str] = &[
+    "deny Read(.env)",
+    "deny Read(~/notes/**)",
+    "deny Edit(~/work/deep/**)",
+    "deny Edit(src/**)",
+    "denyRead ~",
+    "denyRead ~/notes",
+    "denyRead ~/notes/*/*.pem",
+    "denyRead ~/project/private",
+    "denyRead ~/work",
+    "denyWrite ~/work/deep",
+    "denyWrite ~/project/src",
+    "credential ~/notes/a",
+];
+const ALLOWS: &[&str] = &[
+    "allow Edit(~/work/**)",
+    "allow Edit(~/notes/a/**)",
+    "allowWrite ~/work",
+    "allowWrite ~/notes",
+    "allowRead ~/project",
+    "allowRead ~/notes/a",
+    "allowRead ~/notes/*/x",
+    "allowRead ~/notes/b/y.pem",
+    "allowRead ~/work/**",
+    "allowRead ~/project/private/open",
+    "allowRead ~/.ssh",
+];
+
+/// Returns what may be read and what may be written, of the tree; `None` where nothing runs.
+fn open(scene: &Scene, lines: &[&str]) -> Option<Vec<(bool, bool)>> {
+    let facts = scene.facts_of(lines);
+    if facts.incomplete.is_some() {
+        return None;
+    }
+    let length = |path: &AbsPath| path.segments().count();
+    let one = |text: &&str| {
+        let path = scene.place.home.join(text);
+        let inner = |paths: &mut dyn Iterator<Item = &AbsPath>| {
+            paths.filter(|top| path.is_within(top)).map(length).max().unwrap_or(0)
+        };
+        let hidden = inner(&mut facts.unreadable.iter().map(|held| &held.path));
+        let opened = inner(&mut facts.reopened.iter());
+        let reads = hidden == 0 || opened > hidden;
+        let closed = facts.unwritable.iter().any(|held| path.is_within(&held.path));
+        (reads, reads && !closed && facts.writable.iter().any(|top| path.is_within(top)))
+    };
+    Some(TREE.iter().map(one).collect())
+}
+
+fn some_lines() -> impl Strategy<Value = Vec<&'static str>> {
+    subsequence([DENIES, ALLOWS].concat(), 0..8).prop_shuffle()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    /// A deny more opens nothing, for reading or for writing, and the order of entries does not matter.
+    #[test]
+    fn a_deny_more_opens_nothing(lines in some_lines(), more in select(DENIES)) {
+        let scene = Scene::new();
+        for path in TREE {
+            scene.write(&format!("../{path}"));
+        }
+        let before = open(&scene, &lines);
+        let turned: Vec<&str> = lines.iter().rev().copied().collect();
+        prop_assert_eq!(&before, &open(&scene, &turned), "in another order");
+        let tighter: Vec<&str> = lines.iter().copied().chain([more]).collect();
+        if let (Some(before), Some(after)) = (before, open(&scene, &tighter)) {
+            for ((path, (read, write)), (still_read, still_write)) in TREE.iter().zip(before).zip(after) {
+                prop_assert!(read >= still_read && write >= still_write, "{} is open by {}", path, more);
+            }
+        }
+    }
 }

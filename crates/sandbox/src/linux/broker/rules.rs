@@ -1,6 +1,6 @@
 //! Which names may not be written, and who says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use policy::AbsPath;
 use policy::bounds::{Bounds, Why};
@@ -17,6 +17,8 @@ pub(super) struct Rules {
     held: BTreeMap<AbsPath, String>,
     /// Those of them that cannot be read or run either.
     hidden: BTreeMap<AbsPath, String>,
+    /// Paths in hidden ones that can be.
+    reopened: BTreeSet<AbsPath>,
     /// Directories that may be written.
     writable: Vec<AbsPath>,
 }
@@ -35,7 +37,7 @@ impl Rules {
     pub(super) fn new(plan: &Plan) -> Result<Self, String> {
         let bounds = Bounds::compile(&plan.bounds, &plan.home, &plan.project, &plan.cwd)?;
         let (mut held, mut hidden) = (BTreeMap::new(), BTreeMap::new());
-        let mut writable = Vec::new();
+        let (mut writable, mut reopened) = (Vec::new(), BTreeSet::new());
         for step in &plan.steps {
             match step {
                 Step::ReadOnly { path, why } => {
@@ -45,11 +47,19 @@ impl Rules {
                     held.entry(path.clone()).or_insert_with(|| why.clone());
                     hidden.entry(path.clone()).or_insert_with(|| why.clone());
                 }
+                Step::Veil { path, parts, why } => {
+                    // What is opened again in a writable directory is read-only; one around it holds nothing in it.
+                    if writable.iter().any(|root| path.is_within(root)) {
+                        held.entry(path.clone()).or_insert_with(|| why.clone());
+                    }
+                    hidden.entry(path.clone()).or_insert_with(|| why.clone());
+                    reopened.extend(parts.iter().cloned());
+                }
                 Step::Writable { path, zone: _ } => writable.push(path.clone()),
                 Step::Private { .. } | Step::Pin { .. } | Step::ByKey { .. } => {}
             }
         }
-        Ok(Self { bounds, held, hidden, writable })
+        Ok(Self { bounds, held, hidden, reopened, writable })
     }
 
     /// Returns who forbids that this name is written, made, renamed or removed.
@@ -78,7 +88,15 @@ impl Rules {
 
     /// Returns why this file cannot be read or run.
     pub(super) fn hidden(&self, path: &AbsPath) -> Option<&str> {
-        covering(&self.hidden, path)
+        let mut above = Some(path.clone());
+        while let Some(directory) = above {
+            match self.hidden.get(&directory) {
+                Some(why) => return Some(why),
+                None if self.reopened.contains(&directory) => return None,
+                None => above = directory.parent(),
+            }
+        }
+        None
     }
 
     /// Returns true when a path lies in a directory that may be written.

@@ -189,6 +189,8 @@ impl<'a> Held<'a> {
                     unwritable.hold(path.as_str(), file);
                     places.push((path.as_str(), file));
                 }
+                // Parts of a hidden directory that are seen: not in this tier yet.
+                plan::Step::Veil { path, .. } => return Err(Errno::OPNOTSUPP).at_path(Step::Hide, path.as_str()),
                 plan::Step::Hide { path, why: _ } => {
                     let file = file_at(path.as_str(), Step::Hide)?;
                     unwritable.hold(path.as_str(), file);

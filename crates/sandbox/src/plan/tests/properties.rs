@@ -19,6 +19,8 @@ use crate::plan::{Invocation, Plan, Step, Terminal, plan};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Right {
     Read,
+    /// Some keys of a configuration may be set.
+    SetKeys,
     Write,
     Rename,
 }
@@ -31,13 +33,18 @@ struct Wish {
     cwd: String,
     write: Vec<String>,
     hide: Vec<String>,
+    open: Vec<String>,
     close: Vec<String>,
+    /// What the built-in table closes.
+    table: Vec<String>,
     protect: Vec<String>,
 }
 
 /// Directories that paths hang in: the project, one beside it, a private place, the home.
 const TOPS: [&str; 5] = ["/home/me/p", "/home/me/q", "/tmp/p", "/home/me", "/srv"];
 const NAMES: [&str; 3] = ["a", "b", "a-b"];
+/// A name of which some keys may be set, where nothing but the built-in table closes it.
+const BY_KEY: [&str; 2] = [".git", ".git/config"];
 /// How deep the tree is below each of them.
 const DEPTH: usize = 3;
 
@@ -48,7 +55,10 @@ fn tree() -> Vec<String> {
         let mut level = vec![top.to_owned()];
         for _ in 0..=DEPTH {
             let below = level.iter().flat_map(|path| NAMES.map(|name| format!("{path}/{name}"))).collect();
-            all.extend(std::mem::replace(&mut level, below));
+            for path in std::mem::replace(&mut level, below) {
+                all.extend(BY_KEY.map(|name| format!("{path}/{name}")));
+                all.insert(path);
+            }
         }
     }
     all.into_iter().collect()
@@ -70,7 +80,8 @@ fn lies_in(path: &str, directory: &str) -> bool {
 fn rights(plan: &Plan) -> Rights {
     let tree = tree();
     // Everything of the host may be read and nothing written before the first step.
-    let mut state: BTreeMap<&str, (bool, bool)> = tree.iter().map(|path| (path.as_str(), (true, false))).collect();
+    let mut state: BTreeMap<&str, (bool, bool, bool)> =
+        tree.iter().map(|path| (path.as_str(), (true, false, false))).collect();
     let mut mounts = BTreeSet::new();
     for step in &plan.steps {
         let place = match step {
@@ -79,26 +90,41 @@ fn rights(plan: &Plan) -> Rights {
             | Step::Pin { path }
             | Step::ReadOnly { path, why: _ }
             | Step::ByKey { path, why: _ }
-            | Step::Hide { path, why: _ } => path.to_string(),
+            | Step::Hide { path, why: _ }
+            | Step::Veil { path, parts: _, why: _ } => path.to_string(),
         };
-        for (_, (read, write)) in state.iter_mut().filter(|(path, _)| lies_in(path, &place)) {
+        for (_, (read, write, keys)) in state.iter_mut().filter(|(path, _)| lies_in(path, &place)) {
             match step {
                 // What is there now is not the host's.
-                Step::Private { .. } | Step::Hide { .. } => (*read, *write) = (false, false),
-                Step::Writable { .. } => (*read, *write) = (true, true),
-                // What a broker takes over is no writing of the command.
-                Step::ReadOnly { .. } | Step::ByKey { .. } => *write = false,
+                Step::Private { .. } | Step::Hide { .. } | Step::Veil { .. } => {
+                    (*read, *write, *keys) = (false, false, false);
+                }
+                Step::Writable { .. } => (*read, *write, *keys) = (true, true, false),
+                Step::ReadOnly { .. } => (*write, *keys) = (false, false),
+                Step::ByKey { .. } => (*write, *keys) = (false, true),
                 Step::Pin { .. } => {}
             }
         }
+        if let Step::Veil { path: _, parts, why: _ } = step {
+            for part in parts {
+                for (_, (read, ..)) in state.iter_mut().filter(|(path, _)| lies_in(path, part.as_str())) {
+                    *read = true;
+                }
+                mounts.insert(part.to_string());
+            }
+        }
+        // What the broker holds cannot be renamed either.
         mounts.insert(place);
     }
     let mut rights = Rights::new();
-    for (path, (read, write)) in &state {
+    for (path, (read, write, keys)) in &state {
         // A name belongs to the directory that it stands in, and a mount point cannot be renamed.
-        let is_renamable = state.get(parent(path)).is_some_and(|(_, write)| *write) && !mounts.contains(*path);
-        for (right, is_given) in [(Right::Read, *read), (Right::Write, *write), (Right::Rename, is_renamable)] {
-            if is_given {
+        let is_renamable = state.get(parent(path)).is_some_and(|(_, write, _)| *write) && !mounts.contains(*path);
+        let all =
+            [(Right::Read, *read), (Right::SetKeys, *keys), (Right::Write, *write), (Right::Rename, is_renamable)];
+        for (right, is_given) in all {
+            // Whoever may write the whole may set keys.
+            if is_given || (right == Right::SetKeys && *write) {
                 rights.insert(((*path).to_owned(), right));
             }
         }
@@ -110,8 +136,8 @@ fn absolute(texts: &[String]) -> Vec<AbsPath> {
     texts.iter().map(|text| AbsPath::parse(text).unwrap()).collect()
 }
 
-fn held(texts: &[String]) -> Vec<Held> {
-    let origin = Origin { scope: Scope::User, file: "settings.json".to_owned(), line: 1 };
+fn held(texts: &[String], scope: Scope) -> Vec<Held> {
+    let origin = Origin { scope, file: "settings.json".to_owned(), line: 1 };
     let one = |path| Held { path, entry: Entry::File, why: "a rule".to_owned(), origin: origin.clone() };
     absolute(texts).into_iter().map(one).collect()
 }
@@ -121,8 +147,9 @@ fn made(wish: &Wish) -> Option<Plan> {
         cwd: AbsPath::parse(&wish.cwd).unwrap(),
         home: AbsPath::parse("/home/me").unwrap(),
         writable: absolute(&wish.write),
-        unreadable: held(&wish.hide),
-        unwritable: held(&wish.close),
+        unreadable: held(&wish.hide, Scope::User),
+        unwritable: [held(&wish.table, Scope::Builtin), held(&wish.close, Scope::User)].concat(),
+        reopened: absolute(&wish.open),
         project: AbsPath::parse(&wish.cwd).unwrap(),
         bounds: Vec::new(),
         require: Vec::new(),
@@ -148,18 +175,19 @@ fn granted(wish: &Wish) -> Rights {
 
 fn paths(most: usize) -> impl Strategy<Value = Vec<String>> {
     let names = prop::collection::vec(select(&NAMES[..]), 0..=DEPTH);
-    let path = (select(&TOPS[..]), names)
-        .prop_map(|(top, names)| std::iter::once(top).chain(names).collect::<Vec<_>>().join("/"));
+    let last = prop::option::weighted(0.4, select(&BY_KEY[..]));
+    let path = (select(&TOPS[..]), names, last)
+        .prop_map(|(top, names, last)| std::iter::once(top).chain(names).chain(last).collect::<Vec<_>>().join("/"));
     prop::collection::vec(path, 0..=most)
 }
 
 fn wishes() -> impl Strategy<Value = Wish> {
     let cwd = select(vec!["/home/me/p".to_owned(), "/home/me/q".to_owned(), "/tmp/p".to_owned()]);
-    (cwd, any::<bool>(), paths(2), paths(4), paths(4), paths(2)).prop_map(
-        |(cwd, is_usual, more, hide, close, protect)| {
+    (cwd, any::<bool>(), paths(2), paths(4), paths(2), paths(4), paths(3), paths(2)).prop_map(
+        |(cwd, is_usual, more, hide, open, close, table, protect)| {
             // Mostly the directory that the command starts in is writable, as it is in life.
             let write = is_usual.then(|| cwd.clone()).into_iter().chain(more).collect();
-            Wish { cwd, write, hide, close, protect }
+            Wish { cwd, write, hide, open, close, table, protect }
         },
     )
 }
@@ -182,23 +210,26 @@ proptest! {
 
     #[test]
     fn order_of_rules_does_not_matter(wish in wishes(), seeds in prop::collection::vec(any::<Index>(), 6)) {
-        let Wish { cwd, write, hide, close, protect } = &wish;
+        let Wish { cwd, write, hide, open, close, table, protect } = &wish;
         let other = Wish {
             cwd: cwd.clone(),
             write: mixed(write, &seeds),
             hide: mixed(hide, &seeds),
+            open: mixed(open, &seeds),
             close: mixed(close, &seeds),
+            table: mixed(table, &seeds),
             protect: mixed(protect, &seeds),
         };
         prop_assert_eq!(made(&wish), made(&other));
     }
 
     #[test]
-    fn a_deny_more_never_widens(wish in wishes(), more in paths(2), kind in 0..3) {
+    fn a_deny_more_never_widens(wish in wishes(), more in paths(2), kind in 0..4) {
         let mut narrower = wish.clone();
         match kind {
             0 => narrower.hide.extend(more),
             1 => narrower.close.extend(more),
+            2 => narrower.table.extend(more),
             _ => narrower.protect.extend(more),
         }
         let (before, after) = (granted(&wish), granted(&narrower));
@@ -210,11 +241,17 @@ proptest! {
     fn what_is_held_is_held_by_every_name_above_it(wish in wishes()) {
         let granted = granted(&wish);
         let has = |path: &str, right: Right| granted.contains(&(path.to_owned(), right));
-        let kinds = [(&wish.hide, true), (&wish.close, false), (&wish.protect, false)];
-        for (path, is_hidden) in kinds.into_iter().flat_map(|(paths, is_hidden)| paths.iter().map(move |path| (path, is_hidden))) {
-            for below in tree().iter().filter(|below| lies_in(below, path)) {
+        let kinds = [(&wish.hide, "hide"), (&wish.close, "close"), (&wish.protect, "protect"), (&wish.table, "table")];
+        for (path, kind) in kinds.into_iter().flat_map(|(paths, kind)| paths.iter().map(move |path| (path, kind))) {
+            // What is opened again inside is another law's.
+            let is_opened = |below: &str| {
+                let is_inside = |open: &&String| *open != path && lies_in(open, path) && lies_in(below, open);
+                kind == "hide" && wish.open.iter().any(|open| is_inside(&open))
+            };
+            for below in tree().iter().filter(|below| lies_in(below, path) && !is_opened(below)) {
                 prop_assert!(!has(below, Right::Write), "{} can be written", below);
-                prop_assert!(!is_hidden || !has(below, Right::Read), "{} can be read", below);
+                prop_assert!(kind != "hide" || !has(below, Right::Read), "{} can be read", below);
+                prop_assert!(kind == "table" || !has(below, Right::SetKeys), "keys of {} can be set", below);
             }
             // Whoever renames a directory above has the name without the mount.
             let mut above = path.as_str();
@@ -230,7 +267,7 @@ proptest! {
         for (path, right) in granted(&wish) {
             let is_asked = wish.write.iter().any(|root| lies_in(&path, root));
             let is_below = wish.write.iter().any(|root| lies_in(parent(&path), root));
-            prop_assert!(right == Right::Read || (right == Right::Write && is_asked) || is_below, "{:?} {}", right, path);
+            prop_assert!(right == Right::Read || (right != Right::Rename && is_asked) || is_below, "{:?} {}", right, path);
         }
     }
 }
@@ -269,7 +306,7 @@ fn the_reader_finds_what_a_missing_pin_would_give() {
 #[test]
 fn wishes_are_of_every_kind() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
-    let (mut refused, mut pinned, mut closed, mut hidden) = (0, 0, 0, 0);
+    let (mut refused, mut pinned, mut closed, mut hidden, mut by_key) = (0, 0, 0, 0, 0);
     for _ in 0..2_000 {
         let wish = wishes().new_tree(&mut runner).unwrap().current();
         let Some(plan) = made(&wish) else {
@@ -280,9 +317,8 @@ fn wishes_are_of_every_kind() {
         pinned += has(|step| matches!(step, Step::Pin { .. }));
         closed += has(|step| matches!(step, Step::ReadOnly { .. }));
         hidden += has(|step| matches!(step, Step::Hide { .. }));
+        by_key += has(|step| matches!(step, Step::ByKey { .. }));
     }
-    assert!(
-        [refused, pinned, closed, hidden].iter().all(|count| (100..2_000).contains(count)),
-        "{refused} {pinned} {closed} {hidden}"
-    );
+    let counts = [refused, pinned, closed, hidden, by_key];
+    assert!(counts.iter().all(|count| (30..2_000).contains(count)), "{counts:?}");
 }
