@@ -288,6 +288,7 @@ fn planned(writable: &[&str], hidden: &[&str], open: &[&str], closed: &[&str]) -
         bounds: Vec::new(),
         limits: Limits::default(),
         network: Network::None,
+        require: Vec::new(),
     };
     let invocation = Invocation {
         argv: vec!["true".into()],
@@ -295,6 +296,8 @@ fn planned(writable: &[&str], hidden: &[&str], open: &[&str], closed: &[&str]) -
         init: "/proc/self/exe".into(),
         protect: Vec::new(),
         terminal: Terminal::Own,
+        tiers: crate::Tiers::all(),
+        require: Vec::new(),
     };
     plan(&controls, &invocation).ok().map(|plan| opened(&plan))
 }

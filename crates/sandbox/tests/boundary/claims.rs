@@ -16,6 +16,11 @@ const fn row(tier: Tier, case: &'static str, rows: &'static str, why: &'static s
 }
 
 const ROWS: &[Row] = &[
+    row(Tier::Bubblewrap, "files_hidden_but_for_parts", "", "such a run is refused"),
+    row(Tier::Bubblewrap, "files_hidden_around_the_project", "", "such a run is refused"),
+    row(Tier::Landlock, "files_hidden_but_for_parts", "", "such a run is refused"),
+    row(Tier::Landlock, "files_hidden_around_the_project", "", "such a run is refused"),
+    row(Tier::Landlock, "limits_*", "43-45 by processes of the user", "their scenes make files beside held ones"),
     row(Tier::Bubblewrap, "hygiene_arguments_tell_nothing", "", "its own processes have bubblewrap's words"),
     row(Tier::Bubblewrap, "hygiene_no_user_namespaces", "", "about the best tier; see fallback_no_namespaces_left"),
     row(
