@@ -47,6 +47,9 @@ _palisade() {
             palisade,run)
                 cmd="palisade__subcmd__run"
                 ;;
+            palisade,sandbox)
+                cmd="palisade__subcmd__sandbox"
+                ;;
             palisade,test)
                 cmd="palisade__subcmd__test"
                 ;;
@@ -107,6 +110,9 @@ _palisade() {
             palisade__subcmd__help,run)
                 cmd="palisade__subcmd__help__subcmd__run"
                 ;;
+            palisade__subcmd__help,sandbox)
+                cmd="palisade__subcmd__help__subcmd__sandbox"
+                ;;
             palisade__subcmd__help,test)
                 cmd="palisade__subcmd__help__subcmd__test"
                 ;;
@@ -122,6 +128,9 @@ _palisade() {
             palisade__subcmd__help__subcmd__audit,verify)
                 cmd="palisade__subcmd__help__subcmd__audit__subcmd__verify"
                 ;;
+            palisade__subcmd__help__subcmd__sandbox,status)
+                cmd="palisade__subcmd__help__subcmd__sandbox__subcmd__status"
+                ;;
             palisade__subcmd__help__subcmd__trust,grant)
                 cmd="palisade__subcmd__help__subcmd__trust__subcmd__grant"
                 ;;
@@ -130,6 +139,18 @@ _palisade() {
                 ;;
             palisade__subcmd__help__subcmd__trust,withdraw)
                 cmd="palisade__subcmd__help__subcmd__trust__subcmd__withdraw"
+                ;;
+            palisade__subcmd__sandbox,help)
+                cmd="palisade__subcmd__sandbox__subcmd__help"
+                ;;
+            palisade__subcmd__sandbox,status)
+                cmd="palisade__subcmd__sandbox__subcmd__status"
+                ;;
+            palisade__subcmd__sandbox__subcmd__help,help)
+                cmd="palisade__subcmd__sandbox__subcmd__help__subcmd__help"
+                ;;
+            palisade__subcmd__sandbox__subcmd__help,status)
+                cmd="palisade__subcmd__sandbox__subcmd__help__subcmd__status"
                 ;;
             palisade__subcmd__trust,grant)
                 cmd="palisade__subcmd__trust__subcmd__grant"
@@ -162,7 +183,7 @@ _palisade() {
 
     case "${cmd}" in
         palisade)
-            opts="-h -V --help --version run check explain permissions lint test hook trust audit completions man help"
+            opts="-h -V --help --version run check explain permissions lint test hook trust sandbox audit completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -404,7 +425,7 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__help)
-            opts="run check explain permissions lint test hook trust audit completions man help"
+            opts="run check explain permissions lint test hook trust sandbox audit completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -599,6 +620,34 @@ _palisade() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        palisade__subcmd__help__subcmd__sandbox)
+            opts="status"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        palisade__subcmd__help__subcmd__sandbox__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         palisade__subcmd__help__subcmd__test)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -750,7 +799,7 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__run)
-            opts="-h -V --settings --mode --report --status-fd --limit --quiet --profile --no-caches --permit --project --help --version"
+            opts="-h -V --settings --mode --report --status-fd --limit --quiet --profile --no-caches --require --permit --project --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -780,6 +829,10 @@ _palisade() {
                     COMPREPLY=($(compgen -W "open closed" -- "${cur}"))
                     return 0
                     ;;
+                --require)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --permit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -788,6 +841,76 @@ _palisade() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        palisade__subcmd__sandbox)
+            opts="-h -V --help --version status help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        palisade__subcmd__sandbox__subcmd__help)
+            opts="status help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        palisade__subcmd__sandbox__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        palisade__subcmd__sandbox__subcmd__help__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        palisade__subcmd__sandbox__subcmd__status)
+            opts="-h -V --json --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

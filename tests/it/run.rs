@@ -109,6 +109,7 @@ fn tells_its_own_outcome_apart() {
                     "reopened": [],
                     "unwritable": null,
                 },
+                "tier": "full",
                 "exit": {"code": 7, "signal": null},
                 "wall_ms": null,
                 "enforced": [
@@ -348,7 +349,7 @@ fn nothing_runs_when_no_boundary_can_be_built() {
             let limit = "echo 0 > /proc/sys/user/max_user_namespaces";
             scene.bash(&format!("exec unshare --user --map-root-user bash -c '{limit}; exec \"$@\"' bash {argv}")).run()
         };
-        let refused = no_namespaces(&format!("{program} run -- touch made"));
+        let refused = no_namespaces(&format!("{program} run --require mount-namespace -- touch made"));
         assert_eq!(
             refused.told(scene),
             (
@@ -360,8 +361,67 @@ fn nothing_runs_when_no_boundary_can_be_built() {
         assert!(!scene.exists("project/made"));
         let log = scene.journal();
         assert_eq!(log.last().unwrap()["outcome"]["end"], "failed", "{log:#?}");
+        scene.settings(&json!({"sandbox": {"require": ["pid-namespace"]}}));
+        assert_eq!(no_namespaces(&format!("{program} run -- touch made")).code, 125);
+        scene.settings(&json!({"sandbox": {"require": ["walls"]}}));
+        assert_eq!(
+            no_namespaces(&format!("{program} run -- touch made")).told(scene).2,
+            "palisade: no boundary that this machine can build enforces what is required: walls\n"
+        );
+        assert!(!scene.exists("project/made"));
         let control = no_namespaces("touch made");
         assert_eq!((control.code, scene.exists("project/made")), (0, true), "{control:#?}");
+    });
+}
+
+#[test]
+fn a_lower_tier_runs_and_says_what_is_missing() {
+    each_user(|scene| {
+        scene.write("project/.env", "SECRET=1");
+        scene.write("project/look", "cat .env /etc/hostname > /dev/null; exit 7");
+        scene.settings(&json!({"permissions": {"deny": ["Read(.env)"]}}));
+        let program = scene.program();
+        let no_namespaces = |argv: &str| {
+            let limit = "echo 0 > /proc/sys/user/max_user_namespaces";
+            scene.bash(&format!("exec unshare --user --map-root-user bash -c '{limit}; exec \"$@\"' bash {argv}")).run()
+        };
+        let text = "run --report report.json -- sh look";
+        let ran = no_namespaces(&format!("{program} {text}"));
+        assert_eq!(
+            ran.told(scene),
+            (
+                7,
+                String::new(),
+                "cat: .env: Permission denied\npalisade: exit code 7, inside the boundary (tier landlock); some layers are missing, see `--report`\n".into()
+            )
+        );
+        let report: Value = serde_json::from_str(&scene.read("project/report.json")).unwrap();
+        assert_eq!(report["tier"], json!("landlock"));
+        assert_eq!(report["missing"][0]["what"], json!("tier-full"), "{report:#}");
+        let layers = ["no-capabilities", "no-new-privileges", "landlock", "seccomp", "no-sockets"];
+        assert_eq!(report["enforced"], json!(layers));
+
+        let status = no_namespaces(&format!("{program} sandbox status --json"));
+        let machine: Value = serde_json::from_slice(&status.bytes).unwrap();
+        assert_eq!((status.code, &machine["tier"], &machine["layers"]), (1, &json!("landlock"), &json!(layers)));
+        let first = &machine["tried"][0];
+        assert_eq!(
+            first,
+            &json!({
+                "what": "user-namespace",
+                "works": false,
+                "detail": "",
+                "errno": 28,
+                "error": "ENOSPC",
+                "why": "the kernel's limit on them is reached or 0",
+                "fix": "sudo sysctl -w user.max_user_namespaces=15000",
+            })
+        );
+        let whole = scene.palisade(["sandbox", "status"]).run();
+        assert_eq!(
+            (whole.code, whole.stdout.lines().next()),
+            (0, Some("tier full: namespaces and mounts of its own, Landlock and seccomp"))
+        );
     });
 }
 

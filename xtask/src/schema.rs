@@ -213,6 +213,15 @@ fn a_report_is_as_its_schema_says() {
 }
 
 #[test]
+fn what_a_machine_can_is_as_its_schema_says() {
+    let (schema, home) = (schema("sandbox-status.schema.json"), home("status"));
+    let output = program(home.path()).args(["sandbox", "status", "--json"]).output().unwrap();
+    let machine: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(differs(&schema, &schema, &machine), None, "{machine:#}");
+    assert_eq!(machine["tiers"].as_array().unwrap().len(), 3, "{machine:#}");
+}
+
+#[test]
 fn a_value_that_does_not_fit_is_told() {
     let schema = schema("check.schema.json");
     let good = json!({"schema_version": 1, "id": null, "decision": "ask", "reason": "x", "rule": null, "proof": null});

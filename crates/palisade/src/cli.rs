@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Hook(HookOptions),
     /// Show, grant or withdraw trust in a folder.
     Trust(TrustOptions),
+    /// Show what the boundary can be on this machine.
+    Sandbox(SandboxOptions),
     /// Read and verify the journal.
     Audit(AuditOptions),
     /// Print a completion script for a shell.
@@ -100,6 +102,9 @@ pub(crate) struct RunOptions {
     /// Give package managers no directory of their own for what they fetch and build.
     #[arg(long)]
     pub(crate) no_caches: bool,
+    /// Run only where this layer of the boundary can be had; may be repeated.
+    #[arg(long, value_parser = layer, value_name = "LAYER")]
+    pub(crate) require: Vec<sandbox::Layer>,
     /// Run under the permit that a hook recorded: its number and the beginning of its hash.
     #[arg(long, value_name = "SEQ:HASH", hide = true)]
     pub(crate) permit: Option<String>,
@@ -351,6 +356,28 @@ impl From<VerdictName> for policy::Verdict {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct SandboxOptions {
+    #[command(subcommand)]
+    pub(crate) command: SandboxCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SandboxCommand {
+    /// Say what this machine can enforce, why not more, and what helps.
+    Status(SandboxStatusOptions),
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  palisade sandbox status\n  palisade sandbox status --json\n\nEverything is tried in processes that are thrown away. Ends with 0 when commands get the whole boundary,\nwith 1 when they get a lower tier, and with 6 when they get none.\nThe form: docs/reference/sandbox-status.schema.json"
+)]
+pub(crate) struct SandboxStatusOptions {
+    /// Answer as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct CompletionsOptions {
     /// The shell.
     pub(crate) shell: clap_complete::Shell,
@@ -360,6 +387,13 @@ pub(crate) struct CompletionsOptions {
 pub(crate) struct ManOptions {
     /// The directory.
     pub(crate) directory: PathBuf,
+}
+
+fn layer(text: &str) -> Result<sandbox::Layer, String> {
+    sandbox::Layer::parse(text).ok_or_else(|| {
+        let known: Vec<&str> = sandbox::Layer::ALL.iter().map(|layer| layer.name()).collect();
+        format!("no such layer; the layers are {}", known.join(", "))
+    })
 }
 
 fn limit(text: &str) -> Result<Word, String> {

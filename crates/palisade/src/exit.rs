@@ -9,7 +9,7 @@ pub(crate) enum Exit {
     /// Yes: allowed, sound, done.
     Yes = 0,
     /// There is a finding: the journal was changed, settings have entries that do not count or rules that
-    /// `lint` finds fault with, a case of `test` does not hold.
+    /// `lint` finds fault with, a case of `test` does not hold, `sandbox status` finds less than the whole boundary.
     Finding = 1,
     /// Denied.
     Denied = 3,
@@ -17,7 +17,7 @@ pub(crate) enum Exit {
     Asks = 4,
     /// The settings, or the cases of `test`, cannot be relied on until they are mended.
     Settings = 5,
-    /// The world failed: a file, the journal, the terminal.
+    /// The world failed: a file, the journal, the terminal; `sandbox status` finds no boundary at all.
     World = 6,
 }
 

@@ -13,6 +13,7 @@ mod hook;
 mod lint;
 mod permissions;
 mod run;
+mod sandbox_command;
 mod say;
 mod setup;
 mod test_command;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Command::Test(options) => exit::of(test_command::test(&options)),
         Command::Hook(options) => hook::hook(options.agent),
         Command::Trust(options) => exit::of(trust::trust(&options)),
+        Command::Sandbox(options) => exit::of(sandbox_command::sandbox(&options)),
         Command::Audit(options) => exit::of(audit_command::audit(&options)),
         Command::Completions(options) => exit::of(generate::completions(options.shell)),
         Command::Man(options) => exit::of(generate::man(&options)),

@@ -32,6 +32,8 @@ pub struct Controls {
     pub reading: Reading,
     /// Where package managers keep what they fetch and build; `None` where they have no place of their own.
     pub caches: Option<Caches>,
+    /// Names of layers without which nothing runs.
+    pub require: Vec<String>,
     /// What the command may reach.
     pub network: Network,
     /// How much it may take.

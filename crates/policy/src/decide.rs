@@ -153,6 +153,7 @@ fn controls(policy: &Policy, action: &Action, facts: &Facts) -> Result<Option<Co
         bounds: policy.sandbox().bounds.clone(),
         reading: boundary.reading.clone(),
         caches: boundary.caches.clone(),
+        require: policy.sandbox().require.iter().map(|layer| layer.value.clone()).collect(),
         network: Network::None,
         limits: policy.sandbox().limits.clone(),
     }))

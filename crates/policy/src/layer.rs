@@ -122,6 +122,8 @@ pub struct Servers {
 pub struct SandboxKeys {
     /// `sandbox.enabled`.
     pub enabled: Option<Sourced<bool>>,
+    /// `sandbox.require`: names of layers without which nothing runs.
+    pub require: Vec<Sourced<String>>,
     /// `sandbox.filesystem.denyRead`, as written.
     pub deny_read: Vec<Sourced<String>>,
     /// `sandbox.filesystem.allowWrite`, as written.

@@ -96,6 +96,8 @@ pub struct Switches {
 pub struct Sandbox {
     /// `sandbox.enabled`, the highest layer that may say it.
     pub enabled: Option<Sourced<bool>>,
+    /// Names of layers without which nothing runs, from every layer of settings.
+    pub require: Vec<Sourced<String>>,
     /// Paths that must not be readable.
     pub deny_read: Vec<HeldPath>,
     /// Paths that must not be writable.

@@ -75,6 +75,9 @@ pub enum Error {
     /// The boundary process ended without saying how the command did; everything in it is gone.
     #[error("the boundary ended without a report ({0})")]
     Lost(String),
+    /// No way to build the boundary enforces everything that is required.
+    #[error("no boundary that this machine can build enforces what is required: {0}")]
+    Required(String),
     /// There is no boundary for this platform.
     #[error("there is no boundary for this platform yet")]
     Platform,
@@ -99,6 +102,7 @@ impl Error {
             | Self::NoCommand
             | Self::Program { .. }
             | Self::Lost(_)
+            | Self::Required(_)
             | Self::Platform
             | Self::Bug(_) => None,
         }
@@ -155,6 +159,12 @@ steps! {
     Namespaces = "make the other namespaces",
     /// Making the process unreadable for others.
     Undumpable = "close the boundary's own memory",
+    /// Letting bubblewrap make the namespaces and mounts.
+    Bubblewrap = "let bubblewrap build the mounts",
+    /// Looking inside at what bubblewrap has made.
+    BubblewrapBuilt = "verify what bubblewrap has built",
+    /// Keeping what the command starts together, without a process namespace.
+    Keeper = "keep the command's processes together",
     /// `fork` of the first process inside.
     Init = "start the first process inside",
     /// Bringing the loopback interface up.

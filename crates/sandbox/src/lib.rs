@@ -2,7 +2,7 @@
 //!
 //! [`plan`] is pure. [`run`] starts a command against a [`policy::Permit`] inside a boundary that this
 //! crate builds itself from Linux namespaces, mounts, Landlock and seccomp, without root and without
-//! other programs. It returns when the command and everything it started is gone.
+//! other programs where the machine lets it. It returns when the command and everything it started is gone.
 //!
 //! Never: a boundary with a layer left out in silence, a mount by path, a command after a failed step.
 //!
@@ -10,6 +10,9 @@
 //! *boundary*, whose `main` calls [`boundary_main`] when its first argument is [`ROLE`]; that one makes
 //! the namespaces and the *init*, the first process inside, which builds the mounts and starts the
 //! *command*.
+//!
+//! Where the machine refuses namespaces, [`run`] builds a lower [`Tier`]: the report says which, and what it lacks.
+//! [`probe`] says what a machine can.
 //!
 //! What it does not stop: the command can do anything to what it may write, and read what nobody hid from
 //! it; a name that does not exist yet cannot be held; a file that has a second name (a hard link) is held
@@ -27,16 +30,21 @@ mod git;
 mod limits;
 #[cfg(target_os = "linux")]
 mod linux;
+pub mod machine;
 pub mod plan;
 pub mod report;
+mod shape;
 #[cfg(target_os = "linux")]
 mod sys;
+pub mod tier;
 mod wire;
 
 pub use environment::{Environment, environment};
 pub use error::Error;
+pub use machine::Machine;
 pub use plan::{Invocation, Plan, Terminal, plan};
-pub use report::{Exit, Report};
+pub use report::{Exit, Layer, Report};
+pub use tier::{Tier, Tiers};
 
 /// The first argument that makes a program the boundary process.
 pub const ROLE: &str = "palisade-boundary";
@@ -47,14 +55,28 @@ pub const ROLE: &str = "palisade-boundary";
 /// command; call it from the main thread of a process that has no other thread which could take them.
 pub fn run(permit: &policy::Permit<policy::Exec>, invocation: &Invocation) -> Result<Report, Error> {
     let plan = plan(permit.controls(), invocation)?;
+    let by_policy = permit.controls().require.iter();
+    let by_policy: Result<Vec<Layer>, Error> =
+        by_policy.map(|name| Layer::parse(name).ok_or_else(|| Error::Required(name.clone()))).collect();
+    let require = [by_policy?, invocation.require.clone()].concat();
     #[cfg(target_os = "linux")]
     return {
         let lost = plan.lost_caches(permit.controls());
-        linux::run(&plan, &permit.controls().limits, invocation).map(|mut report| {
+        linux::run(&plan, &permit.controls().limits, invocation, &require).map(|mut report| {
             report.missing.extend(lost);
             report
         })
     };
+    #[cfg(not(target_os = "linux"))]
+    return Err(Error::Platform);
+}
+
+/// Looks at what this machine can enforce, by trying each thing in a process that is thrown away.
+///
+/// `init` is the program that is started as the boundary, as in [`Invocation`].
+pub fn probe(init: &std::path::Path) -> Result<Machine, Error> {
+    #[cfg(target_os = "linux")]
+    return linux::probe(init);
     #[cfg(not(target_os = "linux"))]
     return Err(Error::Platform);
 }

@@ -35,6 +35,16 @@ pub(crate) const MOUNT_LIST_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Mounts that can lie over the new root when it is entered: the old root and the vault.
 pub(crate) const COVERS_MAX: usize = 4;
+/// Milliseconds for the processes that a command left to be gone, where no process namespace ends them.
+pub(crate) const SWEEP_MS_MAX: u64 = 10_000;
+/// Landlock rules of one boundary without mounts.
+pub(crate) const GRANTS_MAX: usize = 20_000;
+/// Directories that one report names because nothing can be made in them.
+pub(crate) const TOLD_DIRECTORIES_MAX: usize = 16;
+/// Arguments that bubblewrap takes.
+pub(crate) const BUBBLEWRAP_ARGUMENTS_MAX: usize = 8_500;
+/// Bytes of what another program says about its failure.
+pub(crate) const SAID_BYTES_MAX: u64 = 4096;
 
 /// Groups of one process that can exist at once.
 pub(crate) const GROUPS_PER_PROCESS: u32 = 16;

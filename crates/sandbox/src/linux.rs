@@ -1,24 +1,29 @@
 //! The boundary on Linux, one file per mechanism.
 //!
-//! The launcher's side: [`run`], `streams`, `resources`, `supervise`, `terminal`, `output`. The boundary's side, in
+//! The launcher's side: `tiers`, [`run`], `streams`, `resources`, `supervise`, `terminal`, `output`. The boundary's side, in
 //! the order of building: [`boundary`], `namespaces`, `init`, `mount`, `kernel_files`, `pty`,
-//! `privileges`, `landlock`, `seccomp`, `broker`, `target`. Between them: `control`.
+//! `privileges`, `landlock`, `seccomp`, `broker`, `target`. Between them: `control`. The lower tiers: `bubblewrap`
+//! outside and `inside`, `keeper` and `landlock::grants`. What the machine can: `probe`, `advice`.
 
 mod advice;
 mod boundary;
 mod broker;
+mod bubblewrap;
 mod caches;
 mod closed_root;
 mod control;
 mod failure;
 mod init;
 mod inputs;
+mod inside;
+mod keeper;
 mod kernel_files;
 mod landlock;
 mod mount;
 mod namespaces;
 mod output;
 mod privileges;
+mod probe;
 mod pty;
 mod resources;
 mod run;
@@ -27,8 +32,10 @@ mod streams;
 mod supervise;
 mod target;
 mod terminal;
+mod tiers;
 mod tree;
 mod veil;
 
 pub(crate) use boundary::boundary_main;
-pub(crate) use run::run;
+pub(crate) use probe::probe;
+pub(crate) use tiers::run;

@@ -15,7 +15,8 @@ use policy::{AbsPath, Scope, facts};
 
 use crate::environment::Environment;
 use crate::error::Error;
-use crate::report::Missing;
+use crate::report::{Layer, Missing};
+use crate::tier::Tiers;
 
 /// What is to be run, as far as policy has no say in it.
 #[derive(Debug, Clone)]
@@ -32,6 +33,10 @@ pub struct Invocation {
     pub protect: Vec<AbsPath>,
     /// How standard streams that are terminals are treated.
     pub terminal: Terminal,
+    /// How the boundary may be built.
+    pub tiers: Tiers,
+    /// What must stand, or nothing runs.
+    pub require: Vec<Layer>,
 }
 
 /// How standard streams that are terminals are treated.
@@ -207,6 +212,7 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
         bounds,
         reading,
         caches,
+        require: _,
         network: Network::None,
         limits: _,
     } = controls;

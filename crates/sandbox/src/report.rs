@@ -6,10 +6,13 @@ use policy::controls::limits::Resource;
 use policy::layer::Origin;
 
 use crate::environment::Dropped;
+use crate::tier::Tier;
 
 /// How one command did inside the boundary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
+    /// How the boundary was built.
+    pub tier: Tier,
     /// How it ended.
     pub exit: Exit,
     /// How long it took, the building of the boundary included.
@@ -147,12 +150,36 @@ pub enum Layer {
     Landlock,
     /// A system call filter.
     Seccomp,
+    /// No socket but connected pairs.
+    NoSockets,
     /// A pseudo-terminal of its own.
     OwnTerminal,
 }
 
 impl Layer {
-    /// What stands whenever a command runs.
+    /// Every layer.
+    pub const ALL: [Self; 13] = [
+        Self::UserNamespace,
+        Self::MountNamespace,
+        Self::PidNamespace,
+        Self::NetworkNamespace,
+        Self::IpcNamespace,
+        Self::UtsNamespace,
+        Self::CgroupNamespace,
+        Self::NoCapabilities,
+        Self::NoNewPrivileges,
+        Self::Landlock,
+        Self::Seccomp,
+        Self::NoSockets,
+        Self::OwnTerminal,
+    ];
+
+    /// Reads a layer's name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|layer| layer.name() == name)
+    }
+
+    /// What stands whenever a command runs in namespaces.
     pub(crate) const ALWAYS: [Self; 11] = [
         Self::UserNamespace,
         Self::MountNamespace,
@@ -181,6 +208,7 @@ impl Layer {
             Self::NoNewPrivileges => "no-new-privileges",
             Self::Landlock => "landlock",
             Self::Seccomp => "seccomp",
+            Self::NoSockets => "no-sockets",
             Self::OwnTerminal => "own-terminal",
         }
     }
@@ -217,6 +245,10 @@ pub(crate) const CANNOT_SHOW: [&str; 4] = [
     "signals to processes that are not visible inside",
     "what the command read of the files that it may read",
 ];
+
+/// What cannot be shown besides where there are no namespaces.
+pub(crate) const CANNOT_SHOW_CLOSED: &str =
+    "sockets, attributes of files and shared memory: the filter refuses them without a word to us";
 
 /// What cannot be shown besides when the kernel gives no notification.
 pub(crate) const CANNOT_SHOW_CALLS: &str = "refused system calls and connections: this kernel gives no notification";

@@ -11,6 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::{Plan, Root, Step, Zone};
 use crate::report::{Exit, Report};
+use crate::shape::Shape;
+use shape::{ShapeWire, shape_from_wire, shape_to_wire};
+
+mod machine;
+mod shape;
 
 pub(crate) use limits::Inside;
 
@@ -25,6 +30,8 @@ pub(crate) struct Order {
     pub(crate) environment: Vec<(OsString, OsString)>,
     /// Which of the standard streams are the command's own terminal.
     pub(crate) terminal: [bool; 3],
+    /// How the boundary is built, with what was found outside of it.
+    pub(crate) shape: Shape,
     /// Whether a broker acts for the command. Where the kernel allows none, mounts alone hold what exists.
     pub(crate) brokered: bool,
     /// Which limits are set inside.
@@ -42,6 +49,7 @@ struct OrderWire {
     root: RootWire,
     set: Vec<(String, String)>,
     terminal: [bool; 3],
+    shape: ShapeWire,
     brokered: bool,
     inside: Inside,
     arguments: usize,
@@ -117,6 +125,7 @@ impl Order {
             },
             set: self.plan.variables.clone(),
             terminal: self.terminal,
+            shape: shape_to_wire(&self.shape),
             brokered: self.brokered,
             inside: self.inside,
             arguments: self.argv.len(),
@@ -162,8 +171,9 @@ impl Order {
             },
             variables: wire.set,
         };
-        let OrderWire { terminal, brokered, inside, .. } = wire;
-        is_whole.then_some(Self { plan, argv, environment, terminal, brokered, inside })
+        let shape = shape_from_wire(wire.shape);
+        let (terminal, brokered, inside) = (wire.terminal, wire.brokered, wire.inside);
+        is_whole.then_some(Self { plan, argv, environment, terminal, shape, brokered, inside })
     }
 }
 
@@ -314,6 +324,7 @@ pub(crate) fn parse_message<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T
 #[derive(Serialize)]
 struct ReportWire<'a> {
     schema_version: u32,
+    tier: &'static str,
     exit: ExitWire,
     wall_ms: u64,
     enforced: Vec<&'static str>,
@@ -360,6 +371,7 @@ impl Report {
     /// Renders the report as JSON, indented, without a final newline.
     pub fn render_json(&self) -> String {
         let Self {
+            tier,
             exit,
             wall,
             enforced,
@@ -376,6 +388,7 @@ impl Report {
         } = self;
         let wire = ReportWire {
             schema_version: REPORT_SCHEMA,
+            tier: tier.name(),
             exit: exit_to_wire(*exit),
             wall_ms: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX),
             enforced: enforced.iter().map(|layer| layer.name()).collect(),

@@ -75,6 +75,8 @@ pub(crate) enum Used {
     FilesDisabled,
     AllowWrite,
     DenyWrite,
+    /// `sandbox.require`, a key of ours: layers without which nothing runs.
+    RequireLayers,
     CredentialFiles,
     AllowedServers,
     DeniedServers,
@@ -109,6 +111,7 @@ impl Used {
             | Self::Deny
             | Self::DenyRead
             | Self::DenyWrite
+            | Self::RequireLayers
             | Self::CredentialFiles
             | Self::DeniedServers
             | Self::Article(Article::BlockedCommands) => true,
@@ -182,6 +185,7 @@ const SANDBOX: &[(&str, Field)] = &[
     ("failIfUnavailable", Field::Used(Used::FailIfUnavailable)),
     ("autoAllowBashIfSandboxed", Field::Used(Used::AutoAllow)),
     ("excludedCommands", Field::Used(Used::Excluded)),
+    ("require", Field::Used(Used::RequireLayers)),
     ("allowUnsandboxedCommands", Field::Used(Used::AllowUnsandboxed)),
     ("ignoreViolations", Field::Unread),
     ("enableWeakerNestedSandbox", Field::Unread),

@@ -163,6 +163,7 @@ impl Reader<'_> {
             Used::AllowRead => self.sandbox_list(section, used, property, |keys| &mut keys.allow_read),
             Used::AllowWrite => self.sandbox_list(section, used, property, |keys| &mut keys.allow_write),
             Used::DenyWrite => self.sandbox_list(section, used, property, |keys| &mut keys.deny_write),
+            Used::RequireLayers => self.sandbox_list(section, used, property, |keys| &mut keys.require),
             Used::Excluded => self.sandbox_list(section, used, property, |keys| &mut keys.excluded),
             Used::CredentialFiles => self.credential_files(section, property),
             Used::ManagedReadsOnly => {

@@ -109,6 +109,7 @@ fn render_layer(text: &mut String, places: &Places, layer: &Layer) {
     entries.extend(layer.default_mode.iter().map(|mode| (&mode.origin, format!("mode {}", mode.value.name()))));
     entries.extend(layer.limits.iter().map(|word| (&word.origin, limit(word.value))));
     entries.extend(layer.sandbox.enabled.iter().map(|on| (&on.origin, format!("sandbox {}", on.value))));
+    entries.extend(layer.sandbox.require.iter().map(|name| (&name.origin, format!("require {}", name.value))));
     entries.extend(layer.bypass_disabled.iter().map(|origin| (origin, "no bypass".to_owned())));
     let lock = layer.sandbox.managed_reads_only.iter();
     entries.extend(lock.map(|origin| (origin, "managed reads only".to_owned())));

@@ -88,6 +88,19 @@ pub(crate) fn attempt(words: &[&str]) -> Option<Outcome> {
             let name = c(name);
             returned(unsafe { libc::syscall(libc::SYS_mq_unlink, name.as_ptr()) })
         }
+        ["ioctl-file", path, request] => match std::fs::File::open(path) {
+            Ok(file) => {
+                let (fd, flags) = (std::os::fd::AsRawFd::as_raw_fd(&file), 0_i32);
+                returned(unsafe { libc::ioctl(fd, number(request) as _, &raw const flags) }.into())
+            }
+            Err(error) => Err(error.raw_os_error().unwrap_or(0)),
+        },
+        ["shmget"] => {
+            let id = unsafe { libc::shmget(libc::IPC_PRIVATE, 4096, 0o600) };
+            let outcome = returned(id.into());
+            unsafe { libc::shmctl(id, libc::IPC_RMID, std::ptr::null_mut()) };
+            outcome
+        }
         ["memfd-exec"] => memfd_exec(),
         ["listener"] => listener(),
         ["capabilities"] => Ok(status("Cap")),

@@ -8,6 +8,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "it is the adversary")]
 
+mod container;
 mod files;
 mod kernel;
 mod processes;
@@ -20,7 +21,8 @@ pub(crate) type Outcome = Result<String, i32>;
 /// Makes the attempt that the arguments name, prints the outcome, and returns the exit code.
 pub fn main(args: &[String]) -> i32 {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
-    let families = [files::attempt, processes::attempt, kernel::attempt, sockets::attempt, resources::attempt];
+    let families =
+        [container::attempt, files::attempt, processes::attempt, kernel::attempt, sockets::attempt, resources::attempt];
     let Some(outcome) = families.iter().find_map(|family| family(&words)) else {
         println!("no such attempt");
         return 2;

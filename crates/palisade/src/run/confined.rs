@@ -14,7 +14,7 @@ use policy::facts::Held;
 use policy::{AbsPath, Exec, Permit, Proof};
 use rustix::fs::OFlags;
 use sandbox::report::Hit;
-use sandbox::{Exit, Invocation, Report, Terminal};
+use sandbox::{Exit, Invocation, Report, Terminal, Tier, Tiers};
 use serde_json::{Value, json};
 
 use super::Order;
@@ -81,6 +81,8 @@ impl Running<'_> {
             init: "/proc/self/exe".into(),
             protect: self.order.setup.place.own_unwritable.clone(),
             terminal: Terminal::Own,
+            tiers: Tiers::all(),
+            require: self.options.require.clone(),
         };
         let writable = &permit.controls().writable;
         let before = guard::protected_names(writable);
@@ -134,6 +136,7 @@ impl Running<'_> {
             | sandbox::Error::Stream { .. }
             | sandbox::Error::Step { .. }
             | sandbox::Error::Lost(_)
+            | sandbox::Error::Required(_)
             | sandbox::Error::Platform
             | sandbox::Error::Bug(_) => NOT_RUN,
         }
@@ -268,7 +271,8 @@ fn tell(report: &Report, quiet: bool) {
         // A limit that nobody asked for is in the report, and no news at every run.
         let is_layer_missing = report.missing.iter().any(|missing| !missing.what.starts_with("limit-"));
         let missing = if !is_layer_missing { "" } else { "; some layers are missing, see `--report`" };
-        say::error(&format!("{end}, inside the boundary{missing}"));
+        let tier = if report.tier == Tier::Full { String::new() } else { format!(" (tier {})", report.tier.name()) };
+        say::error(&format!("{end}, inside the boundary{tier}{missing}"));
     }
 }
 

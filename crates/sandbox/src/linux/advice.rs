@@ -91,7 +91,39 @@ fn too_old(release: &str) -> String {
     format!("upgrade the kernel to Linux 5.13 or newer (this is {release})")
 }
 
-fn look() -> Host {
+/// Returns the reason for a refusal in words.
+pub(super) fn why(step: Step, errno: i32, host: &Host) -> String {
+    let is_refused = matches!(errno, libc::EPERM | libc::EACCES);
+    let known = match step {
+        Step::Seccomp if errno == libc::EBUSY => "a supervisor answers this process's calls already",
+        Step::Proc if is_refused => "part of the `/proc` that is there is covered, as in a container",
+        Step::LandlockRules if matches!(errno, libc::ENOSYS | libc::EOPNOTSUPP) => "the kernel runs without Landlock",
+        _ if errno == libc::ENOSPC => "the kernel's limit on them is reached or 0",
+        _ if errno == libc::ENOSYS => "this kernel has no such call, or a filter says so",
+        _ if is_refused && host.is_inside => "this is the inside of a boundary already",
+        _ if is_refused && host.none_allowed => "`user.max_user_namespaces` is 0",
+        _ if is_refused && host.clone_forbidden => "`kernel.unprivileged_userns_clone` is 0",
+        _ if is_refused && host.is_filtered => "a filter that was there before refuses it, as in a container",
+        _ if is_refused && host.apparmor_restricts => "AppArmor takes the rights of programs without a profile",
+        _ => return std::io::Error::from_raw_os_error(errno).to_string(),
+    };
+    known.to_owned()
+}
+
+/// Returns what brings a Landlock version.
+pub(super) fn newer_landlock(version: u32) -> String {
+    let kernel = match version {
+        0..=1 => "5.13",
+        2 => "5.19",
+        3 => "6.2",
+        4 => "6.7",
+        5 => "6.10",
+        _ => "6.12",
+    };
+    format!("upgrade the kernel to Linux {kernel} or newer")
+}
+
+pub(super) fn look() -> Host {
     Host {
         apparmor_restricts: is_set("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1"),
         clone_forbidden: is_set("/proc/sys/kernel/unprivileged_userns_clone", "0"),
@@ -108,7 +140,7 @@ fn is_set(path: &str, value: &str) -> bool {
 }
 
 /// Reads a small file below `/proc`; one that cannot be read is as good as empty here.
-fn read(path: &str) -> String {
+pub(super) fn read(path: &str) -> String {
     let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
     let max = u64::try_from(crate::limits::PROC_FILE_BYTES_MAX).unwrap_or(u64::MAX);
     let bytes = file.map_err(std::io::Error::from).and_then(|file| read_whole(file, max)).unwrap_or_default();

@@ -8,9 +8,10 @@ use rustix::process::{DumpableBehavior, Pid, Resource, Rlimit, Signal, WaitOptio
 
 use super::control::Channel;
 use super::failure::{At, Failure};
-use super::{init, namespaces, resources};
+use super::{bubblewrap, init, inside, keeper, namespaces, probe, resources};
 use crate::error::Step;
 use crate::limits::PLAN_BYTES_MAX;
+use crate::shape::Shape;
 use crate::sys;
 use crate::sys::process::{Close, Fork};
 use crate::wire::{Message, Order};
@@ -27,6 +28,12 @@ const EXIT_BUG: i32 = 70;
 
 /// Is the boundary process.
 pub(crate) fn boundary_main() -> ! {
+    match std::env::args_os().nth(2) {
+        Some(word) if word == bubblewrap::INSIDE => inside::inside_main(),
+        Some(word) if word == probe::PROBE => probe::probe_main(),
+        Some(word) if word == probe::NOTHING => sys::process::exit_now(0),
+        Some(_) | None => {}
+    }
     let Some(control) = sys::process::inherited(CONTROL) else { sys::process::exit_now(EXIT_BUG) };
     let channel = Arc::new(Channel::from_descriptor(control));
     match build(&channel) {
@@ -68,20 +75,30 @@ fn build(channel: &Arc<Channel>) -> Result<Pid, Failure> {
     sys::process::close_from(first_closed.unsigned_abs(), Close::Now).at(Step::ReadPlan)?;
     let limit = Rlimit { current: Some(0), maximum: Some(0) };
     rustix::process::setrlimit(Resource::Core, limit).at(Step::CoreDumps)?;
+    match order.shape {
+        Shape::Full => {}
+        Shape::Landlock => keeper::keeper_main(channel, order, group),
+        // That one is told by its arguments.
+        Shape::Bubblewrap(_) => return Err(rustix::io::Errno::BADMSG).at(Step::ReadPlan),
+    }
     namespaces::enter_user()?;
     namespaces::enter_others()?;
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).at(Step::Undumpable)?;
-    let forked = match group {
-        Some(group) => resources::fork_into(&group),
-        None => sys::process::fork(),
-    };
-    match forked.at(Step::Init)? {
+    match fork_init(group.as_ref()).at(Step::Init)? {
         Fork::Child => init::init_main(channel, &order),
         Fork::Parent(pid) => Ok(pid),
     }
 }
 
-fn read_plan(plan: OwnedFd) -> Result<Order, Failure> {
+/// Starts the first process inside, in its control group.
+pub(super) fn fork_init(group: Option<&OwnedFd>) -> std::io::Result<Fork> {
+    match group {
+        Some(group) => resources::fork_into(group),
+        None => sys::process::fork(),
+    }
+}
+
+pub(super) fn read_plan(plan: OwnedFd) -> Result<Order, Failure> {
     let bytes = super::kernel_files::read_whole(plan, PLAN_BYTES_MAX).at(Step::ReadPlan)?;
     Order::parse(&bytes).ok_or(rustix::io::Errno::BADMSG).at(Step::ReadPlan)
 }

@@ -17,34 +17,52 @@ use super::pty::{self, Terminal};
 use super::{boundary, inputs, namespaces, privileges, target};
 use crate::error::Step;
 use crate::limits::{GRACE_MS, LATE_MS};
+use crate::shape::Shape;
 use crate::sys;
 use crate::sys::process::Fork;
 use crate::wire::{Message, Order, Request};
 
 /// Is the first process inside. Its end is the end of everything inside: the kernel sees to it.
 pub(super) fn init_main(channel: &Arc<Channel>, order: &Order) -> ! {
-    let result = build(channel, order).and_then(|ready| start(channel, order, ready));
-    match result {
+    if let Some(why) = conduct(channel, order, build(channel, order)) {
+        let _ = channel.send(&why, None);
+    }
+    sys::process::exit_now(0)
+}
+
+/// Starts the command when all stands, and watches it to its end. Returns how it ended; `None` when that is
+/// told already, or there is nobody to tell.
+pub(super) fn conduct(channel: &Arc<Channel>, order: &Order, ready: Result<Ready, Failure>) -> Option<Message> {
+    match ready.and_then(|ready| start(channel, order, ready)) {
         Ok(Some(watched)) => {
             let why = watch(channel, &watched);
             if let Some(told) = &watched.told {
                 told.flush(channel);
             }
-            let _ = channel.send(&why, None);
+            why
         }
         // The command's process has told why it could not start.
-        Ok(None) => {}
-        Err(failure) => boundary::report(channel, failure),
+        Ok(None) => None,
+        Err(failure) => {
+            boundary::report(channel, failure);
+            None
+        }
     }
-    sys::process::exit_now(0)
 }
 
 /// What stands when the command can be started.
 #[derive(Debug)]
-struct Ready {
+pub(super) struct Ready {
     terminal: Option<Terminal>,
     rules: Rules,
     held: Held,
+}
+
+impl Ready {
+    /// Returns the Landlock version that the rules were made for.
+    pub(super) fn abi(&self) -> u32 {
+        self.rules.abi
+    }
 }
 
 /// What is watched while the command runs.
@@ -64,10 +82,7 @@ struct Watched {
 ///
 /// 1. die with the boundary process;
 /// 2. the namespace of control groups, loopback, mounts, and the files given for reading opened inside them;
-/// 3. a session keyring of its own;
-/// 4. the terminal, if there is to be one, which the launcher sets up;
-/// 5. drop every privilege but the one to look at the command's processes;
-/// 6. make the Landlock rules.
+/// 3. what every tier has.
 fn build(channel: &Channel, order: &Order) -> Result<Ready, Failure> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).at(Step::Init)?;
     rustix::thread::set_name(c"palisade: init").at(Step::Init)?;
@@ -76,6 +91,16 @@ fn build(channel: &Channel, order: &Order) -> Result<Ready, Failure> {
     let inputs = inputs::find(&order.plan)?;
     let held = mount::build(&order.plan, order.brokered, order.inside.private_bytes)?;
     inputs::bring_inside(&inputs)?;
+    furnish(channel, order, held)
+}
+
+/// Builds what every tier has, in this order:
+///
+/// 1. a session keyring of its own;
+/// 2. the terminal, if there is to be one, which the launcher sets up;
+/// 3. drop every privilege, but in a user namespace of our own the one to look at the command's processes;
+/// 4. make the Landlock rules.
+pub(super) fn furnish(channel: &Channel, order: &Order, held: Held) -> Result<Ready, Failure> {
     for path in held.not_present() {
         channel.send(&Message::NotPresent { path: path.clone() }, None).at(Step::Control)?;
     }
@@ -84,9 +109,12 @@ fn build(channel: &Channel, order: &Order) -> Result<Ready, Failure> {
         channel.send(&Message::Missing { what: what.into(), meaning: meaning.into() }, None).at(Step::Control)?;
     }
     let terminal = if order.terminal.contains(&true) { Some(make_terminal(channel)?) } else { None };
-    privileges::drop_but_looking()?;
-    let rules = landlock::rules(&order.plan)?;
-    for missing in landlock::missing(rules.abi) {
+    match order.shape {
+        Shape::Full => privileges::drop_but_looking()?,
+        Shape::Bubblewrap(_) | Shape::Landlock => privileges::drop_what_is_left()?,
+    }
+    let (rules, missing) = landlock::rules_for(order)?;
+    for missing in missing {
         let message = Message::Missing { what: missing.what, meaning: missing.meaning };
         channel.send(&message, None).at(Step::Control)?;
     }
@@ -108,7 +136,8 @@ fn make_terminal(channel: &Channel) -> Result<Terminal, Failure> {
 /// Starts the command in a session of its own, with its terminal, and the broker that acts for it. `None` when it
 /// could not be started and has said why.
 ///
-/// Landlock is enforced on this process: the command and the broker inherit it and are under the same rules.
+/// Landlock is enforced on this process: the command and the broker inherit it and are under the same rules. Without
+/// a process namespace it is the command's process alone, so that it cannot signal this one.
 fn start(channel: &Arc<Channel>, order: &Order, ready: Ready) -> Result<Option<Watched>, Failure> {
     let Ready { terminal, rules, held } = ready;
     let abi = rules.abi;
@@ -122,15 +151,22 @@ fn start(channel: &Arc<Channel>, order: &Order, ready: Ready) -> Result<Option<W
     if let Some(Terminal { slave, master: _ }) = &terminal {
         rustix::process::ioctl_tiocsctty(slave).at(Step::Session)?;
     }
-    rules.enforce()?;
+    let rules = match order.shape {
+        Shape::Full | Shape::Bubblewrap(_) => {
+            rules.enforce()?;
+            None
+        }
+        Shape::Landlock => Some(rules),
+    };
     let (ours, theirs) = if order.brokered { Channel::pair().map(split).at(Step::Broker)? } else { (None, None) };
     let command = match sys::process::fork().at(Step::Fork)? {
         Fork::Child => {
-            target::target_main(channel, order, target::Inheritance { terminal, broker: theirs, failing: starting })
+            let broker = theirs;
+            target::target_main(channel, order, target::Inheritance { terminal, rules, broker, failing: starting })
         }
         Fork::Parent(pid) => pid,
     };
-    drop((starting, terminal, theirs));
+    drop((starting, terminal, rules, theirs));
     boundary::release_streams().at(Step::Fork)?;
     let told = match ours {
         Some(ours) => match ours.receive::<Message>().at(Step::Broker)? {
@@ -166,18 +202,17 @@ fn late(wall_ms: u64) -> Duration {
     Duration::from_millis(wall_ms.saturating_add(GRACE_MS).saturating_add(LATE_MS))
 }
 
-/// Reaps, passes signals on, and returns how the command ended.
-fn watch(channel: &Channel, watched: &Watched) -> Message {
+/// Reaps, passes signals on, and returns how the command ended; `None` when the launcher is gone, so that
+/// nobody may go on.
+fn watch(channel: &Channel, watched: &Watched) -> Option<Message> {
     let failed = |error: rustix::io::Errno| Message::Failed {
         step: Step::Watch.name().to_owned(),
         path: None,
         errno: error.raw_os_error(),
     };
-    let replaced =
-        |path: &str| Message::Ended { why: format!("`{path}` was replaced on the host, which ends its protection") };
     // What was replaced before the list of mounts was opened raises no event.
-    if let Some(path) = watched.held.lost() {
-        return replaced(path);
+    if let Some(end) = lost(&watched.held) {
+        return Some(end);
     }
     loop {
         let mut ready = [
@@ -187,29 +222,34 @@ fn watch(channel: &Channel, watched: &Watched) -> Message {
         ];
         let left = watched.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         if left.is_some_and(|left| left.is_zero()) {
-            return Message::Ended { why: "the time is over, and the launcher is stopped".to_owned() };
+            return Some(Message::Ended { why: "the time is over, and the launcher is stopped".to_owned() });
         }
         let timeout = left.and_then(|left| Timespec::try_from(left).ok());
         match poll(&mut ready, timeout.as_ref()) {
             Ok(_) => {}
             Err(rustix::io::Errno::INTR) => continue,
-            Err(error) => return failed(error),
+            Err(error) => return Some(failed(error)),
         }
         let [children, requests, mounts] = ready.map(|fd| !fd.revents().is_empty());
-        if mounts && let Some(path) = watched.held.lost() {
-            return replaced(path);
+        if mounts && let Some(end) = lost(&watched.held) {
+            return Some(end);
         }
         if children {
             while sys::signal::next(&watched.children).is_some() {}
             if let Some(end) = reap(channel, watched.command) {
-                return end;
+                return Some(end);
             }
         }
         if requests && !pass_on(channel, watched.command) {
-            // The launcher is gone, so nobody may go on.
-            sys::process::exit_now(0)
+            return None;
         }
     }
+}
+
+/// Returns the end that the command must come to when a held path lost its mount.
+fn lost(held: &Held) -> Option<Message> {
+    let path = held.lost()?;
+    Some(Message::Ended { why: format!("`{path}` was replaced on the host, which ends its protection") })
 }
 
 /// Reaps every process that ended. Returns the command's end.

@@ -17,9 +17,9 @@ use crate::sys;
 /// A standard stream that was opened for reading a file in a writable directory.
 #[derive(Debug)]
 pub(super) struct Input {
-    number: i32,
-    path: String,
-    identity: Identity,
+    pub(super) number: i32,
+    pub(super) path: String,
+    pub(super) identity: Identity,
 }
 
 /// Finds the standard streams that must be opened anew; the host's files are still in their place.

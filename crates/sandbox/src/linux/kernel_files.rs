@@ -16,7 +16,7 @@ use crate::error::Step;
 use crate::limits::MOUNT_LIST_BYTES_MAX;
 
 /// The device files that the command gets. No other has any use without privileges.
-const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
+pub(super) const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
 /// Links in `/dev`, with where they lead.
 const DEVICE_LINKS: [(&str, &str); 5] = [
@@ -28,7 +28,7 @@ const DEVICE_LINKS: [(&str, &str); 5] = [
 ];
 
 /// Kernel interfaces that tell of the host or act on it, where they exist.
-const HIDDEN: [&str; 23] = [
+pub(super) const HIDDEN: [&str; 23] = [
     "/proc/acpi",
     "/proc/asound",
     "/proc/bus",
@@ -169,7 +169,7 @@ fn mounted_elsewhere(line: &[u8]) -> Option<OsString> {
 }
 
 /// Reads the list's form of a path, in which a space is `\040`.
-fn unescape(text: &[u8]) -> OsString {
+pub(super) fn unescape(text: &[u8]) -> OsString {
     let mut bytes = Vec::new();
     let mut rest = text;
     while let [first, tail @ ..] = rest {

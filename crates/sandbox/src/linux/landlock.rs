@@ -2,6 +2,8 @@
 //!
 //! Its rules follow files, not mounts, so they hold for descriptors that came from outside as well.
 
+mod grants;
+
 use landlock::{
     ABI, Access, AccessFs, BitFlags, CompatLevel, Compatible, PathBeneath, Ruleset, RulesetAttr, RulesetCreated,
     RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
@@ -14,6 +16,8 @@ use super::mount;
 use crate::error::Step;
 use crate::plan::{self, Plan, Root, Zone};
 use crate::report::Missing;
+use crate::shape::Shape;
+use crate::wire::Order;
 
 /// A ruleset that is ready to be enforced.
 #[derive(Debug)]
@@ -31,15 +35,27 @@ const BROUGHT: &[(u32, &str, &str)] = &[
     (6, "landlock-scope", "only the namespaces keep signals and abstract sockets inside"),
 ];
 
+/// Returns the rules of an order's tier, and what they lack.
+pub(super) fn rules_for(order: &Order) -> Result<(Rules, Vec<Missing>), Failure> {
+    match order.shape {
+        Shape::Landlock => grants::rules(&order.plan),
+        Shape::Full | Shape::Bubblewrap(_) => {
+            let rules = rules(&order.plan)?;
+            let missing = missing(rules.abi);
+            Ok((rules, missing))
+        }
+    }
+}
+
 /// Returns what this version lacks.
-pub(super) fn missing(abi: u32) -> Vec<Missing> {
+fn missing(abi: u32) -> Vec<Missing> {
     let lacking = BROUGHT.iter().filter(|(version, _, _)| abi < *version);
     lacking.map(|(_, what, meaning)| Missing { what: (*what).to_owned(), meaning: (*meaning).to_owned() }).collect()
 }
 
 /// Makes the rules, inside the new root: everything may be read and run, the writable directories and the
 /// private places may be changed, devices may be used. What is handled and not granted is refused.
-pub(super) fn rules(plan: &Plan) -> Result<Rules, Failure> {
+fn rules(plan: &Plan) -> Result<Rules, Failure> {
     let abi = crate::sys::kernel::landlock_abi().at(Step::LandlockRules)?;
     let version = version(abi);
     let change = changes(version);

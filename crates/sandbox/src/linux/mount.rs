@@ -35,13 +35,14 @@ pub(super) struct Mounts {
     pub(super) veils: usize,
 }
 
+/// What must be found at a path.
 #[derive(Debug)]
-struct Expected {
-    path: String,
-    identity: Identity,
-    is_read_only: bool,
+pub(super) struct Expected {
+    pub(super) path: String,
+    pub(super) identity: Identity,
+    pub(super) is_read_only: bool,
     /// Whether the broker holds the same name, should somebody outside take the mount away.
-    is_brokered: bool,
+    pub(super) is_brokered: bool,
 }
 
 /// The directories of the vault, with their modes.
@@ -59,7 +60,7 @@ const CLOSED_DIRECTORY: &str = "closed-directory";
 const CLOSED_FILE: &str = "closed-file";
 
 /// Links in `/run` that systems without `/usr` cannot do without.
-const KEPT_LINKS: [&str; 3] = ["run/current-system", "run/booted-system", "run/opengl-driver"];
+pub(super) const KEPT_LINKS: [&str; 3] = ["run/current-system", "run/booted-system", "run/opengl-driver"];
 
 /// What the mounts hold, to be looked at again while the command runs.
 #[derive(Debug)]
@@ -70,18 +71,27 @@ pub(super) struct Held {
 }
 
 impl Held {
+    /// Returns what holds without mounts: nothing to look at again.
+    pub(super) fn nothing() -> Result<Self, Failure> {
+        Self::found(Vec::new(), Vec::new())
+    }
+
+    /// Returns what mounts hold that another program has made.
+    pub(super) fn found(expected: Vec<Expected>, not_present: Vec<String>) -> Result<Self, Failure> {
+        let root = open_inside("/").at(Stage::HostRoot)?;
+        Ok(Self { root, expected, not_present })
+    }
+
     /// Returns the held paths that were not there.
     pub(super) fn not_present(&self) -> &[String] {
         &self.not_present
     }
 
     /// Returns the same without what this process, having no privileges any more, cannot reach; neither
-    /// can the command.
+    /// can the command. What was lost meanwhile stays, to be found.
     pub(super) fn reachable(self) -> Self {
         let Self { root, expected, not_present } = self;
-        // One that is lost already stays, and is noticed.
-        let is_reachable = |one: &Expected| !matches!(one.is_found(&root), Err(Errno::ACCESS));
-        let expected = expected.into_iter().filter(is_reachable).collect();
+        let expected = expected.into_iter().filter(|one| one.is_found(&root) != Err(Errno::ACCESS)).collect();
         Self { root, expected, not_present }
     }
 
@@ -348,6 +358,12 @@ impl Mounts {
         for one in &self.expected {
             if !one.is_found(&self.root).at_path(Stage::Verify, &one.path)? {
                 return Err(Errno::STALE).at_path(Stage::Verify, &one.path);
+            }
+        }
+        // One that was away for a moment only would be there without its mount.
+        for path in &self.not_present {
+            if !matches!(tree::resolve(self.root.as_fd(), path), Err(Errno::NOENT | Errno::ACCESS)) {
+                return Err(Errno::STALE).at_path(Stage::Verify, path);
             }
         }
         Ok(())

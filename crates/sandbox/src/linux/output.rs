@@ -7,7 +7,6 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -43,7 +42,7 @@ struct Lane {
 
 impl Output {
     /// Makes the pipes. Returns what the boundary gets for standard output and error.
-    pub(super) fn new(limit: u64, streams: [Stream; 3]) -> Result<(Self, [Option<Stdio>; 2]), Failure> {
+    pub(super) fn new(limit: u64, streams: [Stream; 3]) -> Result<(Self, [Option<OwnedFd>; 2]), Failure> {
         let mut output = Self { lanes: Vec::new(), left: limit, is_over: false };
         let [_, is_output, is_error] = streams.map(|stream| stream == Stream::Same);
         let first = if is_output { Some(output.lane(io::stdout().as_fd()).at(Step::Streams)?) } else { None };
@@ -54,7 +53,7 @@ impl Output {
             _ if is_error => Some(output.lane(io::stderr().as_fd()).at(Step::Streams)?),
             _ => None,
         };
-        Ok((output, [first, second].map(|pipe| pipe.map(Stdio::from))))
+        Ok((output, [first, second]))
     }
 
     /// Adds a pipe and returns the command's side.

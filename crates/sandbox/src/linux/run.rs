@@ -1,13 +1,14 @@
 //! Starting the boundary process.
 
 use std::ffi::OsStr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use policy::controls::Limits;
-use rustix::fs::{MemfdFlags, SealFlags};
+use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags};
 
 use super::control::Channel;
 use super::failure::{At, Failure};
@@ -15,24 +16,28 @@ use super::output::Output;
 use super::resources;
 use super::streams::{self, Stream};
 use super::supervise::{self, Supervised};
-use super::{advice, boundary, caches};
+use super::{advice, boundary, bubblewrap, caches};
 use crate::error::{Error, Step};
 use crate::plan::{Invocation, Plan, Terminal};
 use crate::report::{Missing, Report};
+use crate::shape::Shape;
+use crate::tier::Tier;
 use crate::wire::Order;
 use crate::{ROLE, sys};
 
 /// The lowest number that the launcher's own descriptors get, above those that the boundary takes.
 const FIRST_FREE: i32 = 10;
 
-/// Runs a command with a broker; where the kernel gives none (another supervisor is there already), mounts alone
-/// hold what exists, and the report says what is missing.
-pub(crate) fn run(plan: &Plan, limits: &Limits, invocation: &Invocation) -> Result<Report, Error> {
-    if invocation.argv.is_empty() {
-        return Err(Error::NoCommand);
-    }
-    match run_once(plan, limits, invocation, true) {
-        Err(Error::Step { step: Step::Listener, .. }) => run_once(plan, limits, invocation, false),
+/// Runs a command in one tier with a broker; where the kernel gives none (another supervisor is there already), mounts
+/// alone hold what exists, and the report says what is missing. Without mounts there is none yet: the rules refuse more.
+pub(super) fn run(plan: &Plan, limits: &Limits, invocation: &Invocation, chosen: Chosen) -> Result<Report, Error> {
+    let brokered = match chosen.tier {
+        Tier::Full | Tier::Bubblewrap => true,
+        Tier::Landlock => false,
+    };
+    let wanted = Wanted { plan, limits, invocation };
+    match run_once(&wanted, &chosen, brokered) {
+        Err(Error::Step { step: Step::Listener, .. }) => run_once(&wanted, &chosen, false),
         ended => ended,
     }
 }
@@ -44,10 +49,12 @@ pub(crate) fn run(plan: &Plan, limits: &Limits, invocation: &Invocation) -> Resu
 /// 3. write the plan into sealed memory;
 /// 4. start the boundary process with it and one end of the control socket;
 /// 5. supervise until everything inside is gone.
-fn run_once(plan: &Plan, limits: &Limits, invocation: &Invocation, brokered: bool) -> Result<Report, Error> {
+fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, brokered: bool) -> Result<Report, Error> {
     let start = Instant::now();
+    let Wanted { plan, limits, invocation } = *wanted;
+    let Chosen { tier, lacks } = chosen;
     let streams = streams::look()?;
-    let (plan, lacking) = with_caches(plan);
+    let (plan, lacking) = with_caches(plan, *tier);
     let own_terminal = streams.map(|stream| stream == Stream::Terminal && invocation.terminal == Terminal::Own);
     let resources = resources::prepare(limits)?;
     let (output, pipes) = match resources.output {
@@ -57,12 +64,15 @@ fn run_once(plan: &Plan, limits: &Limits, invocation: &Invocation, brokered: boo
         }
         None => (None, [None, None]),
     };
+    let prepared = prepare(&plan, *tier, (brokered, resources.inside.private_bytes)).map_err(advice::with_fix)?;
+    let (shape, arguments, not_present) = prepared;
     let order = Order {
         inside: resources.inside,
         environment: inner_environment(&plan, invocation),
         plan,
         argv: invocation.argv.clone(),
         terminal: own_terminal,
+        shape,
         brokered,
     };
     let bytes = order.render().map_err(Error::Bug)?;
@@ -72,9 +82,14 @@ fn run_once(plan: &Plan, limits: &Limits, invocation: &Invocation, brokered: boo
     let groups = resources.entrances().at(Step::Limits).map_err(advice::with_fix)?;
     let birthplace = resources.birthplace().at(Step::Limits).map_err(advice::with_fix)?;
     let handed = Handed { streams, pipes, control: &theirs, plan: &memory, groups, birthplace };
-    let child = start_boundary(invocation, handed).map_err(advice::with_fix)?;
-    drop(theirs);
-    drop(memory);
+    let child = match &arguments {
+        None => start_boundary(invocation, handed),
+        Some(arguments) => start_bubblewrap(invocation, handed, arguments),
+    };
+    let child = child.map_err(advice::with_fix)?;
+    drop((theirs, memory, arguments));
+    let always =
+        tier.missing().iter().map(|(what, meaning)| Missing { what: (*what).into(), meaning: (*meaning).into() });
     let mut report = supervise::supervise(Supervised {
         child,
         channel: ours,
@@ -82,6 +97,9 @@ fn run_once(plan: &Plan, limits: &Limits, invocation: &Invocation, brokered: boo
         own_terminal,
         start,
         invocation,
+        tier: *tier,
+        lacks: lacks.iter().cloned().chain(always).collect(),
+        not_present,
         resources,
         output,
     })?;
@@ -89,8 +107,14 @@ fn run_once(plan: &Plan, limits: &Limits, invocation: &Invocation, brokered: boo
     Ok(report)
 }
 
-/// Makes the private caches. Where they cannot be made the command runs without, and is told so.
-fn with_caches(plan: &Plan) -> (Plan, Option<Missing>) {
+/// Makes the private caches. Where they cannot be made, or the tier has no place for them, the command runs without,
+/// and is told so.
+fn with_caches(plan: &Plan, tier: Tier) -> (Plan, Option<Missing>) {
+    let has_caches = plan.steps.iter().any(|step| matches!(step, crate::plan::Step::Cache { .. }));
+    if tier != Tier::Full && has_caches {
+        let meaning = format!("package managers have no place of their own in the tier `{}`", tier.name());
+        return (plan.clone().without_caches(), Some(Missing { what: "private-caches".to_owned(), meaning }));
+    }
     match caches::make(plan) {
         Ok(()) => (plan.clone(), None),
         Err(failure) => {
@@ -100,6 +124,41 @@ fn with_caches(plan: &Plan) -> (Plan, Option<Missing>) {
             (plan.clone().without_caches(), Some(Missing { what: "private-caches".to_owned(), meaning }))
         }
     }
+}
+
+/// What is to run, and how much it may take.
+#[derive(Debug, Clone, Copy)]
+struct Wanted<'a> {
+    plan: &'a Plan,
+    limits: &'a Limits,
+    invocation: &'a Invocation,
+}
+
+/// A tier, and what it lacks on this machine besides what it always lacks.
+#[derive(Debug)]
+pub(super) struct Chosen {
+    pub(super) tier: Tier,
+    pub(super) lacks: Vec<Missing>,
+}
+
+/// Returns what the boundary process must know of the outside, the arguments for a program in between, and
+/// the held paths that are not there.
+fn prepare(
+    plan: &Plan,
+    tier: Tier,
+    (brokered, private_bytes): (bool, Option<u64>),
+) -> Result<(Shape, Option<OwnedFd>, Vec<String>), Failure> {
+    Ok(match tier {
+        Tier::Full => (Shape::Full, None, Vec::new()),
+        Tier::Landlock => (Shape::Landlock, None, Vec::new()),
+        Tier::Bubblewrap => {
+            let prepared = bubblewrap::prepare(plan, brokered, private_bytes)?;
+            let bubblewrap::Prepared { arguments, outside, not_present } = prepared;
+            let arguments = into_memory(&arguments)?;
+            rustix::fs::seek(&arguments, rustix::fs::SeekFrom::Start(0)).at(Step::HandPlan)?;
+            (Shape::Bubblewrap(outside), Some(arguments), not_present)
+        }
+    })
 }
 
 /// Returns the environment inside: what passes, and the names that the boundary sets itself. Without templates
@@ -131,7 +190,7 @@ fn into_memory(bytes: &[u8]) -> Result<OwnedFd, Failure> {
 struct Handed<'a> {
     streams: [Stream; 3],
     /// Pipes in place of standard output and error, when what is printed is counted.
-    pipes: [Option<Stdio>; 2],
+    pipes: [Option<OwnedFd>; 2],
     control: &'a Channel,
     plan: &'a OwnedFd,
     /// The files by which it enters its control groups of version 1.
@@ -143,20 +202,91 @@ struct Handed<'a> {
 fn start_boundary(invocation: &Invocation, handed: Handed<'_>) -> Result<Child, Failure> {
     let Handed { streams, pipes: [output_pipe, error_pipe], control, plan, groups, birthplace } = handed;
     let path = invocation.init.display().to_string();
-    let control = rustix::io::fcntl_dupfd_cloexec(control.as_fd(), FIRST_FREE).at(Step::StartBoundary)?;
-    let plan = rustix::io::fcntl_dupfd_cloexec(plan, FIRST_FREE).at(Step::StartBoundary)?;
-    let birthplace = birthplace.map(|group| rustix::io::fcntl_dupfd_cloexec(group, FIRST_FREE)).transpose();
-    let birthplace = birthplace.at(Step::StartBoundary)?;
+    let (control, plan) = (out_of_the_way(control.as_fd())?, out_of_the_way(plan.as_fd())?);
+    let birthplace = birthplace.map(|group| out_of_the_way(group.as_fd())).transpose()?;
     let [input, output, error] = streams.map(|stream| match stream {
         Stream::Same => Stdio::inherit(),
         Stream::Terminal => Stdio::null(),
     });
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that starts a process")]
-    let mut command = Command::new(&invocation.init);
-    command.arg0("palisade: boundary").arg(ROLE).env_clear().stdin(input);
-    command.stdout(output_pipe.unwrap_or(output)).stderr(error_pipe.unwrap_or(error));
+    let mut command = program(&invocation.init);
+    command.arg0("palisade: boundary").arg(ROLE).stdin(input);
+    command.stdout(output_pipe.map_or(output, Stdio::from)).stderr(error_pipe.map_or(error, Stdio::from));
     let mut descriptors = vec![(control.as_fd(), boundary::CONTROL), (plan.as_fd(), boundary::PLAN)];
     descriptors.extend(birthplace.iter().map(|group| (group.as_fd(), boundary::GROUP)));
     sys::process::prepare(&mut command, groups, &descriptors);
     command.spawn().at_path(Step::StartBoundary, &path)
+}
+
+/// Starts bubblewrap with this program as the first process inside. What it says of a failure comes back by
+/// its standard error.
+fn start_bubblewrap(invocation: &Invocation, handed: Handed<'_>, arguments: &OwnedFd) -> Result<Child, Failure> {
+    let Handed { streams, pipes: [output_pipe, error_pipe], control, plan, mut groups, birthplace } = handed;
+    // Nobody can be born into the group from in there, so that bubblewrap is in it too.
+    if let Some(group) = birthplace {
+        let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+        groups.push(rustix::fs::openat(&group, "cgroup.procs", flags, Mode::empty()).at(Step::Limits)?);
+    }
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let path = invocation.init.display().to_string();
+    let own = rustix::fs::open(&invocation.init, flags, Mode::empty()).at_path(Step::StartBoundary, &path)?;
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
+    let null = null.at_path(Step::StartBoundary, "/dev/null")?;
+    let (input, output, error) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+    let standard = [input.as_fd(), output.as_fd(), error.as_fd()];
+    let mut kept =
+        vec![(out_of_the_way(control.as_fd())?, boundary::CONTROL), (out_of_the_way(plan.as_fd())?, boundary::PLAN)];
+    kept.push((out_of_the_way(arguments.as_fd())?, bubblewrap::ARGUMENTS));
+    kept.push((out_of_the_way(own.as_fd())?, bubblewrap::OWN_PROGRAM));
+    let pipes = [None, output_pipe.as_ref(), error_pipe.as_ref()];
+    let sources = streams.into_iter().zip(standard).zip(pipes);
+    for (((stream, standard), pipe), number) in sources.zip(bubblewrap::STREAMS..) {
+        let stream = match (pipe, stream) {
+            (Some(pipe), _) => pipe.as_fd(),
+            (None, Stream::Same) => standard,
+            (None, Stream::Terminal) => null.as_fd(),
+        };
+        kept.push((out_of_the_way(stream)?, number));
+    }
+    let mut command = program(Path::new(bubblewrap::PROGRAM));
+    command.args(["--args".to_owned(), bubblewrap::ARGUMENTS.to_string(), "--".to_owned()]);
+    command.args([format!("/proc/self/fd/{}", bubblewrap::OWN_PROGRAM).as_str(), ROLE, bubblewrap::INSIDE]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let descriptors: Vec<_> = kept.iter().map(|(fd, number)| (fd.as_fd(), *number)).collect();
+    sys::process::prepare(&mut command, groups, &descriptors);
+    command.spawn().at_path(Step::Bubblewrap, bubblewrap::PROGRAM)
+}
+
+/// Copies a descriptor to a number that the boundary process takes nothing from.
+fn out_of_the_way(fd: BorrowedFd<'_>) -> Result<OwnedFd, Failure> {
+    rustix::io::fcntl_dupfd_cloexec(fd, FIRST_FREE).at(Step::StartBoundary)
+}
+
+/// Returns a command for a program with no environment.
+fn program(path: &Path) -> Command {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that starts a process")]
+    let mut command = Command::new(path);
+    command.env_clear();
+    command
+}
+
+/// Runs a program that asks the machine something, and returns what it prints.
+pub(super) fn output_of(path: impl AsRef<Path>, arguments: &[&str]) -> std::io::Result<String> {
+    let output = program(path.as_ref()).args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).output()?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Starts this program in bubblewrap, to do nothing, and returns what bubblewrap says when that fails.
+pub(super) fn try_bubblewrap(init: &Path) -> Result<(), String> {
+    let failed = |error: &dyn std::fmt::Display| error.to_string();
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let own = rustix::fs::open(init, flags, Mode::empty()).map_err(|error| failed(&error))?;
+    let own = rustix::io::fcntl_dupfd_cloexec(&own, FIRST_FREE).map_err(|error| failed(&error))?;
+    let mut command = program(Path::new(bubblewrap::PROGRAM));
+    command.args(bubblewrap::APART).args(["--ro-bind", "/", "/"]);
+    command.args(["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--"]);
+    command.args([format!("/proc/self/fd/{}", bubblewrap::OWN_PROGRAM).as_str(), ROLE, super::probe::NOTHING]);
+    sys::process::prepare(&mut command, Vec::new(), &[(own.as_fd(), bubblewrap::OWN_PROGRAM)]);
+    let output = command.stdin(Stdio::null()).stdout(Stdio::null()).output().map_err(|error| failed(&error))?;
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    if output.status.success() { Ok(()) } else { Err(said) }
 }

@@ -1,9 +1,10 @@
 //! The system call filter: a table of what is refused, and its translation into a kernel program.
 
 mod assemble;
+mod closed;
 mod table;
 
-pub(crate) use assemble::{Telling, assemble};
+pub(crate) use assemble::{Telling, assemble, assemble_closed};
 pub(crate) use table::{FCHMODAT2, Verdict, name, verdict};
 
 #[cfg(test)]

@@ -16,11 +16,12 @@ use super::output::Output;
 use super::resources::Resources;
 use super::terminal::{Keys, Relay};
 use crate::error::{Error, Step};
-use crate::limits::{GRACE_MS, LAST_OUTPUT_MS, REFUSALS_MAX};
+use crate::limits::{GRACE_MS, LAST_OUTPUT_MS, REFUSALS_MAX, SAID_BYTES_MAX};
 use crate::plan::Invocation;
-use crate::report::{CANNOT_SHOW, CANNOT_SHOW_CALLS, Exit, Layer, Missing, Refused, Report};
+use crate::report::{CANNOT_SHOW, CANNOT_SHOW_CALLS, CANNOT_SHOW_CLOSED, Exit, Layer, Missing, Refused, Report};
 use crate::sys;
 use crate::sys::signal::{How, Set};
+use crate::tier::Tier;
 use crate::wire::{Message, Request};
 
 /// Signals that go on to the command.
@@ -69,6 +70,11 @@ pub(super) struct Supervised<'a> {
     pub(super) own_terminal: [bool; 3],
     pub(super) start: Instant,
     pub(super) invocation: &'a Invocation,
+    pub(super) tier: Tier,
+    /// What the tier lacks.
+    pub(super) lacks: Vec<Missing>,
+    /// Held paths that were not there before the start.
+    pub(super) not_present: Vec<String>,
     pub(super) resources: Resources,
     pub(super) output: Option<Output>,
 }
@@ -127,15 +133,17 @@ struct Loop<'a> {
 
 /// Supervises until everything inside is gone.
 pub(super) fn supervise(supervised: Supervised<'_>) -> Result<Report, Error> {
-    let Supervised { mut child, channel, signals, own_terminal, start, invocation, resources, output } = supervised;
+    let Supervised { mut child, channel, signals, own_terminal, start, invocation, tier, .. } = supervised;
+    let Supervised { lacks, not_present, resources, output, .. } = supervised;
     let deadline = resources.wall.and_then(|wall| start.checked_add(wall));
+    let learnt = Learnt { missing: lacks, not_present, ..Learnt::default() };
     let mut state = Loop {
         channel,
         signals: &signals,
         own_terminal,
         relay: None,
         early: Vec::new(),
-        learnt: Learnt::default(),
+        learnt,
         output,
         deadline,
         ending: None,
@@ -160,7 +168,21 @@ pub(super) fn supervise(supervised: Supervised<'_>) -> Result<Report, Error> {
     result.map_err(advice::with_fix)?;
     let lost = || Error::Lost(status.map_or_else(|error| error.to_string(), |status| status.to_string()));
     let limited = Limited { resources, ended };
-    conclude(learnt, limited, own_terminal, (start, invocation)).unwrap_or_else(|| Err(lost()))
+    conclude(learnt, limited, own_terminal, (start, invocation, tier)).unwrap_or_else(|| match said(&mut child) {
+        Some(said) => {
+            Err(Error::Step { step: Step::Bubblewrap, path: None, source: std::io::Error::other(said), fix: None })
+        }
+        None => Err(lost()),
+    })
+}
+
+/// Returns what the program in between said of its failure.
+fn said(child: &mut Child) -> Option<String> {
+    use std::io::Read;
+    let mut text = Vec::new();
+    child.stderr.take()?.take(SAID_BYTES_MAX).read_to_end(&mut text).ok()?;
+    let text = String::from_utf8_lossy(&text).trim().replace('\n', "; ");
+    (!text.is_empty()).then_some(text)
 }
 
 impl Loop<'_> {
@@ -360,7 +382,7 @@ fn conclude(
     learnt: Learnt,
     limited: Limited,
     own_terminal: [bool; 3],
-    (start, invocation): (Instant, &Invocation),
+    (start, invocation, tier): (Instant, &Invocation, Tier),
 ) -> Option<Result<Report, Error>> {
     let Learnt { refused, refused_more, not_present, mut missing, started, end } = learnt;
     let Limited { resources, ended } = limited;
@@ -382,18 +404,23 @@ fn conclude(
     missing.extend(not_held);
     let terminal = own_terminal.contains(&true).then_some(Layer::OwnTerminal);
     let calls = missing.iter().any(|row| row.what == "broker").then_some(CANNOT_SHOW_CALLS);
+    let (temporary, closed) = match tier {
+        Tier::Full | Tier::Bubblewrap => (vec!["/tmp", "/var/tmp", "/dev/shm"], None),
+        Tier::Landlock => (vec!["the directory in TMPDIR"], Some(CANNOT_SHOW_CLOSED)),
+    };
     Some(Ok(Report {
+        tier,
         exit,
         wall: start.elapsed(),
-        enforced: Layer::ALWAYS.into_iter().chain(terminal).collect(),
+        enforced: tier.layers().iter().copied().chain(terminal).collect(),
         missing,
         landlock_abi: started.unwrap_or_default(),
         refused,
         refused_more,
         not_present,
-        cannot_show: CANNOT_SHOW.into_iter().chain(calls).collect(),
+        cannot_show: CANNOT_SHOW.into_iter().chain(calls).chain(closed).collect(),
         environment_dropped: invocation.environment.dropped.clone(),
-        temporary: vec!["/tmp", "/var/tmp", "/dev/shm"],
+        temporary,
         ended_by_boundary,
         limits,
     }))

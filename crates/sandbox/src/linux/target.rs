@@ -8,9 +8,11 @@ use rustix::process::DumpableBehavior;
 
 use super::control::Channel;
 use super::failure::{At, Failure, errno};
+use super::landlock::Rules;
 use super::pty::Terminal;
 use super::{boundary, privileges, resources, seccomp};
 use crate::error::Step;
+use crate::shape::Shape;
 use crate::sys;
 use crate::sys::process::Close;
 use crate::wire::{Message, Order};
@@ -19,6 +21,8 @@ use crate::wire::{Message, Order};
 #[derive(Debug)]
 pub(super) struct Inheritance {
     pub(super) terminal: Option<Terminal>,
+    /// Rules that this process alone is under.
+    pub(super) rules: Option<Rules>,
     /// Where the filter's listener goes, if a broker waits for it.
     pub(super) broker: Option<Channel>,
     /// Something is written here when the program cannot be started.
@@ -30,8 +34,8 @@ const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// Becomes the command, or says why not.
 pub(super) fn target_main(channel: &Channel, order: &Order, inheritance: Inheritance) -> ! {
-    let Inheritance { terminal, broker, failing } = inheritance;
-    match confine(channel, order, terminal.as_ref(), broker) {
+    let Inheritance { terminal, rules, broker, failing } = inheritance;
+    match confine(channel, order, terminal.as_ref(), (rules, broker)) {
         Err(failure) => boundary::report(channel, failure),
         Ok(()) => {
             let errno = errno(&start(order));
@@ -47,14 +51,15 @@ pub(super) fn target_main(channel: &Channel, order: &Order, inheritance: Inherit
 /// 1. its own process group, in front of the terminal, and its streams;
 /// 2. the start directory;
 /// 3. the last capability;
-/// 4. the limits of each process, after everything that opens a descriptor;
-/// 5. no descriptor but the standard streams outlives the start;
+/// 4. the limits of each process, after everything that opens a descriptor, and none of those but the standard
+///    streams outlives the start;
+/// 5. Landlock, where it is this process's alone, with the filter of what namespaces would have kept apart;
 /// 6. the system call filter, the listener of which goes to the broker.
 fn confine(
     channel: &Channel,
     order: &Order,
     terminal: Option<&Terminal>,
-    broker: Option<Channel>,
+    (rules, broker): (Option<Rules>, Option<Channel>),
 ) -> Result<(), Failure> {
     // A group of its own in the session of its parent: a group whose parents are all in other sessions
     // cannot be stopped.
@@ -72,6 +77,12 @@ fn confine(
     privileges::drop_all()?;
     resources::enforce(&order.inside)?;
     sys::process::close_from(3, Close::OnExec).at(Step::Session)?;
+    if let Some(rules) = rules {
+        rules.enforce()?;
+    }
+    if order.shape == Shape::Landlock {
+        sys::filter::install(&seccomp::assemble_closed(), 0).map(drop).at(Step::Seccomp)?;
+    }
     filter(channel, broker)
 }
 

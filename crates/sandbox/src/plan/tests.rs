@@ -38,6 +38,7 @@ fn check(input: &str, expected: &str) {
         bounds: Vec::new(),
         reading: Reading::Open,
         caches: None,
+        require: Vec::new(),
         network: Network::None,
         limits: Limits::default(),
     };
@@ -47,6 +48,8 @@ fn check(input: &str, expected: &str) {
         init: "/proc/self/exe".into(),
         protect: words("protect").into_iter().map(path).collect(),
         terminal: Terminal::Own,
+        tiers: crate::Tiers::all(),
+        require: Vec::new(),
     };
     let found = match plan(&controls, &invocation) {
         Ok(plan) => {
@@ -72,6 +75,7 @@ fn whole_plan_reads_in_the_order_of_building() {
         bounds: Vec::new(),
         reading: Reading::Open,
         caches: None,
+        require: Vec::new(),
         network: Network::None,
         limits: Limits::default(),
     };
@@ -81,6 +85,8 @@ fn whole_plan_reads_in_the_order_of_building() {
         init: "/proc/self/exe".into(),
         protect: vec![path("/home/me/p/target/palisade")],
         terminal: Terminal::Own,
+        tiers: crate::Tiers::all(),
+        require: Vec::new(),
     };
     let expected = "\
 separate    users, mounts, processes, network, ipc, host name, cgroups
@@ -289,6 +295,7 @@ fn planned(writable: &[&str], hidden: &[&str], open: &[&str], closed: &[&str]) -
         reading: Reading::Open,
         caches: None,
         network: Network::None,
+        require: Vec::new(),
     };
     let invocation = Invocation {
         argv: vec!["true".into()],
@@ -296,6 +303,8 @@ fn planned(writable: &[&str], hidden: &[&str], open: &[&str], closed: &[&str]) -
         init: "/proc/self/exe".into(),
         protect: Vec::new(),
         terminal: Terminal::Own,
+        tiers: crate::Tiers::all(),
+        require: Vec::new(),
     };
     plan(&controls, &invocation).ok().map(|plan| opened(&plan))
 }
@@ -371,6 +380,7 @@ fn granted(readable: &[(&str, Option<&str>)], caches: Option<Caches>, hide: &[&s
         bounds: Vec::new(),
         reading: if readable.len() == 0 { Reading::Open } else { Reading::Closed(readable.collect()) },
         caches,
+        require: Vec::new(),
         network: Network::None,
         limits: Limits::default(),
     };
@@ -385,6 +395,8 @@ fn granted(readable: &[(&str, Option<&str>)], caches: Option<Caches>, hide: &[&s
         init: "/proc/self/exe".into(),
         protect: Vec::new(),
         terminal: Terminal::Own,
+        tiers: crate::Tiers::all(),
+        require: Vec::new(),
     };
     plan(&controls, &invocation).map_or_else(|error| format!("error: {error}"), |plan| plan.render())
 }
@@ -431,6 +443,7 @@ fn a_command_cannot_start_where_nothing_may_be_read() {
         bounds: Vec::new(),
         reading: Reading::Closed(vec![Readable { path: path("/usr"), link: None, why: "programs".to_owned() }]),
         caches: None,
+        require: Vec::new(),
         network: Network::None,
         limits: Limits::default(),
     };
@@ -440,6 +453,8 @@ fn a_command_cannot_start_where_nothing_may_be_read() {
         init: "/proc/self/exe".into(),
         protect: Vec::new(),
         terminal: Terminal::Own,
+        tiers: crate::Tiers::all(),
+        require: Vec::new(),
     };
     assert!(plan(&controls("/usr/src"), &invocation).is_ok());
     assert_eq!(

@@ -3,6 +3,7 @@ use policy::{AbsPath, Origin, Scope};
 
 use super::{Inside, Message, Order, Request, parse_message, render_message};
 use crate::plan::{Plan, Root, Step, Zone};
+use crate::shape::{Found, Holds, Outside, Shape};
 
 fn order() -> Order {
     let path = |text: &str| AbsPath::parse(text).unwrap();
@@ -38,6 +39,13 @@ fn order() -> Order {
         argv: vec!["sh".into(), String::new().into(), bytes(b"\xff\n")],
         environment: vec![("A".into(), "=".into()), ("B".into(), String::new().into())],
         terminal: [true, false, true],
+        shape: Shape::Bubblewrap(Outside {
+            namespaces: vec!["user:[1]".to_owned()],
+            found: vec![
+                Found { path: "/p/q".to_owned(), device: (8, 1), inode: 7, holds: Holds::Closed },
+                Found { path: "/p/in".to_owned(), device: (0, 40), inode: 8, holds: Holds::Input(0) },
+            ],
+        }),
         brokered: true,
         inside: Inside { data: Some(1), private_bytes: Some(2), ..Inside::default() },
     }
@@ -47,6 +55,10 @@ fn order() -> Order {
 fn an_order_reads_back_as_it_was() {
     let bytes = order().render().unwrap();
     assert_eq!(Order::parse(&bytes), Some(order()));
+    for shape in [Shape::Full, Shape::Landlock] {
+        let other = Order { shape, ..order() };
+        assert_eq!(Order::parse(&other.render().unwrap()), Some(other));
+    }
     let empty = Order { environment: Vec::new(), ..order() };
     assert_eq!(Order::parse(&empty.render().unwrap()), Some(empty));
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::processes::wait_until;
 use crate::runner::Case;
 use crate::world::{World, check};
+use sandbox::Tier;
 
 pub(crate) const CASES: &[Case] = &[
     ("files_project_can_be_written", project),
@@ -33,10 +34,12 @@ pub(crate) const CASES: &[Case] = &[
 fn project(world: &World) {
     check("write", &world.inside(&["write", "src/new", "made"]).out, &["ok"]);
     assert_eq!(world.text("project/src/new"), "made");
-    check("mkdir", &world.inside(&["mkdir", "made"]).out, &["ok"]);
-    check("rename", &world.inside(&["rename", "src/new", "made/new"]).out, &["ok"]);
-    check("unlink", &world.inside(&["unlink", "made/new"]).out, &["ok"]);
-    check("chmod", &world.inside(&["chmod", "src/lib.rs"]).out, &["ok"]);
+    // Without mounts nothing can be made beside a held path, nor an attribute be changed.
+    let (made, chmod) = if world.tier == Tier::Landlock { ("src/made", "EPERM") } else { ("made", "ok") };
+    check("mkdir", &world.inside(&["mkdir", made]).out, &["ok"]);
+    check("rename", &world.inside(&["rename", "src/new", &format!("{made}/new")]).out, &["ok"]);
+    check("unlink", &world.inside(&["unlink", &format!("{made}/new")]).out, &["ok"]);
+    check("chmod", &world.inside(&["chmod", "src/lib.rs"]).out, &[chmod]);
     assert_eq!(world.inside(&["cwd"]).out, format!("ok {}", world.path("project")));
     check("read outside", &world.inside(&["read", &world.path("outside/canary")]).out, &["ok alive"]);
 }
@@ -163,14 +166,18 @@ fn hidden(world: &World) {
             &["hardlink", &path, &world.path("project/found")],
         ];
         for words in tries {
-            check(&format!("{words:?}"), &world.inside(words).out, &["EACCES", "EPERM", "EROFS", "EBUSY", "EXDEV"]);
+            // Bubblewrap's cover of a file is a device, which has no length.
+            let refused = &["EACCES", "EPERM", "EROFS", "EBUSY", "EXDEV", "EINVAL"];
+            check(&format!("{words:?}"), &world.inside(words).out, refused);
         }
         assert!(world.outside(&["read", &path]).starts_with("ok SECRET"));
     }
     assert!(!Path::new(&world.path("project/found")).exists());
     let mut whole = world.another();
     whole.spec.hidden = vec![whole.path("outside")];
-    check("list", &whole.inside(&["list", &whole.path("outside")]).out, &["EACCES"]);
+    // Landlock cannot tell the names in a directory from those below it.
+    let listed = if world.tier == Tier::Landlock { "ok 3" } else { "EACCES" };
+    check("list", &whole.inside(&["list", &whole.path("outside")]).out, &[listed]);
     check("below", &whole.inside(&["read", &whole.path("outside/canary")]).out, &["EACCES"]);
     check("write", &whole.inside(&["write", &whole.path("outside/new"), "x"]).out, &["EACCES", "EROFS"]);
 }
@@ -206,15 +213,16 @@ fn closed(world: &World) {
         assert_eq!(world.text("project/.git/hooks/sample"), "sample", "{words:?}");
     }
     check("reading stays", &world.inside(&["read", &config]).out, &["ok [core]"]);
-    check("beside it is free", &world.inside(&["write", ".git/HEAD", "ref"]).out, &["ok"]);
+    let beside = if world.tier == Tier::Landlock { "EACCES" } else { "ok" };
+    check("beside it", &world.inside(&["write", ".git/HEAD", "ref"]).out, &[beside]);
     check("control", &world.outside(&["write", &config, "evil"]), &["ok"]);
 }
 
 fn ancestors(world: &World) {
     let hook = world.path("project/.git/hooks/sample");
     for ancestor in [".git", ".git/hooks"] {
-        check(ancestor, &world.inside(&["recreate", ancestor, &hook, "evil"]).out, &["EBUSY", "EPERM"]);
-        check(ancestor, &world.inside(&["exchange", ancestor, "src"]).out, &["EBUSY", "EXDEV", "EPERM"]);
+        check(ancestor, &world.inside(&["recreate", ancestor, &hook, "evil"]).out, &["EBUSY", "EPERM", "EACCES"]);
+        check(ancestor, &world.inside(&["exchange", ancestor, "src"]).out, &["EBUSY", "EXDEV", "EPERM", "EACCES"]);
     }
     let project = world.path("project");
     check(
@@ -381,8 +389,8 @@ fn itself(world: &World) {
     fs::create_dir(inner.path("project/target")).unwrap();
     fs::write(inner.path("project/target/palisade"), "program").unwrap();
     inner.spec.protect = vec![inner.path("project/target/palisade")];
-    check("write", &inner.inside(&["write", "target/palisade", "evil"]).out, &["EROFS", "EPERM"]);
-    check("rename", &inner.inside(&["recreate", "target", "target/palisade", "evil"]).out, &["EBUSY"]);
+    check("write", &inner.inside(&["write", "target/palisade", "evil"]).out, &["EROFS", "EPERM", "EACCES"]);
+    check("rename", &inner.inside(&["recreate", "target", "target/palisade", "evil"]).out, &["EBUSY", "EACCES"]);
     assert_eq!(inner.text("project/target/palisade"), "program");
 }
 

@@ -2,6 +2,7 @@
 
 use crate::runner::Case;
 use crate::world::{World, check};
+use sandbox::Tier;
 
 pub(crate) const CASES: &[Case] = &[
     ("kernel_calls", calls),
@@ -98,14 +99,22 @@ const CALLS: &[Try] = &[
 
 fn calls(world: &World) {
     for (row, words, inside, outside) in CALLS {
-        check(&format!("row {row} inside, {words:?}"), &world.inside(words).out, inside);
+        // Without a network of its own no socket can be made at all.
+        let refused: &[&str] = match (world.tier, words[0]) {
+            (Tier::Landlock, "socket") => &["EPERM", "EAFNOSUPPORT", "EPROTONOSUPPORT"],
+            // Nobody else listens there: it may listen to itself.
+            (Tier::Landlock, "listener") => &["ok"],
+            _ => inside,
+        };
+        check(&format!("row {row} inside, {words:?}"), &world.inside(words).out, refused);
         if let Is(expected) = outside {
             check(&format!("row {row} outside, {words:?}"), first(&world.outside(words)), expected);
         }
     }
     let seen = world.inside(&["ptrace", "1"]);
     check("row 1, init", &seen.out, &["EPERM"]);
-    assert!(seen.report.contains("\"what\": \"ptrace\""), "told: {}", seen.report);
+    let is_told = seen.report.contains("\"what\": \"ptrace\"");
+    assert!(is_told || world.tier == Tier::Landlock, "told: {}", seen.report);
 }
 
 fn first(text: &str) -> &str {
@@ -157,7 +166,9 @@ fn unknown(world: &World) {
 fn devices(world: &World) {
     let seen = world.run(&["ls", "/dev"]);
     let expected = "fd full null ptmx pts random shm stderr stdin stdout tty urandom zero";
-    assert_eq!(seen.out.split_whitespace().collect::<Vec<_>>().join(" "), expected);
+    // Bubblewrap makes a link to `/proc/kcore`, which is closed.
+    let names: Vec<&str> = seen.out.split_whitespace().filter(|name| *name != "core").collect();
+    assert_eq!(names.join(" "), expected);
     for path in ["/dev/kvm", "/dev/fuse", "/dev/mem", "/dev/vda"] {
         check(path, &world.inside(&["read", path]).out, &["ENOENT"]);
     }
@@ -165,9 +176,16 @@ fn devices(world: &World) {
 
 /// Rows 37, 38.
 fn no_privileges(world: &World) {
-    let none = "ok CapInh:0000000000000000 CapPrm:0000000000000000 CapEff:0000000000000000 \
-                CapBnd:0000000000000000 CapAmb:0000000000000000";
-    assert_eq!(world.inside(&["capabilities"]).out, none);
+    let none = "0000000000000000";
+    let seen = world.inside(&["capabilities"]).out;
+    let (before, after) = seen.split_once("CapBnd:").unwrap();
+    assert_eq!(before, format!("ok CapInh:{none} CapPrm:{none} CapEff:{none} "));
+    let (bounding, ambient) = after.split_once(' ').unwrap();
+    assert_eq!(ambient, format!("CapAmb:{none}"));
+    // An ordinary user has no right to lower the bounding set without a user namespace, and needs none: no
+    // program can gain a privilege.
+    let is_left = world.tier == Tier::Landlock && !rustix::process::geteuid().is_root();
+    assert!(is_left || bounding == none, "{bounding}");
     assert_eq!(world.inside(&["no-new-privileges"]).out, "ok NoNewPrivs:1");
     check("setgroups", &world.inside(&["setgroups"]).out, &["EPERM"]);
     if !rustix::process::geteuid().is_root() {

@@ -26,6 +26,10 @@ pub(crate) struct Spec {
     pub(crate) limits: Vec<String>,
     pub(crate) cwd: String,
     pub(crate) report: String,
+    /// The tiers that are left out.
+    pub(crate) without: Vec<String>,
+    /// The layers that must stand.
+    pub(crate) require: Vec<String>,
 }
 
 impl Spec {
@@ -40,6 +44,8 @@ impl Spec {
             ("--readable", &self.readable),
             ("--caches", &self.caches),
             ("--seed", &self.seeds),
+            ("--without", &self.without),
+            ("--require", &self.require),
             ("--limit", &self.limits),
         ];
         let mut arguments = vec!["launch".to_owned()];
@@ -49,6 +55,11 @@ impl Spec {
         arguments.extend(["--cwd".to_owned(), self.cwd.clone(), "--report".to_owned(), self.report.clone()]);
         arguments.push("--".to_owned());
         arguments
+    }
+
+    fn tiers(&self) -> sandbox::Tiers {
+        let left_out = self.without.iter().map(|name| sandbox::Tier::parse(name).unwrap());
+        left_out.fold(sandbox::Tiers::all(), sandbox::Tiers::without)
     }
 
     fn parse() -> (Self, Vec<OsString>) {
@@ -65,6 +76,8 @@ impl Spec {
                 "--readable" => spec.readable.push(value),
                 "--caches" => spec.caches.push(value),
                 "--seed" => spec.seeds.push(value),
+                "--require" => spec.require.push(value),
+                "--without" => spec.without.push(value),
                 "--limit" => spec.limits.push(value),
                 "--cwd" => spec.cwd = value,
                 "--report" => spec.report = value,
@@ -85,6 +98,8 @@ pub(crate) fn main() -> ! {
         init: "/proc/self/exe".into(),
         protect: paths(&spec.protect),
         terminal: sandbox::Terminal::Own,
+        tiers: spec.tiers(),
+        require: spec.require.iter().map(|name| sandbox::Layer::parse(name).unwrap()).collect(),
     };
     let (text, code) = match sandbox::run(&permit(&spec), &invocation) {
         Ok(report) => (report.render_json(), report.exit.code()),

@@ -7,8 +7,13 @@ use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use sandbox::Tier;
+
 use crate::world::World;
-use crate::{broker, files, hygiene, kernel, limits, mounts, processes, profile, programs, races, sockets, terminal};
+use crate::{
+    broker, claims, fallback, files, hygiene, kernel, limits, lower, mounts, processes, profile, programs, races,
+    sockets, terminal,
+};
 
 /// A case: its name and what it does.
 pub(crate) type Case = (&'static str, fn(&World));
@@ -16,20 +21,42 @@ pub(crate) type Case = (&'static str, fn(&World));
 /// The number of the ordinary user.
 pub(crate) const NOBODY: u32 = 65534;
 
-/// Runs every case whose name holds one of the words.
+/// Runs every case whose name holds one of the words, in each tier that claims it; `--tier=NAME` chooses one.
 pub(crate) fn main(args: &[String]) {
     let words: Vec<&String> = args.iter().filter(|arg| !arg.starts_with("--")).collect();
+    let wanted: Vec<Tier> = args
+        .iter()
+        .filter_map(|arg| arg.strip_prefix("--tier="))
+        .map(|name| Tier::parse(name).expect("a tier's name"))
+        .collect();
+    let tiers = if wanted.is_empty() { Tier::ALL.to_vec() } else { wanted };
     if let Some(shelter) = args.iter().find_map(|arg| arg.strip_prefix("--shelter=")) {
-        std::process::exit(run_all(Path::new(shelter), &words, "nobody"));
+        std::process::exit(run_tiers(Path::new(shelter), &words, ("nobody", &tiers)));
     }
     let is_root = rustix::process::geteuid().is_root();
     let shelter = make_shelter(is_root);
-    let mut failed = run_all(shelter.path(), &words, if is_root { "root" } else { "user" });
+    let mut failed = run_tiers(shelter.path(), &words, (if is_root { "root" } else { "user" }, &tiers));
     if is_root {
         failed += run_as_nobody(shelter.path(), args);
     }
     drop(shelter);
     std::process::exit(i32::from(failed != 0));
+}
+
+/// Runs the cases tier by tier. A tier that this machine cannot build is left out loudly, the best one never.
+fn run_tiers(shelter: &Path, words: &[&String], (user, tiers): (&str, &[Tier])) -> i32 {
+    claims::check_names(&families().map(|(name, _)| *name).collect::<Vec<_>>());
+    let machine = sandbox::probe(&shelter.join("probe")).unwrap();
+    let mut failed = 0;
+    for tier in tiers {
+        if *tier != Tier::Full && !machine.has(*tier) {
+            println!("\ntier {} as {user}: NOT TESTED, since this machine cannot build it:\n{machine}", tier.name());
+            continue;
+        }
+        failed += run_all(shelter, words, (user, *tier));
+        claims::print_not_covered(*tier);
+    }
+    failed
 }
 
 /// Makes a directory that is not in a private place, with the probe in it.
@@ -59,8 +86,35 @@ fn run_as_nobody(shelter: &Path, args: &[String]) -> i32 {
     i32::from(!command.status().unwrap().success())
 }
 
-fn run_all(shelter: &Path, words: &[&String], user: &str) -> i32 {
-    let families = [
+fn run_all(shelter: &Path, words: &[&String], (user, tier): (&str, Tier)) -> i32 {
+    let (mut passed, mut failed, mut left_out) = (0, Vec::new(), 0);
+    for (name, case) in families() {
+        if !words.is_empty() && !words.iter().any(|word| name.contains(word.as_str())) {
+            continue;
+        }
+        if !claims::claims(tier, name) {
+            left_out += 1;
+            continue;
+        }
+        let world = World::new(shelter, tier);
+        let is_good = std::panic::catch_unwind(AssertUnwindSafe(|| case(&world))).is_ok();
+        println!("test {user}::{}::{name} ... {}", tier.name(), if is_good { "ok" } else { "FAILED" });
+        if is_good {
+            passed += 1;
+        } else {
+            failed.push(name);
+        }
+    }
+    let (name, count) = (tier.name(), failed.len());
+    println!(
+        "\ntest result of tier {name} as {user}: {passed} passed, {count} failed {failed:?}, {left_out} not claimed\n"
+    );
+    i32::from(!failed.is_empty())
+}
+
+/// Returns every case.
+fn families() -> impl Iterator<Item = &'static Case> {
+    [
         broker::CASES,
         kernel::CASES,
         processes::CASES,
@@ -73,21 +127,9 @@ fn run_all(shelter: &Path, words: &[&String], user: &str) -> i32 {
         terminal::CASES,
         profile::CASES,
         limits::CASES,
-    ];
-    let (mut passed, mut failed) = (0, Vec::new());
-    for (name, case) in families.into_iter().flatten() {
-        if !words.is_empty() && !words.iter().any(|word| name.contains(word.as_str())) {
-            continue;
-        }
-        let world = World::new(shelter);
-        let is_good = std::panic::catch_unwind(AssertUnwindSafe(|| case(&world))).is_ok();
-        println!("test {user}::{name} ... {}", if is_good { "ok" } else { "FAILED" });
-        if is_good {
-            passed += 1;
-        } else {
-            failed.push(name);
-        }
-    }
-    println!("\ntest result as {user}: {passed} passed, {} failed {failed:?}\n", failed.len());
-    i32::from(!failed.is_empty())
+        lower::CASES,
+        fallback::CASES,
+    ]
+    .into_iter()
+    .flatten()
 }

@@ -13,6 +13,8 @@ pub(crate) struct World {
     probe: PathBuf,
     /// What the launcher is asked, apart from the command.
     pub(crate) spec: Spec,
+    /// The one tier that the launcher may build.
+    pub(crate) tier: sandbox::Tier,
 }
 
 /// What came of a command inside.
@@ -27,7 +29,7 @@ pub(crate) struct Seen {
 
 impl World {
     /// Makes a project with held files in it and a canary outside.
-    pub(crate) fn new(shelter: &Path) -> Self {
+    pub(crate) fn new(shelter: &Path, tier: sandbox::Tier) -> Self {
         let directory = tempfile::Builder::new().prefix("world").tempdir_in(shelter).unwrap();
         let base = directory.path().to_path_buf();
         for name in ["project/.git/hooks", "project/src", "outside/deep"] {
@@ -56,13 +58,24 @@ impl World {
             limits: Vec::new(),
             cwd: path("project"),
             report: path("report"),
+            without: sandbox::Tier::ALL
+                .iter()
+                .filter(|other| **other != tier)
+                .map(|tier| tier.name().to_owned())
+                .collect(),
+            require: Vec::new(),
         };
-        Self { directory, probe: shelter.join("probe"), spec }
+        Self { directory, probe: shelter.join("probe"), spec, tier }
     }
 
     /// Makes another world in this one, for a test that needs other paths held.
     pub(crate) fn another(&self) -> Self {
-        Self { probe: self.probe.clone(), ..Self::new(self.directory.path()) }
+        Self { probe: self.probe.clone(), ..Self::new(self.directory.path(), self.tier) }
+    }
+
+    /// Returns the probe's path.
+    pub(crate) fn probe(&self) -> String {
+        self.probe.to_str().unwrap().to_owned()
     }
 
     /// Returns the probe's path.

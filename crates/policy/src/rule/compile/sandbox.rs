@@ -62,6 +62,7 @@ impl Compiler<'_> {
         self.sandbox_switches(layer);
         self.files_disabled(layer);
         let keys = &layer.sandbox;
+        self.policy.sandbox.require.extend(keys.require.iter().cloned());
         for (denies, list) in [
             (Denies::Read, &keys.deny_read),
             (Denies::Credential, &keys.credential_files),

@@ -1,5 +1,6 @@
 //! The table as a program for the kernel.
 
+use super::closed;
 use super::table::{Case, Condition, Half, NEWEST, Row, Test, Verdict, X32, rows};
 use crate::sys::filter::Instruction;
 
@@ -56,10 +57,22 @@ pub(crate) fn assemble(telling: Telling) -> Vec<Instruction> {
         jump(JUMP_GREATER, NEWEST, 0, 1),
         plain(RETURN, action(Verdict::Quiet(libc::ENOSYS), telling)),
     ];
-    let mut sorted: Vec<&Row> = rows().collect();
-    sorted.sort_by_key(|row| row.number);
-    program.extend(search_block(&sorted, telling));
+    program.extend(search(rows(), telling));
     program
+}
+
+/// Returns the program of what is refused besides where there are no namespaces. Other architectures are the
+/// first program's matter.
+pub(crate) fn assemble_closed() -> Vec<Instruction> {
+    let mut program = vec![plain(LOAD, NUMBER)];
+    program.extend(search(closed::rows(), Telling::Nobody));
+    program
+}
+
+fn search(rows: impl Iterator<Item = &'static Row>, telling: Telling) -> Vec<Instruction> {
+    let mut sorted: Vec<&Row> = rows.collect();
+    sorted.sort_by_key(|row| row.number);
+    search_block(&sorted, telling)
 }
 
 /// Returns the search among sorted rows; each way through it returns.

@@ -57,15 +57,15 @@ pub(super) struct Row {
     pub(super) cases: &'static [Case],
 }
 
-const fn low(argument: u8, test: Test, value: u32) -> Condition {
+pub(super) const fn low(argument: u8, test: Test, value: u32) -> Condition {
     Condition { argument, half: Half::Low, mask: u32::MAX, test, value }
 }
 
-const fn masked(argument: u8, mask: u32, test: Test, value: u32) -> Condition {
+pub(super) const fn masked(argument: u8, mask: u32, test: Test, value: u32) -> Condition {
     Condition { argument, half: Half::Low, mask, test, value }
 }
 
-const fn case(conditions: &'static [Condition], verdict: Verdict) -> Case {
+pub(super) const fn case(conditions: &'static [Condition], verdict: Verdict) -> Case {
     Case { conditions, verdict }
 }
 

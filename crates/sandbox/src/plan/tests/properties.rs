@@ -161,6 +161,7 @@ fn made(wish: &Wish) -> Option<Plan> {
         bounds: Vec::new(),
         reading: Reading::Open,
         caches: None,
+        require: Vec::new(),
         limits: Limits::default(),
         network: Network::None,
     };
@@ -170,6 +171,8 @@ fn made(wish: &Wish) -> Option<Plan> {
         init: "/proc/self/exe".into(),
         protect: absolute(&wish.protect),
         terminal: Terminal::Own,
+        tiers: crate::Tiers::all(),
+        require: Vec::new(),
     };
     plan(&controls, &invocation).ok()
 }

@@ -1,0 +1,343 @@
+//! Landlock as the first layer over files, where there are no mounts of our own.
+//!
+//! Landlock only grants, and what is granted for a directory holds for all below. So around a held path
+//! everything is granted but the directories that lead to it: of each of those, every entry by itself. In such
+//! a directory nothing can be read or made that is not there when the command starts.
+
+use std::collections::BTreeSet;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use landlock::{AccessFs, BitFlags, PathBeneath, RulesetCreated, RulesetCreatedAttr};
+use rustix::fs::{Dir, FileType, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::{Rules, changes, create, devices, failed, streams, version};
+use crate::error::Step;
+use crate::limits::{GRANTS_MAX, TOLD_DIRECTORIES_MAX};
+use crate::linux::failure::{At, Failure};
+use crate::linux::{kernel_files, mount, tree};
+use crate::plan::{self, Plan};
+use crate::report::Missing;
+
+/// The first version that keeps files from being truncated.
+const LEAST: u32 = 3;
+
+/// What each later version brought that has no other layer here, when the kernel's is older.
+const BROUGHT: &[(u32, &str, &str)] = &[
+    (5, "landlock-devices", "what may be asked of devices is bounded by the system call filter alone"),
+    (
+        6,
+        "landlock-scope",
+        "the command can signal the user's processes on the host, and so end the boundary process; it stays confined",
+    ),
+];
+
+/// Makes the rules on the host's files, and says what they cannot hold.
+pub(super) fn rules(plan: &Plan) -> Result<(Rules, Vec<Missing>), Failure> {
+    let abi = crate::sys::kernel::landlock_abi().at(Step::LandlockRules)?;
+    if abi < LEAST {
+        return Err(Errno::OPNOTSUPP).at(Step::LandlockRules);
+    }
+    let version = version(abi);
+    let reading = AccessFs::Execute | AccessFs::ReadFile | AccessFs::ReadDir;
+    let held = Held::of(plan)?;
+    let mut grants =
+        Grants { ruleset: create(version).map_err(failed)?, files: AccessFs::from_file(version), ..Grants::none()? };
+    let root = mount::open_inside("/").at_path(Step::LandlockRules, "/")?;
+    // The names in a directory cannot be told apart from those in the directories below.
+    grants.add(root.as_fd(), AccessFs::ReadDir.into())?;
+    grants.around(root, Vec::new(), &held.unreadable, reading)?;
+    for device in kernel_files::DEVICES {
+        let path = format!("/dev/{device}");
+        let device = mount::open_inside(&path).at_path(Step::LandlockRules, &path)?;
+        grants.add(device.as_fd(), AccessFs::ReadFile | AccessFs::WriteFile | devices(version))?;
+    }
+    for path in &held.writable {
+        let directory = resolve(path)?;
+        let again = directory.try_clone().at_path(Step::LandlockRules, path)?;
+        grants.around(again, path.as_bytes().to_vec(), &held.hidden, reading)?;
+        grants.partial.clear();
+        grants.around(directory, path.as_bytes().to_vec(), &held.unwritable, changes(version))?;
+        grants.closed.append(&mut grants.partial);
+    }
+    held.verify()?;
+    let missing = missing(abi, &grants);
+    Ok((Rules { ruleset: streams(grants.ruleset, version)?, abi }, missing))
+}
+
+fn resolve(path: &str) -> Result<OwnedFd, Failure> {
+    let root = mount::open_inside("/").at_path(Step::Writable, "/")?;
+    let directory = tree::resolve(root.as_fd(), path).at_path(Step::Writable, path)?;
+    let is_directory = tree::identity(directory.as_fd()).at_path(Step::Writable, path)?.is_directory;
+    if is_directory { Ok(directory) } else { Err(Errno::NOTDIR).at_path(Step::Writable, path) }
+}
+
+fn missing(abi: u32, grants: &Grants) -> Vec<Missing> {
+    let lacking = BROUGHT.iter().filter(|(version, _, _)| abi < *version);
+    let mut missing: Vec<Missing> = lacking
+        .map(|(_, what, meaning)| Missing { what: (*what).to_owned(), meaning: (*meaning).to_owned() })
+        .collect();
+    let closed = grants.closed.iter().map(|path| {
+        let path = String::from_utf8_lossy(path).into_owned();
+        format!("nothing can be made, removed or renamed in `{path}` itself, because something in it is held")
+    });
+    let unlisted = grants.unlisted.iter().map(|path| {
+        let path = String::from_utf8_lossy(path).into_owned();
+        format!("nothing in `{path}` can be read, because something in it is held and it cannot be listed")
+    });
+    missing.extend(told("new-names", closed));
+    missing.extend(told("unlisted-directories", unlisted));
+    missing
+}
+
+/// Returns a row for each line, up to a bound, and one that says how many more there are.
+fn told(what: &str, lines: impl Iterator<Item = String>) -> Vec<Missing> {
+    let mut lines: Vec<String> = lines.collect();
+    let more = lines.len().saturating_sub(TOLD_DIRECTORIES_MAX);
+    lines.truncate(TOLD_DIRECTORIES_MAX);
+    if more > 0 {
+        lines.push(format!("{more} more directories of this kind"));
+    }
+    lines.into_iter().map(|meaning| Missing { what: what.to_owned(), meaning }).collect()
+}
+
+/// Held paths, and the files that were there: one that is renamed meanwhile is known again.
+#[derive(Debug, Clone, Default)]
+struct Paths {
+    names: BTreeSet<Vec<u8>>,
+    files: BTreeSet<(u64, u64)>,
+    /// The directories that lead to them.
+    leading: BTreeSet<(u64, u64)>,
+}
+
+impl Paths {
+    fn has(&self, path: &[u8]) -> bool {
+        self.names.contains(path)
+    }
+
+    /// Returns true when a held path lies below; `below` ends with a slash.
+    fn has_below(&self, below: &[u8]) -> bool {
+        self.names.range(below.to_vec()..).next().is_some_and(|first| first.starts_with(below))
+    }
+
+    /// Takes note of the directories that lead to the held paths.
+    fn note_leading(&mut self) -> Result<(), Failure> {
+        let mut above: BTreeSet<&str> = BTreeSet::new();
+        for name in &self.names {
+            let name = std::str::from_utf8(name).unwrap_or_default();
+            above
+                .extend(name.match_indices('/').filter_map(|(end, _)| name.get(..end)).filter(|path| !path.is_empty()));
+        }
+        let mut leading = BTreeSet::new();
+        for path in above {
+            leading.extend(file_at(path, Step::Verify)?);
+        }
+        self.leading = leading;
+        Ok(())
+    }
+
+    fn hold(&mut self, path: &str, file: Option<(u64, u64)>) {
+        self.names.insert(path.into());
+        self.files.extend(file);
+    }
+}
+
+/// Returns which file a held path is; `None` for one that is not there, or that the user cannot reach.
+fn file_at(path: &str, stage: Step) -> Result<Option<(u64, u64)>, Failure> {
+    let root = mount::open_inside("/").at_path(stage, "/")?;
+    match tree::resolve(root.as_fd(), path) {
+        Ok(file) => {
+            let stat = rustix::fs::fstat(&file).at_path(stage, path)?;
+            Ok(Some((stat.st_dev, stat.st_ino)))
+        }
+        Err(Errno::NOENT | Errno::ACCESS) => Ok(None),
+        Err(error) => Err(error).at_path(stage, path),
+    }
+}
+
+/// What the plan holds, as paths that no grant may reach.
+#[derive(Debug)]
+struct Held<'a> {
+    /// The directories that may be written.
+    writable: Vec<&'a str>,
+    /// What the plan hides.
+    hidden: Paths,
+    /// What must not be read: what the plan hides, the places that are private elsewhere, devices, the
+    /// kernel's insides.
+    unreadable: Paths,
+    /// What must not be written in a writable directory.
+    unwritable: Paths,
+    /// The held paths, with what was there.
+    places: Vec<(&'a str, Option<(u64, u64)>)>,
+}
+
+impl<'a> Held<'a> {
+    fn of(plan: &'a Plan) -> Result<Self, Failure> {
+        let (mut hidden, mut unwritable, mut names) = (Paths::default(), Paths::default(), BTreeSet::new());
+        let (mut writable, mut places) = (Vec::new(), Vec::new());
+        for step in &plan.steps {
+            match step {
+                plan::Step::Private { zone } => {
+                    names.insert(zone.path().into());
+                    names.extend(behind_link(zone.path()));
+                }
+                plan::Step::Writable { path, zone: _ } => writable.push(path.as_str()),
+                // Nothing can be renamed in a directory that leads to a held path.
+                plan::Step::Pin { path: _ } => {}
+                plan::Step::ReadOnly { path, why: _ } | plan::Step::ByKey { path, why: _ } => {
+                    let file = file_at(path.as_str(), Step::ReadOnly)?;
+                    unwritable.hold(path.as_str(), file);
+                    places.push((path.as_str(), file));
+                }
+                // Not in this tier yet: parts of a hidden directory that are seen, an empty root, caches.
+                plan::Step::Veil { path, .. }
+                | plan::Step::Read { path, .. }
+                | plan::Step::Link { path, .. }
+                | plan::Step::Cache { path, .. }
+                | plan::Step::Seed { at: path, .. } => return Err(Errno::OPNOTSUPP).at_path(Step::Hide, path.as_str()),
+                plan::Step::Hide { path, why: _ } => {
+                    let file = file_at(path.as_str(), Step::Hide)?;
+                    unwritable.hold(path.as_str(), file);
+                    hidden.hold(path.as_str(), file);
+                    places.push((path.as_str(), file));
+                }
+            }
+        }
+        hidden.note_leading()?;
+        unwritable.note_leading()?;
+        names.insert(b"/dev".into());
+        // All of `/proc` must be granted: the directories of processes to come cannot be named.
+        let kernel = kernel_files::HIDDEN.iter().filter(|path| !path.starts_with("/proc/"));
+        names.extend(kernel.map(|path| path.as_bytes().to_vec()));
+        names.extend(kernel_files::elsewhere()?.into_iter().map(std::os::unix::ffi::OsStringExt::into_vec));
+        let mut unreadable = hidden.clone();
+        unreadable.names.append(&mut names);
+        Ok(Self { writable, hidden, unreadable, unwritable, places })
+    }
+
+    /// Looks again: a path that moved while the grants were made may have got one.
+    fn verify(&self) -> Result<(), Failure> {
+        for (path, file) in &self.places {
+            if file_at(path, Step::Verify)? != *file {
+                return Err(Errno::STALE).at_path(Step::Verify, path);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns where a path leads that is a link.
+fn behind_link(path: &str) -> Option<Vec<u8>> {
+    let root = mount::open_inside("/").ok()?;
+    let target = tree::resolve_links(root.as_fd(), path).ok()?;
+    let number = std::os::fd::AsRawFd::as_raw_fd(&target);
+    Some(rustix::fs::readlink(format!("/proc/self/fd/{number}"), Vec::new()).ok()?.into_bytes())
+}
+
+/// The rules as they grow.
+#[derive(Debug)]
+struct Grants {
+    ruleset: RulesetCreated,
+    /// What may be granted for what is no directory.
+    files: BitFlags<AccessFs>,
+    count: usize,
+    /// Directories that lead to a held path, as they are found.
+    partial: Vec<Vec<u8>>,
+    /// Writable directories of that kind.
+    closed: Vec<Vec<u8>>,
+    /// Directories of that kind that cannot be listed.
+    unlisted: Vec<Vec<u8>>,
+}
+
+/// A way around the held paths.
+struct Walk<'a> {
+    held: &'a Paths,
+    access: BitFlags<AccessFs>,
+    left: Vec<(OwnedFd, Vec<u8>)>,
+}
+
+impl Grants {
+    fn none() -> Result<Self, Failure> {
+        let version = landlock::ABI::V1;
+        Ok(Self {
+            ruleset: create(version).map_err(failed)?,
+            files: AccessFs::from_file(version),
+            count: 0,
+            partial: Vec::new(),
+            closed: Vec::new(),
+            unlisted: Vec::new(),
+        })
+    }
+
+    fn add(&mut self, file: BorrowedFd<'_>, access: BitFlags<AccessFs>) -> Result<(), Failure> {
+        self.count += 1;
+        if self.count > GRANTS_MAX {
+            return Err(Errno::TOOBIG).at(Step::LandlockRules);
+        }
+        (&mut self.ruleset).add_rule(PathBeneath::new(file, access)).map(drop).map_err(failed)
+    }
+
+    /// Grants access to everything in a directory but the held paths.
+    fn around(
+        &mut self,
+        directory: OwnedFd,
+        path: Vec<u8>,
+        held: &Paths,
+        access: BitFlags<AccessFs>,
+    ) -> Result<(), Failure> {
+        let mut walk = Walk { held, access, left: vec![(directory, path)] };
+        while let Some((directory, path)) = walk.left.pop() {
+            let below = [path.as_slice(), b"/"].concat();
+            if held.has(&path) {
+                continue;
+            }
+            if !held.has_below(&below) {
+                self.add(directory.as_fd(), access)?;
+                continue;
+            }
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            match rustix::fs::openat(&directory, ".", flags, Mode::empty()).and_then(Dir::new) {
+                Ok(entries) => self.entries(&directory, entries, &below, &mut walk)?,
+                Err(_) => self.unlisted.push(path.clone()),
+            }
+            self.partial.push(path);
+        }
+        Ok(())
+    }
+
+    /// Grants access to the files of a directory, and puts its directories among those that are left.
+    fn entries(&mut self, directory: &OwnedFd, entries: Dir, below: &[u8], walk: &mut Walk<'_>) -> Result<(), Failure> {
+        for entry in entries {
+            let entry = entry.at_path(Step::LandlockRules, &String::from_utf8_lossy(below))?;
+            let name = entry.file_name().to_bytes();
+            let path = [below, name].concat();
+            if matches!(name, b"." | b"..") || walk.held.has(&path) {
+                continue;
+            }
+            let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            // One that is gone meanwhile, or that the user may not reach, needs no grant.
+            let Ok(file) = rustix::fs::openat(directory, entry.file_name(), flags, Mode::empty()) else { continue };
+            let Ok(stat) = rustix::fs::fstat(&file) else { continue };
+            // A directory that leads to a held path, under another name: it was moved, or is mounted twice.
+            let is_leading = walk.held.leading.contains(&(stat.st_dev, stat.st_ino));
+            if is_leading && !walk.held.has_below(&[path.as_slice(), b"/"].concat()) {
+                continue;
+            }
+            if walk.held.files.contains(&(stat.st_dev, stat.st_ino)) {
+                continue;
+            }
+            match FileType::from_raw_mode(stat.st_mode) {
+                FileType::Directory => walk.left.push((file, path)),
+                FileType::RegularFile => self.add(file.as_fd(), walk.access & self.files)?,
+                // Links lead to what has a grant of its own or none; the others lead out.
+                FileType::Symlink
+                | FileType::Fifo
+                | FileType::Socket
+                | FileType::CharacterDevice
+                | FileType::BlockDevice
+                | FileType::Unknown => {}
+            }
+        }
+        Ok(())
+    }
+}
