@@ -44,6 +44,9 @@ _palisade() {
             palisade,permissions)
                 cmd="palisade__subcmd__permissions"
                 ;;
+            palisade,prove)
+                cmd="palisade__subcmd__prove"
+                ;;
             palisade,run)
                 cmd="palisade__subcmd__run"
                 ;;
@@ -107,6 +110,9 @@ _palisade() {
             palisade__subcmd__help,permissions)
                 cmd="palisade__subcmd__help__subcmd__permissions"
                 ;;
+            palisade__subcmd__help,prove)
+                cmd="palisade__subcmd__help__subcmd__prove"
+                ;;
             palisade__subcmd__help,run)
                 cmd="palisade__subcmd__help__subcmd__run"
                 ;;
@@ -128,6 +134,9 @@ _palisade() {
             palisade__subcmd__help__subcmd__audit,verify)
                 cmd="palisade__subcmd__help__subcmd__audit__subcmd__verify"
                 ;;
+            palisade__subcmd__help__subcmd__sandbox,plan)
+                cmd="palisade__subcmd__help__subcmd__sandbox__subcmd__plan"
+                ;;
             palisade__subcmd__help__subcmd__sandbox,status)
                 cmd="palisade__subcmd__help__subcmd__sandbox__subcmd__status"
                 ;;
@@ -143,11 +152,17 @@ _palisade() {
             palisade__subcmd__sandbox,help)
                 cmd="palisade__subcmd__sandbox__subcmd__help"
                 ;;
+            palisade__subcmd__sandbox,plan)
+                cmd="palisade__subcmd__sandbox__subcmd__plan"
+                ;;
             palisade__subcmd__sandbox,status)
                 cmd="palisade__subcmd__sandbox__subcmd__status"
                 ;;
             palisade__subcmd__sandbox__subcmd__help,help)
                 cmd="palisade__subcmd__sandbox__subcmd__help__subcmd__help"
+                ;;
+            palisade__subcmd__sandbox__subcmd__help,plan)
+                cmd="palisade__subcmd__sandbox__subcmd__help__subcmd__plan"
                 ;;
             palisade__subcmd__sandbox__subcmd__help,status)
                 cmd="palisade__subcmd__sandbox__subcmd__help__subcmd__status"
@@ -183,7 +198,7 @@ _palisade() {
 
     case "${cmd}" in
         palisade)
-            opts="-h -V --help --version run check explain permissions lint test hook trust sandbox audit completions man help"
+            opts="-h -V --help --version run check explain permissions lint test hook trust sandbox prove audit completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -425,7 +440,7 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__help)
-            opts="run check explain permissions lint test hook trust sandbox audit completions man help"
+            opts="run check explain permissions lint test hook trust sandbox prove audit completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -606,6 +621,20 @@ _palisade() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        palisade__subcmd__help__subcmd__prove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         palisade__subcmd__help__subcmd__run)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -621,8 +650,22 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__help__subcmd__sandbox)
-            opts="status"
+            opts="status plan"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        palisade__subcmd__help__subcmd__sandbox__subcmd__plan)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -798,8 +841,42 @@ _palisade() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        palisade__subcmd__prove)
+            opts="-h -V --settings --mode --limit --profile --no-caches --require --json --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --settings)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mode)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -W "open closed" -- "${cur}"))
+                    return 0
+                    ;;
+                --require)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         palisade__subcmd__run)
-            opts="-h -V --settings --mode --report --status-fd --limit --quiet --profile --no-caches --require --permit --project --help --version"
+            opts="-h -V --settings --mode --report --status-fd --limit --profile --no-caches --require --quiet --permit --project --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -849,7 +926,7 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__sandbox)
-            opts="-h -V --help --version status help"
+            opts="-h -V --help --version status plan help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -863,7 +940,7 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__sandbox__subcmd__help)
-            opts="status help"
+            opts="status plan help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -890,6 +967,20 @@ _palisade() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        palisade__subcmd__sandbox__subcmd__help__subcmd__plan)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         palisade__subcmd__sandbox__subcmd__help__subcmd__status)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -897,6 +988,40 @@ _palisade() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        palisade__subcmd__sandbox__subcmd__plan)
+            opts="-h -V --settings --mode --limit --profile --no-caches --require --json --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --settings)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mode)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -W "open closed" -- "${cur}"))
+                    return 0
+                    ;;
+                --require)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -222,6 +222,40 @@ fn what_a_machine_can_is_as_its_schema_says() {
 }
 
 #[test]
+fn a_plan_is_as_its_schema_says() {
+    let (schema, home) = (schema("sandbox-plan.schema.json"), home("plan"));
+    std::fs::create_dir_all(home.path().join("project/.git/hooks")).unwrap();
+    std::fs::write(home.path().join("project/.env"), "x").unwrap();
+    let settings = r#"{"permissions": {"deny": ["Read(.env)", "Edit(/kept/**)"], "additionalDirectories": ["../more"]},
+        "sandbox": {"require": ["landlock"], "limits": {"memory": "1G"}}}"#;
+    for profile in ["open", "closed"] {
+        let words = ["sandbox", "plan", "--json", "--profile", profile, "--settings", settings];
+        let output = program(home.path()).args(words).env("A_TOKEN", "x").output().unwrap();
+        let plan: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(differs(&schema, &schema, &plan), None, "{plan:#}");
+        for list in ["/steps", "/bounds", "/limits", "/require", "/environment/passed", "/environment/dropped"] {
+            assert!(!plan.pointer(list).unwrap().as_array().unwrap().is_empty(), "{list} {plan:#}");
+        }
+    }
+}
+
+#[test]
+fn a_proof_is_as_its_schema_says() {
+    let (schema, home) = (schema("prove.schema.json"), home("prove"));
+    for settings in ["{}", r#"{"sandbox": {"filesystem": {"allowWrite": ["~/.cache"]}}}"#] {
+        std::fs::create_dir_all(home.path().join(".cache")).unwrap();
+        let output = program(home.path()).args(["prove", "--json", "--settings", settings]).output().unwrap();
+        if output.status.code() == Some(6) {
+            eprintln!("SKIPPED: there is no boundary here: {}", String::from_utf8_lossy(&output.stderr));
+            return;
+        }
+        let proof: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(differs(&schema, &schema, &proof), None, "{proof:#}");
+        assert_eq!(proof["ok"], json!(output.status.code() == Some(0)), "{proof:#}");
+    }
+}
+
+#[test]
 fn a_value_that_does_not_fit_is_told() {
     let schema = schema("check.schema.json");
     let good = json!({"schema_version": 1, "id": null, "decision": "ask", "reason": "x", "rule": null, "proof": null});

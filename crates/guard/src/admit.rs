@@ -3,7 +3,7 @@
 use audit::{Body, Decision as DecisionRecord, Journal, Kept, Receipt, Record, Started};
 use policy::facts::Person;
 use policy::proof::Otherwise;
-use policy::{Action, Decision, Effects, Mode, Pending, Permit, Policy, Proof, Refusal, Tool, Verdict};
+use policy::{Action, Controls, Decision, Effects, Mode, Pending, Permit, Policy, Proof, Refusal, Tool, Verdict};
 
 use crate::facts;
 use crate::limits;
@@ -120,6 +120,13 @@ impl Guard<'_> {
 /// Returns what would be decided. Nothing is recorded, and no permit is handed out.
 pub fn consider(policy: &Policy, place: &Place, action: &Action, mode: Option<Mode>) -> Proof {
     judge(policy, place, action, mode, Person::Present).proof().clone()
+}
+
+/// Returns what a boundary would have to hold for a call, or why the call would be refused. Nothing is recorded, and
+/// no permit is handed out.
+pub fn controls(policy: &Policy, place: &Place, action: &Action, mode: Option<Mode>) -> Result<Controls, Proof> {
+    let decision = judge(policy, place, action, mode, Person::Present);
+    decision.controls().cloned().ok_or_else(|| decision.proof().clone())
 }
 
 /// Explains a call: as [`consider`], and says what would be decided without the rule that decided.

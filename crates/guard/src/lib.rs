@@ -17,7 +17,7 @@ mod limits;
 mod place;
 mod settle;
 
-pub use admit::{Guard, Outcome, Request, Stamp, consider, explain};
+pub use admit::{Guard, Outcome, Request, Stamp, consider, controls, explain};
 pub use answer::Answered;
 pub use facts::{Unresolved, canonical, git_root, protected_names};
 pub use place::{CachePlace, Kept, Named, Place, Profile};

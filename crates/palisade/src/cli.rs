@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Trust(TrustOptions),
     /// Show what the boundary can be on this machine.
     Sandbox(SandboxOptions),
+    /// Try to get out of the boundary on this machine, and compare with what should happen.
+    Prove(ProveOptions),
     /// Read and verify the journal.
     Audit(AuditOptions),
     /// Print a completion script for a shell.
@@ -90,21 +92,11 @@ pub(crate) struct RunOptions {
     /// Write a JSON line to this descriptor when the command starts, ends, or is refused.
     #[arg(long, value_name = "N")]
     pub(crate) status_fd: Option<u32>,
-    /// Take no more than this: `memory=2G`, `processes=100`, `cpu=2`, `wall=10m`; may be repeated. It only tightens.
-    #[arg(long = "limit", value_name = "NAME=VALUE", value_parser = limit)]
-    pub(crate) limits: Vec<Word>,
+    #[command(flatten)]
+    pub(crate) boundary: BoundaryOptions,
     /// Say nothing unless something was refused.
     #[arg(long)]
     pub(crate) quiet: bool,
-    /// What may be read: everything that nothing hides, or only what programs need and rules allow.
-    #[arg(long, value_enum, value_name = "PROFILE", default_value_t = Profile::Open)]
-    pub(crate) profile: Profile,
-    /// Give package managers no directory of their own for what they fetch and build.
-    #[arg(long)]
-    pub(crate) no_caches: bool,
-    /// Run only where this layer of the boundary can be had; may be repeated.
-    #[arg(long, value_parser = layer, value_name = "LAYER")]
-    pub(crate) require: Vec<sandbox::Layer>,
     /// Run under the permit that a hook recorded: its number and the beginning of its hash.
     #[arg(long, value_name = "SEQ:HASH", hide = true)]
     pub(crate) permit: Option<String>,
@@ -114,6 +106,23 @@ pub(crate) struct RunOptions {
     /// The command and its arguments.
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) argv: Vec<std::ffi::OsString>,
+}
+
+/// What the boundary is to be.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct BoundaryOptions {
+    /// Take no more than this: `memory=2G`, `processes=100`, `cpu=2`, `wall=10m`; may be repeated. It only tightens.
+    #[arg(long = "limit", value_name = "NAME=VALUE", value_parser = limit)]
+    pub(crate) limits: Vec<Word>,
+    /// What may be read: everything that nothing hides, or only what programs need and rules allow.
+    #[arg(long, value_enum, value_name = "PROFILE", default_value_t = Profile::Open)]
+    pub(crate) profile: Profile,
+    /// Give package managers no directory of their own for what they fetch and build.
+    #[arg(long)]
+    pub(crate) no_caches: bool,
+    /// Run only where this layer of the boundary can be had; may be repeated.
+    #[arg(long, value_parser = layer, value_name = "LAYER")]
+    pub(crate) require: Vec<sandbox::Layer>,
 }
 
 /// What a command inside the boundary may read.
@@ -365,6 +374,8 @@ pub(crate) struct SandboxOptions {
 pub(crate) enum SandboxCommand {
     /// Say what this machine can enforce, why not more, and what helps.
     Status(SandboxStatusOptions),
+    /// Show the exact plan of the boundary here: every mount, filter and limit with the rule behind it.
+    Plan(SandboxPlanOptions),
 }
 
 #[derive(Debug, Args)]
@@ -372,6 +383,34 @@ pub(crate) enum SandboxCommand {
     after_help = "Examples:\n  palisade sandbox status\n  palisade sandbox status --json\n\nEverything is tried in processes that are thrown away. Ends with 0 when commands get the whole boundary,\nwith 1 when they get a lower tier, and with 6 when they get none.\nThe form: docs/reference/sandbox-status.schema.json"
 )]
 pub(crate) struct SandboxStatusOptions {
+    /// Answer as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  palisade sandbox plan\n  palisade sandbox plan --profile closed --json\n\nNothing is run or recorded. Ends with 0, with 3 when the policy lets no command run here, with 5 when settings\ncannot be relied on, and with 6 when no boundary can hold what they say.\nThe form: docs/reference/sandbox-plan.schema.json"
+)]
+pub(crate) struct SandboxPlanOptions {
+    #[command(flatten)]
+    pub(crate) settings: SettingsOptions,
+    #[command(flatten)]
+    pub(crate) boundary: BoundaryOptions,
+    /// Answer as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  palisade prove\n  palisade prove --json > proof.json\n\nThe probes run inside the boundary that a command would get here, under the policy in force, and are judged on the\nhost. Ends with 0 when every probe comes out as expected, with 1 when one does not, with 3 when the policy\ndenies the probes, with 5 when settings cannot be relied on, and with 6 when the boundary cannot be built.\nThe form: docs/reference/prove.schema.json"
+)]
+pub(crate) struct ProveOptions {
+    #[command(flatten)]
+    pub(crate) settings: SettingsOptions,
+    #[command(flatten)]
+    pub(crate) boundary: BoundaryOptions,
     /// Answer as JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -12,6 +12,7 @@ mod generate;
 mod hook;
 mod lint;
 mod permissions;
+mod prove;
 mod run;
 mod sandbox_command;
 mod say;
@@ -30,6 +31,9 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|role| role == sandbox::ROLE) {
         sandbox::boundary_main();
     }
+    if std::env::args_os().nth(1).is_some_and(|role| role == prove::ROLE) {
+        return prove::inside();
+    }
     sandbox::hold_back_size_signal();
     match Cli::parse().command {
         Command::Run(options) => run::run(&options),
@@ -41,6 +45,7 @@ fn main() -> ExitCode {
         Command::Hook(options) => hook::hook(options.agent),
         Command::Trust(options) => exit::of(trust::trust(&options)),
         Command::Sandbox(options) => exit::of(sandbox_command::sandbox(&options)),
+        Command::Prove(options) => exit::of(prove::prove(&options)),
         Command::Audit(options) => exit::of(audit_command::audit(&options)),
         Command::Completions(options) => exit::of(generate::completions(options.shell)),
         Command::Man(options) => exit::of(generate::man(&options)),

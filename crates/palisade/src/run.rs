@@ -18,6 +18,7 @@ use crate::cli::RunOptions;
 use crate::exit::run::NOT_RUN;
 use crate::say::{self, shown};
 use crate::setup::{Setup, now_ms, open_journal};
+pub(crate) use confined::settled;
 use confined::{ReportFile, Running};
 use status::Status;
 
@@ -41,17 +42,17 @@ pub(crate) fn run(options: &RunOptions) -> ExitCode {
 }
 
 /// What a command runs by: the person who typed it, or the permit that a hook recorded.
-struct Order {
-    setup: Setup,
-    action: Action,
-    mode: Option<policy::Mode>,
-    under: Option<u64>,
-    approval: Approval,
-    session: String,
+pub(crate) struct Order {
+    pub(crate) setup: Setup,
+    pub(crate) action: Action,
+    pub(crate) mode: Option<policy::Mode>,
+    pub(crate) under: Option<u64>,
+    pub(crate) approval: Approval,
+    pub(crate) session: String,
 }
 
 impl Order {
-    fn stamp(&self) -> Stamp<'_> {
+    pub(crate) fn stamp(&self) -> Stamp<'_> {
         Stamp { time_ms: now_ms(), session: &self.session, source: "run" }
     }
 }
@@ -62,8 +63,7 @@ fn carry_out(options: &RunOptions, status: &Status) -> anyhow::Result<u8> {
         Some(permit) => redeem::order(permit, options.project.as_deref(), &argv)?,
         None => typed(options, &argv)?,
     };
-    order.setup.for_run(options);
-    order.setup.tighten(&options.limits);
+    order.setup.for_run(&options.boundary);
     for diagnostic in &order.setup.diagnostics {
         say::diagnostic(diagnostic);
     }
@@ -126,10 +126,10 @@ fn typed(options: &RunOptions, argv: &[String]) -> anyhow::Result<Order> {
     Ok(Order { setup, action, mode: options.settings.mode, under: None, approval: Approval::Typed, session })
 }
 
-type Permitted = Result<(Permit<Exec>, Receipt), Refusal>;
+pub(crate) type Permitted = Result<(Permit<Exec>, Receipt), Refusal>;
 
 /// Turns an outcome into a permit to start, asking where the question wants more than the order gives.
-fn approved(guard: &Guard<'_>, outcome: Outcome, order: &Order) -> anyhow::Result<Permitted> {
+pub(crate) fn approved(guard: &Guard<'_>, outcome: Outcome, order: &Order) -> anyhow::Result<Permitted> {
     let (permit, receipt) = match outcome {
         Outcome::Permit(permit, receipt) => (permit, receipt),
         Outcome::Refusal(refusal, _) => return Ok(Err(refusal)),

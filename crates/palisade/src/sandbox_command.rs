@@ -1,7 +1,10 @@
-//! `palisade sandbox`: what the boundary can be on this machine.
+//! `palisade sandbox`: what the boundary can be on this machine, and what it would be here.
+
+mod plan;
 
 use std::path::Path;
 
+pub(crate) use plan::opened_by;
 use sandbox::{Machine, Tier};
 
 use crate::cli::{SandboxCommand, SandboxOptions, SandboxStatusOptions};
@@ -12,6 +15,7 @@ use crate::say;
 pub(crate) fn sandbox(options: &SandboxOptions) -> anyhow::Result<Exit> {
     match &options.command {
         SandboxCommand::Status(options) => status(options),
+        SandboxCommand::Plan(options) => plan::plan(options),
     }
 }
 

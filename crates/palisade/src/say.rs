@@ -81,6 +81,11 @@ impl Paint {
         self.with(code, level.name())
     }
 
+    /// Returns text that calls for a look.
+    pub(crate) fn bad(self, text: &str) -> String {
+        self.with("31", text)
+    }
+
     /// Returns a heading.
     pub(crate) fn heading(self, text: &str) -> String {
         self.with("1", text)

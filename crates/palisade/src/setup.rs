@@ -1,5 +1,6 @@
 //! What every command needs first: the environment, the place, the settings, the policy.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,9 +9,10 @@ use guard::{CachePlace, Kept, Named, Place};
 use policy::controls::limits::Word;
 use policy::layer::{Diagnostic, Layer, Origin, Scope, Severity, Sourced};
 use policy::{AbsPath, Mode, Policy};
+use sandbox::{Invocation, Terminal, Tiers};
 use settings::{Discovery, Environment, Loaded, Places};
 
-use crate::cli::{PlaceOptions, Profile, RunOptions, SettingsOptions};
+use crate::cli::{BoundaryOptions, PlaceOptions, Profile, SettingsOptions};
 
 /// Everything a command starts from.
 #[derive(Debug)]
@@ -81,9 +83,9 @@ impl Setup {
         Ok(Self { environment, places, loaded, policy, diagnostics, place })
     }
 
-    /// Takes what the command line says about a run: what may be read, and whether package managers have a place of
-    /// their own.
-    pub(crate) fn for_run(&mut self, options: &RunOptions) {
+    /// Takes what the command line says about a run: what may be read, whether package managers have a place of
+    /// their own, and limits.
+    pub(crate) fn for_run(&mut self, options: &BoundaryOptions) {
         let seen = sandbox::environment(self.environment.all().iter().cloned());
         if options.profile == Profile::Closed {
             let named = seen.toolchains().map(|(why, path)| Named { path, why });
@@ -96,10 +98,11 @@ impl Setup {
             let directory = self.environment.cache_home().join("palisade/projects");
             self.place.caches = Some(CachePlace { directory, host: host.collect() });
         }
+        self.tighten(&options.limits);
     }
 
     /// Adds limits of the command line, which only tighten.
-    pub(crate) fn tighten(&mut self, words: &[Word]) {
+    fn tighten(&mut self, words: &[Word]) {
         if words.is_empty() {
             return;
         }
@@ -111,6 +114,19 @@ impl Setup {
         // What is wrong in the layers is known already.
         let (policy, _) = Policy::compile(&self.loaded.layers, &self.places.home);
         self.policy = policy;
+    }
+
+    /// Returns what is to be run, as far as policy has no say in it.
+    pub(crate) fn invocation(&self, argv: Vec<OsString>, require: &[sandbox::Layer]) -> Invocation {
+        Invocation {
+            argv,
+            environment: sandbox::environment(self.environment.all().iter().cloned()),
+            init: "/proc/self/exe".into(),
+            protect: self.place.own_unwritable.clone(),
+            terminal: Terminal::Own,
+            tiers: Tiers::all(),
+            require: require.to_vec(),
+        }
     }
 
     /// Returns the journal's directory.

@@ -155,6 +155,15 @@ pub enum Decision {
 }
 
 impl Decision {
+    /// Returns what a boundary must hold for it; `None` when it is refused or runs in none. Nothing is let by that.
+    pub fn controls(&self) -> Option<&Controls> {
+        match self {
+            Self::Allow(permit) => permit.controls.as_deref(),
+            Self::Ask(pending) => pending.controls.as_deref(),
+            Self::Deny(_) => None,
+        }
+    }
+
     /// Returns why.
     pub fn proof(&self) -> &Proof {
         match self {

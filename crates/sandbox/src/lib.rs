@@ -32,6 +32,8 @@ mod limits;
 mod linux;
 pub mod machine;
 pub mod plan;
+#[cfg(target_os = "linux")]
+pub mod probes;
 pub mod report;
 mod shape;
 #[cfg(target_os = "linux")]

@@ -5,6 +5,8 @@ mod held;
 mod nested;
 mod render;
 
+pub use render::Line;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -279,8 +281,14 @@ fn is_by_key(path: &AbsPath, unwritable: &[facts::Held]) -> bool {
         && rows.all(|held| held.origin.scope == Scope::Builtin)
 }
 
+/// Returns the rule with its file and line, or the reason of the table's row.
 fn reason(held: &facts::Held) -> String {
-    held.why.clone()
+    let facts::Held { path: _, entry: _, why, origin } = held;
+    match (origin.scope, origin.line) {
+        (Scope::Builtin, _) => why.clone(),
+        (_, 0) => format!("{why} ({})", origin.file),
+        (_, line) => format!("{why} ({}:{line})", origin.file),
+    }
 }
 
 fn check_count(count: usize) -> Result<(), Error> {

@@ -14,7 +14,7 @@ use policy::facts::Held;
 use policy::{AbsPath, Exec, Permit, Proof};
 use rustix::fs::OFlags;
 use sandbox::report::Hit;
-use sandbox::{Exit, Invocation, Report, Terminal, Tier, Tiers};
+use sandbox::{Exit, Report, Tier};
 use serde_json::{Value, json};
 
 use super::Order;
@@ -75,15 +75,7 @@ impl Running<'_> {
     ///
     /// Once it ran, what cannot be written is told, and the code stays the command's.
     pub(super) fn confined(&self, permit: &Permit<Exec>, report_file: Option<ReportFile>) -> (u8, Option<String>) {
-        let invocation = Invocation {
-            argv: self.options.argv.clone(),
-            environment: sandbox::environment(self.order.setup.environment.all().iter().cloned()),
-            init: "/proc/self/exe".into(),
-            protect: self.order.setup.place.own_unwritable.clone(),
-            terminal: Terminal::Own,
-            tiers: Tiers::all(),
-            require: self.options.require.clone(),
-        };
+        let invocation = self.order.setup.invocation(self.options.argv.clone(), &self.options.boundary.require);
         let writable = &permit.controls().writable;
         let before = guard::protected_names(writable);
         let result = sandbox::run(permit, &invocation);
@@ -228,7 +220,7 @@ fn causes(error: &dyn std::error::Error) -> String {
 }
 
 /// Returns what a record keeps of a report.
-fn settled(report: &Report) -> Settled {
+pub(crate) fn settled(report: &Report) -> Settled {
     let end = match report.exit {
         Exit::Code(code) => End::Exited(i32::from(code)),
         Exit::Signal(signal) => End::Signalled(signal),

@@ -99,10 +99,10 @@ private     /var/run (empty)
 writable    /home/me/p
 pin         /home/me/p/.git
 pin         /home/me/p/target
-read-only   /home/me/p/.git/hooks (runs on the host)
-read-only   /home/me/p/target/palisade (Palisade's own)
-hide        /home/me/.ssh (secrets)
-hide        /home/me/p/.env (secrets)
+read-only   /home/me/p/.git/hooks: runs on the host (settings.json:3)
+read-only   /home/me/p/target/palisade: Palisade's own
+hide        /home/me/.ssh: secrets (settings.json:3)
+hide        /home/me/p/.env: secrets (settings.json:3)
 devices     null zero full random urandom tty, terminals and /dev/shm of its own
 processes   a /proc of its own, read-only
 drop        every capability, for good
@@ -123,12 +123,12 @@ fn ancestors_are_pinned_from_the_outside_in() {
     check(
         "write /home/me/p; close /home/me/p/a/b/c",
         "writable    /home/me/p\npin         /home/me/p/a\npin         /home/me/p/a/b\n\
-         read-only   /home/me/p/a/b/c (deny write)\n",
+         read-only   /home/me/p/a/b/c: deny write (settings.json:3)\n",
     );
     // Below a read-only directory nothing can be renamed.
     check(
         "write /home/me/p; close /home/me/p/a; hide /home/me/p/a/b/c",
-        "writable    /home/me/p\nread-only   /home/me/p/a (deny write)\nhide        /home/me/p/a/b/c (deny read)\n",
+        "writable    /home/me/p\nread-only   /home/me/p/a: deny write (settings.json:3)\nhide        /home/me/p/a/b/c: deny read (settings.json:3)\n",
     );
 }
 
@@ -136,11 +136,11 @@ fn ancestors_are_pinned_from_the_outside_in() {
 fn paths_in_held_paths_need_no_mount() {
     check(
         "write /home/me/p; close /home/me/p/a /home/me/p/a/b /home/me/p/a-b",
-        "writable    /home/me/p\nread-only   /home/me/p/a (deny write)\nread-only   /home/me/p/a-b (deny write)\n",
+        "writable    /home/me/p\nread-only   /home/me/p/a: deny write (settings.json:3)\nread-only   /home/me/p/a-b: deny write (settings.json:3)\n",
     );
     check(
         "write /home/me/p; hide /home/me/p/a /home/me/p/a/b; close /home/me/p/a/c",
-        "writable    /home/me/p\nhide        /home/me/p/a (deny read)\n",
+        "writable    /home/me/p\nhide        /home/me/p/a: deny read (settings.json:3)\n",
     );
     check("write /home/me/p /home/me/p/sub", "writable    /home/me/p\n");
 }
@@ -150,7 +150,7 @@ fn a_deny_wins_over_a_writable_directory() {
     check("write /home/me/p /home/me/q; close /home/me/q", "writable    /home/me/p\n");
     check(
         "write /home/me/p /home/me/q/r; hide /home/me/q",
-        "writable    /home/me/p\nhide        /home/me/q (deny read)\n",
+        "writable    /home/me/p\nhide        /home/me/q: deny read (settings.json:3)\n",
     );
     check("write /home/me/p; close /home/me/p", "");
 }
@@ -160,7 +160,7 @@ fn private_places_hide_what_is_not_writable_in_them() {
     check("cwd /tmp/p; write /tmp/p; hide /tmp/secret", "writable    /tmp/p\n");
     check(
         "cwd /tmp/p; write /tmp/p; hide /tmp/p/secret",
-        "writable    /tmp/p\nhide        /tmp/p/secret (deny read)\n",
+        "writable    /tmp/p\nhide        /tmp/p/secret: deny read (settings.json:3)\n",
     );
     check(
         "cwd /tmp/p",
@@ -177,7 +177,7 @@ fn what_cannot_be_is_an_error() {
     check("write /proc/self", "error: `/proc/self` cannot be made writable: it lies in `/proc`\n");
     check(
         "hide /home/me",
-        "error: the command cannot start in `/home/me/p`: it lies in `/home/me`, which must not be readable: deny read\n",
+        "error: the command cannot start in `/home/me/p`: it lies in `/home/me`, which must not be readable: deny read (settings.json:3)\n",
     );
     let many: Vec<String> = (0..5_001).map(|number| format!("/x/{number}")).collect();
     check(
@@ -190,35 +190,35 @@ fn what_cannot_be_is_an_error() {
 fn of_all_that_hold_a_path_the_innermost_counts() {
     check(
         "write /home/me/p; hide /home/me; open /home/me/p",
-        "hide        /home/me (deny read) but for /home/me/p\nwritable    /home/me/p\n",
+        "hide        /home/me but for /home/me/p: deny read (settings.json:3)\nwritable    /home/me/p\n",
     );
     // A readable part that is not writable is seen as it is; what is hidden in it is hidden.
     check(
         "write /home/me/w/p; cwd /home/me/w/p; hide /home/me /home/me/w/p/.env /home/me/w/q; open /home/me/w",
-        "hide        /home/me (deny read) but for /home/me/w\nwritable    /home/me/w/p\n\
-         hide        /home/me/w/p/.env (deny read)\nhide        /home/me/w/q (deny read)\n",
+        "hide        /home/me but for /home/me/w: deny read (settings.json:3)\nwritable    /home/me/w/p\n\
+         hide        /home/me/w/p/.env: deny read (settings.json:3)\nhide        /home/me/w/q: deny read (settings.json:3)\n",
     );
     check(
         "write /home/me/p; hide /home/me/p/s; open /home/me/p/s/a/b /home/me/p/s/c; close /home/me/p/s/c/.git /home/me/p/x/y",
-        "writable    /home/me/p\npin         /home/me/p/x\nread-only   /home/me/p/x/y (deny write)\n\
-         hide        /home/me/p/s (deny read) but for /home/me/p/s/a/b, /home/me/p/s/c\n",
+        "writable    /home/me/p\npin         /home/me/p/x\nread-only   /home/me/p/x/y: deny write (settings.json:3)\n\
+         hide        /home/me/p/s but for /home/me/p/s/a/b, /home/me/p/s/c: deny read (settings.json:3)\n",
     );
     check(
         "write /home/me/p; hide /home/me/a /home/me/a/b/c /home/me/a/d; open /home/me/a/b /home/me/a/b/c/d /home/me/x",
-        "hide        /home/me/a (deny read) but for /home/me/a/b\nhide        /home/me/a/b/c (deny read) but for \
-         /home/me/a/b/c/d\nwritable    /home/me/p\n",
+        "hide        /home/me/a but for /home/me/a/b: deny read (settings.json:3)\nhide        /home/me/a/b/c but for \
+         /home/me/a/b/c/d: deny read (settings.json:3)\nwritable    /home/me/p\n",
     );
     // Hidden and opened alike is hidden.
     check(
         "write /home/me/p; hide /home/me/a /home/me/b; open /home/me/a /home/me/b/c /home/me/b/c",
-        "hide        /home/me/b (deny read) but for /home/me/b/c\nwritable    /home/me/p\n\
-         hide        /home/me/a (deny read)\n",
+        "hide        /home/me/b but for /home/me/b/c: deny read (settings.json:3)\nwritable    /home/me/p\n\
+         hide        /home/me/a: deny read (settings.json:3)\n",
     );
     // A private place is empty already.
     check("cwd /tmp/x/p; write /tmp/x/p; hide /tmp/x; open /tmp/x/p", "writable    /tmp/x/p\n");
     check(
         "hide /; open /home/me/p",
-        "error: the command cannot start in `/home/me/p`: nothing runs where `/` is hidden, even in part: deny read\n",
+        "error: the command cannot start in `/home/me/p`: nothing runs where `/` is hidden, even in part: deny read (settings.json:3)\n",
     );
 }
 
@@ -421,10 +421,10 @@ fn the_closed_profile_shows_what_is_to_be_read_over_an_empty_root() {
         lines(&text, &["read-only", "empty", "read ", "link ", "hide", "landlock"]),
         [
             "empty       /",
-            "read        /usr (programs)",
+            "read        /usr: programs",
             "link        /bin to usr/bin",
-            "hide        /home/me/p/.env (secrets)",
-            "hide        /usr/share/secret (secrets)",
+            "hide        /home/me/p/.env: secrets (settings.json:3)",
+            "hide        /usr/share/secret: secrets (settings.json:3)",
             "landlock    read only the above, write only the above, signal nobody outside",
         ]
     );
