@@ -1,8 +1,4 @@
 //! `palisade prove`: probes inside the user's own boundary, judged on the host.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the world around the program is played here: its files, processes and servers"
-)]
 
 use std::path::{Path, PathBuf};
 
@@ -123,6 +119,17 @@ fn without_namespaces(scene: &Scene, words: &str) -> Finished {
     let program = scene.program();
     let line = format!("exec unshare --user --map-root-user bash -c '{limit}; exec \"$@\"' bash {program} {words}");
     scene.bash(&line).run()
+}
+
+#[test]
+fn what_gave_no_answer_is_not_proven() {
+    each_user(|scene| {
+        let proved = scene.palisade(["prove", "--json", "--limit", "output=200"]).run();
+        let proof = probes(&proved);
+        assert_eq!((proved.code, &proof["ok"]), (1, &json!(false)), "{proof:#}");
+        let last = ("call-open-by-handle".to_owned(), "the limit output ended it".to_owned());
+        assert_eq!(with_status(&proof, "not proven").last(), Some(&last), "{proof:#}");
+    });
 }
 
 #[test]

@@ -9,15 +9,17 @@ pub(crate) enum Exit {
     /// Yes: allowed, sound, done.
     Yes = 0,
     /// There is a finding: the journal was changed, settings have entries that do not count or rules that
-    /// `lint` finds fault with, a case of `test` does not hold, `sandbox status` finds less than the whole boundary.
+    /// `lint` finds fault with, a case of `test` does not hold, `sandbox status` finds less than the whole boundary,
+    /// a probe of `prove` comes out otherwise than expected.
     Finding = 1,
-    /// Denied.
+    /// Denied; `sandbox plan` and `prove` are not let run any command here.
     Denied = 3,
     /// It asks: a person must answer.
     Asks = 4,
     /// The settings, or the cases of `test`, cannot be relied on until they are mended.
     Settings = 5,
-    /// The world failed: a file, the journal, the terminal; `sandbox status` finds no boundary at all.
+    /// The world failed: a file, the journal, the terminal; `sandbox status` finds no boundary at all; `sandbox plan` and
+    /// `prove` cannot have the one that the settings ask for.
     World = 6,
 }
 

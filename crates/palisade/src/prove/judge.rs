@@ -79,7 +79,10 @@ impl Bench<'_> {
     fn one(&self, world: &mut World, probe: Probe, effect: Option<String>) -> Judged {
         let judged = |status, actual: String| Judged { probe, status, actual, control: None, because: None };
         let (said, effect) = match (self.said.get(probe.name), effect) {
-            (None, None) => return judged(Status::Differs, "no answer from inside".to_owned()),
+            (None, None) => {
+                let because = self.report.ended_by_limit().map(|limit| format!("the limit {} ended it", limit.name()));
+                return Judged { because, ..judged(Status::NotProven, "no answer from inside".to_owned()) };
+            }
             (_, Some(effect)) => (effect, true),
             (Some(Tried::Worked(what)), None) => (what.clone(), true),
             (Some(Tried::Skipped(why)), None) => return judged(Status::NotTried, why.clone()),
@@ -106,8 +109,10 @@ impl Bench<'_> {
 
     /// Returns what the boundary lacks that would cover a probe.
     fn lacking(&self, probe: &Probe) -> Option<String> {
-        let missing = self.report.missing.iter().find(|missing| Some(missing.what.as_str()) == probe.lacking)?;
-        Some(format!("{}: {}", missing.what, missing.meaning))
+        let find = |what: &&str| self.report.missing.iter().find(|missing| missing.what == *what);
+        let missing: Vec<_> = probe.lacking.iter().map(find).collect::<Option<_>>()?;
+        let words = missing.iter().map(|missing| format!("{}: {}", missing.what, missing.meaning));
+        (!missing.is_empty()).then(|| words.collect::<Vec<_>>().join("; "))
     }
 }
 

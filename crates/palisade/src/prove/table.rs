@@ -15,8 +15,9 @@ pub(super) struct Probe {
     pub(super) expected: Expected,
     /// How it is tried.
     pub(super) way: Way,
-    /// What a boundary lacks that does not cover it: the name of a missing thing in a report.
-    pub(super) lacking: Option<&'static str>,
+    /// What a boundary lacks that does not cover it: names of missing things in a report, all of them together. Nothing
+    /// excuses a probe that names none.
+    pub(super) lacking: &'static [&'static str],
 }
 
 /// What should come of a probe.
@@ -118,11 +119,11 @@ pub(super) enum Hidden {
 }
 
 const fn probe(name: &'static str, rows: &'static [u16], tried: &'static str, way: Way) -> Probe {
-    Probe { name, rows, tried, expected: Expected::Refused, way, lacking: None }
+    Probe { name, rows, tried, expected: Expected::Refused, way, lacking: &[] }
 }
 
 const fn look(name: &'static str, rows: &'static [u16], tried: &'static str, way: Way) -> Probe {
-    Probe { name, rows, tried, expected: Expected::Nothing, way, lacking: None }
+    Probe { name, rows, tried, expected: Expected::Nothing, way, lacking: &[] }
 }
 
 const OWN: [Probe; 25] = [
@@ -130,29 +131,35 @@ const OWN: [Probe; 25] = [
     probe("write-etc", &[56], "make a file in /etc", Way::Write(Place::Etc)),
     probe("write-beside", &[56], "make a file in a directory beside the project", Way::Write(Place::Beside)),
     probe("write-through-link", &[57], "make a file there through a symbolic link", Way::WriteThroughLink),
-    probe("protected-mcp", &[67], "write .mcp.json in the project", Way::Protected(".mcp.json")),
-    probe(
-        "protected-settings",
-        &[67],
-        "write .claude/settings.json in the project",
-        Way::Protected(".claude/settings.json"),
-    ),
-    probe(
-        "protected-git-hook",
-        &[67, 78],
-        "write .git/hooks/post-checkout in the project",
-        Way::Protected(".git/hooks/post-checkout"),
-    ),
-    probe("read-journal", &[84, 87], "look into Palisade's journal", Way::Read(Hidden::Journal)),
-    Probe { lacking: Some("mount-namespace"), ..probe("list-journal", &[84], "see the names of its files", Way::List) },
-    probe("read-stores", &[84], "read the credential stores that are here", Way::Read(Hidden::Stores)),
-    probe("read-rules", &[84], "read what rules and settings hide here", Way::Read(Hidden::Rules)),
     Probe {
-        lacking: Some("pid-namespace"),
-        ..look("see-process", &[4], "find a process of the host", Way::SeeProcess)
+        lacking: &["broker"],
+        ..probe("protected-mcp", &[67], "write .mcp.json in the project", Way::Protected(".mcp.json"))
     },
     Probe {
-        lacking: Some("landlock-signal-scope"),
+        lacking: &["broker"],
+        ..probe(
+            "protected-settings",
+            &[67],
+            "write .claude/settings.json in the project",
+            Way::Protected(".claude/settings.json"),
+        )
+    },
+    Probe {
+        lacking: &["broker"],
+        ..probe(
+            "protected-git-hook",
+            &[67, 78],
+            "write .git/hooks/post-checkout in the project",
+            Way::Protected(".git/hooks/post-checkout"),
+        )
+    },
+    probe("read-journal", &[84, 87], "look into Palisade's journal", Way::Read(Hidden::Journal)),
+    Probe { lacking: &["mount-namespace"], ..probe("list-journal", &[84], "see the names of its files", Way::List) },
+    probe("read-stores", &[84], "read the credential stores that are here", Way::Read(Hidden::Stores)),
+    probe("read-rules", &[84], "read what rules and settings hide here", Way::Read(Hidden::Rules)),
+    Probe { lacking: &["pid-namespace"], ..look("see-process", &[4], "find a process of the host", Way::SeeProcess) },
+    Probe {
+        lacking: &["pid-namespace", "landlock-scope"],
         ..probe("signal-process", &[14], "end a process of the host", Way::Signal)
     },
     Probe { expected: Expected::Filtered, ..probe("trace-process", &[1], "trace a process of the host", Way::Trace) },
@@ -160,10 +167,7 @@ const OWN: [Probe; 25] = [
     probe("unix-socket", &[108, 109], "call a listener of the host by its path", Way::UnixSocket),
     probe("abstract-socket", &[116], "call a listener of the host by an abstract name", Way::AbstractSocket),
     probe("kernel-setting", &[9, 10], "open settings in /proc/sys for writing", Way::KernelSetting),
-    Probe {
-        lacking: Some("own-devices"),
-        ..look("see-devices", &[53], "find devices of the machine", Way::SeeDevices)
-    },
+    Probe { lacking: &["own-devices"], ..look("see-devices", &[53], "find devices of the machine", Way::SeeDevices) },
     probe("make-device", &[54], "make a device", Way::MakeDevice),
     look("capabilities", &[37, 38], "have capabilities", Way::Capabilities),
     look("no-new-privileges", &[37, 38], "be able to gain privileges", Way::NoNewPrivileges),
@@ -184,7 +188,10 @@ pub(super) fn probes() -> impl Iterator<Item = Probe> {
         tried: "make the system call",
         expected: Expected::Filtered,
         way: Way::Call(call),
-        lacking: None,
+        lacking: &[],
     });
     OWN.into_iter().chain(calls)
 }
+
+#[cfg(test)]
+mod tests;
