@@ -124,9 +124,9 @@ pub fn consider(policy: &Policy, place: &Place, action: &Action, mode: Option<Mo
 
 /// Returns what a boundary would have to hold for a call, or why the call would be refused. Nothing is recorded, and
 /// no permit is handed out.
-pub fn controls(policy: &Policy, place: &Place, action: &Action, mode: Option<Mode>) -> Result<Controls, Proof> {
+pub fn controls(policy: &Policy, place: &Place, action: &Action, mode: Option<Mode>) -> Result<Controls, Box<Proof>> {
     let decision = judge(policy, place, action, mode, Person::Present);
-    decision.controls().cloned().ok_or_else(|| decision.proof().clone())
+    decision.controls().cloned().ok_or_else(|| Box::new(decision.proof().clone()))
 }
 
 /// Explains a call: as [`consider`], and says what would be decided without the rule that decided.

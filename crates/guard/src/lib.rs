@@ -3,7 +3,7 @@
 //!
 //! Three verbs are the door: [`Guard::admit`] decides a call, [`Guard::answer`] takes a person's
 //! answer to a question, [`Guard::settle`] writes down what came of it. [`consider`] shows what would
-//! be decided and hands out nothing.
+//! be decided, [`controls`] what a boundary would hold; both hand out nothing.
 //!
 //! The spine is synchronous: it waits for nobody and starts no runtime. It is also the only place
 //! that looks at the file system to see where a path leads (`facts`).
