@@ -1,6 +1,7 @@
 //! What a boundary must hold: existing paths that rules and tables name.
 
 mod marks;
+mod programs;
 mod reopened;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -92,6 +93,7 @@ impl Survey<'_> {
         self.writable(working)?;
         self.stores()?;
         self.own()?;
+        self.programs()?;
         self.roots_of_patterns(walks)?;
         for directory in self.found.writable.clone() {
             self.walk(&directory, walks)?;

@@ -51,6 +51,8 @@ pub(crate) struct Broker {
     /// The session whose terminal `/dev/tty` is.
     session: i32,
     pending: Pending,
+    /// Whether the command's own program has started: that one was decided about.
+    has_started: bool,
     /// Openings that wait for another process, each in a thread of its own.
     waiting: Arc<AtomicUsize>,
 }
@@ -87,6 +89,7 @@ impl Broker {
             listener: Arc::new(listener),
             session,
             pending: Pending::default(),
+            has_started: false,
             waiting: Arc::default(),
         })
     }
