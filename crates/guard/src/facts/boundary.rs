@@ -395,7 +395,7 @@ fn protected_here(path: &AbsPath) -> Option<&'static protected::Name> {
 
 /// Returns the protected names that exist directly in these directories.
 ///
-/// A name that does not exist cannot be held yet: whoever runs a command compares before and after.
+/// Where there is no broker a name that does not exist cannot be held: whoever runs a command compares before and after.
 pub fn protected_names(directories: &[AbsPath]) -> Vec<AbsPath> {
     directories
         .iter()
