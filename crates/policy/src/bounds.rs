@@ -80,6 +80,9 @@ impl Bounds {
     pub fn write(&self, path: &AbsPath) -> Option<Why<'_>> {
         let segments: Vec<&str> = path.segments().collect();
         let written = self.written(&self.policy.sandbox().deny_write, path);
+        if written.is_none() && !protected::could_be(&segments) {
+            return None;
+        }
         let row = written.or_else(|| git::role(&segments).map(Why::Git));
         row.or_else(|| protected::held_row(&segments).map(Why::Protected))
     }
@@ -181,5 +184,28 @@ impl std::fmt::Display for Why<'_> {
             Self::Protected(row) => write!(formatter, "the protected name `{}` ({})", row.name, row.why),
             Self::Git(role) => write!(formatter, "a protected file of git ({})", role.why()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The short way out leaves nothing out.
+    #[test]
+    fn what_is_protected_could_be() {
+        let names =
+            protected::NAMES.iter().map(|row| row.name).chain([".git/x/config", ".git/commondir", ".gitmodules"]);
+        for name in names {
+            let hidden = format!("{}\u{200c}{}", &name[..1], &name[1..]);
+            for spelled in [name.to_owned(), name.to_uppercase(), hidden] {
+                for path in [format!("/p/{spelled}"), format!("/p/{spelled}/below"), format!("/p/q/{spelled}")] {
+                    let segments: Vec<&str> = path.split('/').skip(1).collect();
+                    let is_protected = git::role(&segments).is_some() || protected::held_row(&segments).is_some();
+                    assert!(!is_protected || protected::could_be(&segments), "{path}");
+                }
+            }
+        }
+        assert!(!protected::could_be(&["p", "src", "lib.rs"]));
     }
 }

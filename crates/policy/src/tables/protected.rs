@@ -110,6 +110,20 @@ pub const NAMES: &[Name] = &[
 /// Names below a protected directory that are not protected.
 pub const EXCEPTIONS: &[&str] = &[".claude/worktrees"];
 
+/// Returns false for most paths: no segment is, in letters of whatever case, one that a protected name begins with.
+pub fn could_be(segments: &[&str]) -> bool {
+    // Names that begin with a dot are told by that alone.
+    let plain_first_of = |row: &'static Name| {
+        let first = row.name.split('/').next().unwrap_or_default();
+        (!first.starts_with('.')).then_some(first)
+    };
+    segments.iter().any(|segment| {
+        !segment.is_ascii()
+            || segment.starts_with('.')
+            || NAMES.iter().filter_map(plain_first_of).any(|first| first.eq_ignore_ascii_case(segment))
+    })
+}
+
 /// Returns the row that holds a path against writing inside a boundary, given by its segments from the root.
 pub fn held_row<'a>(segments: &[&str]) -> Option<&'a Name> {
     row_where(segments, |row| row.held == Held::Everywhere)
