@@ -10,6 +10,10 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = 32 * 1024;
 pub(crate) const REFUSALS_MAX: usize = 256;
 /// Openings of pipes that may wait for another process at a time.
 pub(crate) const WAITING_OPENS_MAX: usize = 32;
+/// Callers whose `umask` is remembered, and for how many milliseconds.
+pub(crate) const UMASKS_MAX: usize = 1024;
+/// See [`UMASKS_MAX`]. No process number comes round again in that time.
+pub(crate) const UMASK_MS: u64 = 500;
 /// Arguments of a program that are held against rules, and bytes of each.
 pub(crate) const ARGUMENTS_MAX: usize = 1024;
 /// See [`ARGUMENTS_MAX`].

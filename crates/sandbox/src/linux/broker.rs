@@ -20,6 +20,7 @@ mod place;
 mod rules;
 mod start;
 mod told;
+mod umasks;
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -33,6 +34,7 @@ use self::git::Pending;
 use self::place::{Ground, Place};
 use self::rules::Rules;
 pub(crate) use self::told::Told;
+use self::umasks::Umasks;
 use super::control::Channel;
 use super::failure::{At, Failure};
 use super::seccomp::{self, Verdict};
@@ -43,7 +45,7 @@ use crate::sys::filter::{self, Answer, Call};
 /// Answers the calls that the filter holds back.
 #[derive(Debug)]
 pub(crate) struct Broker {
-    ground: Ground,
+    ground: Arc<Ground>,
     rules: Rules,
     told: Told,
     channel: Arc<Channel>,
@@ -51,6 +53,7 @@ pub(crate) struct Broker {
     /// The session whose terminal `/dev/tty` is.
     session: i32,
     pending: Pending,
+    umasks: Umasks,
     /// Whether the command's own program has started: that one was decided about.
     has_started: bool,
     /// Openings that wait for another process, each in a thread of its own.
@@ -80,7 +83,7 @@ impl Broker {
         let rules =
             Rules::new(plan).map_err(|why| Failure { step: Step::Broker, path: Some(why), errno: libc::EINVAL })?;
         let session = rustix::process::getsid(None).at(Step::Broker)?.as_raw_pid();
-        let ground = Ground::open().at(Step::Broker)?;
+        let ground = Arc::new(Ground::open().at(Step::Broker)?);
         Ok(Self {
             ground,
             rules,
@@ -89,6 +92,7 @@ impl Broker {
             listener: Arc::new(listener),
             session,
             pending: Pending::default(),
+            umasks: Umasks::default(),
             has_started: false,
             waiting: Arc::default(),
         })
@@ -114,12 +118,8 @@ impl Broker {
     }
 
     fn answer(&mut self, call: &Call) {
-        let proc = self.ground.proc.try_clone();
-        let Ok(proc) = proc else {
-            let _ = filter::answer(self.listener.as_fd(), call.id, Answer::Fail(libc::EMFILE));
-            return;
-        };
-        let caller = Caller { pid: call.pid.cast_signed(), proc: &proc };
+        let ground = Arc::clone(&self.ground);
+        let caller = Caller { pid: call.pid.cast_signed(), proc: &ground.proc };
         self.settle_pending();
         let outcome = match seccomp::verdict(call.number, &call.arguments) {
             Verdict::Tell(errno) => Outcome::Refused { errno, what: connect::describe(call), by: None },
@@ -165,6 +165,10 @@ impl Broker {
             Request::Change { name, change } => self.change(call, caller, &name, &change),
             Request::ChangeOpen { descriptor, change } => self.change_open(call, caller, descriptor, &change),
             Request::Start { name, arguments } => self.start(call, caller, &name, arguments),
+            Request::Umask => {
+                self.umasks.forget();
+                Ok(Outcome::GoesOn)
+            }
         };
         done.unwrap_or_else(Outcome::Failed)
     }

@@ -69,7 +69,7 @@ impl Broker {
         if let Some(forbidden) = self.rules.write(&entry.path) {
             return self.open_forbidden(entry, &forbidden, flags);
         }
-        let mode = Mode::from_raw_mode(mode & 0o7777 & !caller.umask()?);
+        let mode = Mode::from_raw_mode(mode & 0o7777 & !self.umasks.of(caller)?);
         // Whoever makes a link or a pipe there meanwhile gets nothing opened through it.
         let more = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
         let opened = rustix::fs::openat(&entry.directory, entry.name.as_slice(), flags | more, mode);
@@ -117,8 +117,11 @@ impl Broker {
         if kind == FileType::Fifo && !flags.contains(OFlags::NONBLOCK) {
             return self.open_waiting(call, file, how, flags.contains(OFlags::CLOEXEC));
         }
-        let mode =
-            if flags.contains(OFlags::TMPFILE) { Mode::from_raw_mode(0o600 & !caller.umask()?) } else { Mode::empty() };
+        let mode = if flags.contains(OFlags::TMPFILE) {
+            Mode::from_raw_mode(0o600 & !self.umasks.of(caller)?)
+        } else {
+            Mode::empty()
+        };
         let opened = rustix::fs::openat(CWD, again(&file), how, mode);
         Ok(self.opened("write", &shown, opened, flags))
     }
@@ -216,7 +219,7 @@ impl Broker {
         let file = entry.name.as_slice();
         let done = match made {
             Made::Directory { mode } => {
-                let mode = Mode::from_raw_mode(mode & 0o7777 & !caller.umask()?);
+                let mode = Mode::from_raw_mode(mode & 0o7777 & !self.umasks.of(caller)?);
                 rustix::fs::mkdirat(&entry.directory, file, mode)
             }
             Made::Node { mode, device } => {
@@ -224,7 +227,7 @@ impl Broker {
                     0 => FileType::RegularFile,
                     _ => FileType::from_raw_mode(*mode),
                 };
-                let mode = Mode::from_raw_mode(mode & 0o7777 & !caller.umask()?);
+                let mode = Mode::from_raw_mode(mode & 0o7777 & !self.umasks.of(caller)?);
                 rustix::fs::mknodat(&entry.directory, file, kind, mode, *device)
             }
             Made::Link { target } => rustix::fs::symlinkat(target.as_c_str(), &entry.directory, file),

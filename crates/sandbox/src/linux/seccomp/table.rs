@@ -238,6 +238,8 @@ pub(super) const ROWS: &[Row] = rows! {
     SYS_removexattr BROKERED,
     SYS_lremovexattr BROKERED,
     SYS_fremovexattr BROKERED,
+    // Which rights new files get; the broker must know when that changes.
+    SYS_umask BROKERED,
     // Programs.
     SYS_execve BROKERED,
     SYS_execveat BROKERED,
