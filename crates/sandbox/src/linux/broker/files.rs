@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use policy::AbsPath;
-use policy::tables::git::Role;
+use policy::tables::git::{self, Role};
 use policy::tables::protected;
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, Uid, XattrFlags};
 
@@ -209,8 +209,10 @@ impl Broker {
         {
             return Ok(refused("make", &entry.path, forbidden.by));
         }
-        // Through a link of such a name the files of another directory would have protected names.
-        if !is_directory && let Some(by) = self.could_lie_below(&entry.path) {
+        // Through a link of such a name the files of another directory would have protected names. One to its
+        // neighbour, as git makes to learn whether there are links, leads to names that are held as well.
+        let leads_away = !matches!(made, Made::Link { target } if is_neighbour(target.to_bytes()));
+        if !is_directory && let Some(by) = self.could_lie_below(&entry.path, leads_away) {
             return Ok(refused("make", &entry.path, by));
         }
         let file = entry.name.as_slice();
@@ -232,9 +234,13 @@ impl Broker {
         Ok(self.done("make", &entry.path, done))
     }
 
-    /// Returns who could forbid something below a name, if it were a directory.
-    fn could_lie_below(&self, path: &AbsPath) -> Option<String> {
+    /// Returns who could forbid something below a name, if it were a directory; `leads_away` says that what lies
+    /// there would have other names as well.
+    fn could_lie_below(&self, path: &AbsPath, leads_away: bool) -> Option<String> {
         let segments: Vec<&str> = path.segments().collect();
+        if leads_away && git::is_nested(&segments) {
+            return Some(nested());
+        }
         let row = protected::rows_below(&segments).next();
         let row = row.map(|(row, _)| format!("the protected name `{}` ({})", row.name, row.why));
         row.or_else(|| self.rules.written_below(path))
@@ -296,8 +302,12 @@ impl Broker {
         if let Some(forbidden) = self.rules.write(&target.path)
             && !(is_directory && forbidden.git == Some(Role::Pointer))
         {
-            if forbidden.git == Some(Role::Configuration) && source.kind == FileType::RegularFile && flags.is_empty() {
-                return self.adopt_configuration(&source, entry, &target);
+            let may_be_adopted = source.kind == FileType::RegularFile && RenameFlags::NOREPLACE.contains(flags);
+            if forbidden.git == Some(Role::Configuration) && may_be_adopted {
+                if there.is_some() && !flags.is_empty() {
+                    return Err(libc::EEXIST);
+                }
+                return self.adopt_configuration(&source, entry, &target, flags);
             }
             return Ok(refused("rename to", &target.path, forbidden.by));
         }
@@ -322,16 +332,20 @@ impl Broker {
     fn moves_protected(&self, kind: FileType, old: &Entry, new: &Entry) -> Option<Outcome> {
         match kind {
             FileType::Directory => {}
-            FileType::Symlink => return self.could_lie_below(&new.path).map(|by| refused("rename to", &new.path, by)),
+            FileType::Symlink => {
+                return self.could_lie_below(&new.path, true).map(|by| refused("rename to", &new.path, by));
+            }
             _ => return None,
         }
         // A directory with such a name in it, before and after.
         for path in [&old.path, &new.path] {
             let segments: Vec<&str> = path.segments().collect();
+            let is_data = segments.last().is_some_and(|last| git::role(&[last]) == Some(Role::Pointer));
+            if git::is_nested(&segments) || is_data && git::NESTS.iter().any(|nest| holds(old, nest)) {
+                return Some(refused("rename", path, nested()));
+            }
             for (row, missing) in protected::rows_below(&segments) {
-                let inside = [old.name.as_slice(), b"/", missing.as_bytes()].concat();
-                let holds = rustix::fs::statat(&old.directory, inside, AtFlags::SYMLINK_NOFOLLOW).is_ok();
-                if holds {
+                if holds(old, missing) {
                     let by = format!("the protected name `{}` ({})", row.name, row.why);
                     return Some(refused("rename", path, by));
                 }
@@ -358,7 +372,7 @@ impl Broker {
             return Ok(refused("link", path, forbidden.by));
         }
         if source.kind == FileType::Symlink
-            && let Some(by) = self.could_lie_below(&entry.path)
+            && let Some(by) = self.could_lie_below(&entry.path, true)
         {
             return Ok(refused("link", &entry.path, by));
         }
@@ -410,6 +424,29 @@ impl Broker {
         let done = apply(&found.file, found.kind, change);
         Ok(self.done("change", &shown, done))
     }
+}
+
+/// Returns true when a directory has this in it, or a link where it could come to be.
+fn holds(directory: &Entry, missing: &str) -> bool {
+    let ends = missing.match_indices('/').map(|(end, _)| end).chain([missing.len()]);
+    let mut parts = ends.filter_map(|end| missing.get(..end));
+    parts.any(|part| {
+        let inside = [directory.name.as_slice(), b"/", part.as_bytes()].concat();
+        match rustix::fs::statat(&directory.directory, inside, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => part == missing || FileType::from_raw_mode(stat.st_mode) == FileType::Symlink,
+            Err(error) => error != rustix::io::Errno::NOENT,
+        }
+    })
+}
+
+/// Returns true for a link's text that names something in the directory of the link.
+fn is_neighbour(target: &[u8]) -> bool {
+    !target.contains(&b'/') && !matches!(target, b"" | b"." | b"..")
+}
+
+/// Says why no directory comes to where git keeps worktrees and submodules.
+fn nested() -> String {
+    format!("a data directory of git ({})", Role::Configuration.why())
 }
 
 /// Changes a file that is open for being named only.
