@@ -280,6 +280,9 @@ b" ]
         ! mkdir ud 2>/dev/null; ! rmdir nowhere 2>/dev/null; ! rm ud 2>/dev/null; ! true 2>/dev/null > ud
         ! true 2>/dev/null > none/x; ! true 2>/dev/null > f/x; ! true 2>/dev/null > new/; ! mv none x 2>/dev/null
         ln -s loop loop; ! true 2>/dev/null > loop
+        : > plain; mkdir dir; ln -s dangles dang; ! mkdir dang/ 2>/dev/null; [ ! -e dangles ]
+        ! mv -T plain other/ 2>/dev/null; ! mv -T dir dang/ 2>/dev/null; ! rmdir dang/ 2>/dev/null; mv -T dir moved/
+        [ -e plain ] && [ -d moved ] && [ -h dang ] && [ ! -e other ]
         mkdir -p x/y/z; rmdir x/y/z; rm -r x; mkdir long; cd long; i=0
         while [ $i -lt 20 ]; do mkdir abcdefghijklmnopqrstuvwxyz; cd abcdefghijklmnopqrstuvwxyz; i=$((i+1)); done; : > end
         cd "$OLDPWD"; cp -a . ../copy; rm -r ../copy

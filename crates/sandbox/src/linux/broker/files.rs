@@ -52,7 +52,7 @@ impl Broker {
             Place::Free { entry, is_directory: false } => self.open_new(caller, &entry, flags, mode),
             Place::Found(_) if flags.contains(OFlags::PATH) => self.open_path(call, caller, &name, flags),
             Place::Found(_) if flags.contains(OFlags::CREATE | OFlags::EXCL) => Err(libc::EEXIST),
-            Place::Found(found) => self.open_found(call, caller, found, flags),
+            Place::Found(found) => self.open_found(call, caller, found, flags, mode),
         }
     }
 
@@ -91,7 +91,14 @@ impl Broker {
         }
     }
 
-    fn open_found(&mut self, call: &Call, caller: &Caller<'_>, found: Found, flags: OFlags) -> Result<Outcome> {
+    fn open_found(
+        &mut self,
+        call: &Call,
+        caller: &Caller<'_>,
+        found: Found,
+        flags: OFlags,
+        mode: u32,
+    ) -> Result<Outcome> {
         let Found { file, kind, path, entry, .. } = found;
         match kind {
             FileType::Symlink => return Err(libc::ELOOP),
@@ -117,8 +124,10 @@ impl Broker {
         if kind == FileType::Fifo && !flags.contains(OFlags::NONBLOCK) {
             return self.open_waiting(call, file, how, flags.contains(OFlags::CLOEXEC));
         }
-        let mode =
-            if flags.contains(OFlags::TMPFILE) { Mode::from_raw_mode(0o600 & !caller.umask()?) } else { Mode::empty() };
+        let mode = match flags.contains(OFlags::TMPFILE) {
+            true => Mode::from_raw_mode(mode & 0o7777 & !caller.umask()?),
+            false => Mode::empty(),
+        };
         let opened = rustix::fs::openat(CWD, again(&file), how, mode);
         Ok(self.opened("write", &shown, opened, flags))
     }
@@ -194,7 +203,7 @@ impl Broker {
 
     /// Makes a directory, a node or a symbolic link.
     pub(super) fn make(&mut self, call: &Call, caller: &Caller<'_>, name: &Name, made: &Made) -> Result<Outcome> {
-        let entry = match self.locate(call, caller, name)? {
+        let entry = match self.locate_name(call, caller, name)? {
             Place::Found(_) => return Err(libc::EEXIST),
             Place::Free { entry, is_directory } => {
                 if is_directory && !matches!(made, Made::Directory { .. }) {
@@ -254,7 +263,8 @@ impl Broker {
         name: &Name,
         is_directory: bool,
     ) -> Result<Outcome> {
-        let Place::Found(found) = self.locate(call, caller, name)? else { return Err(libc::ENOENT) };
+        let Place::Found(found) = self.locate_name(call, caller, name)? else { return Err(libc::ENOENT) };
+        found.is_as_named()?;
         let Some(entry) = &found.entry else {
             return Err(if is_directory { libc::EINVAL } else { libc::EISDIR });
         };
@@ -282,10 +292,16 @@ impl Broker {
         flags: u32,
     ) -> Result<Outcome> {
         let flags = RenameFlags::from_bits_retain(flags);
-        let Place::Found(source) = self.locate(call, caller, from)? else { return Err(libc::ENOENT) };
-        let target = self.locate(call, caller, to)?;
+        let Place::Found(source) = self.locate_name(call, caller, from)? else { return Err(libc::ENOENT) };
+        source.is_as_named()?;
+        let target = self.locate_name(call, caller, to)?;
         let (there, target) = match target {
+            Place::Free { is_directory: true, .. } if source.kind != FileType::Directory => return Err(libc::ENOTDIR),
             Place::Found(found) => {
+                if found.means_directory && source.kind != FileType::Directory {
+                    return Err(libc::ENOTDIR);
+                }
+                found.is_as_named()?;
                 let Found { kind, entry, .. } = found;
                 (Some(kind), entry.ok_or(libc::EBUSY)?)
             }
@@ -359,7 +375,7 @@ impl Broker {
     /// Gives a file a second name.
     pub(super) fn link(&mut self, call: &Call, caller: &Caller<'_>, [from, to]: [&Name; 2]) -> Result<Outcome> {
         let Place::Found(source) = self.locate(call, caller, from)? else { return Err(libc::ENOENT) };
-        let entry = match self.locate(call, caller, to)? {
+        let entry = match self.locate_name(call, caller, to)? {
             Place::Found(_) => return Err(libc::EEXIST),
             Place::Free { is_directory: true, .. } => return Err(libc::ENOENT),
             Place::Free { entry, is_directory: false } => entry,

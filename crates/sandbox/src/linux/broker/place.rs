@@ -27,6 +27,15 @@ pub(super) struct Found {
     pub(super) path: Option<AbsPath>,
     /// The directory and the name there, unless it was reached through a descriptor.
     pub(super) entry: Option<Entry>,
+    /// The name ended with a slash, and was looked up without it.
+    pub(super) means_directory: bool,
+}
+
+impl Found {
+    /// Fails when the name ended with a slash and this is no directory.
+    pub(super) fn is_as_named(&self) -> Result<()> {
+        if self.means_directory && self.kind != FileType::Directory { Err(libc::ENOTDIR) } else { Ok(()) }
+    }
 }
 
 /// A name in a directory.
@@ -133,7 +142,7 @@ impl Ground {
             None if stat.stx_nlink == 0 => None,
             None => self.path_of(file.as_fd())?,
         };
-        Ok(Found { file, kind, mode, path, entry })
+        Ok(Found { file, kind, mode, path, entry, means_directory: false })
     }
 }
 
