@@ -47,22 +47,12 @@ impl Broker {
         let makes = flags.contains(OFlags::CREATE);
         let name = Name { follows: name.follows && !flags.contains(OFlags::CREATE | OFlags::EXCL), ..name.clone() };
         match self.locate(call, caller, &name)? {
-            Place::Free { .. } if flags.contains(OFlags::PATH) || !makes => Err(libc::ENOENT),
+            Place::Free { .. } if !makes => Err(libc::ENOENT),
             Place::Free { is_directory: true, .. } => Err(libc::EISDIR),
             Place::Free { entry, is_directory: false } => self.open_new(caller, &entry, flags, mode),
-            Place::Found(_) if flags.contains(OFlags::PATH) => self.open_path(call, caller, &name, flags),
             Place::Found(_) if flags.contains(OFlags::CREATE | OFlags::EXCL) => Err(libc::EEXIST),
             Place::Found(found) => self.open_found(call, caller, found, flags, mode),
         }
-    }
-
-    /// Opened so, a file can only be named; nothing of it is written.
-    fn open_path(&self, call: &Call, caller: &Caller<'_>, name: &Name, flags: OFlags) -> Result<Outcome> {
-        let Place::Found(found) = self.locate(call, caller, name)? else { return Err(libc::ENOENT) };
-        if flags.contains(OFlags::DIRECTORY) && found.kind != FileType::Directory {
-            return Err(libc::ENOTDIR);
-        }
-        Ok(Outcome::Opened { file: found.file, closes_on_exec: flags.contains(OFlags::CLOEXEC) })
     }
 
     fn open_new(&mut self, caller: &Caller<'_>, entry: &Entry, flags: OFlags, mode: u32) -> Result<Outcome> {
