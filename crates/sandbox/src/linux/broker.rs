@@ -22,6 +22,7 @@ mod start;
 mod told;
 mod umasks;
 
+use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -31,7 +32,7 @@ use policy::AbsPath;
 use self::caller::Caller;
 use self::decode::{Errno, Name, Request};
 use self::git::Pending;
-use self::place::{Ground, Place};
+use self::place::{Found, Ground, Place};
 use self::rules::Rules;
 pub(crate) use self::told::Told;
 use self::umasks::Umasks;
@@ -178,6 +179,20 @@ impl Broker {
         let place = self.ground.locate(caller, name)?;
         self.is_waiting(call)?;
         Ok(place)
+    }
+
+    /// Finds the name itself, of something that is made, moved or removed: no link at its end is followed, not even
+    /// before a slash, which only says that a directory is meant.
+    fn locate_name(&self, call: &Call, caller: &Caller<'_>, name: &Name) -> Result<Place, Errno> {
+        let bytes = name.path.to_bytes();
+        let end = bytes.iter().rposition(|byte| *byte != b'/').map_or(bytes.len(), |last| last + 1);
+        let means_directory = end < bytes.len();
+        let path = CString::new(bytes.get(..end).unwrap_or_default()).map_err(|_| libc::EINVAL)?;
+        let place = self.locate(call, caller, &Name { path, follows: false, ..name.clone() })?;
+        Ok(match place {
+            Place::Free { entry, is_directory: _ } => Place::Free { entry, is_directory: means_directory },
+            Place::Found(found) => Place::Found(Found { means_directory, ..found }),
+        })
     }
 
     fn is_waiting(&self, call: &Call) -> Result<(), Errno> {

@@ -12,6 +12,8 @@ pub(crate) const CASES: &[Case] = &[
     ("broker_protected_names_cannot_be_made_by_other_calls", other_calls),
     ("broker_names_of_another_case", other_case),
     ("broker_directories_cannot_become_protected", directories),
+    ("broker_git_data_directories_cannot_be_brought", data_directories),
+    ("broker_paths_too_long_to_tell", too_long),
     ("broker_links_to_protected_names", links),
     ("broker_paths_of_processes", processes),
     ("broker_swapped_names", swapped),
@@ -129,6 +131,57 @@ fn directories(world: &World) {
     assert_eq!(inner.text("project/sub/z/y/z"), "good\n");
 }
 
+/// Git finds configurations further down, too.
+fn data_directories(world: &World) {
+    let tries = [
+        ("mv x .git/modules/m", ".git/modules/m/config"),
+        ("mkdir m && mv x m/sub && mv m .git/modules", ".git/modules/sub/config"),
+        ("mv x y && mkdir .git/modules && mv -T y .git/modules/m", ".git/modules/m/config"),
+        ("mv x .git/worktrees/w", ".git/worktrees/w/commondir"),
+        ("mkdir .git/modules && ln -s ../../x .git/modules/m", ".git/modules/m"),
+        ("mkdir .git/modules && ln -s ../../x y && mv y .git/modules/m", ".git/modules/m"),
+        ("ln -s ../x .git/modules", ".git/modules"),
+        ("mkdir -p y/modules && mv x y/modules/m && mv y sub/.git", "sub/.git/modules/m/config"),
+        ("mkdir -p y/worktrees && mv x y/worktrees/w && mv y sub/.git", "sub/.git/worktrees/w/commondir"),
+        ("mkdir -p y a && ln -s ../a y/info && mv y sub/.git && echo evil > a/attributes", "sub/.git/info/attributes"),
+        ("mkdir -p .git/refs/e && cp x/config .git/refs/e && mv .git/refs/e .git/modules", ".git/modules/config"),
+        (
+            "mkdir -p sub/.git/refs/p/.git/modules/m && echo evil > sub/.git/refs/p/.git/modules/m/config",
+            "sub/.git/refs/p/.git/modules/m/config",
+        ),
+    ];
+    for (script, name) in tries {
+        let inner = world.another();
+        fs::create_dir_all(inner.path("project/sub")).unwrap();
+        fs::create_dir_all(inner.path("project/.git/worktrees")).unwrap();
+        let script = format!("mkdir x && echo evil > x/config && echo ../x > x/commondir && {script}");
+        let control = inner.another();
+        fs::create_dir_all(control.path("project/sub")).unwrap();
+        fs::create_dir_all(control.path("project/.git/worktrees")).unwrap();
+        assert!(control.outside_shell(&script.replace("mv x .git/modules/m", "mv x .git/modules")), "{script}");
+        let seen = inner.run(&["sh", "-c", &script]);
+        assert!(!is_there(&inner, name), "{script}: {}", seen.report);
+    }
+    let good = "mkdir -p .git/modules/m && ln -s testing .git/modules/m/t && rm .git/modules/m/t && ln -s a .git/t";
+    let seen = world.run(&["sh", "-c", good]);
+    assert_eq!(seen.code, 0, "{}", seen.report);
+}
+
+/// A file whose path no one can tell is not written, whatever it is open as.
+fn too_long(world: &World) {
+    let script = "set -e; top=$PWD; mkdir -p w; echo '[core]' > w/config.lock; mkdir w/.git; mv w/config.lock w/.git/config; \
+        part=$(printf %0200d 0); while [ $((${#PWD} + 212)) -lt 4080 ]; do mkdir $part; cd $part; done; \
+        rest=$((4080 - ${#PWD})); part=$(printf %0${rest}d 0); mkdir $part; cd $part; mkdir in; mv $top/w in/; cd in/w; \
+        exec 3< .git/config; { echo evil >> /proc/self/fd/3; chmod 777 /proc/self/fd/3; } 2> /dev/null || true; \
+        exec 3<&-; cd ../..; mv in/w $top/back";
+    let control = world.another();
+    assert!(control.outside_shell(script), "control");
+    assert_eq!(control.text("project/back/.git/config"), "[core]\nevil\n");
+    let seen = world.run(&["sh", "-c", script]);
+    assert_eq!(seen.code, 0, "{}", seen.report);
+    assert_eq!(world.text("project/back/.git/config"), "[core]\n");
+}
+
 /// A second name would let the first be written.
 fn links(world: &World) {
     fs::write(world.path("project/.mcp.json"), "mine").unwrap();
@@ -227,6 +280,9 @@ b" ]
         ! mkdir ud 2>/dev/null; ! rmdir nowhere 2>/dev/null; ! rm ud 2>/dev/null; ! true 2>/dev/null > ud
         ! true 2>/dev/null > none/x; ! true 2>/dev/null > f/x; ! true 2>/dev/null > new/; ! mv none x 2>/dev/null
         ln -s loop loop; ! true 2>/dev/null > loop
+        : > plain; mkdir dir; ln -s dangles dang; ! mkdir dang/ 2>/dev/null; [ ! -e dangles ]
+        ! mv -T plain other/ 2>/dev/null; ! mv -T dir dang/ 2>/dev/null; ! rmdir dang/ 2>/dev/null; mv -T dir moved/
+        [ -e plain ] && [ -d moved ] && [ -h dang ] && [ ! -e other ]
         mkdir -p x/y/z; rmdir x/y/z; rm -r x; mkdir long; cd long; i=0
         while [ $i -lt 20 ]; do mkdir abcdefghijklmnopqrstuvwxyz; cd abcdefghijklmnopqrstuvwxyz; i=$((i+1)); done; : > end
         cd "$OLDPWD"; cp -a . ../copy; rm -r ../copy

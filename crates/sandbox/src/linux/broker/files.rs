@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use policy::AbsPath;
-use policy::tables::git::Role;
+use policy::tables::git::{self, Role};
 use policy::tables::protected;
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, Uid, XattrFlags};
 
@@ -47,22 +47,12 @@ impl Broker {
         let makes = flags.contains(OFlags::CREATE);
         let name = Name { follows: name.follows && !flags.contains(OFlags::CREATE | OFlags::EXCL), ..name.clone() };
         match self.locate(call, caller, &name)? {
-            Place::Free { .. } if flags.contains(OFlags::PATH) || !makes => Err(libc::ENOENT),
+            Place::Free { .. } if !makes => Err(libc::ENOENT),
             Place::Free { is_directory: true, .. } => Err(libc::EISDIR),
             Place::Free { entry, is_directory: false } => self.open_new(caller, &entry, flags, mode),
-            Place::Found(_) if flags.contains(OFlags::PATH) => self.open_path(call, caller, &name, flags),
             Place::Found(_) if flags.contains(OFlags::CREATE | OFlags::EXCL) => Err(libc::EEXIST),
-            Place::Found(found) => self.open_found(call, caller, found, flags),
+            Place::Found(found) => self.open_found(call, caller, found, flags, mode),
         }
-    }
-
-    /// Opened so, a file can only be named; nothing of it is written.
-    fn open_path(&self, call: &Call, caller: &Caller<'_>, name: &Name, flags: OFlags) -> Result<Outcome> {
-        let Place::Found(found) = self.locate(call, caller, name)? else { return Err(libc::ENOENT) };
-        if flags.contains(OFlags::DIRECTORY) && found.kind != FileType::Directory {
-            return Err(libc::ENOTDIR);
-        }
-        Ok(Outcome::Opened { file: found.file, closes_on_exec: flags.contains(OFlags::CLOEXEC) })
     }
 
     fn open_new(&mut self, caller: &Caller<'_>, entry: &Entry, flags: OFlags, mode: u32) -> Result<Outcome> {
@@ -91,7 +81,14 @@ impl Broker {
         }
     }
 
-    fn open_found(&mut self, call: &Call, caller: &Caller<'_>, found: Found, flags: OFlags) -> Result<Outcome> {
+    fn open_found(
+        &mut self,
+        call: &Call,
+        caller: &Caller<'_>,
+        found: Found,
+        flags: OFlags,
+        mode: u32,
+    ) -> Result<Outcome> {
         let Found { file, kind, path, entry, .. } = found;
         match kind {
             FileType::Symlink => return Err(libc::ELOOP),
@@ -117,10 +114,9 @@ impl Broker {
         if kind == FileType::Fifo && !flags.contains(OFlags::NONBLOCK) {
             return self.open_waiting(call, file, how, flags.contains(OFlags::CLOEXEC));
         }
-        let mode = if flags.contains(OFlags::TMPFILE) {
-            Mode::from_raw_mode(0o600 & !self.umasks.of(caller)?)
-        } else {
-            Mode::empty()
+        let mode = match flags.contains(OFlags::TMPFILE) {
+            true => Mode::from_raw_mode(mode & 0o7777 & !self.umasks.of(caller)?),
+            false => Mode::empty(),
         };
         let opened = rustix::fs::openat(CWD, again(&file), how, mode);
         Ok(self.opened("write", &shown, opened, flags))
@@ -197,7 +193,7 @@ impl Broker {
 
     /// Makes a directory, a node or a symbolic link.
     pub(super) fn make(&mut self, call: &Call, caller: &Caller<'_>, name: &Name, made: &Made) -> Result<Outcome> {
-        let entry = match self.locate(call, caller, name)? {
+        let entry = match self.locate_name(call, caller, name)? {
             Place::Found(_) => return Err(libc::EEXIST),
             Place::Free { entry, is_directory } => {
                 if is_directory && !matches!(made, Made::Directory { .. }) {
@@ -212,8 +208,10 @@ impl Broker {
         {
             return Ok(refused("make", &entry.path, forbidden.by));
         }
-        // Through a link of such a name the files of another directory would have protected names.
-        if !is_directory && let Some(by) = self.could_lie_below(&entry.path) {
+        // Through a link of such a name the files of another directory would have protected names. One to its
+        // neighbour, as git makes to learn whether there are links, leads to names that are held as well.
+        let leads_away = !matches!(made, Made::Link { target } if is_neighbour(target.to_bytes()));
+        if !is_directory && let Some(by) = self.could_lie_below(&entry.path, leads_away) {
             return Ok(refused("make", &entry.path, by));
         }
         let file = entry.name.as_slice();
@@ -235,9 +233,13 @@ impl Broker {
         Ok(self.done("make", &entry.path, done))
     }
 
-    /// Returns who could forbid something below a name, if it were a directory.
-    fn could_lie_below(&self, path: &AbsPath) -> Option<String> {
+    /// Returns who could forbid something below a name, if it were a directory; `leads_away` says that what lies
+    /// there would have other names as well.
+    fn could_lie_below(&self, path: &AbsPath, leads_away: bool) -> Option<String> {
         let segments: Vec<&str> = path.segments().collect();
+        if leads_away && git::is_nested(&segments) {
+            return Some(nested());
+        }
         let row = protected::rows_below(&segments).next();
         let row = row.map(|(row, _)| format!("the protected name `{}` ({})", row.name, row.why));
         row.or_else(|| self.rules.written_below(path))
@@ -251,7 +253,8 @@ impl Broker {
         name: &Name,
         is_directory: bool,
     ) -> Result<Outcome> {
-        let Place::Found(found) = self.locate(call, caller, name)? else { return Err(libc::ENOENT) };
+        let Place::Found(found) = self.locate_name(call, caller, name)? else { return Err(libc::ENOENT) };
+        found.is_as_named()?;
         let Some(entry) = &found.entry else {
             return Err(if is_directory { libc::EINVAL } else { libc::EISDIR });
         };
@@ -279,10 +282,16 @@ impl Broker {
         flags: u32,
     ) -> Result<Outcome> {
         let flags = RenameFlags::from_bits_retain(flags);
-        let Place::Found(source) = self.locate(call, caller, from)? else { return Err(libc::ENOENT) };
-        let target = self.locate(call, caller, to)?;
+        let Place::Found(source) = self.locate_name(call, caller, from)? else { return Err(libc::ENOENT) };
+        source.is_as_named()?;
+        let target = self.locate_name(call, caller, to)?;
         let (there, target) = match target {
+            Place::Free { is_directory: true, .. } if source.kind != FileType::Directory => return Err(libc::ENOTDIR),
             Place::Found(found) => {
+                if found.means_directory && source.kind != FileType::Directory {
+                    return Err(libc::ENOTDIR);
+                }
+                found.is_as_named()?;
                 let Found { kind, entry, .. } = found;
                 (Some(kind), entry.ok_or(libc::EBUSY)?)
             }
@@ -299,8 +308,12 @@ impl Broker {
         if let Some(forbidden) = self.rules.write(&target.path)
             && !(is_directory && forbidden.git == Some(Role::Pointer))
         {
-            if forbidden.git == Some(Role::Configuration) && source.kind == FileType::RegularFile && flags.is_empty() {
-                return self.adopt_configuration(&source, entry, &target);
+            let may_be_adopted = source.kind == FileType::RegularFile && RenameFlags::NOREPLACE.contains(flags);
+            if forbidden.git == Some(Role::Configuration) && may_be_adopted {
+                if there.is_some() && !flags.is_empty() {
+                    return Err(libc::EEXIST);
+                }
+                return self.adopt_configuration(&source, entry, &target, flags);
             }
             return Ok(refused("rename to", &target.path, forbidden.by));
         }
@@ -325,16 +338,20 @@ impl Broker {
     fn moves_protected(&self, kind: FileType, old: &Entry, new: &Entry) -> Option<Outcome> {
         match kind {
             FileType::Directory => {}
-            FileType::Symlink => return self.could_lie_below(&new.path).map(|by| refused("rename to", &new.path, by)),
+            FileType::Symlink => {
+                return self.could_lie_below(&new.path, true).map(|by| refused("rename to", &new.path, by));
+            }
             _ => return None,
         }
         // A directory with such a name in it, before and after.
         for path in [&old.path, &new.path] {
             let segments: Vec<&str> = path.segments().collect();
+            let is_data = segments.last().is_some_and(|last| git::role(&[last]) == Some(Role::Pointer));
+            if git::is_nested(&segments) || is_data && git::NESTS.iter().any(|nest| holds(old, nest)) {
+                return Some(refused("rename", path, nested()));
+            }
             for (row, missing) in protected::rows_below(&segments) {
-                let inside = [old.name.as_slice(), b"/", missing.as_bytes()].concat();
-                let holds = rustix::fs::statat(&old.directory, inside, AtFlags::SYMLINK_NOFOLLOW).is_ok();
-                if holds {
+                if holds(old, missing) {
                     let by = format!("the protected name `{}` ({})", row.name, row.why);
                     return Some(refused("rename", path, by));
                 }
@@ -348,7 +365,7 @@ impl Broker {
     /// Gives a file a second name.
     pub(super) fn link(&mut self, call: &Call, caller: &Caller<'_>, [from, to]: [&Name; 2]) -> Result<Outcome> {
         let Place::Found(source) = self.locate(call, caller, from)? else { return Err(libc::ENOENT) };
-        let entry = match self.locate(call, caller, to)? {
+        let entry = match self.locate_name(call, caller, to)? {
             Place::Found(_) => return Err(libc::EEXIST),
             Place::Free { is_directory: true, .. } => return Err(libc::ENOENT),
             Place::Free { entry, is_directory: false } => entry,
@@ -361,7 +378,7 @@ impl Broker {
             return Ok(refused("link", path, forbidden.by));
         }
         if source.kind == FileType::Symlink
-            && let Some(by) = self.could_lie_below(&entry.path)
+            && let Some(by) = self.could_lie_below(&entry.path, true)
         {
             return Ok(refused("link", &entry.path, by));
         }
@@ -413,6 +430,29 @@ impl Broker {
         let done = apply(&found.file, found.kind, change);
         Ok(self.done("change", &shown, done))
     }
+}
+
+/// Returns true when a directory has this in it, or a link where it could come to be.
+fn holds(directory: &Entry, missing: &str) -> bool {
+    let ends = missing.match_indices('/').map(|(end, _)| end).chain([missing.len()]);
+    let mut parts = ends.filter_map(|end| missing.get(..end));
+    parts.any(|part| {
+        let inside = [directory.name.as_slice(), b"/", part.as_bytes()].concat();
+        match rustix::fs::statat(&directory.directory, inside, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => part == missing || FileType::from_raw_mode(stat.st_mode) == FileType::Symlink,
+            Err(error) => error != rustix::io::Errno::NOENT,
+        }
+    })
+}
+
+/// Returns true for a link's text that names something in the directory of the link.
+fn is_neighbour(target: &[u8]) -> bool {
+    !target.contains(&b'/') && !matches!(target, b"" | b"." | b"..")
+}
+
+/// Says why no directory comes to where git keeps worktrees and submodules.
+fn nested() -> String {
+    format!("a data directory of git ({})", Role::Configuration.why())
 }
 
 /// Changes a file that is open for being named only.

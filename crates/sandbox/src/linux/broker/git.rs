@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use policy::AbsPath;
 use policy::tables::git::Role;
-use rustix::fs::{AtFlags, CWD, MemfdFlags, Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, CWD, MemfdFlags, Mode, OFlags, RenameFlags, ResolveFlags};
 
 use super::decode::Errno;
 use super::place::{Entry, Found};
@@ -81,17 +81,23 @@ impl Broker {
         let flags = OFlags::PATH | OFlags::CLOEXEC;
         let how = ResolveFlags::NO_MAGICLINKS;
         match rustix::fs::openat2(&self.ground.root, path.as_str(), flags, Mode::empty(), how) {
-            Ok(file) => self.ground.path_of(file.as_fd()).is_some_and(|real| self.rules.is_inside(&real)),
+            Ok(file) => matches!(self.ground.path_of(file.as_fd()), Ok(Some(real)) if self.rules.is_inside(&real)),
             Err(error) => error == rustix::io::Errno::NOENT,
         }
     }
 
     /// Puts a configuration that the caller wrote in the place of another, if only keys changed that may be set
     /// from inside. The file that comes there is a new one: the caller has none of it open.
-    pub(super) fn adopt_configuration(&mut self, source: &Found, from: &Entry, to: &Entry) -> Result<Outcome, Errno> {
+    pub(super) fn adopt_configuration(
+        &mut self,
+        source: &Found,
+        from: &Entry,
+        to: &Entry,
+        flags: RenameFlags,
+    ) -> Result<Outcome, Errno> {
         let new = read_named(source)?;
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let old = match rustix::fs::openat(&to.directory, to.name.as_slice(), flags, Mode::empty()) {
+        let reading = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let old = match rustix::fs::openat(&to.directory, to.name.as_slice(), reading, Mode::empty()) {
             Ok(file) => read(&file)?,
             Err(rustix::io::Errno::NOENT) => String::new(),
             Err(error) => return Err(errno(error)),
@@ -107,7 +113,7 @@ impl Broker {
             let _ = rustix::fs::unlinkat(&from.directory, from.name.as_slice(), AtFlags::empty());
             return Err(errno);
         }
-        rustix::fs::renameat(&from.directory, from.name.as_slice(), &to.directory, to.name.as_slice())
+        rustix::fs::renameat_with(&from.directory, from.name.as_slice(), &to.directory, to.name.as_slice(), flags)
             .map_err(errno)?;
         Ok(Outcome::Done)
     }
