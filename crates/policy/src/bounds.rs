@@ -84,7 +84,23 @@ impl Bounds {
             return None;
         }
         let row = written.or_else(|| git::role(&segments).map(Why::Git));
-        row.or_else(|| protected::held_row(&segments).map(Why::Protected))
+        row.or_else(|| protected::held_row(&segments, self.known(path)).map(Why::Protected))
+    }
+
+    /// Returns the project.
+    pub fn project(&self) -> &AbsPath {
+        &self.project
+    }
+
+    /// Returns the rows of names of which a directory of this path would hold the rest, each with that rest.
+    pub fn rows_below(&self, path: &AbsPath) -> Vec<(&'static protected::Name, &'static str)> {
+        protected::rows_below(&path.segments().collect::<Vec<_>>(), self.known(path)).collect()
+    }
+
+    /// Returns how many segments of a path are the project's own; all of them for one that lies elsewhere.
+    fn known(&self, path: &AbsPath) -> usize {
+        let of = if path.is_within(&self.project) { &self.project } else { path };
+        of.segments().count()
     }
 
     /// Returns who forbids that something of this name is read.
@@ -201,7 +217,7 @@ mod tests {
             for spelled in [name.to_owned(), name.to_uppercase(), hidden] {
                 for path in [format!("/p/{spelled}"), format!("/p/{spelled}/below"), format!("/p/q/{spelled}")] {
                     let segments: Vec<&str> = path.split('/').skip(1).collect();
-                    let is_protected = git::role(&segments).is_some() || protected::held_row(&segments).is_some();
+                    let is_protected = git::role(&segments).is_some() || protected::held_row(&segments, 0).is_some();
                     assert!(!is_protected || protected::could_be(&segments), "{path}");
                 }
             }

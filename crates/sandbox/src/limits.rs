@@ -10,6 +10,10 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = 32 * 1024;
 pub(crate) const REFUSALS_MAX: usize = 256;
 /// Openings of pipes that may wait for another process at a time.
 pub(crate) const WAITING_OPENS_MAX: usize = 32;
+/// Milliseconds between two looks at what is being written there.
+pub(crate) const PENDING_MS: i64 = 2;
+/// Milliseconds that the end of a command waits for the last of these looks.
+pub(crate) const PENDING_END_MS: u64 = 50;
 /// Callers whose `umask` is remembered, and for how many milliseconds.
 pub(crate) const UMASKS_MAX: usize = 1024;
 /// See [`UMASKS_MAX`]. No process number comes round again in that time.

@@ -289,7 +289,7 @@ impl Survey<'_> {
                 self.hold_entry(path, kind, &held.why, &held.origin)?;
             }
         }
-        if let Some(row) = protected_here(path) {
+        if let Some(row) = protected_here(path, &self.place.project) {
             self.hold_entry(path, kind, row.why, &built_in("built-in protected names"))?;
         }
         self.git(path, kind)
@@ -384,9 +384,11 @@ fn has_other_names(path: &AbsPath) -> bool {
 }
 
 /// Returns the row of the protected names that holds exactly this path.
-fn protected_here(path: &AbsPath) -> Option<&'static protected::Name> {
+fn protected_here(path: &AbsPath, project: &AbsPath) -> Option<&'static protected::Name> {
     let segments: Vec<&str> = path.segments().collect();
-    held_everywhere().find(|row| {
+    let known = if path.is_within(project) { project } else { path }.segments().count();
+    let is_in_package = protected::is_in_package(&segments, known);
+    held_everywhere().filter(|row| !is_in_package || row.name.starts_with(".git/")).find(|row| {
         let parts: Vec<&str> = row.name.split('/').collect();
         segments.len() >= parts.len()
             && segments.iter().rev().zip(parts.iter().rev()).all(|(left, right)| left.eq_ignore_ascii_case(right))

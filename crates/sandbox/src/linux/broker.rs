@@ -28,6 +28,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use policy::AbsPath;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use self::caller::Caller;
 use self::decode::{Errno, Name, Request};
@@ -40,6 +41,7 @@ use super::control::Channel;
 use super::failure::{At, Failure};
 use super::seccomp::{self, Verdict};
 use crate::error::Step;
+use crate::limits::PENDING_MS;
 use crate::plan::Plan;
 use crate::sys::filter::{self, Answer, Call};
 
@@ -59,6 +61,17 @@ pub(crate) struct Broker {
     has_started: bool,
     /// Openings that wait for another process, each in a thread of its own.
     waiting: Arc<AtomicUsize>,
+}
+
+/// What comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// Somebody calls.
+    Call,
+    /// Nobody yet.
+    Nothing,
+    /// Nobody can any more.
+    End,
 }
 
 /// What a caller gets.
@@ -109,12 +122,32 @@ impl Broker {
         // Without it every call takes longer, and nothing else.
         let _ = filter::wake_on_one_processor(self.listener.as_fd());
         loop {
-            match filter::receive(self.listener.as_fd()) {
-                Ok(call) => self.answer(&call),
-                // The caller died since, or a signal came.
-                Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EINTR)) => {}
-                Err(_) => return,
+            // What is being written is looked at in a moment, should nobody call before.
+            let wait = if self.pending.is_empty() { None } else { Some(PENDING_MS) };
+            match self.next(wait) {
+                Next::Call => match filter::receive(self.listener.as_fd()) {
+                    Ok(call) => self.answer(&call),
+                    // The caller died since, or a signal came.
+                    Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EINTR)) => {}
+                    Err(_) => return self.settle_pending(),
+                },
+                Next::Nothing => self.settle_pending(),
+                // Everybody inside is gone: what was written last is looked at.
+                Next::End => return self.settle_pending(),
             }
+        }
+    }
+
+    /// Waits for a call, for ever or for so many milliseconds.
+    fn next(&self, milliseconds: Option<i64>) -> Next {
+        let wait = milliseconds.map(|wait| Timespec { tv_sec: 0, tv_nsec: wait * 1_000_000 });
+        let mut ready = [PollFd::new(&*self.listener, PollFlags::IN)];
+        let result = poll(&mut ready, wait.as_ref());
+        let [ready] = ready.map(|fd| fd.revents());
+        match result {
+            Ok(_) if ready.contains(PollFlags::IN) => Next::Call,
+            Ok(0) | Err(rustix::io::Errno::INTR) => Next::Nothing,
+            Ok(_) | Err(_) => Next::End,
         }
     }
 

@@ -24,6 +24,7 @@ pub(crate) const CASES: &[Case] = &[
     ("broker_refusals_are_told_with_the_rule", told),
     ("broker_git_configuration_by_key", git_configuration),
     ("broker_git_pointers", git_pointers),
+    ("broker_lets_honest_names_be", honest),
 ];
 
 const NAMES: [&str; 8] = [
@@ -350,4 +351,27 @@ fn git_pointers(world: &World) {
     assert!(!is_there(world, ".git/worktrees/w/commondir"), "{}", seen.report);
     let seen = world.run(&["sh", "-c", "echo ../.. > .git/worktrees/w/commondir; : > done"]);
     assert_eq!(world.text("project/.git/worktrees/w/commondir"), "../..\n", "{}", seen.report);
+}
+
+/// What nobody outside reads, and what packages bring, may have any name; a checkout may have what the project has.
+fn honest(world: &World) {
+    fs::create_dir_all(world.path("project/.cargo")).unwrap();
+    fs::write(world.path("project/.cargo/config.toml"), "[build]\n").unwrap();
+    let script = "mkdir -p /tmp/c/.cargo /dev/shm/d && echo x > /tmp/c/.cargo/config.toml && echo x > /dev/shm/d/.envrc && \
+                  mkdir -p node_modules/p/.vscode && echo x > node_modules/p/.vscode/tasks.json && \
+                  echo x > node_modules/p/.npmrc && rm -r node_modules/p && \
+                  mkdir -p wt/.cargo wt/.vscode && rmdir wt/.vscode && cp .cargo/config.toml wt/.cargo/config.toml";
+    let seen = world.run(&["sh", "-ec", script]);
+    assert_eq!(seen.code, 0, "{}", seen.report);
+    assert_eq!(world.text("project/wt/.cargo/config.toml"), "[build]\n");
+    let script = "mkdir -p two/.cargo; printf '[build]\\nrustc-wrapper = \"evil\"\\n' > two/.cargo/config.toml; sleep 0.1; \
+                  mkdir -p node_modules/p/.git/hooks; echo evil > node_modules/p/.git/config; \
+                  mkdir -p .vscode/node_modules; echo evil > .vscode/node_modules/tasks.json; mkdir -p .git/hooks/x; true";
+    let seen = world.run(&["sh", "-c", script]);
+    assert!(seen.report.contains("it is not what the project has"), "{}", seen.report);
+    for name in
+        ["two/.cargo/config.toml", "node_modules/p/.git/config", ".vscode/node_modules/tasks.json", ".git/hooks/x"]
+    {
+        assert!(!is_there(world, name), "{name}");
+    }
 }

@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering;
 
 use policy::AbsPath;
 use policy::tables::git::{self, Role};
-use policy::tables::protected;
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, Uid, XattrFlags};
 
 use super::caller::Caller;
@@ -69,12 +68,19 @@ impl Broker {
         Ok(self.opened("make", &entry.path, opened, flags))
     }
 
-    /// A pointer to a data directory of git is written once it is known what it says.
+    /// A pointer to a data directory of git is written once it is known what it says, and a protected file once it is
+    /// known to be what the project has under the same name already: a checkout of its own in another place.
     fn open_forbidden(&mut self, entry: &Entry, forbidden: &Forbidden, flags: OFlags) -> Result<Outcome> {
         let closes_on_exec = flags.contains(OFlags::CLOEXEC);
+        if let Some(original) = self.original(&entry.path, forbidden) {
+            let file = self.pending.begin_copy(entry, original)?;
+            self.told.pending(1);
+            return Ok(Outcome::Opened { file, closes_on_exec });
+        }
         match forbidden.git {
             Some(role @ (Role::Pointer | Role::CommonDirectory)) => {
                 let file = self.pending.begin(entry, role)?;
+                self.told.pending(1);
                 Ok(Outcome::Opened { file, closes_on_exec })
             }
             Some(Role::Configuration | Role::Program) | None => Ok(refused("make", &entry.path, forbidden.by.clone())),
@@ -204,7 +210,7 @@ impl Broker {
         };
         let is_directory = matches!(made, Made::Directory { .. });
         if let Some(forbidden) = self.rules.write(&entry.path)
-            && !(is_directory && forbidden.git == Some(Role::Pointer))
+            && !(is_directory && forbidden.spares_directory())
         {
             return Ok(refused("make", &entry.path, forbidden.by));
         }
@@ -240,7 +246,7 @@ impl Broker {
         if leads_away && git::is_nested(&segments) {
             return Some(nested());
         }
-        let row = protected::rows_below(&segments).next();
+        let row = self.rules.rows_below(path).into_iter().next();
         let row = row.map(|(row, _)| format!("the protected name `{}` ({})", row.name, row.why));
         row.or_else(|| self.rules.written_below(path))
     }
@@ -262,7 +268,8 @@ impl Broker {
             let may = match forbidden.git {
                 Some(Role::Pointer | Role::CommonDirectory) => true,
                 Some(Role::Configuration) => self.may_lose_configuration(&found, entry),
-                Some(Role::Program) | None => false,
+                Some(Role::Program) => false,
+                None => is_directory && forbidden.spares_directory(),
             };
             if !may {
                 return Ok(refused("remove", &entry.path, forbidden.by));
@@ -350,7 +357,7 @@ impl Broker {
             if git::is_nested(&segments) || is_data && git::NESTS.iter().any(|nest| holds(old, nest)) {
                 return Some(refused("rename", path, nested()));
             }
-            for (row, missing) in protected::rows_below(&segments) {
+            for (row, missing) in self.rules.rows_below(path) {
                 if holds(old, missing) {
                     let by = format!("the protected name `{}` ({})", row.name, row.why);
                     return Some(refused("rename", path, by));
@@ -424,12 +431,19 @@ impl Broker {
         if let Some(path) = &found.path
             && let Some(forbidden) = self.rules.write(path)
             && !(found.kind == FileType::Directory && forbidden.git == Some(Role::Pointer))
+            && !is_harmless(&forbidden, change)
         {
             return Ok(refused("change", path, forbidden.by));
         }
         let done = apply(&found.file, found.kind, change);
         Ok(self.done("change", &shown, done))
     }
+}
+
+/// git tries whether the right to run a file can be changed, on its own configuration.
+fn is_harmless(forbidden: &Forbidden, change: &Change) -> bool {
+    let keeps_owner = |mode: u32| mode & 0o600 == 0o600 && mode & 0o7022 == 0;
+    forbidden.git == Some(Role::Configuration) && matches!(change, Change::Mode(mode) if keeps_owner(*mode & 0o7777))
 }
 
 /// Returns true when a directory has this in it, or a link where it could come to be.
