@@ -21,6 +21,7 @@ pub(crate) const CASES: &[Case] = &[
     ("broker_leaves_nothing_when_killed", killed),
     ("broker_ordinary_files_are_ordinary", ordinary),
     ("broker_pipes_wait", pipes),
+    ("broker_leases_keep_only_who_waits", leases),
     ("broker_refusals_are_told_with_the_rule", told),
     ("broker_git_configuration_by_key", git_configuration),
     ("broker_git_pointers", git_pointers),
@@ -298,6 +299,18 @@ fn pipes(world: &World) {
                   (echo first > q &) ; : > beside; cat q; cat got";
     let seen = world.run(&["sh", "-c", script]);
     assert_eq!((seen.code, seen.out.as_str()), (0, "first\nwaited"), "{}", seen.report);
+}
+
+/// An opening that waits for a lease keeps nobody else.
+fn leases(world: &World) {
+    let probe = world.probe_launcher(&[]);
+    let probe = probe.get_args().skip_while(|argument| *argument != "--").nth(1).unwrap().to_str().unwrap();
+    let script = format!(
+        "echo a > leased; {probe} probe lease leased > lease & sleep 0.5; (echo b >> leased; echo late > order) & sleep 0.3; \
+         echo early > order; sleep 0.2; cat order; wait; cat order leased"
+    );
+    let seen = world.run(&["sh", "-c", &script]);
+    assert_eq!((seen.code, seen.out.as_str()), (0, "early\nlate\na\nb"), "{}", seen.report);
 }
 
 fn told(world: &World) {

@@ -118,7 +118,16 @@ impl Broker {
             true => Mode::from_raw_mode(mode & 0o7777 & !caller.umask()?),
             false => Mode::empty(),
         };
-        let opened = rustix::fs::openat(CWD, again(&file), how, mode);
+        // Somebody may have a lease on the file, and may take long to give it up.
+        let is_patient = kind == FileType::RegularFile && !flags.contains(OFlags::NONBLOCK);
+        let at_once = if is_patient { how | OFlags::NONBLOCK } else { how };
+        let opened = match rustix::fs::openat(CWD, again(&file), at_once, mode) {
+            Err(rustix::io::Errno::AGAIN) if is_patient => {
+                return self.open_waiting(call, file, how, flags.contains(OFlags::CLOEXEC));
+            }
+            Ok(opened) if is_patient => rustix::fs::fcntl_setfl(&opened, how).map(|()| opened),
+            opened => opened,
+        };
         Ok(self.opened("write", &shown, opened, flags))
     }
 
@@ -171,7 +180,7 @@ impl Broker {
         Ok(Outcome::Opened { file, closes_on_exec })
     }
 
-    /// Opens a pipe, which waits for a reader, without keeping anybody else.
+    /// Opens a pipe, which waits for a reader, or a file that somebody has a lease on, without keeping anybody else.
     fn open_waiting(&self, call: &Call, file: OwnedFd, flags: OFlags, closes_on_exec: bool) -> Result<Outcome> {
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING_OPENS_MAX {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
