@@ -24,6 +24,7 @@ pub(crate) const CASES: &[Case] = &[
     ("broker_leases_keep_only_who_waits", leases),
     ("broker_refusals_are_told_with_the_rule", told),
     ("broker_git_configuration_by_key", git_configuration),
+    ("broker_git_configuration_is_made_under_a_held_name", made_under_a_held_name),
     ("broker_git_pointers", git_pointers),
 ];
 
@@ -344,6 +345,29 @@ fn git_configuration(world: &World) {
     assert_eq!(inner.run(&["sh", "-c", &script]).code, 0);
     assert!(!inner.text("project/.git/config").contains("evil"));
     check("write", &inner.inside(&["write", ".git/config", "evil"]).out, &["EPERM"]);
+}
+
+/// A second command in the same directory could open the new configuration before it has its name. The name that
+/// the first one wrote to is made once, by that one.
+fn made_under_a_held_name(world: &World) {
+    use rustix::fs::inotify;
+    fs::create_dir_all(world.path("project/sub/.git")).unwrap();
+    fs::write(world.path("project/sub/.git/config"), "").unwrap();
+    let watch = inotify::init(inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC).unwrap();
+    inotify::add_watch(&watch, world.path("project/sub/.git"), inotify::WatchFlags::CREATE).unwrap();
+    let script = "echo '[branch \"b\"] merge = x' > sub/.git/config.lock; mv sub/.git/config.lock sub/.git/config";
+    let seen = world.run(&["sh", "-c", script]);
+    assert_eq!(seen.code, 0, "{}", seen.report);
+    assert!(world.text("project/sub/.git/config").contains("merge = x"));
+    let mut buffer = [std::mem::MaybeUninit::uninit(); 4096];
+    let mut events = inotify::Reader::new(&watch, &mut buffer);
+    let mut names = Vec::new();
+    while let Ok(event) = events.next() {
+        names.extend(event.file_name().map(|name| name.to_string_lossy().into_owned()));
+    }
+    assert_eq!(names, ["config.lock", ".palisade"]);
+    assert!(!is_there(world, "sub/.git/.palisade") && !is_there(world, "sub/.git/config.lock"));
+    check("held", &world.inside(&["write", "sub/.git/.palisade", "evil"]).out, &["EPERM"]);
 }
 
 fn git_pointers(world: &World) {
