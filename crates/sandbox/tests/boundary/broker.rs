@@ -18,6 +18,7 @@ pub(crate) const CASES: &[Case] = &[
     ("broker_paths_of_processes", processes),
     ("broker_swapped_names", swapped),
     ("broker_two_in_one_directory", twins),
+    ("broker_two_that_move_and_make", two_that_move_and_make),
     ("broker_leaves_nothing_when_killed", killed),
     ("broker_ordinary_files_are_ordinary", ordinary),
     ("broker_pipes_wait", pipes),
@@ -244,6 +245,20 @@ fn twins(world: &World) {
     assert_eq!(world.text("project/after"), "on\n");
     assert_eq!(world.text("project/.git/config"), "[core]");
     assert!(!is_there(world, ".mcp.json"));
+}
+
+/// Row 73: one makes a file in a directory while the other gives that directory a protected name.
+fn two_that_move_and_make(world: &World) {
+    let make = "mkdir x; echo up > ready; while [ ! -e done ]; do cd x 2>/dev/null && { \
+                for i in 1 2 3 4 5 6 7 8; do echo evil > settings.json; rm -f settings.json; done; cd ..; }; done 2>/dev/null";
+    let rename = "i=0; while [ $i -lt 300 ]; do mv -T x .claude; [ -s .claude/settings.json ] && echo hit; \
+                  mv -T .claude x; mkdir -p x; i=$((i+1)); done 2>/dev/null; echo > done";
+    let first = world.launcher(&["sh", "-c", make]).spawn().unwrap();
+    wait_until(|| world.text("project/ready") == "up\n");
+    let second = world.run(&["sh", "-c", rename]);
+    first.wait_with_output().unwrap();
+    assert_eq!((second.code, second.out.as_str()), (0, ""), "{}", second.report);
+    assert!(!is_there(world, ".claude/settings.json"));
 }
 
 /// Row 74, of names: nothing stands in for them on the host, at no moment.
