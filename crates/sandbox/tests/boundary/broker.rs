@@ -18,11 +18,14 @@ pub(crate) const CASES: &[Case] = &[
     ("broker_paths_of_processes", processes),
     ("broker_swapped_names", swapped),
     ("broker_two_in_one_directory", twins),
+    ("broker_two_that_move_and_make", two_that_move_and_make),
     ("broker_leaves_nothing_when_killed", killed),
     ("broker_ordinary_files_are_ordinary", ordinary),
     ("broker_pipes_wait", pipes),
+    ("broker_leases_keep_only_who_waits", leases),
     ("broker_refusals_are_told_with_the_rule", told),
     ("broker_git_configuration_by_key", git_configuration),
+    ("broker_git_configuration_is_made_under_a_held_name", made_under_a_held_name),
     ("broker_git_pointers", git_pointers),
     ("broker_lets_honest_names_be", honest),
 ];
@@ -245,6 +248,20 @@ fn twins(world: &World) {
     assert!(!is_there(world, ".mcp.json"));
 }
 
+/// Row 73: one makes a file in a directory while the other gives that directory a protected name.
+fn two_that_move_and_make(world: &World) {
+    let make = "mkdir x; echo up > ready; while [ ! -e done ]; do cd x 2>/dev/null && { \
+                for i in 1 2 3 4 5 6 7 8; do echo evil > settings.json; rm -f settings.json; done; cd ..; }; done 2>/dev/null";
+    let rename = "i=0; while [ $i -lt 300 ]; do mv -T x .claude; [ -s .claude/settings.json ] && echo hit; \
+                  mv -T .claude x; mkdir -p x; i=$((i+1)); done 2>/dev/null; echo > done";
+    let first = world.launcher(&["sh", "-c", make]).spawn().unwrap();
+    wait_until(|| world.text("project/ready") == "up\n");
+    let second = world.run(&["sh", "-c", rename]);
+    first.wait_with_output().unwrap();
+    assert_eq!((second.code, second.out.as_str()), (0, ""), "{}", second.report);
+    assert!(!is_there(world, ".claude/settings.json"));
+}
+
 /// Row 74, of names: nothing stands in for them on the host, at no moment.
 fn killed(world: &World) {
     let list = |world: &World| {
@@ -301,6 +318,18 @@ fn pipes(world: &World) {
     assert_eq!((seen.code, seen.out.as_str()), (0, "first\nwaited"), "{}", seen.report);
 }
 
+/// An opening that waits for a lease keeps nobody else.
+fn leases(world: &World) {
+    let probe = world.probe_launcher(&[]);
+    let probe = probe.get_args().skip_while(|argument| *argument != "--").nth(1).unwrap().to_str().unwrap();
+    let script = format!(
+        "echo a > leased; {probe} probe lease leased > lease & sleep 0.5; (echo b >> leased; echo late > order) & sleep 0.3; \
+         echo early > order; sleep 0.2; cat order; wait; cat order leased"
+    );
+    let seen = world.run(&["sh", "-c", &script]);
+    assert_eq!((seen.code, seen.out.as_str()), (0, "early\nlate\na\nb"), "{}", seen.report);
+}
+
 fn told(world: &World) {
     let seen = world.run(&["sh", "-c", "echo evil > .envrc; echo evil > /etc/made; echo evil > .git/hooks/sample"]);
     for part in ["make ", "/project/.envrc", "direnv runs it", "/etc/made", "outside the directories", "a test"] {
@@ -332,6 +361,29 @@ fn git_configuration(world: &World) {
     assert_eq!(inner.run(&["sh", "-c", &script]).code, 0);
     assert!(!inner.text("project/.git/config").contains("evil"));
     check("write", &inner.inside(&["write", ".git/config", "evil"]).out, &["EPERM"]);
+}
+
+/// A second command in the same directory could open the new configuration before it has its name. The name that
+/// the first one wrote to is made once, by that one.
+fn made_under_a_held_name(world: &World) {
+    use rustix::fs::inotify;
+    fs::create_dir_all(world.path("project/sub/.git")).unwrap();
+    fs::write(world.path("project/sub/.git/config"), "").unwrap();
+    let watch = inotify::init(inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC).unwrap();
+    inotify::add_watch(&watch, world.path("project/sub/.git"), inotify::WatchFlags::CREATE).unwrap();
+    let script = "echo '[branch \"b\"] merge = x' > sub/.git/config.lock; mv sub/.git/config.lock sub/.git/config";
+    let seen = world.run(&["sh", "-c", script]);
+    assert_eq!(seen.code, 0, "{}", seen.report);
+    assert!(world.text("project/sub/.git/config").contains("merge = x"));
+    let mut buffer = [std::mem::MaybeUninit::uninit(); 4096];
+    let mut events = inotify::Reader::new(&watch, &mut buffer);
+    let mut names = Vec::new();
+    while let Ok(event) = events.next() {
+        names.extend(event.file_name().map(|name| name.to_string_lossy().into_owned()));
+    }
+    assert_eq!(names, ["config.lock", ".palisade"]);
+    assert!(!is_there(world, "sub/.git/.palisade") && !is_there(world, "sub/.git/config.lock"));
+    check("held", &world.inside(&["write", "sub/.git/.palisade", "evil"]).out, &["EPERM"]);
 }
 
 fn git_pointers(world: &World) {

@@ -62,6 +62,12 @@ impl Broker {
         // Whoever makes a link or a pipe there meanwhile gets nothing opened through it.
         let more = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
         let opened = rustix::fs::openat(&entry.directory, entry.name.as_slice(), flags | more, mode);
+        if opened.is_ok()
+            && let Some(outcome) = self.came_elsewhere("make", entry)
+        {
+            let _ = rustix::fs::unlinkat(&entry.directory, entry.name.as_slice(), AtFlags::empty());
+            return Ok(outcome);
+        }
         if let (Ok(file), false) = (&opened, flags.contains(OFlags::NONBLOCK)) {
             rustix::fs::fcntl_setfl(file, flags).map_err(errno)?;
         }
@@ -124,7 +130,16 @@ impl Broker {
             true => Mode::from_raw_mode(mode & 0o7777 & !self.umasks.of(caller)?),
             false => Mode::empty(),
         };
-        let opened = rustix::fs::openat(CWD, again(&file), how, mode);
+        // Somebody may have a lease on the file, and may take long to give it up.
+        let is_patient = kind == FileType::RegularFile && !flags.contains(OFlags::NONBLOCK);
+        let at_once = if is_patient { how | OFlags::NONBLOCK } else { how };
+        let opened = match rustix::fs::openat(CWD, again(&file), at_once, mode) {
+            Err(rustix::io::Errno::AGAIN) if is_patient => {
+                return self.open_waiting(call, file, how, flags.contains(OFlags::CLOEXEC));
+            }
+            Ok(opened) if is_patient => rustix::fs::fcntl_setfl(&opened, how).map(|()| opened),
+            opened => opened,
+        };
         Ok(self.opened("write", &shown, opened, flags))
     }
 
@@ -177,7 +192,7 @@ impl Broker {
         Ok(Outcome::Opened { file, closes_on_exec })
     }
 
-    /// Opens a pipe, which waits for a reader, without keeping anybody else.
+    /// Opens a pipe, which waits for a reader, or a file that somebody has a lease on, without keeping anybody else.
     fn open_waiting(&self, call: &Call, file: OwnedFd, flags: OFlags, closes_on_exec: bool) -> Result<Outcome> {
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING_OPENS_MAX {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
@@ -236,7 +251,28 @@ impl Broker {
             }
             Made::Link { target } => rustix::fs::symlinkat(target.as_c_str(), &entry.directory, file),
         };
+        if done.is_ok()
+            && let Some(outcome) = self.came_elsewhere("make", &entry)
+        {
+            let how = if is_directory { AtFlags::REMOVEDIR } else { AtFlags::empty() };
+            let _ = rustix::fs::unlinkat(&entry.directory, file, how);
+            return Ok(outcome);
+        }
         Ok(self.done("make", &entry.path, done))
+    }
+
+    /// Looks again at a name that something was made under: the broker of another command may have moved its
+    /// directory meanwhile. Returns the refusal when it is a name now that may not be written.
+    fn came_elsewhere(&self, what: &str, entry: &Entry) -> Option<Outcome> {
+        let above = match self.ground.path_of(entry.directory.as_fd()) {
+            Ok(above) => above?,
+            Err(errno) => return Some(Outcome::Failed(errno)),
+        };
+        let path = above.join(&String::from_utf8_lossy(&entry.name));
+        if path == entry.path {
+            return None;
+        }
+        self.rules.write(&path).map(|forbidden| refused(what, &path, forbidden.by))
     }
 
     /// Returns who could forbid something below a name, if it were a directory; `leads_away` says that what lies
@@ -337,6 +373,14 @@ impl Broker {
             target.name.as_slice(),
             flags,
         );
+        // Once more: the broker of another command may have made something there meanwhile.
+        let is_moved = done.is_ok();
+        let came = is_moved.then(|| self.came_elsewhere("rename to", &target)).flatten();
+        let outcome = came.or_else(|| (is_moved && is_directory).then(|| held_in(&target)).flatten());
+        if let Some(outcome) = outcome {
+            put_back(&target, entry);
+            return Ok(outcome);
+        }
         Ok(self.done("rename", &entry.path, done))
     }
 
@@ -405,6 +449,12 @@ impl Broker {
                 AtFlags::SYMLINK_FOLLOW,
             ),
         };
+        if done.is_ok()
+            && let Some(outcome) = self.came_elsewhere("link", &entry)
+        {
+            let _ = rustix::fs::unlinkat(&entry.directory, entry.name.as_slice(), AtFlags::empty());
+            return Ok(outcome);
+        }
         Ok(self.done("link", &entry.path, done))
     }
 
@@ -457,6 +507,27 @@ fn holds(directory: &Entry, missing: &str) -> bool {
             Err(error) => error != rustix::io::Errno::NOENT,
         }
     })
+}
+
+/// Returns the refusal when a directory holds a protected name where it is.
+fn held_in(directory: &Entry) -> Option<Outcome> {
+    let segments: Vec<&str> = directory.path.segments().collect();
+    let mut rows = protected::rows_below(&segments);
+    let (row, _) = rows.find(|(_, missing)| holds(directory, missing))?;
+    Some(refused("rename to", &directory.path, format!("the protected name `{}` ({})", row.name, row.why)))
+}
+
+/// Gives a file its old name back, or one like it when that is taken.
+fn put_back(now: &Entry, before: &Entry) {
+    for number in 0..64 {
+        let mut name = before.name.clone();
+        name.extend(std::iter::repeat_n(b'~', number));
+        let (old, new) = (now.name.as_slice(), name.as_slice());
+        let flags = RenameFlags::NOREPLACE;
+        if rustix::fs::renameat_with(&now.directory, old, &before.directory, new, flags).is_ok() {
+            return;
+        }
+    }
 }
 
 /// Returns true for a link's text that names something in the directory of the link.

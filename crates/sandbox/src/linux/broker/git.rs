@@ -40,6 +40,10 @@ pub(super) struct Original {
     mode: u32,
 }
 
+/// The name of a configuration until it is whole. It is a protected one: the broker of another command in the same
+/// directory lets nobody open it.
+const UNDER_WAY: &[u8] = b".palisade";
+
 fn errno(error: rustix::io::Errno) -> Errno {
     error.raw_os_error()
 }
@@ -167,14 +171,20 @@ impl Broker {
         if let Err(why) = checked {
             return Ok(refused("change", &to.path, format!("{}: {why}", Role::Configuration.why())));
         }
-        rustix::fs::unlinkat(&from.directory, from.name.as_slice(), AtFlags::empty()).map_err(errno)?;
-        let written = create(from, &new, source.mode);
-        if let Err(errno) = written {
-            let _ = rustix::fs::unlinkat(&from.directory, from.name.as_slice(), AtFlags::empty());
+        let beside = to.beside(UNDER_WAY)?;
+        match rustix::fs::unlinkat(&beside.directory, UNDER_WAY, AtFlags::empty()) {
+            Ok(()) | Err(rustix::io::Errno::NOENT) => {}
+            Err(error) => return Err(errno(error)),
+        }
+        let put = create(&beside, &new, source.mode).and_then(|()| {
+            let (old, new) = (&beside.directory, &to.directory);
+            rustix::fs::renameat_with(old, UNDER_WAY, new, to.name.as_slice(), flags).map_err(errno)
+        });
+        if let Err(errno) = put {
+            let _ = rustix::fs::unlinkat(&beside.directory, UNDER_WAY, AtFlags::empty());
             return Err(errno);
         }
-        rustix::fs::renameat_with(&from.directory, from.name.as_slice(), &to.directory, to.name.as_slice(), flags)
-            .map_err(errno)?;
+        rustix::fs::unlinkat(&from.directory, from.name.as_slice(), AtFlags::empty()).map_err(errno)?;
         Ok(Outcome::Done)
     }
 

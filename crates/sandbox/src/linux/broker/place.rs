@@ -46,6 +46,15 @@ pub(super) struct Entry {
     pub(super) path: AbsPath,
 }
 
+impl Entry {
+    /// Returns another name in the same directory.
+    pub(super) fn beside(&self, name: &[u8]) -> Result<Self> {
+        let directory = self.directory.try_clone().map_err(|_| libc::EMFILE)?;
+        let path = self.path.parent().ok_or(libc::EINVAL)?.join(&String::from_utf8_lossy(name));
+        Ok(Self { directory, name: name.to_vec(), path })
+    }
+}
+
 /// What a name means.
 #[derive(Debug)]
 pub(super) enum Place {
