@@ -221,11 +221,10 @@ pub(crate) fn check(old: &str, new: &str, is_inside: impl Fn(&str) -> bool) -> R
             return Err(format!("`{}` may not have this value from inside", entry.name()));
         }
     }
-    // A whole section may go, but of one that stays nothing that could be put back with another value.
+    // What may not be changed may not go and come again either; with a branch goes what it follows.
     let lost = old.iter().find(|entry| {
-        entry.row().is_some_and(|row| row.is_for_new) && {
-            !new.contains(entry) && new.iter().any(|other| other.is_of_same_section(entry))
-        }
+        let is_held = entry.row().is_some_and(|row| row.is_for_new) && !new.contains(entry);
+        is_held && (entry.section != "branch" || new.iter().any(|other| other.is_of_same_section(entry)))
     });
     match lost {
         Some(entry) => Err(format!("`{}` may not be taken away from inside", entry.name())),
@@ -233,9 +232,10 @@ pub(crate) fn check(old: &str, new: &str, is_inside: impl Fn(&str) -> bool) -> R
     }
 }
 
-/// Returns true when every key of a configuration may be set from inside: then nothing is lost with it.
+/// Returns true when every key of a configuration may be set and changed from inside: then nothing is lost with it.
 pub(crate) fn is_innocent_whole(text: &str) -> bool {
-    parse(text).is_some_and(|entries| entries.iter().all(|entry| entry.row().is_some()))
+    let may_change = |entry: &Entry| entry.row().is_some_and(|row| !row.is_for_new);
+    parse(text).is_some_and(|entries| entries.iter().all(may_change))
 }
 
 fn is_innocent(row: &Key, value: Option<&str>, is_inside: impl Fn(&str) -> bool) -> bool {

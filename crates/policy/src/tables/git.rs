@@ -117,8 +117,7 @@ const fn new(name: &'static str, value: Value, why: &'static str) -> Key {
 
 /// The keys. What is not here may not be changed: most keys that git knows name a program sooner or later.
 pub const KEYS: &[Key] = &[
-    key("branch.*.remote", Value::Address, "`git push -u`, `git switch` set what a branch follows"),
-    key("branch.*.pushremote", Value::Address, "`git push` sets where a branch goes"),
+    new("branch.*.remote", Value::Address, "`git push -u`, `git switch` set what a branch follows"),
     key("branch.*.merge", Value::Any, "`git push -u`, `git switch` set what a branch follows"),
     key("branch.*.rebase", Value::OneOf(&["true", "false", "merges"]), "`git branch` sets how a branch is pulled"),
     key("branch.*.description", Value::Any, "`git branch --edit-description`"),

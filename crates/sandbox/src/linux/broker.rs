@@ -22,6 +22,7 @@ mod start;
 mod told;
 mod umasks;
 
+use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -56,6 +57,8 @@ pub(crate) struct Broker {
     /// The session whose terminal `/dev/tty` is.
     session: i32,
     pending: Pending,
+    /// Configurations of git that this run made.
+    made: BTreeSet<AbsPath>,
     umasks: Umasks,
     /// Whether the command's own program has started: that one was decided about.
     has_started: bool,
@@ -106,6 +109,7 @@ impl Broker {
             listener: Arc::new(listener),
             session,
             pending: Pending::default(),
+            made: BTreeSet::new(),
             umasks: Umasks::default(),
             has_started: false,
             waiting: Arc::default(),

@@ -11,7 +11,7 @@ use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, RenameFlags, Timespe
 use super::caller::Caller;
 use super::decode::{Change, Errno, Made, Name};
 use super::place::{Entry, Found, Place};
-use super::rules::Forbidden;
+use super::rules::{Forbidden, Rules};
 use super::{Broker, Outcome, give, refused};
 use crate::limits::WAITING_OPENS_MAX;
 use crate::sys::filter::{self, Answer, Call};
@@ -376,7 +376,7 @@ impl Broker {
         // Once more: the broker of another command may have made something there meanwhile.
         let is_moved = done.is_ok();
         let came = is_moved.then(|| self.came_elsewhere("rename to", &target)).flatten();
-        let outcome = came.or_else(|| (is_moved && is_directory).then(|| held_in(&target)).flatten());
+        let outcome = came.or_else(|| (is_moved && is_directory).then(|| held_in(&self.rules, &target)).flatten());
         if let Some(outcome) = outcome {
             put_back(&target, entry);
             return Ok(outcome);
@@ -510,10 +510,9 @@ fn holds(directory: &Entry, missing: &str) -> bool {
 }
 
 /// Returns the refusal when a directory holds a protected name where it is.
-fn held_in(directory: &Entry) -> Option<Outcome> {
-    let segments: Vec<&str> = directory.path.segments().collect();
-    let mut rows = protected::rows_below(&segments);
-    let (row, _) = rows.find(|(_, missing)| holds(directory, missing))?;
+fn held_in(rules: &Rules, directory: &Entry) -> Option<Outcome> {
+    let rows = rules.rows_below(&directory.path);
+    let (row, _) = rows.into_iter().find(|(_, missing)| holds(directory, missing))?;
     Some(refused("rename to", &directory.path, format!("the protected name `{}` ({})", row.name, row.why)))
 }
 

@@ -12,7 +12,7 @@ use super::place::{Entry, Found};
 use super::rules::Forbidden;
 use super::{Broker, Outcome, refused};
 use crate::git::{self, Pointer};
-use crate::limits::{GIT_FILE_BYTES_MAX, PENDING_POINTERS_MAX};
+use crate::limits::{GIT_FILE_BYTES_MAX, MADE_MAX, PENDING_POINTERS_MAX};
 
 /// Pointers that a caller is writing. What it writes goes into memory; the file is made when it is whole.
 #[derive(Debug, Default)]
@@ -161,9 +161,9 @@ impl Broker {
     ) -> Result<Outcome, Errno> {
         let new = read_named(source)?;
         let reading = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let old = match rustix::fs::openat(&to.directory, to.name.as_slice(), reading, Mode::empty()) {
-            Ok(file) => read(&file)?,
-            Err(rustix::io::Errno::NOENT) => String::new(),
+        let (old, is_new) = match rustix::fs::openat(&to.directory, to.name.as_slice(), reading, Mode::empty()) {
+            Ok(file) => (read(&file)?, false),
+            Err(rustix::io::Errno::NOENT) => (String::new(), true),
             Err(error) => return Err(errno(error)),
         };
         let directory = to.path.parent().ok_or(libc::EINVAL)?;
@@ -185,12 +185,17 @@ impl Broker {
             return Err(errno);
         }
         rustix::fs::unlinkat(&from.directory, from.name.as_slice(), AtFlags::empty()).map_err(errno)?;
+        if is_new && self.made.len() < MADE_MAX {
+            self.made.insert(to.path.clone());
+        }
         Ok(Outcome::Done)
     }
 
-    /// Returns true when a configuration holds nothing that could not be set again from inside.
+    /// Returns true when a configuration holds nothing that could not be set again from inside, or was made by this
+    /// very run: a clone that is not wanted any more.
     pub(super) fn may_lose_configuration(&self, found: &Found, entry: &Entry) -> bool {
-        !self.rules.is_written(&entry.path) && read_named(found).is_ok_and(|text| git::is_innocent_whole(&text))
+        let is_innocent = || read_named(found).is_ok_and(|text| git::is_innocent_whole(&text));
+        !self.rules.is_written(&entry.path) && (self.made.contains(&entry.path) || is_innocent())
     }
 }
 
