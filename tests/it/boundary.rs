@@ -212,6 +212,35 @@ fn protected_names_cannot_be_made() {
     });
 }
 
+/// A program that a rule denies is denied to a script, a Makefile's shell and a copy as well.
+#[test]
+fn denied_programs_are_denied_to_every_child() {
+    each_user(|scene| {
+        scene.settings(&json!({"permissions": {"deny": ["Bash(fetchit *)", "Bash(tool push *)"]}}));
+        scene.directory("bin");
+        for name in ["fetchit", "tool"] {
+            scene.script(&format!("bin/{name}"), "echo $(basename $0) $* >> log");
+        }
+        scene.script(
+            "project/attack",
+            "fetchit one; sh -c 'fetchit two'; cp $(command -v fetchit) copy; ./copy three; ln -s ../bin/fetchit link; \
+             ./link four; env fetchit five; tool pull; tool push six; sh -c 'exec tool push seven'; echo done >> log",
+        );
+        let search = format!("{}:/usr/bin:/bin", scene.text("bin"));
+        let confined = scene.palisade(["run", "--", "./attack"]).env("PATH", &search).run();
+        assert_eq!(scene.read("project/log"), "tool pull\ndone\n", "{confined:#?}");
+        for told in ["start <scene>/bin/fetchit", "`Bash(fetchit *)`", "start <scene>/bin/tool", "`Bash(tool push *)`"]
+        {
+            let told = told.trim_matches('`');
+            assert!(scene.told(&confined.stderr).contains(told), "{told}: {confined:#?}");
+        }
+        std::fs::remove_file(scene.path("project/log")).unwrap();
+        let control = scene.bash("./attack").env("PATH", &search).run();
+        let ran = ["one", "two", "three", "four", "five", "pull", "six", "seven"];
+        assert!(ran.iter().all(|word| scene.read("project/log").contains(word)), "{control:#?}");
+    });
+}
+
 #[test]
 fn may_not_write_what_rules_forbid() {
     each_user(|scene| {

@@ -15,6 +15,8 @@ pub struct Place {
     pub own_unreadable: Vec<AbsPath>,
     /// Where it is kept what walks saw; without it every walk is a fresh one.
     pub kept: Option<Kept>,
+    /// The directories that the environment looks for programs in.
+    pub programs: Vec<AbsPath>,
     /// What commands inside a boundary may read.
     pub profile: Profile,
     /// Where package managers keep what they fetch and build, inside a boundary; without it they have no such place.

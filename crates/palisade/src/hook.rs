@@ -174,6 +174,7 @@ fn after(done: &Done) -> anyhow::Result<()> {
         own_unwritable: Vec::new(),
         own_unreadable: Vec::new(),
         kept: None,
+        programs: Vec::new(),
         profile: guard::Profile::Open,
         caches: None,
     };

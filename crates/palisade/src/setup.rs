@@ -77,6 +77,7 @@ impl Setup {
             own_unwritable: vec![own_program()?, places.palisade_dir()],
             kept: Some(Kept { directory: state.join("walks"), now_ms: now_ms() }),
             own_unreadable: vec![state],
+            programs: Vec::new(),
             profile: guard::Profile::Open,
             caches: None,
         };
@@ -87,6 +88,8 @@ impl Setup {
     /// their own, and limits.
     pub(crate) fn for_run(&mut self, options: &BoundaryOptions) {
         let seen = sandbox::environment(self.environment.all().iter().cloned());
+        let path = seen.kept.iter().find(|(name, _)| name == "PATH").and_then(|(_, value)| value.to_str());
+        self.place.programs = path.unwrap_or_default().split(':').filter_map(AbsPath::parse).collect();
         if options.profile == Profile::Closed {
             let named = seen.toolchains().map(|(why, path)| Named { path, why });
             self.place.profile = guard::Profile::Closed(named.collect());

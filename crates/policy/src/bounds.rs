@@ -80,8 +80,27 @@ impl Bounds {
     pub fn write(&self, path: &AbsPath) -> Option<Why<'_>> {
         let segments: Vec<&str> = path.segments().collect();
         let written = self.written(&self.policy.sandbox().deny_write, path);
+        if written.is_none() && !protected::could_be(&segments) {
+            return None;
+        }
         let row = written.or_else(|| git::role(&segments).map(Why::Git));
-        row.or_else(|| protected::held_row(&segments).map(Why::Protected))
+        row.or_else(|| protected::held_row(&segments, self.known(path)).map(Why::Protected))
+    }
+
+    /// Returns the project.
+    pub fn project(&self) -> &AbsPath {
+        &self.project
+    }
+
+    /// Returns the rows of names of which a directory of this path would hold the rest, each with that rest.
+    pub fn rows_below(&self, path: &AbsPath) -> Vec<(&'static protected::Name, &'static str)> {
+        protected::rows_below(&path.segments().collect::<Vec<_>>(), self.known(path)).collect()
+    }
+
+    /// Returns how many segments of a path are the project's own; all of them for one that lies elsewhere.
+    fn known(&self, path: &AbsPath) -> usize {
+        let of = if path.is_within(&self.project) { &self.project } else { path };
+        of.segments().count()
     }
 
     /// Returns who forbids that something of this name is read.
@@ -181,5 +200,28 @@ impl std::fmt::Display for Why<'_> {
             Self::Protected(row) => write!(formatter, "the protected name `{}` ({})", row.name, row.why),
             Self::Git(role) => write!(formatter, "a protected file of git ({})", role.why()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The short way out leaves nothing out.
+    #[test]
+    fn what_is_protected_could_be() {
+        let names =
+            protected::NAMES.iter().map(|row| row.name).chain([".git/x/config", ".git/commondir", ".gitmodules"]);
+        for name in names {
+            let hidden = format!("{}\u{200c}{}", &name[..1], &name[1..]);
+            for spelled in [name.to_owned(), name.to_uppercase(), hidden] {
+                for path in [format!("/p/{spelled}"), format!("/p/{spelled}/below"), format!("/p/q/{spelled}")] {
+                    let segments: Vec<&str> = path.split('/').skip(1).collect();
+                    let is_protected = git::role(&segments).is_some() || protected::held_row(&segments, 0).is_some();
+                    assert!(!is_protected || protected::could_be(&segments), "{path}");
+                }
+            }
+        }
+        assert!(!protected::could_be(&["p", "src", "lib.rs"]));
     }
 }

@@ -82,6 +82,12 @@ impl CommandPattern {
         std::iter::once(self.stem.as_str()).chain(others.flat_map(Self::stems)).collect()
     }
 
+    /// Returns the program that it covers with whatever arguments, if it is one: `curl *` covers `curl`.
+    pub(crate) fn whole_program(&self) -> Option<&str> {
+        let is_one_word = !self.stem.is_empty() && !self.stem.contains(['*', ' ', '=', '$', '`', '(', '|', ';', '&']);
+        (self.open && is_one_word && self.before.is_empty() && !self.only_monitor).then_some(&self.stem)
+    }
+
     /// Returns true when it is `*`: every command.
     pub(crate) fn is_everything(&self) -> bool {
         self.before.is_empty() && self.stem.chars().all(|letter| letter == '*')

@@ -215,6 +215,12 @@ impl Policy {
         })
     }
 
+    /// Returns the programs that a rule denies with whatever arguments, each with the rule.
+    pub fn denied_programs(&self) -> impl Iterator<Item = (&str, &RuleRef)> {
+        let denied = self.rules.iter().filter(|rule| rule.reference.list == List::Deny);
+        denied.filter_map(|rule| Some((rule.matcher.command()?.whole_program()?, &rule.reference)))
+    }
+
     /// Returns the same policy without one of its rules.
     pub fn without(&self, rule: &RuleRef) -> Self {
         let rules = self.rules.iter().filter(|known| known.reference != *rule).cloned().collect();

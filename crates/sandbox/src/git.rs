@@ -18,6 +18,10 @@ pub(crate) struct Entry {
 /// Reads a configuration; `None` when it is not well-formed.
 pub(crate) fn parse(text: &str) -> Option<Vec<Entry>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    // To git a name or value ends there.
+    if text.contains('\0') {
+        return None;
+    }
     let mut reader = Reader { rest: text };
     let mut entries = Vec::new();
     let mut section: Option<(String, Option<String>)> = None;
@@ -64,7 +68,7 @@ impl Reader<'_> {
         self.take().filter(|letter| *letter == '[')?;
         let is_name = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '.');
         let end = self.rest.find(|letter: char| !is_name(letter))?;
-        let name = self.rest.get(..end)?.to_ascii_lowercase();
+        let name = self.rest.get(..end).filter(|name| !name.is_empty())?.to_ascii_lowercase();
         self.rest = self.rest.get(end..)?;
         match self.take()? {
             ']' => Some(match name.split_once('.') {
@@ -88,7 +92,7 @@ impl Reader<'_> {
             match self.take()? {
                 '"' => return Some(name),
                 '\n' => return None,
-                '\\' => name.push(self.take().filter(|letter| *letter != '\n')?),
+                '\\' => name.push(self.take().filter(|letter| !matches!(letter, '\n' | '\r'))?),
                 letter => name.push(letter),
             }
         }
@@ -107,52 +111,65 @@ impl Reader<'_> {
                 self.take();
                 Some((key, Some(self.value()?)))
             }
-            None | Some('\n' | '\r' | '#' | ';') => {
-                self.skip_line();
-                Some((key, None))
-            }
+            None | Some('\n') => Some((key, None)),
+            Some('\r') if self.rest.starts_with("\r\n") => Some((key, None)),
             Some(_) => None,
         }
     }
 
-    /// Reads a value: quotes, escapes and continued lines as git has them.
+    /// Reads a value: quotes, escapes and continued lines as git has them. Blanks count once something stands before
+    /// them, and until nothing follows.
     fn value(&mut self) -> Option<String> {
-        self.rest = self.rest.trim_start_matches([' ', '\t']);
-        let (mut value, mut blanks, mut is_quoted) = (String::new(), String::new(), false);
+        let (mut value, mut kept, mut is_quoted) = (String::new(), 0, false);
         loop {
             let letter = match self.take() {
+                Some('\r') if self.rest.starts_with('\n') => continue,
                 None | Some('\n') if is_quoted => return None,
-                None | Some('\n') => return Some(value),
+                None | Some('\n') => break,
                 Some('#' | ';') if !is_quoted => {
                     self.skip_line();
-                    return Some(value);
+                    break;
                 }
                 Some('"') => {
+                    kept = value.len();
                     is_quoted = !is_quoted;
-                    value.push_str(&std::mem::take(&mut blanks));
                     continue;
                 }
-                Some('\r') if self.rest.starts_with('\n') || self.rest.is_empty() => continue,
-                Some(blank @ (' ' | '\t')) if !is_quoted => {
-                    blanks.push(blank);
+                Some(blank @ (' ' | '\t' | '\r')) if !is_quoted => {
+                    if !value.is_empty() {
+                        value.push(blank);
+                    }
                     continue;
                 }
-                Some('\\') => match self.take()? {
-                    '\n' => continue,
-                    '\r' if self.rest.starts_with('\n') => {
-                        self.take();
+                Some('\\') => match self.escaped()? {
+                    Some(letter) => letter,
+                    None => {
+                        kept = value.len();
                         continue;
                     }
-                    'n' => '\n',
-                    't' => '\t',
-                    'b' => '\u{8}',
-                    letter @ ('"' | '\\') => letter,
-                    _ => return None,
                 },
                 Some(letter) => letter,
             };
-            value.push_str(&std::mem::take(&mut blanks));
             value.push(letter);
+            kept = value.len();
+        }
+        value.truncate(kept);
+        Some(value)
+    }
+
+    /// Reads what follows a backslash; a line that goes on is nothing.
+    fn escaped(&mut self) -> Option<Option<char>> {
+        match self.take()? {
+            '\n' => Some(None),
+            '\r' if self.rest.starts_with('\n') => {
+                self.take();
+                Some(None)
+            }
+            'n' => Some(Some('\n')),
+            't' => Some(Some('\t')),
+            'b' => Some(Some('\u{8}')),
+            letter @ ('"' | '\\') => Some(Some(letter)),
+            _ => None,
         }
     }
 }
@@ -204,11 +221,10 @@ pub(crate) fn check(old: &str, new: &str, is_inside: impl Fn(&str) -> bool) -> R
             return Err(format!("`{}` may not have this value from inside", entry.name()));
         }
     }
-    // A whole section may go, but of one that stays nothing that could be put back with another value.
+    // What may not be changed may not go and come again either; with a branch goes what it follows.
     let lost = old.iter().find(|entry| {
-        entry.row().is_some_and(|row| row.is_for_new) && {
-            !new.contains(entry) && new.iter().any(|other| other.is_of_same_section(entry))
-        }
+        let is_held = entry.row().is_some_and(|row| row.is_for_new) && !new.contains(entry);
+        is_held && (entry.section != "branch" || new.iter().any(|other| other.is_of_same_section(entry)))
     });
     match lost {
         Some(entry) => Err(format!("`{}` may not be taken away from inside", entry.name())),
@@ -216,9 +232,10 @@ pub(crate) fn check(old: &str, new: &str, is_inside: impl Fn(&str) -> bool) -> R
     }
 }
 
-/// Returns true when every key of a configuration may be set from inside: then nothing is lost with it.
+/// Returns true when every key of a configuration may be set and changed from inside: then nothing is lost with it.
 pub(crate) fn is_innocent_whole(text: &str) -> bool {
-    parse(text).is_some_and(|entries| entries.iter().all(|entry| entry.row().is_some()))
+    let may_change = |entry: &Entry| entry.row().is_some_and(|row| !row.is_for_new);
+    parse(text).is_some_and(|entries| entries.iter().all(may_change))
 }
 
 fn is_innocent(row: &Key, value: Option<&str>, is_inside: impl Fn(&str) -> bool) -> bool {

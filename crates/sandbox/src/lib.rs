@@ -15,9 +15,8 @@
 //! [`probe`] says what a machine can.
 //!
 //! What it does not stop: the command can do anything to what it may write, and read what nobody hid from
-//! it; a name that does not exist yet cannot be held; a file that has a second name (a hard link) is held
-//! under the first only; a held file that is replaced from outside loses its mount, whereupon everything
-//! inside is killed; escape sequences reach the person's terminal; space on the host's disk has no
+//! it; a file that has a second name (a hard link) is held under the first only; a file that must not be read
+//! and is replaced from outside loses its mount, whereupon everything inside is killed; escape sequences reach the person's terminal; space on the host's disk has no
 //! limit; `/proc` and `/sys` tell of the machine's hardware and load. What it does not let
 //! through, though some programs want it: Unix sockets (but for connected pairs), `ptrace`, nested user
 //! namespaces, io_uring, and renaming or linking across a pinned directory.

@@ -10,12 +10,22 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = 32 * 1024;
 pub(crate) const REFUSALS_MAX: usize = 256;
 /// Openings of pipes that may wait for another process at a time.
 pub(crate) const WAITING_OPENS_MAX: usize = 32;
+/// Milliseconds between two looks at what is being written there.
+pub(crate) const PENDING_MS: i64 = 2;
+/// Milliseconds that the end of a command waits for the last of these looks.
+pub(crate) const PENDING_END_MS: u64 = 50;
+/// Callers whose `umask` is remembered, and for how many milliseconds.
+pub(crate) const UMASKS_MAX: usize = 1024;
+/// See [`UMASKS_MAX`]. No process number comes round again in that time.
+pub(crate) const UMASK_MS: u64 = 500;
 /// Arguments of a program that are held against rules, and bytes of each.
 pub(crate) const ARGUMENTS_MAX: usize = 1024;
 /// See [`ARGUMENTS_MAX`].
 pub(crate) const ARGUMENT_BYTES_MAX: usize = 8192;
 /// Bytes of a configuration of git that is compared.
 pub(crate) const GIT_FILE_BYTES_MAX: usize = 1024 * 1024;
+/// Configurations of git made by one run that are remembered.
+pub(crate) const MADE_MAX: usize = 1024;
 /// Pointers of git that may be begun and not whole at a time.
 pub(crate) const PENDING_POINTERS_MAX: usize = 64;
 /// Bytes kept in each direction between the person's terminal and the command's.

@@ -32,6 +32,7 @@ pub(crate) fn attempt(words: &[&str]) -> Option<Outcome> {
         ["whiteout", from, to] => rename_with(from, to, libc::RENAME_WHITEOUT),
         ["hardlink", from, to] => done(fs::hard_link(from, to)),
         ["link-fd", from, to] => link_fd(from, to),
+        ["lease", path] => lease(path),
         ["chmod", path] => done(fs::set_permissions(path, fs::Permissions::from_mode(0o777))),
         ["chown", path] => {
             let path = c(path);
@@ -114,6 +115,20 @@ fn rename_with(from: &str, to: &str, flags: u32) -> Outcome {
     returned(unsafe {
         libc::syscall(libc::SYS_renameat2, libc::AT_FDCWD, from.as_ptr(), libc::AT_FDCWD, to.as_ptr(), flags)
     })
+}
+
+/// Has a lease on a file for three seconds: whoever opens it waits.
+fn lease(path: &str) -> Outcome {
+    let file =
+        OpenOptions::new().read(true).write(true).open(path).map_err(|error| error.raw_os_error().unwrap_or(0))?;
+    // SAFETY: plain numbers and a valid descriptor.
+    let leased = unsafe {
+        libc::signal(libc::SIGIO, libc::SIG_IGN);
+        libc::fcntl(file.as_raw_fd(), libc::F_SETLEASE, libc::F_WRLCK)
+    };
+    returned(leased.into())?;
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    Ok(String::new())
 }
 
 fn link_fd(from: &str, to: &str) -> Outcome {

@@ -66,6 +66,7 @@ pub(super) fn run(corpora: &[(&str, Vec<String>)]) -> anyhow::Result<End> {
         own_unwritable: Vec::new(),
         own_unreadable: Vec::new(),
         kept: None,
+        programs: Vec::new(),
         profile: guard::Profile::Open,
         caches: None,
     };

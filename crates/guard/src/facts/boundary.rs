@@ -1,6 +1,7 @@
 //! What a boundary must hold: existing paths that rules and tables name.
 
 mod marks;
+mod programs;
 mod reopened;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -92,6 +93,7 @@ impl Survey<'_> {
         self.writable(working)?;
         self.stores()?;
         self.own()?;
+        self.programs()?;
         self.roots_of_patterns(walks)?;
         for directory in self.found.writable.clone() {
             self.walk(&directory, walks)?;
@@ -287,7 +289,7 @@ impl Survey<'_> {
                 self.hold_entry(path, kind, &held.why, &held.origin)?;
             }
         }
-        if let Some(row) = protected_here(path) {
+        if let Some(row) = protected_here(path, &self.place.project) {
             self.hold_entry(path, kind, row.why, &built_in("built-in protected names"))?;
         }
         self.git(path, kind)
@@ -382,9 +384,11 @@ fn has_other_names(path: &AbsPath) -> bool {
 }
 
 /// Returns the row of the protected names that holds exactly this path.
-fn protected_here(path: &AbsPath) -> Option<&'static protected::Name> {
+fn protected_here(path: &AbsPath, project: &AbsPath) -> Option<&'static protected::Name> {
     let segments: Vec<&str> = path.segments().collect();
-    held_everywhere().find(|row| {
+    let known = if path.is_within(project) { project } else { path }.segments().count();
+    let is_in_package = protected::is_in_package(&segments, known);
+    held_everywhere().filter(|row| !is_in_package || row.name.starts_with(".git/")).find(|row| {
         let parts: Vec<&str> = row.name.split('/').collect();
         segments.len() >= parts.len()
             && segments.iter().rev().zip(parts.iter().rev()).all(|(left, right)| left.eq_ignore_ascii_case(right))
@@ -393,7 +397,7 @@ fn protected_here(path: &AbsPath) -> Option<&'static protected::Name> {
 
 /// Returns the protected names that exist directly in these directories.
 ///
-/// A name that does not exist cannot be held yet: whoever runs a command compares before and after.
+/// Where there is no broker a name that does not exist cannot be held: whoever runs a command compares before and after.
 pub fn protected_names(directories: &[AbsPath]) -> Vec<AbsPath> {
     directories
         .iter()

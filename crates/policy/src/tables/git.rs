@@ -44,8 +44,17 @@ pub fn role(segments: &[&str]) -> Option<Role> {
     if last == ".git" {
         return Some(Role::Pointer);
     }
-    let start = plain.iter().position(|segment| segment == ".git")?;
-    let below = plain.get(start + 1..)?;
+    // A project may lie in what another one calls its data.
+    data_directories(&plain).find_map(|below| role_in(below, last))
+}
+
+/// Returns what follows each `.git` of a path.
+fn data_directories(plain: &[String]) -> impl Iterator<Item = &[String]> {
+    let ends = (1..plain.len()).filter(|end| plain.get(end - 1).is_some_and(|segment| segment == ".git"));
+    ends.filter_map(|end| plain.get(end..))
+}
+
+fn role_in(below: &[String], last: &str) -> Option<Role> {
     // A submodule may be called anything; `refs` and the rest count only where git has them.
     if below.first().is_some_and(|first| DATA.contains(&first.as_str())) {
         return None;
@@ -59,6 +68,16 @@ pub fn role(segments: &[&str]) -> Option<Role> {
         "attributes" if below.iter().rev().nth(1).is_some_and(|parent| parent == "info") => Some(Role::Program),
         _ => None,
     }
+}
+
+/// Directories of git's data that hold further data directories.
+pub const NESTS: [&str; 2] = ["worktrees", "modules"];
+
+/// Returns true when a directory of this path is, holds or may be a data directory of a worktree or submodule:
+/// one that comes there from elsewhere would bring a configuration with it.
+pub fn is_nested(segments: &[&str]) -> bool {
+    let plain: Vec<String> = segments.iter().map(|segment| without_ignorable(segment).to_ascii_lowercase()).collect();
+    data_directories(&plain).any(|below| below.first().is_some_and(|first| NESTS.contains(&first.as_str())))
 }
 
 /// A key of git's configuration that may be set, changed and removed from inside.
@@ -98,8 +117,7 @@ const fn new(name: &'static str, value: Value, why: &'static str) -> Key {
 
 /// The keys. What is not here may not be changed: most keys that git knows name a program sooner or later.
 pub const KEYS: &[Key] = &[
-    key("branch.*.remote", Value::Address, "`git push -u`, `git switch` set what a branch follows"),
-    key("branch.*.pushremote", Value::Address, "`git push` sets where a branch goes"),
+    new("branch.*.remote", Value::Address, "`git push -u`, `git switch` set what a branch follows"),
     key("branch.*.merge", Value::Any, "`git push -u`, `git switch` set what a branch follows"),
     key("branch.*.rebase", Value::OneOf(&["true", "false", "merges"]), "`git branch` sets how a branch is pulled"),
     key("branch.*.description", Value::Any, "`git branch --edit-description`"),

@@ -110,16 +110,57 @@ pub const NAMES: &[Name] = &[
 /// Names below a protected directory that are not protected.
 pub const EXCEPTIONS: &[&str] = &[".claude/worktrees"];
 
-/// Returns the row that holds a path against writing inside a boundary, given by its segments from the root.
-pub fn held_row<'a>(segments: &[&str]) -> Option<&'a Name> {
-    row_where(segments, |row| row.held == Held::Everywhere)
+/// Returns false for most paths: no segment is, in letters of whatever case, one that a protected name begins with.
+pub fn could_be(segments: &[&str]) -> bool {
+    // Names that begin with a dot are told by that alone.
+    let plain_first_of = |row: &'static Name| {
+        let first = row.name.split('/').next().unwrap_or_default();
+        (!first.starts_with('.')).then_some(first)
+    };
+    segments.iter().any(|segment| {
+        !segment.is_ascii()
+            || segment.starts_with('.')
+            || NAMES.iter().filter_map(plain_first_of).any(|first| first.eq_ignore_ascii_case(segment))
+    })
+}
+
+/// Directories of packages that a package manager unpacks: what lies in them runs as it is when it is used, so that a
+/// name in them tells nobody more. Git's own files count in them all the same.
+pub const PACKAGES: &[&str] = &["node_modules", "site-packages", "dist-packages", "vendor"];
+
+/// Returns the row that holds a path against writing inside a boundary, given by its segments from the root. The first
+/// `known` of them are the project's own: directories of packages count only below it.
+pub fn held_row(segments: &[&str], known: usize) -> Option<&'static Name> {
+    let is_held = |row: &Name| row.held == Held::Everywhere;
+    match package_at(segments, known) {
+        Some(at) => row_where(segments.get(..at).unwrap_or_default(), is_held)
+            .or_else(|| row_where(segments, |row| is_held(row) && is_of_git(row))),
+        None => row_where(segments, is_held),
+    }
+}
+
+/// Returns where the first directory of packages below the project stands.
+fn package_at(segments: &[&str], known: usize) -> Option<usize> {
+    let is_package = |segment: &&str| PACKAGES.contains(segment);
+    segments.iter().skip(known).position(is_package).map(|at| at + known)
+}
+
+/// Returns true for a path in a directory of packages below the project.
+pub fn is_in_package(segments: &[&str], known: usize) -> bool {
+    package_at(segments, known).is_some()
+}
+
+fn is_of_git(row: &Name) -> bool {
+    row.name.starts_with(".git/")
 }
 
 /// Returns the rows of names of several segments of which the last ones of a path are the first, each with the
 /// segments that are missing: what a directory of this path would hold under that name.
-pub fn rows_below<'a>(segments: &'a [&str]) -> impl Iterator<Item = (&'static Name, &'static str)> + 'a {
+pub fn rows_below<'a>(segments: &'a [&str], known: usize) -> impl Iterator<Item = (&'static Name, &'static str)> + 'a {
+    let in_package = package_at(segments, known).is_some();
     let plain: Vec<Cow<'a, str>> = segments.iter().map(|segment| without_ignorable(segment)).collect();
-    NAMES.iter().filter(|row| row.held == Held::Everywhere).flat_map(move |row| {
+    let counts = move |row: &&Name| row.held == Held::Everywhere && (!in_package || is_of_git(row));
+    NAMES.iter().filter(counts).flat_map(move |row| {
         let splits = row.name.match_indices('/').map(|(at, _)| row.name.split_at(at));
         let missing = splits.filter_map(|(first, rest)| {
             let parts: Vec<&str> = first.split('/').collect();
@@ -133,24 +174,32 @@ pub fn rows_below<'a>(segments: &'a [&str]) -> impl Iterator<Item = (&'static Na
 }
 
 /// Returns the row that protects a path, given by its segments from the root.
-pub fn row<'a>(segments: &[&str]) -> Option<&'a Name> {
-    row_where(segments, |_| true)
+pub fn row(segments: &[&str]) -> Option<&'static Name> {
+    let is_exception = EXCEPTIONS.iter().any(|name| within(&plain(segments), name, true).is_some());
+    if is_exception && !segments.contains(&".git") { None } else { row_where(segments, |_| true) }
 }
 
-fn row_where<'a>(segments: &[&str], is_meant: impl Fn(&Name) -> bool) -> Option<&'a Name> {
-    // Some file systems leave letters that are not seen out of names.
-    let plain: Vec<Cow<'_, str>> = segments.iter().map(|segment| without_ignorable(segment)).collect();
-    let segments: Vec<&str> = plain.iter().map(|segment| &**segment).collect();
-    let within = |name: &str, directory: bool| {
-        let parts: Vec<&str> = name.split('/').collect();
-        segments.windows(parts.len()).enumerate().any(|(start, window)| {
-            // Letters of another case count as the same: some file systems take them so.
-            let same = window.iter().zip(&parts).all(|(left, right)| left.eq_ignore_ascii_case(right));
-            same && (directory || start + parts.len() == segments.len())
-        })
-    };
-    if EXCEPTIONS.iter().any(|name| within(name, true)) && !segments.contains(&".git") {
-        return None;
-    }
-    NAMES.iter().rev().find(|row| is_meant(row) && within(row.name, row.directory))
+fn row_where(segments: &[&str], is_meant: impl Fn(&Name) -> bool) -> Option<&'static Name> {
+    let plain = plain(segments);
+    NAMES.iter().rev().find(|row| is_meant(row) && within(&plain, row.name, row.directory).is_some())
+}
+
+/// Some file systems leave letters that are not seen out of names.
+fn plain<'a>(segments: &[&'a str]) -> Vec<Cow<'a, str>> {
+    segments.iter().map(|segment| without_ignorable(segment)).collect()
+}
+
+/// Returns where a name stands in a path: at its end, or anywhere if what lies in it is meant too.
+fn within(segments: &[Cow<'_, str>], name: &str, directory: bool) -> Option<usize> {
+    let parts: Vec<&str> = name.split('/').collect();
+    segments.windows(parts.len()).enumerate().position(|(start, window)| {
+        // Letters of another case count as the same: some file systems take them so.
+        let same = window.iter().zip(&parts).all(|(left, right)| left.eq_ignore_ascii_case(right));
+        same && (directory || start + parts.len() == segments.len())
+    })
+}
+
+/// Returns where a row's name begins in a path that it protects.
+pub fn begins_at(row: &Name, segments: &[&str]) -> Option<usize> {
+    within(&plain(segments), row.name, row.directory)
 }

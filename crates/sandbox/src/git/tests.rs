@@ -20,11 +20,34 @@ fn values_are_read_as_git_reads_them() {
     assert_eq!(shown, expected);
 }
 
+/// What stands before anything that counts is not counted: `"" /x` is `/x`.
+#[test]
+fn blanks_are_read_as_git_reads_them() {
+    let cases = [
+        ("\"\" /x", "/x"),
+        ("\"\"\t-x", "-x"),
+        ("\r/x", "/x"),
+        ("x\r\r\n", "x"),
+        ("x\ty\t \n", "x\ty"),
+        ("x \"\"\n", "x "),
+        ("\\\n \\\n /x", "/x"),
+        ("x \\\n\n", "x "),
+        ("\" \"x", " x"),
+        ("x ; y\n", "x"),
+        ("x\r", "x"),
+    ];
+    for (text, value) in cases {
+        let entries = parse(&format!("[a]\nb ={text}")).unwrap();
+        assert_eq!(entries.first().unwrap().value.as_deref(), Some(value), "{text:?}");
+    }
+}
+
 #[test]
 fn what_is_no_configuration_is_not_read() {
-    for text in
-        ["a = b\n", "[a\nb = c\n", "[a]\n= b\n", "[a \"b]\n", "[a]\nb = \"c\n", "[a]\nb = \\x\n", "[a]\n1 = 2\n"]
-    {
+    let bad = ["[]\nb = c\n", "[a]\nb # c\n", "[a]\nb\rc\n", "[a]\nb = /c\0/../d\n", "[a \"\\\r\n\"]\n"];
+    let worse =
+        ["a = b\n", "[a\nb = c\n", "[a]\n= b\n", "[a \"b]\n", "[a]\nb = \"c\n", "[a]\nb = \\x\n", "[a]\n1 = 2\n"];
+    for text in bad.iter().chain(&worse) {
         assert_eq!(parse(text), None, "{text:?}");
     }
 }

@@ -20,30 +20,36 @@ mod place;
 mod rules;
 mod start;
 mod told;
+mod umasks;
 
+use std::collections::BTreeSet;
+use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use policy::AbsPath;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use self::caller::Caller;
 use self::decode::{Errno, Name, Request};
 use self::git::Pending;
-use self::place::{Ground, Place};
+use self::place::{Found, Ground, Place};
 use self::rules::Rules;
 pub(crate) use self::told::Told;
+use self::umasks::Umasks;
 use super::control::Channel;
 use super::failure::{At, Failure};
 use super::seccomp::{self, Verdict};
 use crate::error::Step;
+use crate::limits::PENDING_MS;
 use crate::plan::Plan;
 use crate::sys::filter::{self, Answer, Call};
 
 /// Answers the calls that the filter holds back.
 #[derive(Debug)]
 pub(crate) struct Broker {
-    ground: Ground,
+    ground: Arc<Ground>,
     rules: Rules,
     told: Told,
     channel: Arc<Channel>,
@@ -51,8 +57,24 @@ pub(crate) struct Broker {
     /// The session whose terminal `/dev/tty` is.
     session: i32,
     pending: Pending,
+    /// Configurations of git that this run made.
+    made: BTreeSet<AbsPath>,
+    umasks: Umasks,
+    /// Whether the command's own program has started: that one was decided about.
+    has_started: bool,
     /// Openings that wait for another process, each in a thread of its own.
     waiting: Arc<AtomicUsize>,
+}
+
+/// What comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// Somebody calls.
+    Call,
+    /// Nobody yet.
+    Nothing,
+    /// Nobody can any more.
+    End,
 }
 
 /// What a caller gets.
@@ -78,7 +100,7 @@ impl Broker {
         let rules =
             Rules::new(plan).map_err(|why| Failure { step: Step::Broker, path: Some(why), errno: libc::EINVAL })?;
         let session = rustix::process::getsid(None).at(Step::Broker)?.as_raw_pid();
-        let ground = Ground::open().at(Step::Broker)?;
+        let ground = Arc::new(Ground::open().at(Step::Broker)?);
         Ok(Self {
             ground,
             rules,
@@ -87,6 +109,9 @@ impl Broker {
             listener: Arc::new(listener),
             session,
             pending: Pending::default(),
+            made: BTreeSet::new(),
+            umasks: Umasks::default(),
+            has_started: false,
             waiting: Arc::default(),
         })
     }
@@ -101,22 +126,38 @@ impl Broker {
         // Without it every call takes longer, and nothing else.
         let _ = filter::wake_on_one_processor(self.listener.as_fd());
         loop {
-            match filter::receive(self.listener.as_fd()) {
-                Ok(call) => self.answer(&call),
-                // The caller died since, or a signal came.
-                Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EINTR)) => {}
-                Err(_) => return,
+            // What is being written is looked at in a moment, should nobody call before.
+            let wait = if self.pending.is_empty() { None } else { Some(PENDING_MS) };
+            match self.next(wait) {
+                Next::Call => match filter::receive(self.listener.as_fd()) {
+                    Ok(call) => self.answer(&call),
+                    // The caller died since, or a signal came.
+                    Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EINTR)) => {}
+                    Err(_) => return self.settle_pending(),
+                },
+                Next::Nothing => self.settle_pending(),
+                // Everybody inside is gone: what was written last is looked at.
+                Next::End => return self.settle_pending(),
             }
         }
     }
 
+    /// Waits for a call, for ever or for so many milliseconds.
+    fn next(&self, milliseconds: Option<i64>) -> Next {
+        let wait = milliseconds.map(|wait| Timespec { tv_sec: 0, tv_nsec: wait * 1_000_000 });
+        let mut ready = [PollFd::new(&*self.listener, PollFlags::IN)];
+        let result = poll(&mut ready, wait.as_ref());
+        let [ready] = ready.map(|fd| fd.revents());
+        match result {
+            Ok(_) if ready.contains(PollFlags::IN) => Next::Call,
+            Ok(0) | Err(rustix::io::Errno::INTR) => Next::Nothing,
+            Ok(_) | Err(_) => Next::End,
+        }
+    }
+
     fn answer(&mut self, call: &Call) {
-        let proc = self.ground.proc.try_clone();
-        let Ok(proc) = proc else {
-            let _ = filter::answer(self.listener.as_fd(), call.id, Answer::Fail(libc::EMFILE));
-            return;
-        };
-        let caller = Caller { pid: call.pid.cast_signed(), proc: &proc };
+        let ground = Arc::clone(&self.ground);
+        let caller = Caller { pid: call.pid.cast_signed(), proc: &ground.proc };
         self.settle_pending();
         let outcome = match seccomp::verdict(call.number, &call.arguments) {
             Verdict::Tell(errno) => Outcome::Refused { errno, what: connect::describe(call), by: None },
@@ -162,6 +203,10 @@ impl Broker {
             Request::Change { name, change } => self.change(call, caller, &name, &change),
             Request::ChangeOpen { descriptor, change } => self.change_open(call, caller, descriptor, &change),
             Request::Start { name, arguments } => self.start(call, caller, &name, arguments),
+            Request::Umask => {
+                self.umasks.forget();
+                Ok(Outcome::GoesOn)
+            }
         };
         done.unwrap_or_else(Outcome::Failed)
     }
@@ -171,6 +216,20 @@ impl Broker {
         let place = self.ground.locate(caller, name)?;
         self.is_waiting(call)?;
         Ok(place)
+    }
+
+    /// Finds the name itself, of something that is made, moved or removed: no link at its end is followed, not even
+    /// before a slash, which only says that a directory is meant.
+    fn locate_name(&self, call: &Call, caller: &Caller<'_>, name: &Name) -> Result<Place, Errno> {
+        let bytes = name.path.to_bytes();
+        let end = bytes.iter().rposition(|byte| *byte != b'/').map_or(bytes.len(), |last| last + 1);
+        let means_directory = end < bytes.len();
+        let path = CString::new(bytes.get(..end).unwrap_or_default()).map_err(|_| libc::EINVAL)?;
+        let place = self.locate(call, caller, &Name { path, follows: false, ..name.clone() })?;
+        Ok(match place {
+            Place::Free { entry, is_directory: _ } => Place::Free { entry, is_directory: means_directory },
+            Place::Found(found) => Place::Found(Found { means_directory, ..found }),
+        })
     }
 
     fn is_waiting(&self, call: &Call) -> Result<(), Errno> {

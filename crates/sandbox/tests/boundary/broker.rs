@@ -12,16 +12,22 @@ pub(crate) const CASES: &[Case] = &[
     ("broker_protected_names_cannot_be_made_by_other_calls", other_calls),
     ("broker_names_of_another_case", other_case),
     ("broker_directories_cannot_become_protected", directories),
+    ("broker_git_data_directories_cannot_be_brought", data_directories),
+    ("broker_paths_too_long_to_tell", too_long),
     ("broker_links_to_protected_names", links),
     ("broker_paths_of_processes", processes),
     ("broker_swapped_names", swapped),
     ("broker_two_in_one_directory", twins),
+    ("broker_two_that_move_and_make", two_that_move_and_make),
     ("broker_leaves_nothing_when_killed", killed),
     ("broker_ordinary_files_are_ordinary", ordinary),
     ("broker_pipes_wait", pipes),
+    ("broker_leases_keep_only_who_waits", leases),
     ("broker_refusals_are_told_with_the_rule", told),
     ("broker_git_configuration_by_key", git_configuration),
+    ("broker_git_configuration_is_made_under_a_held_name", made_under_a_held_name),
     ("broker_git_pointers", git_pointers),
+    ("broker_lets_honest_names_be", honest),
 ];
 
 const NAMES: [&str; 8] = [
@@ -129,6 +135,57 @@ fn directories(world: &World) {
     assert_eq!(inner.text("project/sub/z/y/z"), "good\n");
 }
 
+/// Git finds configurations further down, too.
+fn data_directories(world: &World) {
+    let tries = [
+        ("mv x .git/modules/m", ".git/modules/m/config"),
+        ("mkdir m && mv x m/sub && mv m .git/modules", ".git/modules/sub/config"),
+        ("mv x y && mkdir .git/modules && mv -T y .git/modules/m", ".git/modules/m/config"),
+        ("mv x .git/worktrees/w", ".git/worktrees/w/commondir"),
+        ("mkdir .git/modules && ln -s ../../x .git/modules/m", ".git/modules/m"),
+        ("mkdir .git/modules && ln -s ../../x y && mv y .git/modules/m", ".git/modules/m"),
+        ("ln -s ../x .git/modules", ".git/modules"),
+        ("mkdir -p y/modules && mv x y/modules/m && mv y sub/.git", "sub/.git/modules/m/config"),
+        ("mkdir -p y/worktrees && mv x y/worktrees/w && mv y sub/.git", "sub/.git/worktrees/w/commondir"),
+        ("mkdir -p y a && ln -s ../a y/info && mv y sub/.git && echo evil > a/attributes", "sub/.git/info/attributes"),
+        ("mkdir -p .git/refs/e && cp x/config .git/refs/e && mv .git/refs/e .git/modules", ".git/modules/config"),
+        (
+            "mkdir -p sub/.git/refs/p/.git/modules/m && echo evil > sub/.git/refs/p/.git/modules/m/config",
+            "sub/.git/refs/p/.git/modules/m/config",
+        ),
+    ];
+    for (script, name) in tries {
+        let inner = world.another();
+        fs::create_dir_all(inner.path("project/sub")).unwrap();
+        fs::create_dir_all(inner.path("project/.git/worktrees")).unwrap();
+        let script = format!("mkdir x && echo evil > x/config && echo ../x > x/commondir && {script}");
+        let control = inner.another();
+        fs::create_dir_all(control.path("project/sub")).unwrap();
+        fs::create_dir_all(control.path("project/.git/worktrees")).unwrap();
+        assert!(control.outside_shell(&script.replace("mv x .git/modules/m", "mv x .git/modules")), "{script}");
+        let seen = inner.run(&["sh", "-c", &script]);
+        assert!(!is_there(&inner, name), "{script}: {}", seen.report);
+    }
+    let good = "mkdir -p .git/modules/m && ln -s testing .git/modules/m/t && rm .git/modules/m/t && ln -s a .git/t";
+    let seen = world.run(&["sh", "-c", good]);
+    assert_eq!(seen.code, 0, "{}", seen.report);
+}
+
+/// A file whose path no one can tell is not written, whatever it is open as.
+fn too_long(world: &World) {
+    let script = "set -e; top=$PWD; mkdir -p w; echo '[core]' > w/config.lock; mkdir w/.git; mv w/config.lock w/.git/config; \
+        part=$(printf %0200d 0); while [ $((${#PWD} + 212)) -lt 4080 ]; do mkdir $part; cd $part; done; \
+        rest=$((4080 - ${#PWD})); part=$(printf %0${rest}d 0); mkdir $part; cd $part; mkdir in; mv $top/w in/; cd in/w; \
+        exec 3< .git/config; { echo evil >> /proc/self/fd/3; chmod 777 /proc/self/fd/3; } 2> /dev/null || true; \
+        exec 3<&-; cd ../..; mv in/w $top/back";
+    let control = world.another();
+    assert!(control.outside_shell(script), "control");
+    assert_eq!(control.text("project/back/.git/config"), "[core]\nevil\n");
+    let seen = world.run(&["sh", "-c", script]);
+    assert_eq!(seen.code, 0, "{}", seen.report);
+    assert_eq!(world.text("project/back/.git/config"), "[core]\n");
+}
+
 /// A second name would let the first be written.
 fn links(world: &World) {
     fs::write(world.path("project/.mcp.json"), "mine").unwrap();
@@ -191,6 +248,20 @@ fn twins(world: &World) {
     assert!(!is_there(world, ".mcp.json"));
 }
 
+/// Row 73: one makes a file in a directory while the other gives that directory a protected name.
+fn two_that_move_and_make(world: &World) {
+    let make = "mkdir x; echo up > ready; while [ ! -e done ]; do cd x 2>/dev/null && { \
+                for i in 1 2 3 4 5 6 7 8; do echo evil > settings.json; rm -f settings.json; done; cd ..; }; done 2>/dev/null";
+    let rename = "i=0; while [ $i -lt 300 ]; do mv -T x .claude; [ -s .claude/settings.json ] && echo hit; \
+                  mv -T .claude x; mkdir -p x; i=$((i+1)); done 2>/dev/null; echo > done";
+    let first = world.launcher(&["sh", "-c", make]).spawn().unwrap();
+    wait_until(|| world.text("project/ready") == "up\n");
+    let second = world.run(&["sh", "-c", rename]);
+    first.wait_with_output().unwrap();
+    assert_eq!((second.code, second.out.as_str()), (0, ""), "{}", second.report);
+    assert!(!is_there(world, ".claude/settings.json"));
+}
+
 /// Row 74, of names: nothing stands in for them on the host, at no moment.
 fn killed(world: &World) {
     let list = |world: &World| {
@@ -227,6 +298,9 @@ b" ]
         ! mkdir ud 2>/dev/null; ! rmdir nowhere 2>/dev/null; ! rm ud 2>/dev/null; ! true 2>/dev/null > ud
         ! true 2>/dev/null > none/x; ! true 2>/dev/null > f/x; ! true 2>/dev/null > new/; ! mv none x 2>/dev/null
         ln -s loop loop; ! true 2>/dev/null > loop
+        : > plain; mkdir dir; ln -s dangles dang; ! mkdir dang/ 2>/dev/null; [ ! -e dangles ]
+        ! mv -T plain other/ 2>/dev/null; ! mv -T dir dang/ 2>/dev/null; ! rmdir dang/ 2>/dev/null; mv -T dir moved/
+        [ -e plain ] && [ -d moved ] && [ -h dang ] && [ ! -e other ]
         mkdir -p x/y/z; rmdir x/y/z; rm -r x; mkdir long; cd long; i=0
         while [ $i -lt 20 ]; do mkdir abcdefghijklmnopqrstuvwxyz; cd abcdefghijklmnopqrstuvwxyz; i=$((i+1)); done; : > end
         cd "$OLDPWD"; cp -a . ../copy; rm -r ../copy
@@ -242,6 +316,18 @@ fn pipes(world: &World) {
                   (echo first > q &) ; : > beside; cat q; cat got";
     let seen = world.run(&["sh", "-c", script]);
     assert_eq!((seen.code, seen.out.as_str()), (0, "first\nwaited"), "{}", seen.report);
+}
+
+/// An opening that waits for a lease keeps nobody else.
+fn leases(world: &World) {
+    let probe = world.probe_launcher(&[]);
+    let probe = probe.get_args().skip_while(|argument| *argument != "--").nth(1).unwrap().to_str().unwrap();
+    let script = format!(
+        "echo a > leased; {probe} probe lease leased > lease & sleep 0.5; (echo b >> leased; echo late > order) & sleep 0.3; \
+         echo early > order; sleep 0.2; cat order; wait; cat order leased"
+    );
+    let seen = world.run(&["sh", "-c", &script]);
+    assert_eq!((seen.code, seen.out.as_str()), (0, "early\nlate\na\nb"), "{}", seen.report);
 }
 
 fn told(world: &World) {
@@ -277,6 +363,29 @@ fn git_configuration(world: &World) {
     check("write", &inner.inside(&["write", ".git/config", "evil"]).out, &["EPERM"]);
 }
 
+/// A second command in the same directory could open the new configuration before it has its name. The name that
+/// the first one wrote to is made once, by that one.
+fn made_under_a_held_name(world: &World) {
+    use rustix::fs::inotify;
+    fs::create_dir_all(world.path("project/sub/.git")).unwrap();
+    fs::write(world.path("project/sub/.git/config"), "").unwrap();
+    let watch = inotify::init(inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC).unwrap();
+    inotify::add_watch(&watch, world.path("project/sub/.git"), inotify::WatchFlags::CREATE).unwrap();
+    let script = "echo '[branch \"b\"] merge = x' > sub/.git/config.lock; mv sub/.git/config.lock sub/.git/config";
+    let seen = world.run(&["sh", "-c", script]);
+    assert_eq!(seen.code, 0, "{}", seen.report);
+    assert!(world.text("project/sub/.git/config").contains("merge = x"));
+    let mut buffer = [std::mem::MaybeUninit::uninit(); 4096];
+    let mut events = inotify::Reader::new(&watch, &mut buffer);
+    let mut names = Vec::new();
+    while let Ok(event) = events.next() {
+        names.extend(event.file_name().map(|name| name.to_string_lossy().into_owned()));
+    }
+    assert_eq!(names, ["config.lock", ".palisade"]);
+    assert!(!is_there(world, "sub/.git/.palisade") && !is_there(world, "sub/.git/config.lock"));
+    check("held", &world.inside(&["write", "sub/.git/.palisade", "evil"]).out, &["EPERM"]);
+}
+
 fn git_pointers(world: &World) {
     fs::create_dir_all(world.path("project/.git/worktrees/w")).unwrap();
     fs::create_dir_all(world.path("project/wt")).unwrap();
@@ -294,4 +403,27 @@ fn git_pointers(world: &World) {
     assert!(!is_there(world, ".git/worktrees/w/commondir"), "{}", seen.report);
     let seen = world.run(&["sh", "-c", "echo ../.. > .git/worktrees/w/commondir; : > done"]);
     assert_eq!(world.text("project/.git/worktrees/w/commondir"), "../..\n", "{}", seen.report);
+}
+
+/// What nobody outside reads, and what packages bring, may have any name; a checkout may have what the project has.
+fn honest(world: &World) {
+    fs::create_dir_all(world.path("project/.cargo")).unwrap();
+    fs::write(world.path("project/.cargo/config.toml"), "[build]\n").unwrap();
+    let script = "mkdir -p /tmp/c/.cargo /dev/shm/d && echo x > /tmp/c/.cargo/config.toml && echo x > /dev/shm/d/.envrc && \
+                  mkdir -p node_modules/p/.vscode && echo x > node_modules/p/.vscode/tasks.json && \
+                  echo x > node_modules/p/.npmrc && rm -r node_modules/p && \
+                  mkdir -p wt/.cargo wt/.vscode && rmdir wt/.vscode && cp .cargo/config.toml wt/.cargo/config.toml";
+    let seen = world.run(&["sh", "-ec", script]);
+    assert_eq!(seen.code, 0, "{}", seen.report);
+    assert_eq!(world.text("project/wt/.cargo/config.toml"), "[build]\n");
+    let script = "mkdir -p two/.cargo; printf '[build]\\nrustc-wrapper = \"evil\"\\n' > two/.cargo/config.toml; sleep 0.1; \
+                  mkdir -p node_modules/p/.git/hooks; echo evil > node_modules/p/.git/config; \
+                  mkdir -p .vscode/node_modules; echo evil > .vscode/node_modules/tasks.json; mkdir -p .git/hooks/x; true";
+    let seen = world.run(&["sh", "-c", script]);
+    assert!(seen.report.contains("it is not what the project has"), "{}", seen.report);
+    for name in
+        ["two/.cargo/config.toml", "node_modules/p/.git/config", ".vscode/node_modules/tasks.json", ".git/hooks/x"]
+    {
+        assert!(!is_there(world, name), "{name}");
+    }
 }

@@ -27,6 +27,7 @@ impl Scene {
             own_unwritable: vec![root.join("home/project/palisade")],
             own_unreadable: vec![root.join("home/state")],
             kept: None,
+            programs: Vec::new(),
             profile: Profile::Open,
             caches: None,
         };

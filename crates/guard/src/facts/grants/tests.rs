@@ -26,6 +26,7 @@ impl Scene {
             own_unwritable: Vec::new(),
             own_unreadable: Vec::new(),
             kept: None,
+            programs: Vec::new(),
             profile: Profile::Closed(Vec::new()),
             caches: Some(CachePlace { directory: root.join("home/.cache/palisade"), host: Vec::new() }),
         };

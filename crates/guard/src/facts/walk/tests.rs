@@ -38,6 +38,7 @@ impl Scene {
             own_unwritable: Vec::new(),
             own_unreadable: Vec::new(),
             kept: Some(kept),
+            programs: Vec::new(),
             profile: Profile::Open,
             caches: None,
         };

@@ -62,14 +62,42 @@ pub(crate) enum Made {
 /// What a call asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Request {
-    Open { name: Name, flags: u32, mode: u32 },
-    Make { name: Name, made: Made },
-    Remove { name: Name, is_directory: bool },
-    Rename { from: Name, to: Name, flags: u32 },
-    Link { from: Name, to: Name },
-    Change { name: Name, change: Change },
-    ChangeOpen { descriptor: i32, change: Change },
-    Start { name: Name, arguments: u64 },
+    Open {
+        name: Name,
+        flags: u32,
+        mode: u32,
+    },
+    Make {
+        name: Name,
+        made: Made,
+    },
+    Remove {
+        name: Name,
+        is_directory: bool,
+    },
+    Rename {
+        from: Name,
+        to: Name,
+        flags: u32,
+    },
+    Link {
+        from: Name,
+        to: Name,
+    },
+    Change {
+        name: Name,
+        change: Change,
+    },
+    ChangeOpen {
+        descriptor: i32,
+        change: Change,
+    },
+    Start {
+        name: Name,
+        arguments: u64,
+    },
+    /// Other rights for new files: nothing is written by that.
+    Umask,
 }
 
 const CWD: i32 = libc::AT_FDCWD;
@@ -117,6 +145,7 @@ impl<M: Memory> Decoder<'_, M> {
             libc::SYS_fchown => self.change_open(Ok(self.owner(1))),
             libc::SYS_fsetxattr => self.change_open(self.attribute()),
             libc::SYS_fremovexattr => self.change_open(self.no_attribute()),
+            libc::SYS_umask => Ok(Request::Umask),
             libc::SYS_execve => Ok(Request::Start { name: self.path(0, true)?, arguments: self.argument(1) }),
             libc::SYS_execveat => {
                 Ok(Request::Start { name: self.at_with(0, 1, self.low(4))?, arguments: self.argument(2) })

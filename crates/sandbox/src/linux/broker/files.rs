@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use policy::AbsPath;
-use policy::tables::git::Role;
-use policy::tables::protected;
+use policy::tables::git::{self, Role};
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, Uid, XattrFlags};
 
 use super::caller::Caller;
 use super::decode::{Change, Errno, Made, Name};
 use super::place::{Entry, Found, Place};
-use super::rules::Forbidden;
+use super::rules::{Forbidden, Rules};
 use super::{Broker, Outcome, give, refused};
 use crate::limits::WAITING_OPENS_MAX;
 use crate::sys::filter::{self, Answer, Call};
@@ -47,51 +46,61 @@ impl Broker {
         let makes = flags.contains(OFlags::CREATE);
         let name = Name { follows: name.follows && !flags.contains(OFlags::CREATE | OFlags::EXCL), ..name.clone() };
         match self.locate(call, caller, &name)? {
-            Place::Free { .. } if flags.contains(OFlags::PATH) || !makes => Err(libc::ENOENT),
+            Place::Free { .. } if !makes => Err(libc::ENOENT),
             Place::Free { is_directory: true, .. } => Err(libc::EISDIR),
             Place::Free { entry, is_directory: false } => self.open_new(caller, &entry, flags, mode),
-            Place::Found(_) if flags.contains(OFlags::PATH) => self.open_path(call, caller, &name, flags),
             Place::Found(_) if flags.contains(OFlags::CREATE | OFlags::EXCL) => Err(libc::EEXIST),
-            Place::Found(found) => self.open_found(call, caller, found, flags),
+            Place::Found(found) => self.open_found(call, caller, found, flags, mode),
         }
-    }
-
-    /// Opened so, a file can only be named; nothing of it is written.
-    fn open_path(&self, call: &Call, caller: &Caller<'_>, name: &Name, flags: OFlags) -> Result<Outcome> {
-        let Place::Found(found) = self.locate(call, caller, name)? else { return Err(libc::ENOENT) };
-        if flags.contains(OFlags::DIRECTORY) && found.kind != FileType::Directory {
-            return Err(libc::ENOTDIR);
-        }
-        Ok(Outcome::Opened { file: found.file, closes_on_exec: flags.contains(OFlags::CLOEXEC) })
     }
 
     fn open_new(&mut self, caller: &Caller<'_>, entry: &Entry, flags: OFlags, mode: u32) -> Result<Outcome> {
         if let Some(forbidden) = self.rules.write(&entry.path) {
             return self.open_forbidden(entry, &forbidden, flags);
         }
-        let mode = Mode::from_raw_mode(mode & 0o7777 & !caller.umask()?);
+        let mode = Mode::from_raw_mode(mode & 0o7777 & !self.umasks.of(caller)?);
         // Whoever makes a link or a pipe there meanwhile gets nothing opened through it.
         let more = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
         let opened = rustix::fs::openat(&entry.directory, entry.name.as_slice(), flags | more, mode);
+        if opened.is_ok()
+            && let Some(outcome) = self.came_elsewhere("make", entry)
+        {
+            let _ = rustix::fs::unlinkat(&entry.directory, entry.name.as_slice(), AtFlags::empty());
+            return Ok(outcome);
+        }
         if let (Ok(file), false) = (&opened, flags.contains(OFlags::NONBLOCK)) {
             rustix::fs::fcntl_setfl(file, flags).map_err(errno)?;
         }
         Ok(self.opened("make", &entry.path, opened, flags))
     }
 
-    /// A pointer to a data directory of git is written once it is known what it says.
+    /// A pointer to a data directory of git is written once it is known what it says, and a protected file once it is
+    /// known to be what the project has under the same name already: a checkout of its own in another place.
     fn open_forbidden(&mut self, entry: &Entry, forbidden: &Forbidden, flags: OFlags) -> Result<Outcome> {
         let closes_on_exec = flags.contains(OFlags::CLOEXEC);
+        if let Some(original) = self.original(&entry.path, forbidden) {
+            let file = self.pending.begin_copy(entry, original)?;
+            self.told.pending(1);
+            return Ok(Outcome::Opened { file, closes_on_exec });
+        }
         match forbidden.git {
             Some(role @ (Role::Pointer | Role::CommonDirectory)) => {
                 let file = self.pending.begin(entry, role)?;
+                self.told.pending(1);
                 Ok(Outcome::Opened { file, closes_on_exec })
             }
             Some(Role::Configuration | Role::Program) | None => Ok(refused("make", &entry.path, forbidden.by.clone())),
         }
     }
 
-    fn open_found(&mut self, call: &Call, caller: &Caller<'_>, found: Found, flags: OFlags) -> Result<Outcome> {
+    fn open_found(
+        &mut self,
+        call: &Call,
+        caller: &Caller<'_>,
+        found: Found,
+        flags: OFlags,
+        mode: u32,
+    ) -> Result<Outcome> {
         let Found { file, kind, path, entry, .. } = found;
         match kind {
             FileType::Symlink => return Err(libc::ELOOP),
@@ -117,9 +126,20 @@ impl Broker {
         if kind == FileType::Fifo && !flags.contains(OFlags::NONBLOCK) {
             return self.open_waiting(call, file, how, flags.contains(OFlags::CLOEXEC));
         }
-        let mode =
-            if flags.contains(OFlags::TMPFILE) { Mode::from_raw_mode(0o600 & !caller.umask()?) } else { Mode::empty() };
-        let opened = rustix::fs::openat(CWD, again(&file), how, mode);
+        let mode = match flags.contains(OFlags::TMPFILE) {
+            true => Mode::from_raw_mode(mode & 0o7777 & !self.umasks.of(caller)?),
+            false => Mode::empty(),
+        };
+        // Somebody may have a lease on the file, and may take long to give it up.
+        let is_patient = kind == FileType::RegularFile && !flags.contains(OFlags::NONBLOCK);
+        let at_once = if is_patient { how | OFlags::NONBLOCK } else { how };
+        let opened = match rustix::fs::openat(CWD, again(&file), at_once, mode) {
+            Err(rustix::io::Errno::AGAIN) if is_patient => {
+                return self.open_waiting(call, file, how, flags.contains(OFlags::CLOEXEC));
+            }
+            Ok(opened) if is_patient => rustix::fs::fcntl_setfl(&opened, how).map(|()| opened),
+            opened => opened,
+        };
         Ok(self.opened("write", &shown, opened, flags))
     }
 
@@ -172,7 +192,7 @@ impl Broker {
         Ok(Outcome::Opened { file, closes_on_exec })
     }
 
-    /// Opens a pipe, which waits for a reader, without keeping anybody else.
+    /// Opens a pipe, which waits for a reader, or a file that somebody has a lease on, without keeping anybody else.
     fn open_waiting(&self, call: &Call, file: OwnedFd, flags: OFlags, closes_on_exec: bool) -> Result<Outcome> {
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING_OPENS_MAX {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
@@ -194,7 +214,7 @@ impl Broker {
 
     /// Makes a directory, a node or a symbolic link.
     pub(super) fn make(&mut self, call: &Call, caller: &Caller<'_>, name: &Name, made: &Made) -> Result<Outcome> {
-        let entry = match self.locate(call, caller, name)? {
+        let entry = match self.locate_name(call, caller, name)? {
             Place::Found(_) => return Err(libc::EEXIST),
             Place::Free { entry, is_directory } => {
                 if is_directory && !matches!(made, Made::Directory { .. }) {
@@ -205,18 +225,20 @@ impl Broker {
         };
         let is_directory = matches!(made, Made::Directory { .. });
         if let Some(forbidden) = self.rules.write(&entry.path)
-            && !(is_directory && forbidden.git == Some(Role::Pointer))
+            && !(is_directory && forbidden.spares_directory())
         {
             return Ok(refused("make", &entry.path, forbidden.by));
         }
-        // Through a link of such a name the files of another directory would have protected names.
-        if !is_directory && let Some(by) = self.could_lie_below(&entry.path) {
+        // Through a link of such a name the files of another directory would have protected names. One to its
+        // neighbour, as git makes to learn whether there are links, leads to names that are held as well.
+        let leads_away = !matches!(made, Made::Link { target } if is_neighbour(target.to_bytes()));
+        if !is_directory && let Some(by) = self.could_lie_below(&entry.path, leads_away) {
             return Ok(refused("make", &entry.path, by));
         }
         let file = entry.name.as_slice();
         let done = match made {
             Made::Directory { mode } => {
-                let mode = Mode::from_raw_mode(mode & 0o7777 & !caller.umask()?);
+                let mode = Mode::from_raw_mode(mode & 0o7777 & !self.umasks.of(caller)?);
                 rustix::fs::mkdirat(&entry.directory, file, mode)
             }
             Made::Node { mode, device } => {
@@ -224,18 +246,43 @@ impl Broker {
                     0 => FileType::RegularFile,
                     _ => FileType::from_raw_mode(*mode),
                 };
-                let mode = Mode::from_raw_mode(mode & 0o7777 & !caller.umask()?);
+                let mode = Mode::from_raw_mode(mode & 0o7777 & !self.umasks.of(caller)?);
                 rustix::fs::mknodat(&entry.directory, file, kind, mode, *device)
             }
             Made::Link { target } => rustix::fs::symlinkat(target.as_c_str(), &entry.directory, file),
         };
+        if done.is_ok()
+            && let Some(outcome) = self.came_elsewhere("make", &entry)
+        {
+            let how = if is_directory { AtFlags::REMOVEDIR } else { AtFlags::empty() };
+            let _ = rustix::fs::unlinkat(&entry.directory, file, how);
+            return Ok(outcome);
+        }
         Ok(self.done("make", &entry.path, done))
     }
 
-    /// Returns who could forbid something below a name, if it were a directory.
-    fn could_lie_below(&self, path: &AbsPath) -> Option<String> {
+    /// Looks again at a name that something was made under: the broker of another command may have moved its
+    /// directory meanwhile. Returns the refusal when it is a name now that may not be written.
+    fn came_elsewhere(&self, what: &str, entry: &Entry) -> Option<Outcome> {
+        let above = match self.ground.path_of(entry.directory.as_fd()) {
+            Ok(above) => above?,
+            Err(errno) => return Some(Outcome::Failed(errno)),
+        };
+        let path = above.join(&String::from_utf8_lossy(&entry.name));
+        if path == entry.path {
+            return None;
+        }
+        self.rules.write(&path).map(|forbidden| refused(what, &path, forbidden.by))
+    }
+
+    /// Returns who could forbid something below a name, if it were a directory; `leads_away` says that what lies
+    /// there would have other names as well.
+    fn could_lie_below(&self, path: &AbsPath, leads_away: bool) -> Option<String> {
         let segments: Vec<&str> = path.segments().collect();
-        let row = protected::rows_below(&segments).next();
+        if leads_away && git::is_nested(&segments) {
+            return Some(nested());
+        }
+        let row = self.rules.rows_below(path).into_iter().next();
         let row = row.map(|(row, _)| format!("the protected name `{}` ({})", row.name, row.why));
         row.or_else(|| self.rules.written_below(path))
     }
@@ -248,7 +295,8 @@ impl Broker {
         name: &Name,
         is_directory: bool,
     ) -> Result<Outcome> {
-        let Place::Found(found) = self.locate(call, caller, name)? else { return Err(libc::ENOENT) };
+        let Place::Found(found) = self.locate_name(call, caller, name)? else { return Err(libc::ENOENT) };
+        found.is_as_named()?;
         let Some(entry) = &found.entry else {
             return Err(if is_directory { libc::EINVAL } else { libc::EISDIR });
         };
@@ -256,7 +304,8 @@ impl Broker {
             let may = match forbidden.git {
                 Some(Role::Pointer | Role::CommonDirectory) => true,
                 Some(Role::Configuration) => self.may_lose_configuration(&found, entry),
-                Some(Role::Program) | None => false,
+                Some(Role::Program) => false,
+                None => is_directory && forbidden.spares_directory(),
             };
             if !may {
                 return Ok(refused("remove", &entry.path, forbidden.by));
@@ -276,10 +325,16 @@ impl Broker {
         flags: u32,
     ) -> Result<Outcome> {
         let flags = RenameFlags::from_bits_retain(flags);
-        let Place::Found(source) = self.locate(call, caller, from)? else { return Err(libc::ENOENT) };
-        let target = self.locate(call, caller, to)?;
+        let Place::Found(source) = self.locate_name(call, caller, from)? else { return Err(libc::ENOENT) };
+        source.is_as_named()?;
+        let target = self.locate_name(call, caller, to)?;
         let (there, target) = match target {
+            Place::Free { is_directory: true, .. } if source.kind != FileType::Directory => return Err(libc::ENOTDIR),
             Place::Found(found) => {
+                if found.means_directory && source.kind != FileType::Directory {
+                    return Err(libc::ENOTDIR);
+                }
+                found.is_as_named()?;
                 let Found { kind, entry, .. } = found;
                 (Some(kind), entry.ok_or(libc::EBUSY)?)
             }
@@ -296,8 +351,12 @@ impl Broker {
         if let Some(forbidden) = self.rules.write(&target.path)
             && !(is_directory && forbidden.git == Some(Role::Pointer))
         {
-            if forbidden.git == Some(Role::Configuration) && source.kind == FileType::RegularFile && flags.is_empty() {
-                return self.adopt_configuration(&source, entry, &target);
+            let may_be_adopted = source.kind == FileType::RegularFile && RenameFlags::NOREPLACE.contains(flags);
+            if forbidden.git == Some(Role::Configuration) && may_be_adopted {
+                if there.is_some() && !flags.is_empty() {
+                    return Err(libc::EEXIST);
+                }
+                return self.adopt_configuration(&source, entry, &target, flags);
             }
             return Ok(refused("rename to", &target.path, forbidden.by));
         }
@@ -314,6 +373,14 @@ impl Broker {
             target.name.as_slice(),
             flags,
         );
+        // Once more: the broker of another command may have made something there meanwhile.
+        let is_moved = done.is_ok();
+        let came = is_moved.then(|| self.came_elsewhere("rename to", &target)).flatten();
+        let outcome = came.or_else(|| (is_moved && is_directory).then(|| held_in(&self.rules, &target)).flatten());
+        if let Some(outcome) = outcome {
+            put_back(&target, entry);
+            return Ok(outcome);
+        }
         Ok(self.done("rename", &entry.path, done))
     }
 
@@ -322,16 +389,20 @@ impl Broker {
     fn moves_protected(&self, kind: FileType, old: &Entry, new: &Entry) -> Option<Outcome> {
         match kind {
             FileType::Directory => {}
-            FileType::Symlink => return self.could_lie_below(&new.path).map(|by| refused("rename to", &new.path, by)),
+            FileType::Symlink => {
+                return self.could_lie_below(&new.path, true).map(|by| refused("rename to", &new.path, by));
+            }
             _ => return None,
         }
         // A directory with such a name in it, before and after.
         for path in [&old.path, &new.path] {
             let segments: Vec<&str> = path.segments().collect();
-            for (row, missing) in protected::rows_below(&segments) {
-                let inside = [old.name.as_slice(), b"/", missing.as_bytes()].concat();
-                let holds = rustix::fs::statat(&old.directory, inside, AtFlags::SYMLINK_NOFOLLOW).is_ok();
-                if holds {
+            let is_data = segments.last().is_some_and(|last| git::role(&[last]) == Some(Role::Pointer));
+            if git::is_nested(&segments) || is_data && git::NESTS.iter().any(|nest| holds(old, nest)) {
+                return Some(refused("rename", path, nested()));
+            }
+            for (row, missing) in self.rules.rows_below(path) {
+                if holds(old, missing) {
                     let by = format!("the protected name `{}` ({})", row.name, row.why);
                     return Some(refused("rename", path, by));
                 }
@@ -345,7 +416,7 @@ impl Broker {
     /// Gives a file a second name.
     pub(super) fn link(&mut self, call: &Call, caller: &Caller<'_>, [from, to]: [&Name; 2]) -> Result<Outcome> {
         let Place::Found(source) = self.locate(call, caller, from)? else { return Err(libc::ENOENT) };
-        let entry = match self.locate(call, caller, to)? {
+        let entry = match self.locate_name(call, caller, to)? {
             Place::Found(_) => return Err(libc::EEXIST),
             Place::Free { is_directory: true, .. } => return Err(libc::ENOENT),
             Place::Free { entry, is_directory: false } => entry,
@@ -358,7 +429,7 @@ impl Broker {
             return Ok(refused("link", path, forbidden.by));
         }
         if source.kind == FileType::Symlink
-            && let Some(by) = self.could_lie_below(&entry.path)
+            && let Some(by) = self.could_lie_below(&entry.path, true)
         {
             return Ok(refused("link", &entry.path, by));
         }
@@ -378,6 +449,12 @@ impl Broker {
                 AtFlags::SYMLINK_FOLLOW,
             ),
         };
+        if done.is_ok()
+            && let Some(outcome) = self.came_elsewhere("link", &entry)
+        {
+            let _ = rustix::fs::unlinkat(&entry.directory, entry.name.as_slice(), AtFlags::empty());
+            return Ok(outcome);
+        }
         Ok(self.done("link", &entry.path, done))
     }
 
@@ -404,12 +481,62 @@ impl Broker {
         if let Some(path) = &found.path
             && let Some(forbidden) = self.rules.write(path)
             && !(found.kind == FileType::Directory && forbidden.git == Some(Role::Pointer))
+            && !is_harmless(&forbidden, change)
         {
             return Ok(refused("change", path, forbidden.by));
         }
         let done = apply(&found.file, found.kind, change);
         Ok(self.done("change", &shown, done))
     }
+}
+
+/// git tries whether the right to run a file can be changed, on its own configuration.
+fn is_harmless(forbidden: &Forbidden, change: &Change) -> bool {
+    let keeps_owner = |mode: u32| mode & 0o600 == 0o600 && mode & 0o7022 == 0;
+    forbidden.git == Some(Role::Configuration) && matches!(change, Change::Mode(mode) if keeps_owner(*mode & 0o7777))
+}
+
+/// Returns true when a directory has this in it, or a link where it could come to be.
+fn holds(directory: &Entry, missing: &str) -> bool {
+    let ends = missing.match_indices('/').map(|(end, _)| end).chain([missing.len()]);
+    let mut parts = ends.filter_map(|end| missing.get(..end));
+    parts.any(|part| {
+        let inside = [directory.name.as_slice(), b"/", part.as_bytes()].concat();
+        match rustix::fs::statat(&directory.directory, inside, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => part == missing || FileType::from_raw_mode(stat.st_mode) == FileType::Symlink,
+            Err(error) => error != rustix::io::Errno::NOENT,
+        }
+    })
+}
+
+/// Returns the refusal when a directory holds a protected name where it is.
+fn held_in(rules: &Rules, directory: &Entry) -> Option<Outcome> {
+    let rows = rules.rows_below(&directory.path);
+    let (row, _) = rows.into_iter().find(|(_, missing)| holds(directory, missing))?;
+    Some(refused("rename to", &directory.path, format!("the protected name `{}` ({})", row.name, row.why)))
+}
+
+/// Gives a file its old name back, or one like it when that is taken.
+fn put_back(now: &Entry, before: &Entry) {
+    for number in 0..64 {
+        let mut name = before.name.clone();
+        name.extend(std::iter::repeat_n(b'~', number));
+        let (old, new) = (now.name.as_slice(), name.as_slice());
+        let flags = RenameFlags::NOREPLACE;
+        if rustix::fs::renameat_with(&now.directory, old, &before.directory, new, flags).is_ok() {
+            return;
+        }
+    }
+}
+
+/// Returns true for a link's text that names something in the directory of the link.
+fn is_neighbour(target: &[u8]) -> bool {
+    !target.contains(&b'/') && !matches!(target, b"" | b"." | b"..")
+}
+
+/// Says why no directory comes to where git keeps worktrees and submodules.
+fn nested() -> String {
+    format!("a data directory of git ({})", Role::Configuration.why())
 }
 
 /// Changes a file that is open for being named only.

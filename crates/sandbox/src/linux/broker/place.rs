@@ -27,6 +27,15 @@ pub(super) struct Found {
     pub(super) path: Option<AbsPath>,
     /// The directory and the name there, unless it was reached through a descriptor.
     pub(super) entry: Option<Entry>,
+    /// The name ended with a slash, and was looked up without it.
+    pub(super) means_directory: bool,
+}
+
+impl Found {
+    /// Fails when the name ended with a slash and this is no directory.
+    pub(super) fn is_as_named(&self) -> Result<()> {
+        if self.means_directory && self.kind != FileType::Directory { Err(libc::ENOTDIR) } else { Ok(()) }
+    }
 }
 
 /// A name in a directory.
@@ -35,6 +44,15 @@ pub(super) struct Entry {
     pub(super) directory: OwnedFd,
     pub(super) name: Vec<u8>,
     pub(super) path: AbsPath,
+}
+
+impl Entry {
+    /// Returns another name in the same directory.
+    pub(super) fn beside(&self, name: &[u8]) -> Result<Self> {
+        let directory = self.directory.try_clone().map_err(|_| libc::EMFILE)?;
+        let path = self.path.parent().ok_or(libc::EINVAL)?.join(&String::from_utf8_lossy(name));
+        Ok(Self { directory, name: name.to_vec(), path })
+    }
 }
 
 /// What a name means.
@@ -76,12 +94,17 @@ impl Ground {
         })
     }
 
-    /// Returns the path of an open file; `None` when it has none.
-    pub(super) fn path_of(&self, file: BorrowedFd<'_>) -> Option<AbsPath> {
+    /// Returns the path of an open file; `None` when it has none. One that cannot be told, as it is too long, is an
+    /// error: what has a path that nobody knows is nobody's to write.
+    pub(super) fn path_of(&self, file: BorrowedFd<'_>) -> Result<Option<AbsPath>> {
         use std::os::fd::AsRawFd;
-        let text = rustix::fs::readlinkat(&self.descriptors, file.as_raw_fd().to_string(), Vec::new()).ok()?;
+        let text = rustix::fs::readlinkat(&self.descriptors, file.as_raw_fd().to_string(), Vec::new());
+        let text = text.map_err(errno)?.into_bytes();
+        if !text.starts_with(b"/") {
+            return Ok(None);
+        }
         // Of a name that is not text the letters that are count: no rule could name the others.
-        AbsPath::parse(&String::from_utf8_lossy(text.as_bytes()))
+        AbsPath::parse(&String::from_utf8_lossy(&text)).map(Some).ok_or(libc::EACCES)
     }
 
     /// Finds what a name means to the caller.
@@ -126,9 +149,9 @@ impl Ground {
         let path = match &entry {
             Some(entry) => Some(entry.path.clone()),
             None if stat.stx_nlink == 0 => None,
-            None => self.path_of(file.as_fd()),
+            None => self.path_of(file.as_fd())?,
         };
-        Ok(Found { file, kind, mode, path, entry })
+        Ok(Found { file, kind, mode, path, entry, means_directory: false })
     }
 }
 
@@ -187,7 +210,7 @@ impl Walk<'_> {
     }
 
     fn entry(&self, directory: OwnedFd, name: &[u8]) -> Result<Entry> {
-        let above = self.ground.path_of(directory.as_fd()).ok_or(libc::ENOENT)?;
+        let above = self.ground.path_of(directory.as_fd())?.ok_or(libc::ENOENT)?;
         let path = above.join(&String::from_utf8_lossy(name));
         Ok(Entry { directory, name: name.to_vec(), path })
     }

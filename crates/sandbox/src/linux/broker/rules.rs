@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use policy::AbsPath;
 use policy::bounds::{Bounds, Why};
-use policy::tables::git;
+use policy::tables::{git, protected};
 
 use crate::plan::{Plan, Step};
 
@@ -21,8 +21,9 @@ pub(super) struct Rules {
     reopened: BTreeSet<AbsPath>,
     /// Directories that may be written.
     writable: Vec<AbsPath>,
-    /// Private caches: nothing outside reads them, so no name in them is protected. What the settings forbid counts there.
-    caches: Vec<AbsPath>,
+    /// The private directories and caches: nothing outside reads them, so no name in them is protected. What the
+    /// settings forbid counts there.
+    private: Vec<AbsPath>,
 }
 
 /// Who forbids it.
@@ -32,6 +33,23 @@ pub(super) struct Forbidden {
     pub(super) by: String,
     /// What the file is to git, when nothing else forbids it: some of these may be written with care.
     pub(super) git: Option<git::Role>,
+    /// The path from the protected name on, where the table of names forbids it.
+    pub(super) row: Option<Tail>,
+}
+
+/// A path from a protected name on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Tail {
+    pub(super) text: String,
+    /// Whether it is a protected directory itself.
+    is_directory: bool,
+}
+
+impl Forbidden {
+    /// Returns true when an empty directory of this name is harmless.
+    pub(super) fn spares_directory(&self) -> bool {
+        self.git == Some(git::Role::Pointer) || self.row.as_ref().is_some_and(|row| row.is_directory)
+    }
 }
 
 impl Rules {
@@ -39,7 +57,8 @@ impl Rules {
     pub(super) fn new(plan: &Plan) -> Result<Self, String> {
         let bounds = Bounds::compile(&plan.bounds, &plan.home, &plan.project, &plan.cwd)?;
         let (mut held, mut hidden) = (BTreeMap::new(), BTreeMap::new());
-        let (mut writable, mut reopened, mut caches) = (Vec::new(), BTreeSet::new(), Vec::new());
+        let (mut writable, mut reopened) = (Vec::new(), BTreeSet::new());
+        let mut private = vec![AbsPath::root().join("dev/shm")];
         for step in &plan.steps {
             match step {
                 Step::ReadOnly { path, why } => {
@@ -58,35 +77,38 @@ impl Rules {
                     reopened.extend(parts.iter().cloned());
                 }
                 Step::Writable { path, zone: _ } => writable.push(path.clone()),
-                Step::Cache { path, zone: _ } => caches.push(path.clone()),
-                Step::Read { .. }
-                | Step::Link { .. }
-                | Step::Seed { .. }
-                | Step::Private { .. }
-                | Step::Pin { .. }
-                | Step::ByKey { .. } => {}
+                Step::Cache { path, zone: _ } => private.push(path.clone()),
+                Step::Private { zone } => private.push(AbsPath::root().join(zone.path())),
+                Step::Read { .. } | Step::Link { .. } | Step::Seed { .. } | Step::Pin { .. } | Step::ByKey { .. } => {}
             }
         }
-        Ok(Self { bounds, held, hidden, reopened, writable, caches })
+        Ok(Self { bounds, held, hidden, reopened, writable, private })
     }
 
     /// Returns who forbids that this name is written, made, renamed or removed.
     pub(super) fn write(&self, path: &AbsPath) -> Option<Forbidden> {
         if let Some(why) = covering(&self.held, path) {
-            return Some(Forbidden { by: why.to_owned(), git: None });
+            return Some(Forbidden { by: why.to_owned(), git: None, row: None });
         }
-        let is_cache = self.caches.iter().any(|cache| path.is_within(cache));
-        let counts = |why: &Why| match why {
-            Why::Written(..) => true,
-            Why::Protected(_) | Why::Git(_) => !is_cache,
+        let why = self.bounds.write(path)?;
+        let (git, row) = match why {
+            Why::Written(..) => (None, None),
+            Why::Git(_) | Why::Protected(_) if self.is_private(path) => return None,
+            Why::Git(role) => (Some(role), (role == git::Role::Configuration).then(|| last(path)).flatten()),
+            Why::Protected(row) => (None, tail(row, path)),
         };
-        self.bounds.write(path).filter(counts).map(|why| Forbidden {
-            by: why.to_string(),
-            git: match why {
-                Why::Git(role) => Some(role),
-                Why::Written(..) | Why::Protected(_) => None,
-            },
-        })
+        Some(Forbidden { by: why.to_string(), git, row })
+    }
+
+    /// Returns true for a path that nobody outside reads.
+    fn is_private(&self, path: &AbsPath) -> bool {
+        let lies_in = |directories: &[AbsPath]| directories.iter().any(|directory| path.is_within(directory));
+        lies_in(&self.private) && !lies_in(&self.writable)
+    }
+
+    /// Returns the rows of names of which a directory of this path would hold the rest, each with that rest.
+    pub(super) fn rows_below(&self, path: &AbsPath) -> Vec<(&'static protected::Name, &'static str)> {
+        if self.is_private(path) { Vec::new() } else { self.bounds.rows_below(path) }
     }
 
     /// Returns who could forbid something below a directory that comes to have this name, or loses it.
@@ -112,6 +134,11 @@ impl Rules {
         None
     }
 
+    /// Returns the project.
+    pub(super) fn project(&self) -> &AbsPath {
+        self.bounds.project()
+    }
+
     /// Returns true when a path lies in a directory that may be written.
     pub(super) fn is_inside(&self, path: &AbsPath) -> bool {
         self.writable.iter().any(|root| path.is_within(root))
@@ -128,4 +155,19 @@ fn covering<'a>(held: &'a BTreeMap<AbsPath, String>, path: &AbsPath) -> Option<&
         above = directory.parent();
     }
     None
+}
+
+/// Returns a path from the name of a row on.
+fn tail(row: &protected::Name, path: &AbsPath) -> Option<Tail> {
+    let segments: Vec<&str> = path.segments().collect();
+    let at = protected::begins_at(row, &segments)?;
+    let parts = row.name.split('/').count();
+    let text = segments.get(at..)?.join("/");
+    Some(Tail { text, is_directory: row.directory && at + parts == segments.len() })
+}
+
+/// Returns the last name of a path: `.gitmodules` is one that checkouts write as it is.
+fn last(path: &AbsPath) -> Option<Tail> {
+    let name = path.name().filter(|name| *name == ".gitmodules")?;
+    Some(Tail { text: name.to_owned(), is_directory: false })
 }

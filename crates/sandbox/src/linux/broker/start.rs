@@ -27,7 +27,7 @@ impl Broker {
         if let Some(why) = self.rules.hidden(&path) {
             return Ok(not_started(&path, why.to_owned()));
         }
-        if !self.rules.bounds.has_commands() {
+        if !std::mem::replace(&mut self.has_started, true) || !self.rules.bounds.has_commands() {
             return Ok(Outcome::GoesOn);
         }
         let argv = argv(caller, arguments)?;

@@ -1,17 +1,23 @@
 //! What was refused, on its way to the launcher: each thing once at first, then with how often it came.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::super::control::Channel;
 use super::caller::Caller;
-use crate::limits::REFUSALS_MAX;
+use crate::limits::{PENDING_END_MS, REFUSALS_MAX};
 use crate::report::Refused;
 use crate::wire::Message;
 
 /// What was refused so far. The thread that refuses and the one that ends the boundary share it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Told(Arc<Mutex<Book>>);
+pub(crate) struct Told {
+    book: Arc<Mutex<Book>>,
+    /// How many files are being written that are looked at before they are made.
+    pending: Arc<AtomicUsize>,
+}
 
 #[derive(Debug, Default)]
 struct Book {
@@ -37,7 +43,7 @@ impl Told {
     /// Notes a refusal of a caller. The first of its kind is told at once.
     pub(super) fn note(&self, channel: &Channel, caller: &Caller<'_>, what: String, by: Option<String>) {
         let program = caller.program();
-        let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
         let is_full = book.rows.len() >= REFUSALS_MAX;
         let key = (what, program);
         if is_full && !book.rows.contains_key(&key) {
@@ -63,9 +69,18 @@ impl Told {
         let _ = channel.send(&Message::Refused { what, program, command, by: Some(by), times }, None);
     }
 
-    /// Tells what is not told yet.
+    /// Notes how many files are being written that are looked at before they are made.
+    pub(super) fn pending(&self, count: usize) {
+        self.pending.store(count, Ordering::Release);
+    }
+
+    /// Waits a moment for these, and tells what is not told yet.
     pub(crate) fn flush(&self, channel: &Channel) {
-        let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = Instant::now() + Duration::from_millis(PENDING_END_MS);
+        while self.pending.load(Ordering::Acquire) > 0 && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
         for row in book.rows.values_mut().filter(|row| row.sent < row.refused.times) {
             row.sent = row.refused.times;
             let _ = channel.send(&row.message(), None);

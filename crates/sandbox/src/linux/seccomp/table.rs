@@ -111,8 +111,18 @@ const SOCKETPAIR: &[Case] = &[
     case(&[masked(1, TYPE, Test::IsNot, STREAM), masked(1, TYPE, Test::IsNot, SEQPACKET)], Verdict::Tell(EPERM)),
 ];
 
-/// Requests that put input into a terminal or change what is behind one.
+/// The bits of a request that say whose it is.
+const REQUESTED_OF: u32 = 0xff00;
+
+/// Requests that put input into a terminal or change what is behind one; and those of file systems that make or
+/// remove a name in a directory that is open for reading, which neither the broker nor Landlock would see.
 const IOCTL: &[Case] = &[
+    case(&[low(1, Test::Is, 0x4004_9409)], Verdict::Allow), // FICLONE
+    case(&[low(1, Test::Is, 0x4020_940d)], Verdict::Allow), // FICLONERANGE
+    case(&[low(1, Test::Is, 0xc018_9436)], Verdict::Allow), // FIDEDUPERANGE
+    case(&[masked(1, REQUESTED_OF, Test::Is, 0x9400)], Verdict::Tell(EPERM)), // Btrfs: subvolumes and snapshots
+    case(&[masked(1, REQUESTED_OF, Test::Is, 0xbc00)], Verdict::Tell(EPERM)), // bcachefs: the same
+    case(&[masked(1, 0xffff, Test::Is, 0x6f04)], Verdict::Tell(EPERM)), // OCFS2_IOC_REFLINK
     case(&[low(1, Test::Is, 0x5412)], Verdict::Tell(EPERM)), // TIOCSTI
     case(&[low(1, Test::Is, 0x541c)], Verdict::Tell(EPERM)), // TIOCLINUX
     case(&[low(1, Test::Is, 0x5423)], Verdict::Tell(EPERM)), // TIOCSETD
@@ -134,9 +144,17 @@ const BROKERED: &[Case] = &[case(&[], Verdict::Act)];
 const WRITES: u32 = (libc::O_WRONLY | libc::O_RDWR | libc::O_CREAT | libc::O_TRUNC).cast_unsigned() | UNNAMED;
 /// The bit that `O_TMPFILE` has besides `O_DIRECTORY`.
 const UNNAMED: u32 = (libc::O_TMPFILE & !libc::O_DIRECTORY).cast_unsigned();
-const OPENAT: &[Case] = &[case(&[masked(2, WRITES, Test::IsNot, 0)], Verdict::Act)];
+/// With it every other flag counts for nothing: the file can be named, and nothing of it is written or made.
+const NAMES_ONLY: u32 = libc::O_PATH.cast_unsigned();
+const OPENAT: &[Case] = &[
+    case(&[masked(2, NAMES_ONLY, Test::IsNot, 0)], Verdict::Allow),
+    case(&[masked(2, WRITES, Test::IsNot, 0)], Verdict::Act),
+];
 #[cfg(target_arch = "x86_64")]
-const OPEN: &[Case] = &[case(&[masked(1, WRITES, Test::IsNot, 0)], Verdict::Act)];
+const OPEN: &[Case] = &[
+    case(&[masked(1, NAMES_ONLY, Test::IsNot, 0)], Verdict::Allow),
+    case(&[masked(1, WRITES, Test::IsNot, 0)], Verdict::Act),
+];
 
 macro_rules! rows {
     ($($name:ident $cases:ident,)+) => {
@@ -238,6 +256,8 @@ pub(super) const ROWS: &[Row] = rows! {
     SYS_removexattr BROKERED,
     SYS_lremovexattr BROKERED,
     SYS_fremovexattr BROKERED,
+    // Which rights new files get; the broker must know when that changes.
+    SYS_umask BROKERED,
     // Programs.
     SYS_execve BROKERED,
     SYS_execveat BROKERED,

@@ -60,9 +60,11 @@ fn expected(number: u32, arguments: &[u64; 6], telling: Telling) -> u32 {
 
 /// Values at which some condition turns, each with junk above.
 fn values() -> Vec<u64> {
-    let edges = [0, 1, 2, 3, 5, 6, 9, 10, 15, 16, 17, 38, 40, 262, 0x80, 0x5411, 0x5412, 0x541c, 0x541d, 0x5423];
+    let edges =
+        [0, 1, 2, 3, 5, 6, 9, 10, 15, 16, 17, 38, 40, 262, 0x80, 0x5411, 0x5412, 0x541c, 0x541d, 0x5423, 0x6f04];
     let flags = [0x1000_0000, 0x0002_0000, 0x4000_0000, 0x0080_0000, 0x80801, 0x80802, 0x1200_0000, 0xffff_ffff];
-    let low: Vec<u64> = edges.into_iter().chain(flags).collect();
+    let requests = [0x4004_9409, 0x4020_940d, 0xc018_9436, 0x5000_940e, 0x4020_bc10, 0x4018_6f04, 0x0020_0041];
+    let low: Vec<u64> = edges.into_iter().chain(flags).chain(requests).collect();
     low.iter().flat_map(|value| [*value, value | 1 << 32, value | 0xffff_ffff_0000_0000]).collect()
 }
 
@@ -140,6 +142,19 @@ fn what_programs_need_is_allowed() {
         assert_eq!(verdict(libc::SYS_openat as i32, &[0, 0, flag as u64, 0, 0, 0]), Verdict::Act);
         let junk = flag as u64 | 0xffff_ffff_0000_0000;
         assert_eq!(verdict(libc::SYS_openat as i32, &[0, 0, junk, 0, 0, 0]), Verdict::Act);
+    }
+    // What only names a file writes nothing, whatever else it says.
+    let naming = (libc::O_PATH | libc::O_CREAT | libc::O_RDWR) as u64;
+    assert_eq!(verdict(libc::SYS_openat as i32, &[0, 0, naming, 0, 0, 0]), Verdict::Allow);
+    // Copies that share blocks are ordinary; subvolumes and snapshots would make names.
+    for (request, expected) in [
+        (0x4004_9409, Verdict::Allow),
+        (0x5000_940e, Verdict::Tell(libc::EPERM)),
+        (0x5000_9401, Verdict::Tell(libc::EPERM)),
+        (0x4018_6f04, Verdict::Tell(libc::EPERM)),
+    ] {
+        assert_eq!(verdict(libc::SYS_ioctl as i32, &[3, request, 0, 0, 0, 0]), expected);
+        assert_eq!(verdict(libc::SYS_ioctl as i32, &[3, request | 1 << 40, 0, 0, 0, 0]), expected);
     }
     // A thread, as libraries make it.
     assert_eq!(verdict(libc::SYS_clone as i32, &[0x003d_0f00, 0, 0, 0, 0, 0]), Verdict::Allow);

@@ -129,7 +129,7 @@ proptest! {
             Ok(Request::Open { name, .. } | Request::Make { name, .. } | Request::Remove { name, .. }
                 | Request::Change { name, .. } | Request::Start { name, .. }) => vec![name],
             Ok(Request::Rename { from, to, .. } | Request::Link { from, to }) => vec![from, to],
-            Ok(Request::ChangeOpen { .. }) | Err(_) => Vec::new(),
+            Ok(Request::ChangeOpen { .. } | Request::Umask) | Err(_) => Vec::new(),
         };
         for name in names {
             let path = name.path.to_bytes_with_nul();
