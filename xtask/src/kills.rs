@@ -92,10 +92,15 @@ fn kill(kills: &Kills) -> anyhow::Result<End> {
     let scene = Scene::new(&kills.place, &kills.launch, &kills.program)?;
     let mut before = Host::look(&scene.watched())?;
     let mut stages: BTreeMap<String, u64> = BTreeMap::new();
-    let mut findings = Vec::new();
+    let (mut findings, mut swept) = (Vec::new(), 0);
     for number in kills.only.map_or(0..kills.runs, |only| only..only + 1) {
         let trial = Trial::new(kills.seed, number, scene.has_strace());
         let outcome = trial.run(&scene, GONE).with_context(|| format!("run {number}: {trial}"))?;
+        // What a killed launcher leaves of control groups, empty ones, is taken away by whoever starts next.
+        if before.has_more_groups() {
+            scene.start_next(&trial)?;
+            swept += 1;
+        }
         let mut left = before.wait_for(&scene.watched(), GONE)?;
         left.extend(outcome.finding);
         *stages.entry(outcome.stage.to_owned()).or_default() += 1;
@@ -118,6 +123,7 @@ fn kill(kills: &Kills) -> anyhow::Result<End> {
     for (stage, count) in &stages {
         println!("{count:6}  {stage}");
     }
+    println!("{swept:6}  of them left an empty control group until the next start");
     println!("kills: {total} runs of seed {}, {} findings", kills.seed, findings.len());
     Ok(if findings.is_empty() { End::Good } else { End::Finding })
 }

@@ -16,6 +16,8 @@ const PAUSE: Duration = Duration::from_millis(2);
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 /// Where control groups are.
 const GROUPS: &str = "/sys/fs/cgroup";
+/// How often groups are looked at before they count as left.
+const GROUP_LOOKS: usize = 50;
 /// What a control group of ours has in its name.
 const OURS: &str = "palisade";
 
@@ -71,6 +73,22 @@ impl Host {
             }
             std::thread::sleep(PAUSE);
         }
+    }
+
+    /// Returns true when there are control groups of ours that were not there, and do not go in a moment.
+    pub(super) fn has_more_groups(&self) -> bool {
+        let has_more = || {
+            let mut now = BTreeSet::new();
+            groups(Path::new(GROUPS), &mut now);
+            now.difference(&self.groups).next().is_some()
+        };
+        (0..GROUP_LOOKS).all(|_| {
+            let has_more = has_more();
+            if has_more {
+                std::thread::sleep(PAUSE);
+            }
+            has_more
+        })
     }
 
     fn difference(&self, now: &Self) -> Vec<String> {

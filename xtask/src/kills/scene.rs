@@ -120,10 +120,24 @@ impl Scene {
         let mut command = Command::new(program);
         command.current_dir(self.project(user)).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("HOME", self.of(user).join("home")).env("XDG_STATE_HOME", self.state(user));
+        // Private caches stay: they are the project's.
+        command.env("XDG_CACHE_HOME", self.apart(user).join("cache"));
         if user == User::Nobody {
             command.uid(NOBODY).gid(NOBODY);
         }
         command
+    }
+
+    /// Starts another command in the same place and waits for it.
+    pub(super) fn start_next(&self, trial: &Trial) -> anyhow::Result<()> {
+        let mut words = self.words(trial);
+        if let Some(last) = words.last_mut() {
+            *last = "true".to_owned();
+        }
+        let Some((program, arguments)) = words.split_first() else { return Ok(()) };
+        let mut command = self.plain(trial.user, Path::new(program));
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
+        Ok(())
     }
 
     pub(super) fn words(&self, trial: &Trial) -> Vec<String> {
