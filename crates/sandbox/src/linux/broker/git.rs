@@ -64,7 +64,7 @@ impl Pending {
         self.begin_with(entry, Expected::Copy(original))
     }
 
-    /// Returns true while something waits for its end.
+    /// Returns true while nothing waits for its end.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
