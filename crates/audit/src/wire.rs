@@ -444,7 +444,7 @@ fn decision(fields: DecisionFields) -> Option<Decision> {
         None => None,
         Some(rule) => Some(RuleRef {
             list: [List::Deny, List::Ask, List::Allow].into_iter().find(|list| list.name() == rule.list)?,
-            origin: Origin { scope: scope(&rule.scope)?, file: rule.file, line: rule.line },
+            origin: Origin { scope: Scope::parse(&rule.scope)?, file: rule.file, line: rule.line },
             text: rule.text,
         }),
     };
@@ -466,11 +466,6 @@ fn decision(fields: DecisionFields) -> Option<Decision> {
 
 fn verdict(name: &str) -> Option<Verdict> {
     [Verdict::Allow, Verdict::Ask, Verdict::Deny].into_iter().find(|verdict| verdict.name() == name)
-}
-
-fn scope(name: &str) -> Option<Scope> {
-    let scopes = [Scope::Builtin, Scope::User, Scope::Project, Scope::Local, Scope::Flag, Scope::Managed];
-    scopes.into_iter().find(|scope| scope.name() == name)
 }
 
 fn input(fields: InputFields) -> Option<Kept> {
