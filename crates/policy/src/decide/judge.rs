@@ -170,7 +170,7 @@ impl Judge<'_> {
         // What a wrapper starts is another command; only who wrote both down allows both.
         let opening = match (&by_rule, part.clear) {
             (None, _) => None,
-            (Some(_), true) => allowing(&is_exact),
+            (Some(_), true) => allowing(&is_exact).or_else(|| self.written_down(runner)),
             (Some(_), false) if first_by_tool => allowing(&|rule| !matches!(rule.matcher, Matcher::Tool(_))),
             (Some(rule), false) => Some(rule.clone()),
         };
@@ -452,6 +452,12 @@ impl Judge<'_> {
         let runner = runner.filter(|runner| runner.keeps_inner)?;
         let why = format!("{} is started by {}, which no rule allows", quoted(&part.text), quoted(&runner.text));
         Some(Finding { rules: vec![format!("Bash({})", runner.text)], ..Finding::new(Verdict::Ask, why) })
+    }
+
+    /// Returns the rule that is the whole text in which the part is started, where that rule allowed the part.
+    fn written_down(&self, runner: Option<&Judged>) -> Option<RuleRef> {
+        let rule = runner?.allows_inner.as_ref()?;
+        self.allow_rules().any(|known| known.reference == *rule && is_exact(known)).then(|| rule.clone())
     }
 
     fn is_whole_tool(&self, rule: &RuleRef) -> bool {

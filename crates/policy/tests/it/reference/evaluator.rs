@@ -217,12 +217,17 @@ impl Call<'_> {
     }
 
     /// Returns, for what a rule allows, how what it starts is allowed with it: what changes nothing about what
-    /// it starts passes on no more than a rule that is one text.
+    /// it starts passes on no more than a rule that is one text, be it the rule of what started the part or
+    /// one of its own.
     fn by_rule(&self, part: &Part, runner: Option<Judged>) -> Option<Option<bool>> {
         let passed_on = |exact: bool| (!part.clear || exact).then_some(exact);
-        if let Some(exact) = runner.and_then(|runner| runner.opens) {
-            return Some(passed_on(exact));
+        match runner.and_then(|runner| runner.opens) {
+            Some(exact) => Some(passed_on(exact).or_else(|| self.by_own_rule(part, passed_on).flatten())),
+            None => self.by_own_rule(part, passed_on),
         }
+    }
+
+    fn by_own_rule(&self, part: &Part, passed_on: impl Fn(bool) -> Option<bool>) -> Option<Option<bool>> {
         let led = part.touches.iter().any(|touch| self.changed_through_a_link(touch));
         let beside = part.touches.iter().any(|touch| self.written_beside_the_rule(touch));
         let counts = |rule: &&Rule| !beside || matches!(rule.subject, Subject::Tool(_));
