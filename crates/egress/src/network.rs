@@ -1,0 +1,222 @@
+//! The rules of the network: which connections are allowed, asked about, denied.
+
+mod compile;
+
+use core::net::{IpAddr, SocketAddr};
+
+use policy::layer::Sourced;
+use policy::{Diagnostic, Origin, Scope, Verdict};
+
+pub use compile::{compile, web_rules};
+
+use crate::address::{Reach, Surroundings, is_inner_name};
+use crate::host::{Host, Place, Target};
+
+/// What one layer of settings says about the network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Words {
+    /// The layer's scope.
+    pub scope: Scope,
+    /// True when the layer may widen.
+    pub trusted: bool,
+    /// `sandbox.network.allowedDomains`.
+    pub allowed: Vec<Sourced<String>>,
+    /// `sandbox.network.deniedDomains`.
+    pub denied: Vec<Sourced<String>>,
+    /// Places whose connections need not be TLS with a name that can be read.
+    pub danger_opaque: Vec<Sourced<String>>,
+    /// The rules `WebFetch` and `WebFetch(domain:...)` of `permissions.allow`, as written.
+    pub web_allow: Vec<Sourced<String>>,
+    /// The same of `permissions.deny`.
+    pub web_deny: Vec<Sourced<String>>,
+    /// `sandbox.network.strictAllowlist: true`.
+    pub strict: Option<Origin>,
+    /// `sandbox.network.allowManagedDomainsOnly: true`; counts in managed layers only.
+    pub managed_only: Option<Origin>,
+    /// `sandbox.network.allowLocalBinding`.
+    pub local_binding: Option<Sourced<bool>>,
+}
+
+impl Words {
+    /// Returns the words of a layer that says nothing.
+    pub fn none(scope: Scope) -> Self {
+        Self {
+            scope,
+            trusted: matches!(scope, Scope::Builtin | Scope::User | Scope::Flag | Scope::Managed),
+            allowed: Vec::new(),
+            denied: Vec::new(),
+            danger_opaque: Vec::new(),
+            web_allow: Vec::new(),
+            web_deny: Vec::new(),
+            strict: None,
+            managed_only: None,
+            local_binding: None,
+        }
+    }
+}
+
+/// A rule as reasons and records name it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RuleName {
+    /// The entry as written, with its list: `allowedDomains: example.com`.
+    pub text: String,
+    /// Where it stands.
+    pub origin: Origin,
+}
+
+/// An entry of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) place: Place,
+    pub(crate) name: RuleName,
+}
+
+/// The rules in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Network {
+    pub(crate) allowed: Vec<Entry>,
+    pub(crate) denied: Vec<Entry>,
+    pub(crate) opaque: Vec<Entry>,
+    pub(crate) strict: Option<Origin>,
+    pub(crate) managed_only: Option<Origin>,
+    pub(crate) local_binding: bool,
+    /// Why everything is refused: a denial that cannot be read.
+    pub(crate) broken: Option<Diagnostic>,
+    /// Addresses and ports of this machine that a person has opened by name.
+    pub forwards: Vec<SocketAddr>,
+    /// This machine and its network.
+    pub surroundings: Surroundings,
+}
+
+/// What the rules say about a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct Ruling {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The rule that made it, where one did.
+    pub rule: Option<RuleName>,
+    /// The reason: lower case, no full stop.
+    pub reason: String,
+}
+
+impl Ruling {
+    pub(crate) fn new(verdict: Verdict, rule: Option<&RuleName>, reason: impl Into<String>) -> Self {
+        Self { verdict, rule: rule.cloned(), reason: reason.into() }
+    }
+}
+
+impl Network {
+    /// Decides about a target. `extra` is what was allowed beyond the lists: for this command, or by a person.
+    pub fn judge(&self, target: &Target, extra: &[Place]) -> Ruling {
+        if let Some(diagnostic) = &self.broken {
+            let reason = format!("the settings have a denial that cannot be read: {}", diagnostic.message);
+            return Ruling::new(Verdict::Deny, None, reason);
+        }
+        if let Some(entry) = self.denied.iter().find(|entry| entry.place.forbids(target)) {
+            let reason = format!("`{}` of {} denies it", entry.name.text, entry.name.origin.file);
+            return Ruling::new(Verdict::Deny, Some(&entry.name), reason);
+        }
+        let is_inner = target.host.as_name().is_some_and(is_inner_name);
+        let may = |place: &Place| place.admits(target) && (!is_inner || place.pattern.is_exact());
+        if target.host.as_address().is_some_and(|address| self.is_forward(SocketAddr::new(address, target.port()))) {
+            return Ruling::new(Verdict::Allow, None, "it is forwarded");
+        }
+        if let Some(entry) = self.allowed.iter().find(|entry| may(&entry.place)) {
+            return Ruling::new(Verdict::Allow, Some(&entry.name), "a rule allows it");
+        }
+        if self.managed_only.is_none() && extra.iter().any(may) {
+            return Ruling::new(Verdict::Allow, None, "it was allowed for this command or session");
+        }
+        if let Some(ruling) = self.judge_literal(target) {
+            return ruling;
+        }
+        self.judge_rest()
+    }
+
+    /// Decides about an address that no rule names: a person is asked about the internet and private networks alone.
+    fn judge_literal(&self, target: &Target) -> Option<Ruling> {
+        let reach = match (target.host.as_address(), target.host.as_name()) {
+            (Some(address), _) => self.surroundings.reach(address),
+            (None, Some(name)) if is_inner_name(name) => Reach::Machine,
+            (None, _) => Reach::Public,
+        };
+        match reach {
+            Reach::Public | Reach::Private => None,
+            Reach::Link | Reach::Metadata | Reach::Nowhere | Reach::Machine => {
+                let reason = format!("no rule names it, and it is {}", reach.phrase());
+                Some(Ruling::new(Verdict::Deny, None, reason))
+            }
+        }
+    }
+
+    fn judge_rest(&self) -> Ruling {
+        if self.managed_only.is_some() {
+            return Ruling::new(Verdict::Deny, None, "only the administrator's lists allow hosts, and none names it");
+        }
+        if self.strict.is_some() {
+            return Ruling::new(Verdict::Deny, None, "no rule allows it, and `strictAllowlist` asks nobody");
+        }
+        Ruling::new(Verdict::Ask, None, "no rule allows it")
+    }
+
+    /// Decides about an address to which an admitted target leads. `extra` is as in [`Network::judge`].
+    pub fn judge_address(&self, target: &Target, address: IpAddr, extra: &[Place]) -> Ruling {
+        let place = SocketAddr::new(address, target.port());
+        let at = Target { host: Host::from_address(address), port: target.port };
+        if let Some(entry) = self.denied.iter().find(|entry| !entry.place.pattern.is_any() && entry.place.forbids(&at))
+        {
+            let reason = format!("it leads to {address}, and `{}` denies that", entry.name.text);
+            return Ruling::new(Verdict::Deny, Some(&entry.name), reason);
+        }
+        if self.is_forward(place) {
+            return Ruling::new(Verdict::Allow, None, "it is forwarded");
+        }
+        let reach = self.surroundings.reach(address);
+        let named = self.allowed.iter().find(|entry| entry.place.pattern.is_exact() && entry.place.admits(&at));
+        let is_itself = target.host == at.host;
+        let is_answered = is_itself && self.managed_only.is_none() && extra.iter().any(|place| place.admits(&at));
+        match (reach, named) {
+            (Reach::Public, _) => Ruling::new(Verdict::Allow, None, "the address is public"),
+            (Reach::Private, _) if is_answered => {
+                Ruling::new(Verdict::Allow, None, "it was allowed for this command or session")
+            }
+            (Reach::Private, Some(entry)) => Ruling::new(Verdict::Allow, Some(&entry.name), "a rule names the address"),
+            (Reach::Link | Reach::Metadata, Some(entry)) if is_itself => {
+                Ruling::new(Verdict::Allow, Some(&entry.name), "a rule names the address")
+            }
+            (Reach::Private | Reach::Link | Reach::Metadata | Reach::Nowhere | Reach::Machine, _) => {
+                let reason = format!("it leads to {address}, which is {}", reach.phrase());
+                Ruling::new(Verdict::Deny, None, reason)
+            }
+        }
+    }
+
+    /// Returns true when connections to the target need not show a name: a rule says so.
+    pub fn is_opaque(&self, target: &Target) -> bool {
+        self.opaque.iter().any(|entry| entry.place.admits(target))
+    }
+
+    /// Returns true when a name can be allowed at some port, by a rule or by a person.
+    pub fn may_resolve(&self, host: &Host, extra: &[Place]) -> bool {
+        if self.broken.is_some()
+            || self.denied.iter().any(|entry| entry.place.port.is_none() && entry.place.pattern.tightens(host))
+        {
+            return false;
+        }
+        let ports = self.allowed.iter().filter_map(|entry| entry.place.port);
+        let ports = ports.chain(extra.iter().filter_map(|place| place.port)).chain([80, 443]);
+        ports
+            .filter_map(|port| Target::new(host.clone(), port).ok())
+            .any(|target| self.judge(&target, extra).verdict != Verdict::Deny)
+    }
+
+    /// Returns true when programs inside may listen on the loopback interface, where the platform asks.
+    pub fn local_binding(&self) -> bool {
+        self.local_binding
+    }
+
+    fn is_forward(&self, place: SocketAddr) -> bool {
+        self.forwards.contains(&place)
+    }
+}

@@ -1,0 +1,12 @@
+//! The proxy's tests: literate cases, laws of the readers, and real clients.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on should stop"
+)]
+
+mod laws;
+mod spec;

@@ -1,0 +1,143 @@
+//! The cases of `spec/egress`. Each line of a case's last block has what goes in and what comes out.
+
+use std::fmt::Write;
+use std::net::{IpAddr, SocketAddr};
+
+use egress::host::{Host, Place, Readings, Target};
+use egress::network::{Network, Words, compile, web_rules};
+use egress::{Ruling, Surroundings};
+use policy::layer::Sourced;
+use policy::{Diagnostic, List, Origin, Scope, Severity};
+use testkit::Case;
+
+#[test]
+fn spec_egress() {
+    testkit::check("egress", |case| {
+        let (kind, lines) = case.blocks.last().unwrap();
+        let each = |run: fn(&str) -> String| {
+            lines.lines().map(|line| line.split_once(" => ").unwrap().0).fold(String::new(), |mut text, input| {
+                writeln!(text, "{input} => {}", run(&unescape(input))).unwrap();
+                text
+            })
+        };
+        match kind.as_str() {
+            "hosts" => each(|input| shown(Host::parse(input))),
+            "targets" => each(|input| shown(Target::parse(input, None))),
+            "addresses" => each(|input| surroundings().reach(input.parse().unwrap()).to_string()),
+            "verdicts" => verdicts(case, lines),
+            "leads" => leads(case, lines),
+            "notes" => notes(case),
+            "webfetch" => rules(case),
+            "resolves" => resolves(case, lines),
+            other => panic!("{}:{}: no such block: {other}", case.file.display(), case.line),
+        }
+    });
+}
+
+fn shown<T: ToString, E: ToString>(result: Result<T, E>) -> String {
+    result.map_or_else(|error| error.to_string(), |value| value.to_string())
+}
+
+fn unescape(text: &str) -> String {
+    let text = text.replace("\\r", "\r").replace("\\n", "\n").replace("\\t", "\t").replace("\\0", "\0");
+    text.replace("\\u{ad}", "\u{ad}").replace("\\\\", "\\")
+}
+
+fn surroundings() -> Surroundings {
+    Surroundings { own: vec!["93.184.216.34".parse().unwrap()], nat64: vec!["2606:4700:64::".parse().unwrap()] }
+}
+
+struct World {
+    network: Network,
+    told: Vec<Diagnostic>,
+    extra: Vec<Place>,
+}
+
+/// Reads a `network` block: `SCOPE LIST ENTRY`, `extra PLACE`, `forward ADDRESS`.
+fn world(case: &Case) -> World {
+    let mut layers: Vec<Words> = Scope::ALL.into_iter().map(Words::none).collect();
+    let (mut extra, mut forwards) = (Vec::new(), Vec::new());
+    for (number, line) in case.block("network").lines().enumerate() {
+        let (scope, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match scope {
+            "extra" => extra.push(Readings::parse(rest).unwrap().certain().unwrap()),
+            "forward" => forwards.push(rest.parse::<SocketAddr>().unwrap()),
+            _ => say(&mut layers, scope, rest, u32::try_from(number).unwrap() + 1),
+        }
+    }
+    let (mut network, told) = compile(&layers);
+    (network.forwards, network.surroundings) = (forwards, surroundings());
+    World { network, told, extra }
+}
+
+fn say(layers: &mut [Words], scope: &str, rest: &str, line: u32) {
+    let scope = Scope::parse(scope).unwrap();
+    let words = layers.iter_mut().find(|words| words.scope == scope).unwrap();
+    let (list, entry) = rest.split_once(' ').unwrap_or((rest, ""));
+    let origin = Origin { scope, file: format!("{}.json", scope.name()), line };
+    let value = || Sourced { value: entry.to_owned(), origin: origin.clone() };
+    match list {
+        "allow" => words.allowed.push(value()),
+        "deny" => words.denied.push(value()),
+        "opaque" => words.danger_opaque.push(value()),
+        "webfetch" => words.web_allow.push(value()),
+        "no-webfetch" => words.web_deny.push(value()),
+        "strict" => words.strict = Some(origin),
+        "only" => words.managed_only = Some(origin),
+        other => panic!("no such list: {other}"),
+    }
+}
+
+fn reason(ruling: &Ruling) -> String {
+    match &ruling.rule {
+        Some(rule) => format!("<- {}", rule.text),
+        None => format!("=> {}", ruling.reason),
+    }
+}
+
+fn verdicts(case: &Case, lines: &str) -> String {
+    let world = world(case);
+    let judged = lines.lines().map(|line| {
+        let text = line.split_whitespace().nth(1).unwrap();
+        let ruling = world.network.judge(&Target::parse(text, None).unwrap(), &world.extra);
+        format!("{:<5} {text} {}\n", ruling.verdict.name(), reason(&ruling))
+    });
+    judged.collect()
+}
+
+fn leads(case: &Case, lines: &str) -> String {
+    let world = world(case);
+    let judged = lines.lines().map(|line| {
+        let input = line.split_once(" => ").unwrap().0;
+        let (target, address) = input.split_once(" at ").unwrap();
+        let (target, address) = (Target::parse(target, None).unwrap(), address.parse::<IpAddr>().unwrap());
+        let ruling = world.network.judge_address(&target, address, &world.extra);
+        format!("{input} => {}: {}\n", ruling.verdict.name(), ruling.reason)
+    });
+    judged.collect()
+}
+
+fn notes(case: &Case) -> String {
+    let note = |told: Diagnostic| {
+        let severity = if told.severity == Severity::Error { "error" } else { "warning" };
+        format!("{severity} {}: {}; {}\n", told.origin.line, told.message, told.hint.unwrap())
+    };
+    world(case).told.into_iter().map(note).collect()
+}
+
+fn rules(case: &Case) -> String {
+    let rule = |(list, text, _): (List, String, Origin)| {
+        format!("{} {text}\n", if list == List::Deny { "deny" } else { "allow" })
+    };
+    web_rules(&world(case).network).into_iter().map(rule).collect()
+}
+
+fn resolves(case: &Case, lines: &str) -> String {
+    let world = world(case);
+    let answer = |line: &str| {
+        let name = line.split_once(" => ").unwrap().0;
+        let may = world.network.may_resolve(&Host::parse(name).unwrap(), &world.extra);
+        format!("{name} => {}\n", if may { "yes" } else { "no" })
+    };
+    lines.lines().map(answer).collect()
+}
