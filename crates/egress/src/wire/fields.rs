@@ -125,8 +125,8 @@ impl Fields {
     }
 
     /// Returns the values of a field.
-    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        self.iter().filter(move |(own, _)| *own == name).map(|(_, value)| value)
+    pub fn all<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+        self.0.iter().filter(move |(own, _)| own == name).map(|(_, value)| value.as_slice())
     }
 
     /// Returns the value of a field that stands once; an error where it stands twice.

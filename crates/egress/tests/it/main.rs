@@ -9,4 +9,6 @@
 )]
 
 mod laws;
+mod made;
+mod readers;
 mod spec;

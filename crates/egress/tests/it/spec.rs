@@ -5,10 +5,14 @@ use std::net::{IpAddr, SocketAddr};
 
 use egress::host::{Host, Place, Readings, Target};
 use egress::network::{Network, Words, compile, web_rules};
+use egress::wire::chunks::Chunks;
+use egress::wire::{Progress, dns, hello, request, response, socks};
 use egress::{Ruling, Surroundings};
 use policy::layer::Sourced;
 use policy::{Diagnostic, List, Origin, Scope, Severity};
 use testkit::Case;
+
+use crate::made::Made;
 
 #[test]
 fn spec_egress() {
@@ -24,6 +28,16 @@ fn spec_egress() {
             "hosts" => each(|input| shown(Host::parse(input))),
             "targets" => each(|input| shown(Target::parse(input, None))),
             "addresses" => each(|input| surroundings().reach(input.parse().unwrap()).to_string()),
+            "proxy-requests" => each(|input| request(input, request::Place::Proxy)),
+            "server-requests" => each(|input| request(input, request::Place::Server(80))),
+            "forwarded" => each(forwarded),
+            "responses" => each(response),
+            "chunks" => each(chunks),
+            "greetings" => each(|input| shown(read(socks::read_greeting(&bytes(input))))),
+            "passwords" => each(|input| shown(read(socks::read_password(&bytes(input))))),
+            "socks-requests" => each(|input| shown(read(socks::read_request(&bytes(input))))),
+            "hellos" => each(|input| shown(read(hello::read(&Made::parse(input).bytes())))),
+            "queries" => each(query),
             "verdicts" => verdicts(case, lines),
             "leads" => leads(case, lines),
             "notes" => notes(case),
@@ -34,13 +48,76 @@ fn spec_egress() {
     });
 }
 
+/// Returns what a reader read, in the form of a debugger, and how much it left.
+fn read<T: std::fmt::Debug, E: ToString>(read: Result<Progress<T>, E>) -> Result<String, String> {
+    match read {
+        Ok(Progress::More) => Ok("more".to_owned()),
+        Ok(Progress::Done(value, _)) => Ok(format!("{value:?}")),
+        Err(fault) => Err(fault.to_string()),
+    }
+}
+
+fn request(input: &str, place: request::Place) -> String {
+    match request::read(input.as_bytes(), place) {
+        Ok(Progress::More) => "more".to_owned(),
+        Ok(Progress::Done(request, taken)) => {
+            let left = input.len() - taken;
+            format!("{} {} {} {:?}, {left} left", request.method, request.target, request.path, request.body)
+        }
+        Err(fault) => fault.to_string(),
+    }
+}
+
+fn forwarded(input: &str) -> String {
+    match request::read(input.as_bytes(), request::Place::Proxy) {
+        Ok(Progress::Done(request, _)) => String::from_utf8(request.render(None)).unwrap().escape_debug().to_string(),
+        Ok(Progress::More) => "more".to_owned(),
+        Err(fault) => fault.to_string(),
+    }
+}
+
+fn response(input: &str) -> String {
+    let (method, head) = input.split_once('|').unwrap();
+    match response::read(head.as_bytes(), method) {
+        Ok(Progress::More) => "more".to_owned(),
+        Ok(Progress::Done(response, _)) => {
+            format!("{} {:?} {}", response.status, response.body, if response.is_kept() { "kept" } else { "closed" })
+        }
+        Err(fault) => fault.to_string(),
+    }
+}
+
+fn chunks(input: &str) -> String {
+    let mut chunks = Chunks::default();
+    match chunks.push(input.as_bytes()) {
+        Ok(taken) => format!("{}, {} left", if chunks.is_done() { "done" } else { "more" }, input.len() - taken),
+        Err(fault) => fault.to_string(),
+    }
+}
+
+/// Reads bytes from pairs of digits, and from text in quotes.
+fn bytes(input: &str) -> Vec<u8> {
+    let word = |word: &str| match word.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(text) => text.as_bytes().to_vec(),
+        None => vec![u8::from_str_radix(word, 16).unwrap()],
+    };
+    input.split(' ').filter(|part| !part.is_empty()).flat_map(word).collect()
+}
+
+fn query(input: &str) -> String {
+    match dns::read(&bytes(input)) {
+        Ok(query) => format!("{} {}", query.kind, shown(query.host.clone())),
+        Err(fault) => format!("{fault}, {:?} back", dns::refuse(fault).map(|bytes| bytes.len())),
+    }
+}
+
 fn shown<T: ToString, E: ToString>(result: Result<T, E>) -> String {
     result.map_or_else(|error| error.to_string(), |value| value.to_string())
 }
 
 fn unescape(text: &str) -> String {
     let text = text.replace("\\r", "\r").replace("\\n", "\n").replace("\\t", "\t").replace("\\0", "\0");
-    text.replace("\\u{ad}", "\u{ad}").replace("\\\\", "\\")
+    text.replace("\\u{ad}", "\u{ad}").replace("\\v", "\u{b}").replace("\\\\", "\\")
 }
 
 fn surroundings() -> Surroundings {
