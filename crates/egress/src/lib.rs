@@ -12,8 +12,10 @@ pub mod address;
 pub mod host;
 pub mod limits;
 pub mod network;
+pub mod proxy;
 pub mod wire;
 
 pub use address::{Reach, Surroundings};
 pub use host::{Host, HostFault, HostPattern, Place, Target};
+pub use limits::Bounds;
 pub use network::{Network, RuleName, Ruling, Words};

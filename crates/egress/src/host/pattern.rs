@@ -107,7 +107,7 @@ impl HostPattern {
     pub fn parse_domain(text: &str) -> Result<Self, PatternFault> {
         let text = text.trim();
         text.parse::<Ipv6Addr>()
-            .map_or_else(|_| Self::parse(text), |address| Ok(Self::of_host(&Host::from_address(IpAddr::V6(address)))))
+            .map_or_else(|_| Self::parse(text), |address| Ok(Self::exactly(&Host::from_address(IpAddr::V6(address)))))
     }
 
     /// Reads a pattern without a port.
@@ -116,7 +116,7 @@ impl HostPattern {
             return Ok(Self::Any);
         }
         if !text.contains('*') {
-            return Host::parse(text).map(|host| Self::of_host(&host)).map_err(PatternFault::Host);
+            return Host::parse(text).map(|host| Self::exactly(&host)).map_err(PatternFault::Host);
         }
         if !text.is_ascii() {
             return Err(PatternFault::Host(HostFault::Foreign));
@@ -134,7 +134,8 @@ impl HostPattern {
         }
     }
 
-    fn of_host(host: &Host) -> Self {
+    /// Returns the pattern of one host.
+    pub fn exactly(host: &Host) -> Self {
         match host.as_address() {
             Some(address) => Self::Address(address),
             None => Self::Labels(host.to_string().split('.').map(str::to_owned).collect()),

@@ -130,7 +130,9 @@ impl Request {
     pub fn render(&self, through: Option<&str>) -> Vec<u8> {
         let host = if self.target.port() == HTTP_PORT { self.target.host.to_string() } else { self.target.to_string() };
         let before = through.map_or_else(String::new, |_| format!("http://{host}"));
-        let mut head = format!("{} {before}{} HTTP/1.1\r\nhost: {host}\r\n", self.method, self.path).into_bytes();
+        // A client of the old version cannot read what a server sends to one of the new.
+        let version = if self.version == Version::Old { "HTTP/1.0" } else { "HTTP/1.1" };
+        let mut head = format!("{} {before}{} {version}\r\nhost: {host}\r\n", self.method, self.path).into_bytes();
         if let Some(authorization) = through.filter(|text| !text.is_empty()) {
             head.extend_from_slice(format!("proxy-authorization: {authorization}\r\n").as_bytes());
         }

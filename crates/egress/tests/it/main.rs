@@ -5,10 +5,14 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::disallowed_methods,
     reason = "a test that cannot go on should stop"
 )]
 
+mod attacks;
+mod clients;
 mod laws;
 mod made;
 mod readers;
 mod spec;
+mod world;
