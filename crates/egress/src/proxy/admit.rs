@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::Shared;
 use super::answers::{Question, exactly};
 use super::record::{Caller, Record, Stage, Way};
+use super::stream::Meter;
 use crate::host::{Host, Place, Target};
 use crate::limits::ADDRESSES_MAX;
 use crate::network::{Network, RuleName, Ruling};
@@ -146,6 +147,28 @@ impl Admitted {
         };
         // The connection is over; that its end could not be written stops nothing.
         let _ = shared.journal.append(&record);
+    }
+}
+
+/// An admitted connection that is open. However it ends, its end is written down.
+#[derive(Debug)]
+pub(super) struct Open<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) admitted: &'a Admitted,
+    pub(super) address: Option<SocketAddr>,
+    pub(super) meter: Meter,
+    pub(super) end: End,
+}
+
+impl<'a> Open<'a> {
+    pub(super) fn new(shared: &'a Shared, admitted: &'a Admitted, address: Option<SocketAddr>) -> Self {
+        Self { shared, admitted, address, meter: Meter::new(), end: End::plain("the proxy ended") }
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.admitted.end(self.shared, self.address, self.meter.counts(), self.end.clone());
     }
 }
 

@@ -15,34 +15,42 @@ use super::{Shared, Token};
 use crate::limits::REASON_BYTES_MAX;
 use crate::wire::request::{self, Request};
 
-/// A server to which plain requests go.
-struct Behind {
+/// A server to which plain requests go. However the connection ends, its end is written down.
+struct Behind<'a> {
+    shared: &'a Shared,
     admitted: Admitted,
     dialled: Dialled,
     meter: Meter,
+    end: End,
+}
+
+impl Drop for Behind<'_> {
+    fn drop(&mut self) {
+        self.admitted.end(self.shared, self.dialled.address, self.meter.counts(), self.end.clone());
+    }
 }
 
 /// What follows a request.
-enum Next {
-    Another(Stream, Option<Behind>),
+enum Next<'a> {
+    Another(Stream, Option<Box<Behind<'a>>>),
     Over,
 }
 
 impl Shared {
     /// Serves a client that speaks HTTP.
     pub(super) async fn http(&self, mut client: Stream, caller: &Arc<Caller>, token: Option<&Token>) {
-        let mut behind: Option<Behind> = None;
+        let mut behind: Option<Box<Behind<'_>>> = None;
         loop {
             let read = client.read(self.bounds.head, |bytes| request::read(bytes, request::Place::Proxy)).await;
             let request = match read {
                 Ok(request) => request,
                 Err(unread) => {
-                    self.close(behind, "both sides ended");
+                    close(behind);
                     return self.unread(client, unread, caller).await;
                 }
             };
             if !token.is_none_or(|token| token.is_in(&request)) {
-                self.close(behind, "both sides ended");
+                close(behind);
                 self.write_unread(caller, Way::Plain, Some(request.target), "the client has no token");
                 let challenge = "Proxy-Authenticate: Basic realm=\"palisade\"\r\n";
                 return client
@@ -50,7 +58,7 @@ impl Shared {
                     .await;
             }
             if request.method == "CONNECT" {
-                self.close(behind, "both sides ended");
+                close(behind);
                 return self.connect(client, request, caller).await;
             }
             (client, behind) = match self.plain(client, request, (caller, behind)).await {
@@ -93,7 +101,12 @@ impl Shared {
     }
 
     /// Passes a plain request on; the server's connection is used again while it is for the same target.
-    async fn plain(&self, client: Stream, request: Request, (caller, behind): (&Arc<Caller>, Option<Behind>)) -> Next {
+    async fn plain<'a>(
+        &'a self,
+        client: Stream,
+        request: Request,
+        (caller, behind): (&Arc<Caller>, Option<Box<Behind<'a>>>),
+    ) -> Next<'a> {
         let mut server = match self.reach(&request, (caller, behind)).await {
             Ok(server) => server,
             Err(refused) => {
@@ -103,26 +116,26 @@ impl Shared {
         };
         let mut client = Some(client);
         let end = {
-            let address = server.dialled.address;
-            let served =
-                self.pass(&mut client, &mut server.dialled.stream, (&request, &server.meter, &server.admitted));
+            let Behind { admitted, dialled, meter, .. } = server.as_mut();
+            let (address, stream) = (dialled.address, &mut dialled.stream);
+            let served = self.pass(&mut client, stream, (&request, meter, admitted));
             tokio::select! {
                 end = served => end,
-                reason = server.admitted.revoked(self, address) => Err(End::refusal(reason)),
+                reason = admitted.revoked(self, address) => Err(End::refusal(reason)),
             }
         };
         match (end, client) {
             (Ok(After::Kept), Some(client)) => Next::Another(client, Some(server)),
             (Ok(After::ClientKept), Some(client)) => {
-                self.close(Some(server), "both sides ended");
+                close(Some(server));
                 Next::Another(client, None)
             }
             (Ok(_), _) => {
-                self.close(Some(server), "both sides ended");
+                close(Some(server));
                 Next::Over
             }
             (Err(end), _) => {
-                server.admitted.end(self, server.dialled.address, server.meter.counts(), end);
+                server.end = end;
                 Next::Over
             }
         }
@@ -155,32 +168,36 @@ impl Shared {
     }
 
     /// Returns the server at hand, where it is the one and may be, or another.
-    async fn reach(
-        &self,
+    async fn reach<'a>(
+        &'a self,
         request: &Request,
-        (caller, behind): (&Arc<Caller>, Option<Behind>),
-    ) -> Result<Behind, Refused> {
+        (caller, behind): (&Arc<Caller>, Option<Box<Behind<'a>>>),
+    ) -> Result<Box<Behind<'a>>, Refused> {
         if let Some(behind) = behind {
             let is_same = *behind.admitted.target() == request.target;
             if is_same && !behind.dialled.stream.is_stale() && behind.admitted.holds(self, behind.dialled.address) {
                 return Ok(behind);
             }
-            self.close(Some(behind), "both sides ended");
+            close(Some(behind));
         }
         let admitted = self.admit(request.target.clone(), caller, Way::Plain).await?;
         match self.dial(&admitted, Speech::Requests).await {
-            Ok(dialled) => Ok(Behind { admitted, dialled, meter: Meter::new() }),
+            Ok(dialled) => {
+                let end = End::plain("the proxy ended");
+                Ok(Box::new(Behind { shared: self, admitted, dialled, meter: Meter::new(), end }))
+            }
             Err(refused) => {
                 admitted.end(self, None, (0, 0), End::plain(&refused.reason));
                 Err(refused)
             }
         }
     }
+}
 
-    fn close(&self, behind: Option<Behind>, reason: &str) {
-        if let Some(behind) = behind {
-            behind.admitted.end(self, behind.dialled.address, behind.meter.counts(), End::plain(reason));
-        }
+/// Ends a server's connection as it should end.
+fn close(behind: Option<Box<Behind<'_>>>) {
+    if let Some(mut behind) = behind {
+        behind.end = End::plain("both sides ended");
     }
 }
 

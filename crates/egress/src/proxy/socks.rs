@@ -59,7 +59,7 @@ impl Shared {
         match method {
             Method::None => Some(()),
             Method::Password => {
-                let (_, password) = client.read(limit, socks::read_password).await.ok()?;
+                let password = client.read(limit, socks::read_password).await.ok()?;
                 let is_right = token.is_none_or(|token| token.is(&password));
                 client.send(&socks::admit(is_right), limit).await.ok()?;
                 is_right.then_some(())

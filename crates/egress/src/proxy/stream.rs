@@ -95,8 +95,9 @@ impl Stream {
     }
 
     /// Waits until something is there, or so long. What came instead is found by the next read.
-    pub(super) async fn wait(&self, limit: Duration) {
+    pub(super) async fn wait(&mut self, limit: Duration) {
         if self.buffer.is_empty() {
+            self.buffer = Vec::new();
             let _ = timeout(limit, self.tcp.readable()).await;
         }
     }

@@ -2,7 +2,7 @@
 //! field `Host` of a plain request. Until that is known nothing goes to the server.
 
 use super::Shared;
-use super::admit::{Admitted, End};
+use super::admit::{Admitted, End, Open};
 use super::dial::Dialled;
 use super::exchange::{After, Ends, exchange};
 use super::stream::{Meter, Stream, Unread, join};
@@ -28,17 +28,17 @@ enum Speech {
 impl Shared {
     /// Serves an admitted connection to its end, and writes the end down.
     pub(super) async fn tunnel(&self, client: Stream, dialled: Dialled, admitted: &Admitted) {
-        let (meter, address) = (Meter::new(), dialled.address);
+        let mut open = Open::new(self, admitted, dialled.address);
         let mut server = dialled.stream;
         let mut client = Some(client);
         let end = {
-            let served = self.serve(&mut client, &mut server, (admitted, &meter));
+            let served = self.serve(&mut client, &mut server, (admitted, &open.meter));
             tokio::select! {
                 end = served => end,
-                reason = admitted.revoked(self, address) => End::refusal(reason),
+                reason = admitted.revoked(self, open.address) => End::refusal(reason),
             }
         };
-        admitted.end(self, address, meter.counts(), end);
+        open.end = end;
     }
 
     async fn serve(

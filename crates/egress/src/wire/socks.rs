@@ -94,14 +94,14 @@ pub fn read_greeting(bytes: &[u8]) -> Result<Progress<Greeting>, SocksFault> {
     })
 }
 
-/// Reads a name and a password.
-pub fn read_password(bytes: &[u8]) -> Result<Progress<(Vec<u8>, Vec<u8>)>, SocksFault> {
+/// Reads a name and a password, and returns the password.
+pub fn read_password(bytes: &[u8]) -> Result<Progress<Vec<u8>>, SocksFault> {
     let mut cursor = Cursor::new(bytes);
     if cursor.byte().is_some_and(|version| version != 1) {
         return Err(SocksFault::Form);
     }
     Ok(match (cursor.short_vector(), cursor.short_vector()) {
-        (Some(name), Some(password)) => Progress::Done((name.to_vec(), password.to_vec()), bytes.len() - cursor.left()),
+        (Some(_), Some(password)) => Progress::Done(password.to_vec(), bytes.len() - cursor.left()),
         _ => Progress::More,
     })
 }
@@ -128,8 +128,11 @@ pub fn read_request(bytes: &[u8]) -> Result<Progress<Request>, SocksFault> {
     Ok(Progress::Done(Request::Connect(target), taken))
 }
 
+/// A host, or why what stands for one is none.
+type Named = Result<Host, HostFault>;
+
 /// Takes the host; `None` where it is not yet there.
-fn host(kind: u8, cursor: &mut Cursor<'_>) -> Result<Option<Result<Host, HostFault>>, SocksFault> {
+fn host(kind: u8, cursor: &mut Cursor<'_>) -> Result<Option<Named>, SocksFault> {
     let address = |address: IpAddr| Some(Ok(Host::from_address(address)));
     Ok(match kind {
         1 => cursor

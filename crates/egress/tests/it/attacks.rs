@@ -9,7 +9,7 @@ use egress::Bounds;
 use egress::proxy::{Record, Token};
 
 use crate::made::{Made, question};
-use crate::world::{Canary, LONG, Making, Person, World, client, exactly, head, place, rest, upstream};
+use crate::world::{Canary, LONG, Making, Person, World, assert_in_time, client, exactly, head, place, rest, upstream};
 
 /// A world in which `good.example` is a server of the test.
 fn good(canary: &Canary) -> World {
@@ -248,7 +248,8 @@ fn only_a_hello_for_the_host_goes_through() {
         let mut back = vec![0; bytes.len()];
         match std::io::Read::read_exact(&mut stream, &mut back) {
             Ok(()) if back == bytes => "passed",
-            _ => {
+            end => {
+                assert_in_time(&end);
                 assert_eq!(canary.count(), before, "bytes reached the server");
                 "refused"
             }
@@ -627,13 +628,14 @@ fn programs_that_know_no_proxy_are_captured() {
     let mut stream = client(to);
     stream.write_all(&Made::named("evil.example").bytes()).unwrap();
     let mut alert = Vec::new();
-    drop(std::io::Read::read_to_end(&mut stream, &mut alert));
+    assert_in_time(&std::io::Read::read_to_end(&mut stream, &mut alert));
     assert_eq!(alert, [21, 3, 3, 0, 2, 2, 112]);
     world.set(&["deny good.example"]);
     let refused = get("good.example");
     assert_eq!(first_line(&refused), "HTTP/1.1 403 Forbidden");
     assert!(refused.contains("`deniedDomains: good.example` of settings.json denies it"), "{refused}");
-    assert_eq!(canary.heard(), [format!("GET /x HTTP/1.1\r\nhost: good.example:{port}\r\n\r\n")]);
+    let heard: Vec<String> = canary.heard().into_iter().filter(|heard| !heard.is_empty()).collect();
+    assert_eq!(heard, [format!("GET /x HTTP/1.1\r\nhost: good.example:{port}\r\n\r\n")]);
 }
 
 #[test]

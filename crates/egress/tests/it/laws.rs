@@ -103,7 +103,7 @@ proptest! {
         backwards.reverse();
         against.reverse();
         let turned = words(Scope::User, &backwards, &against);
-        prop_assert_eq!(verdict(&[turned.clone()], &target), before);
+        prop_assert_eq!(verdict(std::slice::from_ref(&turned), &target), before);
         let layers = [words(Scope::Project, &more, &more), turned];
         prop_assert_eq!(verdict(&layers, &target), tighter);
     }

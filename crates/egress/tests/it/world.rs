@@ -361,24 +361,33 @@ pub(crate) fn client(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Reads up to an empty line.
+/// Reads up to an empty line, or the end.
 pub(crate) fn head(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
-    let mut byte = [0];
-    while !bytes.ends_with(b"\r\n\r\n") && matches!(stream.read(&mut byte), Ok(1)) {
-        bytes.push(byte[0]);
+    while !bytes.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        match stream.read(&mut byte) {
+            Ok(1) => bytes.push(byte[0]),
+            end => {
+                assert_in_time(&end);
+                break;
+            }
+        }
     }
     String::from_utf8(bytes).unwrap()
+}
+
+/// What does not come is not an end.
+pub(crate) fn assert_in_time<T>(end: &std::io::Result<T>) {
+    let is_late = matches!(end, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock);
+    assert!(!is_late, "nothing came within {LONG:?}");
 }
 
 /// Reads to the end. A connection that is broken off ends there.
 pub(crate) fn rest(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     let end = stream.read_to_end(&mut bytes);
-    assert!(
-        !matches!(&end, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock),
-        "nothing came within {LONG:?}"
-    );
+    assert_in_time(&end);
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
