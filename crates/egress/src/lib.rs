@@ -9,6 +9,7 @@
 //! Read first: [`host`], [`network`], then [`proxy`].
 
 pub mod address;
+pub mod credential;
 pub mod host;
 pub mod limits;
 pub mod network;

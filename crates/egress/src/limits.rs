@@ -74,3 +74,10 @@ impl Bounds {
         half: Duration::from_secs(120),
     };
 }
+
+/// Bytes of a secret that has a placeholder.
+pub const SECRET_BYTES_MAX: usize = 8 * 1024;
+/// Letters and digits that a placeholder must be able to choose, so that no other text is one by chance.
+pub const CHOSEN_MIN: usize = 16;
+/// Credentials of a vault.
+pub const CREDENTIALS_MAX: usize = 256;

@@ -10,6 +10,7 @@
 
 mod attacks;
 mod clients;
+mod credentials;
 mod laws;
 mod made;
 mod readers;
