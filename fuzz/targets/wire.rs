@@ -16,6 +16,8 @@ fuzz_target!(|bytes: &[u8]| {
     check(bytes, cut, |bytes| request::read(bytes, Place::Server(80)));
     check(bytes, cut, |bytes| response::read(bytes, "GET"));
     check(bytes, cut, hello::read);
+    check(bytes, cut, hello::read_reply);
+    check(bytes, cut, hello::read_again);
     check(bytes, cut, socks::read_greeting);
     check(bytes, cut, socks::read_password);
     check(bytes, cut, socks::read_request);

@@ -3,6 +3,7 @@
 mod compile;
 
 use core::net::{IpAddr, SocketAddr};
+use std::collections::BTreeSet;
 
 use policy::layer::Sourced;
 use policy::{Diagnostic, Origin, Scope, Verdict};
@@ -204,11 +205,10 @@ impl Network {
         {
             return false;
         }
-        let ports = self.allowed.iter().filter_map(|entry| entry.place.port);
-        let ports = ports.chain(extra.iter().filter_map(|place| place.port)).chain([80, 443]);
-        ports
-            .filter_map(|port| Target::new(host.clone(), port).ok())
-            .any(|target| self.judge(&target, extra).verdict != Verdict::Deny)
+        let places = self.allowed.iter().map(|entry| &entry.place).chain(extra);
+        let ports: BTreeSet<u16> = places.filter_map(|place| place.port).chain([80, 443]).collect();
+        let target = |port| Target::new(host.clone(), port).ok();
+        ports.into_iter().filter_map(target).any(|target| self.judge(&target, extra).verdict != Verdict::Deny)
     }
 
     /// Returns true when programs inside may listen on the loopback interface, where the platform asks.

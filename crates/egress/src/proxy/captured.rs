@@ -8,11 +8,11 @@ use tokio::net::UdpSocket;
 
 use super::Shared;
 use super::admit::End;
-use super::dial::Speech;
+use super::dial;
 use super::http::answer;
 use super::record::{Caller, Way};
 use super::stream::Stream;
-use super::tunnel::METHODS;
+use super::tunnel::{Speech, speech};
 use crate::host::{Host, Target};
 use crate::limits::{POOL_LIFETIME_S, QUERY_BYTES_MAX};
 use crate::wire::dns::{self, Answer, Query};
@@ -29,7 +29,7 @@ impl Shared {
         };
         let refused = match self.admit(target.clone(), caller, Way::Captured).await {
             Err(refused) => refused,
-            Ok(admitted) => match self.dial(&admitted, Speech::Any).await {
+            Ok(admitted) => match self.dial(&admitted, dial::Speech::Any).await {
                 Ok(dialled) => return self.tunnel(client, dialled, &admitted).await,
                 Err(refused) => {
                     admitted.end(self, None, (0, 0), End::plain(&refused.reason));
@@ -50,12 +50,10 @@ impl Shared {
     /// Says no in the words in which the client speaks.
     async fn turn_away(&self, mut client: Stream, reason: &str) {
         let said = tokio::time::timeout(self.bounds.head, client.fill()).await;
-        match (said, client.buffer.first()) {
-            (_, Some(&hello::HANDSHAKE)) => client.part(&hello::alert(Alert::AccessDenied)).await,
-            (Ok(Ok(1..)), Some(_)) if METHODS.iter().any(|method| client.buffer.starts_with(method)) => {
-                client.part(&answer("403 Forbidden", reason, "")).await;
-            }
-            _ => {}
+        match said.ok().and_then(|_| speech(&client.buffer)) {
+            Some(Speech::Tls) => client.part(&hello::alert(Alert::AccessDenied)).await,
+            Some(Speech::Requests) => client.part(&answer("403 Forbidden", reason, "")).await,
+            Some(Speech::Other) | None => {}
         }
     }
 

@@ -5,21 +5,24 @@ use super::Shared;
 use super::admit::{Admitted, End, Open};
 use super::dial::Dialled;
 use super::exchange::{After, Ends, exchange};
-use super::stream::{Meter, Stream, Unread, join};
+use super::stream::{Meter, Side, Stream, Unread, join};
 use crate::host::Target;
-use crate::wire::fields::HeadFault;
-use crate::wire::hello::{self, Alert, Hello};
+use crate::wire::fields::{HeadFault, is_token};
+use crate::wire::hello::{self, Alert, Hello, HelloFault, Reply};
 use crate::wire::request::{self, Request};
 
 const TLS_PORT: u16 = 443;
 const HTTP_PORT: u16 = 80;
-/// The first words of plain requests.
-pub(super) const METHODS: [&[u8]; 10] =
-    [b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE ", b"OPTIONS ", b"PATCH ", b"CONNECT ", b"TRACE ", b"PRI "];
+/// Methods of plain requests; another is known by the path behind it.
+const METHODS: [&[u8]; 9] = [b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"CONNECT", b"TRACE"];
+/// A longer word is no method.
+const WORD_BYTES_MAX: usize = 32;
+/// The types of records with which a server of TLS may be spoken to.
+const RECORDS: core::ops::RangeInclusive<u8> = 20..=24;
 
 /// Who speaks first, and what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Speech {
+pub(super) enum Speech {
     Tls,
     Requests,
     Other,
@@ -57,7 +60,7 @@ impl Shared {
         };
         let refusal = match speech {
             Speech::Other => None,
-            Speech::Tls => self.check_hello(stream, target, is_opaque).await.err(),
+            Speech::Tls => self.hello(stream, server, (target, meter)).await.err(),
             Speech::Requests => return self.requests(client, server, (target, meter)).await,
         };
         match (refusal, client.take()) {
@@ -83,46 +86,59 @@ impl Shared {
         if target.port() == TLS_PORT {
             return Ok(Speech::Tls);
         }
-        while client.buffer.len() < 8 && could_be_request(&client.buffer) {
-            let limit = if client.buffer.is_empty() { self.bounds.idle } else { self.bounds.head };
-            let is_first = client.buffer.is_empty() && target.port() != HTTP_PORT;
+        loop {
+            if let Some(speech) = speech(&client.buffer) {
+                return Ok(if speech == Speech::Other && target.port() == HTTP_PORT {
+                    Speech::Requests
+                } else {
+                    speech
+                });
+            }
+            let is_empty = client.buffer.is_empty();
+            let limit = if is_empty { self.bounds.idle } else { self.bounds.head };
+            let may_server_begin = is_empty && target.port() != HTTP_PORT;
             let filled = tokio::select! {
                 filled = client.fill() => filled.unwrap_or(0),
-                spoken = server.tcp.readable(), if is_first => {
+                spoken = server.tcp.readable(), if may_server_begin => {
                     // A server that speaks first speaks neither of the two; one that has closed says so to the client.
                     return spoken.map(|()| Speech::Other).map_err(|_| End::plain("the connection broke"));
                 }
                 () = tokio::time::sleep(limit) => return Err(End::plain("the client said nothing")),
             };
             if filled == 0 {
-                let is_silent = client.buffer.is_empty() && target.port() != HTTP_PORT;
-                return if is_silent { Ok(Speech::Other) } else { Err(End::plain("the client went away")) };
+                // What has ended can become no request.
+                let is_web = target.port() == HTTP_PORT;
+                return if is_web { Err(End::plain("the client went away")) } else { Ok(Speech::Other) };
             }
-            if client.buffer.first() == Some(&hello::HANDSHAKE) {
-                return Ok(Speech::Tls);
-            }
-        }
-        let is_request = METHODS.iter().any(|method| client.buffer.starts_with(method));
-        match (client.buffer.first(), target.port()) {
-            (Some(&hello::HANDSHAKE), _) => Ok(Speech::Tls),
-            (_, HTTP_PORT) => Ok(Speech::Requests),
-            _ if is_request => Ok(Speech::Requests),
-            _ => Ok(Speech::Other),
         }
     }
 
-    /// Reads the hello and compares its name. The hello stays in the buffer, to be sent as it came.
-    async fn check_hello(&self, client: &mut Stream, target: &Target, is_opaque: bool) -> Result<(), (String, Alert)> {
-        let denied = |reason: String| (reason, Alert::AccessDenied);
-        if is_opaque {
-            return Ok(());
+    /// Reads the hello, compares its name and sends it. A server can want another hello, whose name is compared too.
+    async fn hello(
+        &self,
+        client: &mut Stream,
+        server: &mut Stream,
+        (target, meter): (&Target, &Meter),
+    ) -> Result<(), (String, Alert)> {
+        let (hello, taken) = client.peek(self.bounds.head, hello::read).await.map_err(unread)?;
+        check_name(&hello, target)?;
+        let rest = client.buffer.split_off(taken.min(client.buffer.len()));
+        let sent = server.send(&client.buffer, self.bounds.head).await;
+        sent.map_err(|_| ("the connection broke".to_owned(), Alert::AccessDenied))?;
+        meter.add(Side::Client, client.buffer.len());
+        client.buffer = rest;
+        match server.peek(self.bounds.half, hello::read_reply).await {
+            Ok((Reply::On, _)) | Err(Unread::Closed) => return Ok(()),
+            Ok((Reply::Retry, _)) => {}
+            Err(Unread::Fault(_) | Unread::Late) => {
+                return Err(("the server does not answer by TLS".to_owned(), Alert::AccessDenied));
+            }
         }
-        let read = client.peek(self.bounds.head, hello::read).await;
-        let (hello, _) = read.map_err(|unread| match unread {
-            Unread::Fault(fault) => denied(fault.to_string()),
-            Unread::Closed => denied("the client went away before its TLS hello".to_owned()),
-            Unread::Late => denied("the client's TLS hello took too long".to_owned()),
-        })?;
+        let answer = core::mem::take(&mut server.buffer);
+        let sent = client.send(&answer, self.bounds.head).await;
+        sent.map_err(|_| ("the connection broke".to_owned(), Alert::AccessDenied))?;
+        meter.add(Side::Server, answer.len());
+        let (hello, _) = client.peek(self.bounds.head, hello::read_again).await.map_err(unread)?;
         check_name(&hello, target)
     }
 
@@ -172,8 +188,35 @@ impl Shared {
     }
 }
 
-fn could_be_request(bytes: &[u8]) -> bool {
-    METHODS.iter().any(|method| method.starts_with(bytes))
+/// Returns what the first words are; `None` where they are too few. At ports other than the web's whatever is neither
+/// of the two is passed on, so that what a lenient server would take for one of them is one.
+pub(super) fn speech(bytes: &[u8]) -> Option<Speech> {
+    if bytes.first().is_some_and(|first| RECORDS.contains(first)) {
+        return Some(Speech::Tls);
+    }
+    let blank = bytes.iter().take_while(|byte| b"\r\n".contains(byte)).count();
+    let bytes = bytes.get(blank..).unwrap_or_default();
+    let count = bytes.iter().take_while(|byte| is_token(**byte)).count();
+    let (word, rest) = bytes.split_at_checked(count)?;
+    if word.first().is_some_and(u8::is_ascii_digit) {
+        return Some(Speech::Other);
+    }
+    match rest {
+        [] if count <= WORD_BYTES_MAX && blank <= WORD_BYTES_MAX => None,
+        [b' '] => None,
+        [b' ', ..] if METHODS.contains(&word) => Some(Speech::Requests),
+        [b' ', b'/' | b'*' | b'h' | b'H', ..] => Some(Speech::Requests),
+        _ => Some(Speech::Other),
+    }
+}
+
+fn unread(unread: Unread<HelloFault>) -> (String, Alert) {
+    let reason = match unread {
+        Unread::Fault(fault) => fault.to_string(),
+        Unread::Closed => "the client went away before its TLS hello".to_owned(),
+        Unread::Late => "the client's TLS hello took too long".to_owned(),
+    };
+    (reason, Alert::AccessDenied)
 }
 
 fn check_name(hello: &Hello, target: &Target) -> Result<(), (String, Alert)> {

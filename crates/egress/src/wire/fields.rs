@@ -191,7 +191,7 @@ fn field(line: &[u8]) -> Option<(String, Vec<u8>)> {
 }
 
 /// Returns true for the characters of methods and names.
-pub(super) fn is_token(byte: u8) -> bool {
+pub(crate) fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 

@@ -158,6 +158,58 @@ fn server_name(data: &[u8]) -> Result<Host, HelloFault> {
     if is_plain { Ok(host) } else { Err(HelloFault::Name) }
 }
 
+/// The random bytes of a server that wants another hello.
+const RETRY: [u8; 32] = [
+    0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11,
+    0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
+];
+const SERVER_HELLO: u8 = 2;
+/// A record that is there for the sake of those between client and server alone.
+const CHANGE_CIPHER_SPEC: [u8; 6] = [20, 3, 3, 0, 1, 1];
+
+/// What a server's first record says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reply {
+    /// It goes on: no other hello follows in clear text.
+    On,
+    /// It wants another hello, which could have another name.
+    Retry,
+}
+
+/// Reads the beginning of a server's answer to a hello.
+pub fn read_reply(bytes: &[u8]) -> Result<Progress<Reply>, HelloFault> {
+    let mut cursor = Cursor::new(bytes);
+    let (Some(kind), Some(_version)) = (cursor.byte(), cursor.short()) else { return Ok(Progress::More) };
+    if kind != HANDSHAKE {
+        return Ok(Progress::Done(Reply::On, bytes.len() - cursor.left()));
+    }
+    let (Some(length), Some(message)) = (cursor.short(), cursor.byte()) else { return Ok(Progress::More) };
+    if message != SERVER_HELLO {
+        return Ok(Progress::Done(Reply::On, bytes.len() - cursor.left()));
+    }
+    // One that is split within its random bytes cannot be told from one that wants another hello.
+    if usize::from(length) < 6 + RETRY.len() {
+        return Err(HelloFault::Form);
+    }
+    let Some(random) = cursor.take(5).and_then(|_| cursor.take(RETRY.len())) else { return Ok(Progress::More) };
+    let reply = if random == RETRY { Reply::Retry } else { Reply::On };
+    Ok(Progress::Done(reply, bytes.len() - cursor.left()))
+}
+
+/// Reads the other hello, before which a record may stand that means nothing.
+pub fn read_again(bytes: &[u8]) -> Result<Progress<Hello>, HelloFault> {
+    if bytes.len() < CHANGE_CIPHER_SPEC.len() && CHANGE_CIPHER_SPEC.starts_with(bytes) {
+        return Ok(Progress::More);
+    }
+    match bytes.strip_prefix(&CHANGE_CIPHER_SPEC) {
+        None => read(bytes),
+        Some(rest) => Ok(match read(rest)? {
+            Progress::More => Progress::More,
+            Progress::Done(hello, taken) => Progress::Done(hello, taken + CHANGE_CIPHER_SPEC.len()),
+        }),
+    }
+}
+
 /// Returns a fatal alert, which a client shows its user.
 pub fn alert(description: Alert) -> [u8; 7] {
     [21, 3, 3, 0, 2, 2, description as u8]

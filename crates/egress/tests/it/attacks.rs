@@ -44,14 +44,14 @@ fn denied_hosts_and_ports_are_refused() {
     let port = canary.port();
     let (mut stream, line) = world.tunnel(&format!("GOOD.example.:{port}"));
     assert_eq!(line, "HTTP/1.1 200 Connection established");
-    stream.write_all(b"hello").unwrap();
-    assert_eq!(exactly(&mut stream, 5), "hello");
+    stream.write_all(b"hello\n").unwrap();
+    assert_eq!(exactly(&mut stream, 6), "hello\n");
     drop(stream);
     let end = world.kept.ended(1);
     assert_eq!(
         end[0].to_string(),
         format!(
-            "connect good.example:{port} allow <- allowedDomains: good.example:{port}: both sides ended (sent 5, received 5)"
+            "connect good.example:{port} allow <- allowedDomains: good.example:{port}: both sides ended (sent 6, received 6)"
         )
     );
     assert_eq!(end[0].address, Some(canary.address));
@@ -70,7 +70,7 @@ fn denied_hosts_and_ports_are_refused() {
         let (_, line) = world.tunnel(other);
         assert!(line.starts_with("HTTP/1.1 403 "), "{line}");
     }
-    assert_eq!(canary.heard(), ["hello"]);
+    assert_eq!(canary.heard(), ["hello\n"]);
     assert_eq!(*world.book.asked.lock().unwrap(), ["good.example"]);
 }
 
@@ -193,8 +193,8 @@ fn a_name_is_looked_up_once_and_dialled_as_checked() {
     world.book.put("good.example", &[&["127.0.0.1"], &["127.0.0.2"]]);
     let (mut stream, line) = world.tunnel(&format!("good.example:{port}"));
     assert_eq!(line, "HTTP/1.1 200 Connection established");
-    stream.write_all(b"one").unwrap();
-    assert_eq!(exactly(&mut stream, 3), "one");
+    stream.write_all(b"one\n").unwrap();
+    assert_eq!(exactly(&mut stream, 4), "one\n");
     assert_eq!(world.book.asked.lock().unwrap().len(), 1);
     let (_, line) = world.tunnel(&format!("good.example:{port}"));
     assert!(line.starts_with("HTTP/1.1 403 "), "{line}");
@@ -286,6 +286,81 @@ fn only_a_hello_for_the_host_goes_through() {
     assert_eq!(alert, [21, 3, 3, 0, 2, 2, 112]);
     let reasons = world.kept.text();
     assert!(reasons.contains("deny <- allowedDomains: good.example: the TLS hello on a connection to `good.example` is for `evil.example` (sent 0, received 0)"), "{reasons}");
+}
+
+/// A server may want a second hello, in clear text as the first.
+#[test]
+fn a_second_hello_is_for_the_host_too() {
+    let canary = Canary::new(|stream, hear| {
+        let mut buffer = [0; 4096];
+        for is_first in [true, false] {
+            let Ok(count @ 1..) = std::io::Read::read(stream, &mut buffer) else { return };
+            hear(&buffer[..count]);
+            let answer = if is_first { Made::retry() } else { buffer[..count].to_vec() };
+            stream.write_all(&answer).unwrap();
+        }
+    });
+    let world = good(&canary);
+    let hello = |name: &str| Made::named(name).bytes();
+    let filler = [20, 3, 3, 0, 1, 1];
+    for (second, is_passed) in [
+        (hello("good.example"), true),
+        ([&filler[..], &hello("good.example")].concat(), true),
+        (hello("evil.example"), false),
+        ([&filler[..], &hello("evil.example")].concat(), false),
+        (Made::parse("name evil.example; record 5").bytes(), false),
+        (Made::parse("name good.example; extension fe0d").bytes(), false),
+        (vec![23, 3, 3, 0, 1, 0], false),
+    ] {
+        let (mut stream, _) = world.tunnel(&format!("good.example:{}", canary.port()));
+        stream.write_all(&hello("good.example")).unwrap();
+        let mut answer = vec![0; Made::retry().len()];
+        std::io::Read::read_exact(&mut stream, &mut answer).unwrap();
+        assert_eq!(answer, Made::retry());
+        let before = canary.count();
+        stream.write_all(&second).unwrap();
+        let mut bytes = Vec::new();
+        assert_in_time(&std::io::Read::read_to_end(&mut stream, &mut bytes));
+        assert_eq!(bytes == second, is_passed, "{second:?} gave {bytes:?}");
+        assert_eq!(canary.count() > before, is_passed);
+    }
+}
+
+/// At other ports than the web's a lenient server is still not spoken to about another host.
+#[test]
+fn what_a_server_could_take_for_a_request_is_one() {
+    let canary = Canary::echo();
+    let world = good(&canary);
+    let port = canary.port();
+    let say = |parts: &[&str]| {
+        let (mut stream, _) = world.tunnel(&format!("good.example:{port}"));
+        for part in parts {
+            stream.write_all(part.as_bytes()).unwrap();
+            std::thread::sleep(Duration::from_millis(30));
+        }
+        drop(stream.shutdown(Shutdown::Write));
+        rest(&mut stream)
+    };
+    let rest_of = "/ HTTP/1.1\r\nHost: evil.example\r\n\r\n";
+    for parts in [
+        &["PROPFIND ", rest_of][..],
+        &["get ", rest_of],
+        &["\r\nGET ", rest_of],
+        &["\n", "\n", "G", "ET", " ", rest_of],
+        &["\x15\x03\x03\x00\x02\x01\x00", "\x16\x03\x01"],
+        &["CONNECT evil.example:443 HTTP/1.1\r\n\r\n"],
+        &["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
+    ] {
+        let before = canary.count();
+        say(parts);
+        assert_eq!(canary.count(), before, "{parts:?} reached the server");
+    }
+    // The controls: what is neither is passed on.
+    for parts in
+        [&["SSH-2.0-OpenSSH_9.6p1 probe\r\n"][..], &["\0\0\0\x08\x04\x52"], &["PING\r\n"], &["0032git-upload-pack /a"]]
+    {
+        assert_eq!(say(parts), parts.concat(), "{parts:?}");
+    }
 }
 
 #[test]
@@ -452,8 +527,8 @@ fn slow_and_large_clients_do_not_stall_others() {
     let start = Instant::now();
     let (mut stream, line) = world.tunnel(&format!("good.example:{}", canary.port()));
     assert_eq!(line, "HTTP/1.1 200 Connection established");
-    stream.write_all(b"hello").unwrap();
-    assert_eq!(exactly(&mut stream, 5), "hello");
+    stream.write_all(b"hello\n").unwrap();
+    assert_eq!(exactly(&mut stream, 6), "hello\n");
     assert!(start.elapsed() < Duration::from_secs(1));
     // Above the limit a client is told so.
     let more: Vec<_> = (0..40).map(|_| world.connect()).collect();
@@ -483,8 +558,8 @@ fn narrower_rules_close_open_connections() {
     let (mut gone, _) = world.tunnel(&format!("good.example:{port}"));
     let (mut kept, _) = world.tunnel(&format!("keep.example:{port}"));
     for stream in [&mut gone, &mut kept] {
-        stream.write_all(b"hello").unwrap();
-        assert_eq!(exactly(stream, 5), "hello");
+        stream.write_all(b"hello\n").unwrap();
+        assert_eq!(exactly(stream, 6), "hello\n");
     }
     world.set(&[&keep, "deny good.example"]);
     assert_eq!(rest(&mut gone), "");

@@ -41,6 +41,15 @@ impl Made {
         made
     }
 
+    /// Returns a server's wish for another hello.
+    pub(crate) fn retry() -> Vec<u8> {
+        let random = "cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c";
+        let random = (0..32).map(|at| u8::from_str_radix(&random[at * 2..at * 2 + 2], 16).unwrap());
+        let body = [vec![3, 3], random.collect(), vec![0, 0x13, 1, 0], vector(&[])].concat();
+        let message = [vec![2, 0, 0, u8::try_from(body.len()).unwrap()], body].concat();
+        [vec![22, 3, 3], vector(&message)].concat()
+    }
+
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut extensions = Vec::new();
         if self.is_named {

@@ -160,11 +160,15 @@ proptest! {
         }
         bytes.extend(b"after");
         check_cut(&bytes, at, hello::read);
+        check_cut(&bytes, at, hello::read_reply);
+        check_cut(&bytes, at, hello::read_again);
     }
 
     #[test]
     fn noise_is_no_hello(bytes in prop::collection::vec(any::<u8>(), 0..100), at in 0usize..100) {
         check_cut(&bytes, at, hello::read);
+        check_cut(&bytes, at, hello::read_reply);
+        check_cut(&bytes, at, hello::read_again);
     }
 
     #[test]
