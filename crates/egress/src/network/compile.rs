@@ -129,8 +129,8 @@ impl Network {
         let read = match domain(&entry.value) {
             Domain::Every => Ok(HostPattern::Any),
             Domain::Named(text) => HostPattern::parse_domain(text),
-            // A rule about something else is another's to read.
-            Domain::Other => return,
+            // A tool that is denied as a whole says nothing about hosts; a rule about something else is another's.
+            Domain::Tool | Domain::Other => return,
         };
         let read = read.map(|pattern| Readings(vec![Place { pattern, port: None }]));
         self.deny(entry, read, RuleName { text: entry.value.clone(), origin: entry.origin.clone() }, told);
@@ -165,7 +165,7 @@ impl Network {
         let read = match domain(&entry.value) {
             Domain::Named(text) => HostPattern::parse_domain(text),
             // A tool that may fetch from everywhere does not open every host to commands.
-            Domain::Every | Domain::Other => return,
+            Domain::Tool | Domain::Every | Domain::Other => return,
         };
         match read {
             Ok(pattern) if too_wide(&pattern).is_none() => {
@@ -194,6 +194,7 @@ fn too_wide(pattern: &HostPattern) -> Option<(&'static str, &'static str)> {
 
 /// What a rule about `WebFetch` names.
 enum Domain<'a> {
+    Tool,
     Every,
     Named(&'a str),
     Other,
@@ -202,7 +203,7 @@ enum Domain<'a> {
 fn domain(rule: &str) -> Domain<'_> {
     let inner = rule.trim().strip_prefix("WebFetch(").and_then(|rest| rest.strip_suffix(')'));
     match (rule.trim(), inner.map(|inner| (inner, inner.strip_prefix("domain:")))) {
-        ("WebFetch", _) | (_, Some(("*", _))) => Domain::Every,
+        ("WebFetch", _) | (_, Some(("*", _))) => Domain::Tool,
         (_, Some((_, Some(text)))) if text.trim() == "*" => Domain::Every,
         (_, Some((_, Some(text)))) => Domain::Named(text),
         (_, Some((_, None)) | None) => Domain::Other,
