@@ -27,7 +27,7 @@ fn check_host(text: &str) {
 }
 
 fn check_request(url: &str) {
-    let head = format!("GET {url} HTTP/1.1\r\n\r\n");
+    let head = format!("GET {url} HTTP/1.0\r\n\r\n");
     let Ok(Progress::Done(request, _)) = read(head.as_bytes(), Place::Proxy) else { return };
     let Ok(other) = url::Url::parse(url) else { return };
     let port = other.port_or_known_default().unwrap_or_default();

@@ -5,6 +5,7 @@
 use std::fmt::Debug;
 
 use egress::wire::chunks::Chunks;
+use egress::wire::fields::HeadFault;
 use egress::wire::request::Place;
 use egress::wire::{Progress, dns, hello, request, response, socks};
 use libfuzzer_sys::fuzz_target;
@@ -48,7 +49,12 @@ fn forwarded(bytes: &[u8]) {
     if judged.method != "CONNECT" {
         let sent = judged.render(None);
         let read = request::read(&sent, Place::Server(judged.target.port()));
-        let Ok(Progress::Done(read, taken)) = read else { panic!("{read:?}") };
+        let (read, taken) = match read {
+            Ok(Progress::Done(read, taken)) => (read, taken),
+            // The field that names the host may be one too many.
+            Err(HeadFault::Long) => return,
+            other => panic!("{other:?}"),
+        };
         assert_eq!(taken, sent.len());
         assert_eq!((read.target, read.path, read.body), (judged.target, judged.path, judged.body));
     }

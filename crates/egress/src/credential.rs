@@ -7,6 +7,7 @@
 //! This module is pure. Chance is the caller's.
 
 mod form;
+mod jwt;
 mod swap;
 
 use core::fmt;
@@ -38,6 +39,28 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// A secret that a program is to have a placeholder for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// What it is called in records.
+    pub name: String,
+    /// The secret.
+    pub secret: Secret,
+    /// Where it goes; nothing for every host that is allowed.
+    pub hosts: Vec<Place>,
+    /// What its placeholder looks like.
+    pub shape: Shape,
+}
+
+/// What a placeholder looks like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shape {
+    /// Other letters and digits behind the same prefix.
+    Text,
+    /// A JSON web token: the same head, other texts in the claims, or in the named ones alone.
+    Token(Vec<String>),
+}
+
 /// Why a secret gets no placeholder. Then the program gets nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialFault {
@@ -50,6 +73,9 @@ pub enum CredentialFault {
     /// More than are searched for, or one with this name is there.
     #[error("there is a credential with this name, or too many")]
     Many,
+    /// It has another form than was said.
+    #[error("the secret is no JSON web token with a signature")]
+    Form,
     /// It cannot be told from another credential.
     #[error("the secret is part of another credential")]
     Overlap,
@@ -82,38 +108,41 @@ struct Entry {
 }
 
 impl Vault {
-    /// Adds a secret and returns its placeholder. `hosts` are those to which it goes; none means every allowed one.
-    pub fn add(
-        &mut self,
-        name: &str,
-        secret: Secret,
-        hosts: Vec<Place>,
-        random: &mut dyn FnMut() -> u64,
-    ) -> Result<&str, CredentialFault> {
+    /// Adds a credential and returns its placeholder.
+    pub fn add(&mut self, credential: Credential, random: &mut dyn FnMut() -> u64) -> Result<&str, CredentialFault> {
+        let Credential { name, secret, hosts, shape } = credential;
         if self.entries.len() >= CREDENTIALS_MAX || self.entries.iter().any(|entry| entry.name == name) {
             return Err(CredentialFault::Many);
         }
         if secret.0.len() > SECRET_BYTES_MAX {
             return Err(CredentialFault::Long);
         }
-        let placeholder = self.placeholder_for(&secret.0, random)?;
-        self.entries.push(Entry { name: name.to_owned(), secret, placeholder, hosts });
+        let placeholder = self.placeholder_for(&secret.0, &shape, random)?;
+        self.entries.push(Entry { name, secret, placeholder, hosts });
         Ok(self.entries.last().map_or("", |entry| entry.placeholder.as_str()))
     }
 
-    fn placeholder_for(&self, secret: &str, random: &mut dyn FnMut() -> u64) -> Result<String, CredentialFault> {
-        let start = prefix(secret);
-        let (kept, chosen) = secret.split_at_checked(start).unwrap_or(("", secret));
-        if count(chosen) < CHOSEN_MIN {
-            return Err(CredentialFault::Short);
-        }
+    fn placeholder_for(
+        &self,
+        secret: &str,
+        shape: &Shape,
+        random: &mut dyn FnMut() -> u64,
+    ) -> Result<String, CredentialFault> {
         let texts = || self.entries.iter().flat_map(|entry| [entry.secret.0.as_str(), entry.placeholder.as_str()]);
         if texts().any(|other| overlap(other, secret)) {
             return Err(CredentialFault::Overlap);
         }
-        let made = (0..TRIES).map(|_| chosen.chars().map(|letter| other(letter, random)).fold(kept.to_owned(), with));
         let is_apart = |made: &String| !overlap(made, secret) && !texts().any(|other| overlap(other, made));
-        made.into_iter().find(is_apart).ok_or(CredentialFault::Overlap)
+        for _ in 0..TRIES {
+            let made = match shape {
+                Shape::Text => text(secret, random).ok_or(CredentialFault::Short)?,
+                Shape::Token(named) => jwt::placeholder(secret, named, random).ok_or(CredentialFault::Form)?,
+            };
+            if is_apart(&made) {
+                return Ok(made);
+            }
+        }
+        Err(CredentialFault::Overlap)
     }
 
     /// Returns what changes places in bytes that go to a target: the placeholders of what is bound to it. Those of
@@ -143,6 +172,13 @@ impl Vault {
     pub fn name(&self, found: Found) -> &str {
         self.entries.get(found.number).map_or("", |entry| entry.name.as_str())
     }
+}
+
+/// Returns other letters and digits behind the same prefix; `None` where they leave too little choice.
+fn text(secret: &str, random: &mut dyn FnMut() -> u64) -> Option<String> {
+    let (kept, chosen) = secret.split_at_checked(prefix(secret))?;
+    let chosen = (count(chosen) >= CHOSEN_MIN).then_some(chosen)?;
+    Some(chosen.chars().map(|letter| other(letter, random)).fold(kept.to_owned(), with))
 }
 
 /// Returns where the part begins that is chosen: behind a prefix that says what the secret is.

@@ -24,8 +24,10 @@ pub const RECORD_BYTES_MAX: usize = 16 * 1024;
 pub const QUERY_BYTES_MAX: usize = 512;
 /// Addresses of a name that are tried.
 pub const ADDRESSES_MAX: usize = 8;
-/// Bytes that are moved at once.
-pub const MOVE_BYTES: usize = 64 * 1024;
+/// Bytes that are moved at once, and wait where the other side is slow.
+pub const MOVE_BYTES: usize = 32 * 1024;
+/// Bytes that are read at once of a message that is understood.
+pub const READ_BYTES: usize = 16 * 1024;
 /// Moves after which others have their turn.
 pub const MOVES_MAX: u32 = 16;
 /// Bytes of a reason in a first line.

@@ -192,7 +192,7 @@ impl Passing<'_> {
         let read = async {
             loop {
                 from.tcp.readable().await?;
-                from.buffer.reserve(crate::limits::MOVE_BYTES);
+                from.buffer.reserve(crate::limits::READ_BYTES);
                 match from.tcp.try_read_buf(from.buffer) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     other => return other,

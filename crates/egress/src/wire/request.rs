@@ -51,7 +51,7 @@ pub fn read(bytes: &[u8], place: Place) -> Result<Progress<Request>, HeadFault> 
     let (target, path) = match place {
         _ if matches!(method, "TRACE" | "TRACK") => return Err(HeadFault::Method),
         Place::Proxy if method == "CONNECT" => (connect(target, &fields, body)?, String::new()),
-        Place::Proxy => absolute(target, &fields)?,
+        Place::Proxy => absolute(target, &fields, version)?,
         Place::Server(_) if method == "CONNECT" => return Err(HeadFault::Method),
         Place::Server(port) => (origin(target, port, &fields)?, target.to_owned()),
     };
@@ -72,7 +72,7 @@ fn connect(text: &str, fields: &Fields, body: Option<Body>) -> Result<Target, He
 }
 
 /// Reads `http://host:port/path`.
-fn absolute(text: &str, fields: &Fields) -> Result<(Target, String), HeadFault> {
+fn absolute(text: &str, fields: &Fields, version: Version) -> Result<(Target, String), HeadFault> {
     let (scheme, rest) = text.split_once("://").ok_or(HeadFault::Target)?;
     if !scheme.eq_ignore_ascii_case("http") {
         return Err(HeadFault::Scheme);
@@ -84,6 +84,7 @@ fn absolute(text: &str, fields: &Fields) -> Result<(Target, String), HeadFault> 
     check_path(&path)?;
     match named(fields, HTTP_PORT)? {
         Some(named) if named != target => Err(HeadFault::Host),
+        None if version == Version::New => Err(HeadFault::Host),
         Some(_) | None => Ok((target, path)),
     }
 }

@@ -1,9 +1,9 @@
 //! Placeholders change places with their secrets on the way to their hosts, back from everywhere, and nowhere else.
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use egress::Target;
-use egress::credential::{Channel, CredentialFault, Found, Secret, Swap, Vault};
+use egress::credential::{Channel, Credential, CredentialFault, Found, Secret, Shape, Swap, Vault};
 use proptest::prelude::*;
 
 use crate::world::place;
@@ -27,7 +27,9 @@ fn vault(secrets: &[(&str, &[&str])], seed: u64) -> Result<(Vault, Vec<String>),
     let mut placeholders = Vec::new();
     for (number, (secret, hosts)) in secrets.iter().enumerate() {
         let hosts = hosts.iter().map(|host| place(host)).collect();
-        placeholders.push(vault.add(&format!("S{number}"), Secret::new(*secret), hosts, &mut random)?.to_owned());
+        let credential =
+            Credential { name: format!("S{number}"), secret: Secret::new(*secret), hosts, shape: Shape::Text };
+        placeholders.push(vault.add(credential, &mut random)?.to_owned());
     }
     Ok((vault, placeholders))
 }
@@ -115,6 +117,46 @@ fn what_cannot_be_told_from_other_texts_has_no_placeholder() {
     assert_eq!(fault(&[(&"a".repeat(9000), &[])]), CredentialFault::Long);
     assert_eq!(fault(&[(TOKEN, &[]), (TOKEN, &[])]), CredentialFault::Overlap);
     assert_eq!(fault(&[(TOKEN, &[]), (&format!("{TOKEN}x"), &[])]), CredentialFault::Overlap);
+}
+
+/// Returns the claims of a token's placeholder, whose head and length are the token's.
+fn token(claims: &str, named: &[&str]) -> Result<String, CredentialFault> {
+    let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    let token = format!("{}.{}.{}", encode("{\"alg\":\"HS256\"}"), encode(claims), "0aB".repeat(14) + "w");
+    let shape = Shape::Token(named.iter().map(|name| (*name).to_owned()).collect());
+    let credential = Credential { name: "T".to_owned(), secret: Secret::new(&*token), hosts: Vec::new(), shape };
+    let mut vault = Vault::default();
+    let made = vault.add(credential, &mut chance(7))?.to_owned();
+    let (old, new): (Vec<&str>, Vec<&str>) = (token.split('.').collect(), made.split('.').collect());
+    assert_eq!((old[0], old[1].len(), old[2].len()), (new[0], new[1].len(), new[2].len()));
+    assert_ne!(old[2], new[2]);
+    URL_SAFE_NO_PAD.decode(new[2]).unwrap();
+    assert_eq!(text(vault.outgoing(&at("a.example:443"), Channel::Tls), &made), token);
+    Ok(String::from_utf8(URL_SAFE_NO_PAD.decode(new[1]).unwrap()).unwrap())
+}
+
+#[test]
+fn a_token_stays_a_token() {
+    let claims = r#"{"sub":"user-42","exp":1700000000,"n":{"sub":["ab","c\u00e9\"d"]},"ok":true}"#;
+    // Letters become `a` and digits `0`, where they are others than before.
+    let seen = |made: &str| {
+        let changed = |(old, new): (char, char)| match new {
+            _ if old == new => old,
+            'a'..='z' => '?',
+            '0'..='9' => '#',
+            _ => panic!("{old} became {new}"),
+        };
+        claims.chars().zip(made.chars()).map(changed).collect::<String>()
+    };
+    assert_eq!(
+        seen(&token(claims, &[]).unwrap()),
+        r#"{"sub":"????-##","exp":1700000000,"n":{"sub":["??","?\u00e9\"?"]},"ok":true}"#
+    );
+    assert_eq!(
+        seen(&token(claims, &["sub"]).unwrap()),
+        r#"{"sub":"????-##","exp":1700000000,"n":{"sub":["ab","c\u00e9\"d"]},"ok":true}"#
+    );
+    assert_eq!(token("[]", &[]), Err(CredentialFault::Form));
 }
 
 #[test]
