@@ -85,7 +85,7 @@ fn server() {
     println!("{}", listener.local_addr().unwrap());
     for mut stream in listener.incoming().flatten() {
         stream.set_nodelay(true).unwrap();
-        let mut work = move || {
+        let work = move || {
             let mut reader = BufReader::with_capacity(512, stream.try_clone().unwrap());
             let mut line = String::new();
             let mut is_large = false;
@@ -104,7 +104,7 @@ fn server() {
                 line.clear();
             }
         };
-        std::thread::Builder::new().stack_size(64 * 1024).spawn(move || work()).unwrap();
+        std::thread::Builder::new().stack_size(64 * 1024).spawn(work).unwrap();
     }
 }
 

@@ -63,7 +63,7 @@ impl Shared {
         loop {
             let Ok((count, from)) = socket.recv_from(&mut buffer).await else {
                 // What was sent back could not be delivered; the next question may be another's.
-                tokio::task::yield_now().await;
+                tokio::time::sleep(core::time::Duration::from_millis(5)).await;
                 continue;
             };
             let answer = match dns::read(buffer.get(..count).unwrap_or_default()) {

@@ -10,9 +10,9 @@ use tempfile::TempDir;
 use crate::world::{Making, World};
 
 /// A server of files, plain or by TLS, in another process.
-struct Files {
+pub(crate) struct Files {
     child: Child,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 const SERVER: &str = "
@@ -42,7 +42,7 @@ server.serve_forever()
 ";
 
 impl Files {
-    fn start(arguments: &[&Path]) -> Self {
+    pub(crate) fn start(arguments: &[&Path]) -> Self {
         let mut command = Command::new("python3");
         command.args(["-c", SERVER]).args(arguments).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
@@ -67,31 +67,37 @@ struct Scene {
     world: World,
 }
 
+/// Returns two servers of the same files, plain and by TLS, and where the files and the certificate are.
+pub(crate) fn servers() -> (TempDir, Files, Files) {
+    let directory = TempDir::new().unwrap();
+    let files = directory.path().join("files");
+    std::fs::create_dir(&files).unwrap();
+    std::fs::write(files.join("hello.txt"), "hello\n").unwrap();
+    std::fs::write(files.join("large.bin"), "0123456789abcdef".repeat(1 << 18)).unwrap();
+    let (cert, key) = (directory.path().join("cert.pem"), directory.path().join("key.pem"));
+    let names = "subjectAltName=DNS:good.example,DNS:evil.example";
+    done(
+        Command::new("openssl")
+            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"])
+            .args(["-subj", "/CN=good.example", "-addext", names, "-keyout"])
+            .args([&key, Path::new("-out"), &cert]),
+    );
+    let (plain, tls) = (Files::start(&[&files]), Files::start(&[&files, &cert, &key]));
+    (directory, plain, tls)
+}
+
 fn run(command: &mut Command) -> Output {
     command.stdin(Stdio::null()).output().unwrap()
 }
 
-fn done(command: &mut Command) {
+pub(crate) fn done(command: &mut Command) {
     let output = run(command);
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 impl Scene {
     fn new() -> Self {
-        let directory = TempDir::new().unwrap();
-        let files = directory.path().join("files");
-        std::fs::create_dir(&files).unwrap();
-        std::fs::write(files.join("hello.txt"), "hello\n").unwrap();
-        std::fs::write(files.join("large.bin"), "0123456789abcdef".repeat(1 << 18)).unwrap();
-        let (cert, key) = (directory.path().join("cert.pem"), directory.path().join("key.pem"));
-        let names = "subjectAltName=DNS:good.example,DNS:evil.example";
-        done(
-            Command::new("openssl")
-                .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"])
-                .args(["-subj", "/CN=good.example", "-addext", names, "-keyout"])
-                .args([&key, Path::new("-out"), &cert]),
-        );
-        let (plain, tls) = (Files::start(&[&files]), Files::start(&[&files, &cert, &key]));
+        let (directory, plain, tls) = servers();
         let rules = [format!("allow good.example:{}", plain.port), format!("allow good.example:{}", tls.port)];
         let mut making = Making::new(&rules.each_ref().map(String::as_str));
         making.forwards = [plain.port, tls.port].map(|port| ([127, 0, 0, 1], port).into()).to_vec();

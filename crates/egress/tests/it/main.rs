@@ -13,6 +13,7 @@ mod clients;
 mod credentials;
 mod laws;
 mod made;
+mod namespace;
 mod readers;
 mod spec;
 mod world;

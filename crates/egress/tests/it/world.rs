@@ -118,6 +118,9 @@ pub(crate) struct Making {
     pub(crate) upstream: Option<Upstream>,
     /// Where connections to addresses of the pool arrive.
     pub(crate) captured: Vec<TcpListener>,
+    /// Where clients and questions come, where that is not the test's own interface.
+    pub(crate) doors: Option<(TcpListener, UdpSocket)>,
+    pub(crate) pool: Ipv4Addr,
 }
 
 impl Making {
@@ -130,6 +133,8 @@ impl Making {
             token: None,
             upstream: None,
             captured: Vec::new(),
+            doors: None,
+            pool: Ipv4Addr::new(127, 200, 0, 0),
         }
     }
 
@@ -147,13 +152,13 @@ impl Making {
             journal: kept.clone(),
             resolver: book.clone(),
             upstream: self.upstream,
-            pool: Ipv4Addr::new(127, 200, 0, 0),
+            pool: self.pool,
             bounds: self.bounds,
         };
         let proxy = Proxy::new(&live, parts);
         let caller = || Caller { command: "command 7".to_owned(), program: "probe".to_owned(), allowed: Vec::new() };
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let own = || (TcpListener::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
+        let (listener, socket) = self.doors.unwrap_or_else(own);
         let (address, names) = (listener.local_addr().unwrap(), socket.local_addr().unwrap());
         let mut doors = vec![Door { listener, comes: Comes::Clients, caller: caller(), token: self.token }];
         for listener in self.captured {
