@@ -93,14 +93,13 @@ const SIX: [(Ipv6Addr, u32, Reach); 9] = [
     (Ipv6Addr::new(0xfec0, 0, 0, 0, 0, 0, 0, 0), 10, Reach::Private),
 ];
 
-/// Names that lead to metadata services, to this machine or to its neighbours on the link. No pattern with a star
-/// means them.
-const INNER_NAMES: [&str; 6] =
-    ["metadata.google.internal", "metadata", "instance-data", "instance-data.ec2.internal", "localhost", "local"];
+/// Names that lead to metadata services or to this machine. No pattern with a star means them.
+const INNER_NAMES: [&str; 5] =
+    ["metadata.google.internal", "metadata", "instance-data", "instance-data.ec2.internal", "localhost"];
 
 /// Returns true for a name that leads inside wherever it is looked up.
 pub fn is_inner_name(name: &str) -> bool {
-    INNER_NAMES.contains(&name) || name.ends_with(".localhost") || name.ends_with(".local")
+    INNER_NAMES.contains(&name) || name.ends_with(".localhost")
 }
 
 /// What the address check knows of this machine and its network.

@@ -137,18 +137,15 @@ impl Network {
 
     /// Decides about an address that no rule names: a person is asked about the internet and private networks alone.
     fn judge_literal(&self, target: &Target) -> Option<Ruling> {
-        let reach = match (target.host.as_address(), target.host.as_name()) {
-            (Some(address), _) => self.surroundings.reach(address),
-            (None, Some(name)) if is_inner_name(name) => Reach::Machine,
-            (None, _) => Reach::Public,
+        let what = match (target.host.as_address(), target.host.as_name()) {
+            (Some(address), _) => match self.surroundings.reach(address) {
+                Reach::Public | Reach::Private => return None,
+                reach @ (Reach::Link | Reach::Metadata | Reach::Nowhere | Reach::Machine) => reach.phrase(),
+            },
+            (None, Some(name)) if is_inner_name(name) => "a name that leads inside",
+            (None, _) => return None,
         };
-        match reach {
-            Reach::Public | Reach::Private => None,
-            Reach::Link | Reach::Metadata | Reach::Nowhere | Reach::Machine => {
-                let reason = format!("no rule names it, and it is {}", reach.phrase());
-                Some(Ruling::new(Verdict::Deny, None, reason))
-            }
-        }
+        Some(Ruling::new(Verdict::Deny, None, format!("no rule names it, and it is {what}")))
     }
 
     fn judge_rest(&self) -> Ruling {

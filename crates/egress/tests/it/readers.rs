@@ -235,3 +235,23 @@ fn a_body_of_the_largest_size_is_read() {
     let Ok(Progress::Done(request, _)) = request::read(head, request::Place::Proxy) else { panic!() };
     assert_eq!(request.body, Body::Length(999_999_999_999_999_999));
 }
+
+/// What fuzzing begins with, and what it once found.
+#[test]
+fn seeds_are_read_alike_however_they_come() {
+    let directory = testkit::root().join("fuzz/seeds/wire");
+    let mut count = 0;
+    for file in std::fs::read_dir(directory).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        for at in 0..bytes.len() {
+            check_cut(&bytes[1..], at, |bytes| request::read(bytes, request::Place::Proxy));
+            check_cut(&bytes[1..], at, |bytes| request::read(bytes, request::Place::Server(80)));
+            check_cut(&bytes[1..], at, |bytes| response::read(bytes, "GET"));
+            check_cut(&bytes[1..], at, hello::read);
+            check_cut(&bytes[1..], at, socks::read_request);
+            assert_eq!(chunked(&bytes[1..], &[at]), chunked(&bytes[1..], &[]));
+        }
+        count += 1;
+    }
+    assert!(count >= 7, "only {count} seeds");
+}
