@@ -16,4 +16,5 @@ mod made;
 mod namespace;
 mod readers;
 mod spec;
+mod webfetch;
 mod world;
