@@ -158,9 +158,14 @@ impl Group {
         Ok(rustix::fs::open(&self.directory, flags, Mode::empty())?)
     }
 
-    /// Opens the file by which a process enters.
+    /// Opens the file by which a process of one thread enters. Of version 1 that is the list of threads: for a thread that
+    /// moves itself the kernel (5.16 or later) waits for nobody, for a process it waits some milliseconds.
     pub(super) fn entrance(&self, files: &dyn Files) -> io::Result<OwnedFd> {
-        files.open(&self.directory.join("cgroup.procs"))
+        let name = match self.version {
+            Version::One => "tasks",
+            Version::Two => "cgroup.procs",
+        };
+        files.open(&self.directory.join(name))
     }
 
     /// Returns how often a limit held something back: processes killed, processes not started, periods in
