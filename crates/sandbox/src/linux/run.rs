@@ -56,7 +56,7 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, brokered: bool) -> Result<Repo
     let streams = streams::look()?;
     let (plan, lacking) = with_caches(plan, *tier);
     let own_terminal = streams.map(|stream| stream == Stream::Terminal && invocation.terminal == Terminal::Own);
-    let resources = resources::prepare(limits)?;
+    let resources = resources::prepare(limits, &invocation.init)?;
     let (output, pipes) = match resources.output {
         Some(limit) => {
             let (output, pipes) = Output::new(limit, streams).map_err(advice::with_fix)?;
@@ -262,7 +262,7 @@ fn out_of_the_way(fd: BorrowedFd<'_>) -> Result<OwnedFd, Failure> {
 }
 
 /// Returns a command for a program with no environment.
-fn program(path: &Path) -> Command {
+pub(super) fn program(path: &Path) -> Command {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that starts a process")]
     let mut command = Command::new(path);
     command.env_clear();

@@ -36,8 +36,13 @@ impl Owner {
         Ok(Self { namespace, pid, started: started(files, pid)?.ok_or_else(unknown)? })
     }
 
+    /// Returns what the names of its groups begin with.
+    pub(super) fn prefix(self) -> String {
+        format!("{PREFIX}{}-{}-{}-", self.namespace, self.pid, self.started)
+    }
+
     fn name(self, number: u32) -> String {
-        format!("{PREFIX}{}-{}-{}-{number}", self.namespace, self.pid, self.started)
+        format!("{}{number}", self.prefix())
     }
 
     fn parse(name: &str) -> Option<Self> {
@@ -180,8 +185,8 @@ impl Group {
         value(&files.read(&self.directory.join(file)).ok()?, key)
     }
 
-    /// Kills what is left inside, waits until it is gone, and removes the group.
-    pub(super) fn end(&self, files: &dyn Files) {
+    /// Kills what is left inside, waits until it is gone, and removes the group. Returns false when it stays.
+    pub(super) fn end(&self, files: &dyn Files) -> bool {
         if self.version == Version::Two {
             // Kernels before 5.14 have no such file; the boundary's end has killed everything anyway.
             let _ = files.write(&self.directory.join("cgroup.kill"), "1");
@@ -192,9 +197,11 @@ impl Group {
                 Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
                     std::thread::sleep(Duration::from_millis(1));
                 }
-                Ok(()) | Err(_) => return,
+                Ok(()) => return true,
+                Err(error) => return error.kind() == io::ErrorKind::NotFound,
             }
         }
+        false
     }
 }
 
