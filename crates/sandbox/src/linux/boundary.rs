@@ -33,6 +33,7 @@ pub(crate) fn boundary_main() -> ! {
         Some(word) if word == probe::PROBE => probe::probe_main(),
         Some(word) if word == probe::NOTHING => sys::process::exit_now(0),
         Some(word) if word == template::HOLDER => template::holder_main(),
+        Some(word) if word == resources::JANITOR => resources::janitor_main(),
         Some(_) | None => {}
     }
     let Some(control) = sys::process::inherited(CONTROL) else { sys::process::exit_now(EXIT_BUG) };
