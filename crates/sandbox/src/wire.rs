@@ -339,6 +339,8 @@ pub(crate) enum Message {
     NotStarted { errno: i32 },
     /// The boundary ends the command because it no longer holds.
     Ended { why: String },
+    /// Nothing is left inside.
+    Gone,
     /// Everything is built, and waits for a command.
     Waiting,
     /// What was handed over is in place; the command waits for `Start`.
