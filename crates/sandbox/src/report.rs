@@ -40,7 +40,7 @@ pub struct Report {
     /// How much it could take of everything that was limited.
     pub limits: Vec<Limit>,
     /// Whether it ran in a boundary that a holder had ready.
-    pub held: bool,
+    pub from_holder: bool,
 }
 
 impl Report {

@@ -426,7 +426,7 @@ struct ReportWire<'a> {
     temporary: &'a [&'static str],
     ended_by_boundary: Option<&'a str>,
     limits: Vec<limits::LimitWire<'a>>,
-    held: bool,
+    from_holder: bool,
 }
 
 #[derive(Serialize)]
@@ -474,7 +474,7 @@ impl Report {
             temporary,
             ended_by_boundary,
             limits,
-            held,
+            from_holder,
         } = self;
         let wire = ReportWire {
             schema_version: REPORT_SCHEMA,
@@ -504,7 +504,7 @@ impl Report {
             temporary,
             ended_by_boundary: ended_by_boundary.as_deref(),
             limits: limits.iter().map(limits::render).collect(),
-            held: *held,
+            from_holder: *from_holder,
         };
         // The form holds nothing that JSON cannot: no maps, no floats.
         serde_json::to_string_pretty(&wire).unwrap_or_default()

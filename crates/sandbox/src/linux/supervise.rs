@@ -469,7 +469,7 @@ fn conclude(
         temporary,
         ended_by_boundary,
         limits,
-        held: false,
+        from_holder: false,
     }))
 }
 
