@@ -143,6 +143,17 @@ impl Resources {
         self.groups.second.as_ref().map(|made| made.group.birthplace()).transpose()
     }
 
+    /// Makes the groups those of the command alone: the boundary's own processes stood before there were any.
+    pub(super) fn count_the_command_alone(&self) -> std::io::Result<()> {
+        let Some(one) = self.asked.iter().find(|one| one.resource == Resource::Processes) else { return Ok(()) };
+        let second = self.groups.second.as_ref().filter(|made| made.held.contains(&Controller::Pids));
+        let first = self.groups.first.iter().find(|(held, _)| *held == Controller::Pids);
+        match (second.map(|made| &made.group), first.map(|(_, group)| group)) {
+            (Some(group), _) | (None, Some(group)) => group.count_the_command_alone(&Kernel, one.at_most),
+            (None, None) => Ok(()),
+        }
+    }
+
     /// Returns true when the kernel ended everything inside because memory ran out.
     pub(super) fn is_out_of_memory(&self) -> bool {
         self.groups.hits(Controller::Memory).is_some_and(|hits| hits > 0)

@@ -157,6 +157,11 @@ impl Group {
         }
     }
 
+    /// Limits processes where none of the boundary's own is in the group; the broker is one of those that are counted.
+    pub(super) fn count_the_command_alone(&self, files: &dyn Files, at_most: u64) -> io::Result<()> {
+        files.write(&self.directory.join("pids.max"), &at_most.saturating_sub(1).max(1).to_string())
+    }
+
     /// Opens the directory, for a process that is to be born in the group.
     pub(super) fn birthplace(&self) -> io::Result<OwnedFd> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
