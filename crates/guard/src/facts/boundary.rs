@@ -123,12 +123,8 @@ impl Survey<'_> {
 
     /// The built-in credential stores that exist.
     fn stores(&mut self) -> Result<(), String> {
-        for store in credentials::STORES {
-            let path = match store.path.strip_prefix("~/") {
-                Some(rest) => self.place.home.join(rest),
-                None => AbsPath::root().join(store.path),
-            };
-            self.hide(&path, store.why, &built_in("built-in credential stores"))?;
+        for (path, why) in credentials::paths(&self.place.home) {
+            self.hide(&path, why, &built_in("built-in credential stores"))?;
         }
         Ok(())
     }

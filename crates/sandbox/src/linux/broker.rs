@@ -17,6 +17,7 @@ mod decode;
 mod files;
 mod git;
 mod place;
+mod reads;
 mod rules;
 mod start;
 mod told;
@@ -27,6 +28,7 @@ use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::time::Instant;
 
 use policy::AbsPath;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -104,7 +106,7 @@ impl Broker {
         Ok(Self {
             ground,
             rules,
-            told: Told::default(),
+            told: if plan.checks_reads { Told::with_checks() } else { Told::default() },
             channel,
             listener: Arc::new(listener),
             session,
@@ -163,6 +165,12 @@ impl Broker {
             Verdict::Tell(errno) => Outcome::Refused { errno, what: connect::describe(call), by: None },
             Verdict::Look => connect::look(call, &caller),
             Verdict::Act => self.act(call, &caller),
+            Verdict::Check => {
+                let start = Instant::now();
+                let outcome = self.act(call, &caller);
+                self.told.checked(start.elapsed());
+                outcome
+            }
             // The filter and the table are the same; what it lets through does not come here.
             Verdict::Allow | Verdict::Quiet(_) => {
                 Outcome::Refused { errno: libc::EPERM, what: connect::describe(call), by: None }

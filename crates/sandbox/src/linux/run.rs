@@ -37,6 +37,9 @@ pub(super) fn run(plan: &Plan, limits: &Limits, invocation: &Invocation, chosen:
     };
     let wanted = Wanted { plan, limits, invocation };
     match run_once(&wanted, &chosen, brokered) {
+        Err(Error::Step { step: Step::Listener, .. }) if plan.checks_reads => {
+            Err(Error::Required(super::tiers::CHECKED_READS.to_owned()))
+        }
         Err(Error::Step { step: Step::Listener, .. }) => run_once(&wanted, &chosen, false),
         ended => ended,
     }

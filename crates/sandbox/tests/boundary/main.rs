@@ -25,6 +25,7 @@ mod processes;
 mod profile;
 mod programs;
 mod races;
+mod reads;
 mod runner;
 mod sockets;
 mod terminal;

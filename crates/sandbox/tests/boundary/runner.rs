@@ -12,7 +12,7 @@ use sandbox::Tier;
 use crate::world::World;
 use crate::{
     broker, claims, fallback, files, hygiene, kernel, limits, lower, mounts, processes, profile, programs, races,
-    sockets, terminal,
+    reads, sockets, terminal,
 };
 
 /// A case: its name and what it does.
@@ -121,6 +121,7 @@ fn families() -> impl Iterator<Item = &'static Case> {
         programs::CASES,
         files::CASES,
         races::CASES,
+        reads::CASES,
         mounts::CASES,
         sockets::CASES,
         hygiene::CASES,

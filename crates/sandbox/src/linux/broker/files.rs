@@ -19,7 +19,7 @@ use crate::sys::filter::{self, Answer, Call};
 type Result<T> = std::result::Result<T, Errno>;
 
 /// Device number of `/dev/tty`.
-const TERMINAL: (u32, u32) = (5, 0);
+pub(super) const TERMINAL: (u32, u32) = (5, 0);
 /// The first device number of pseudo-terminals.
 const PTS_MAJOR: u32 = 136;
 
@@ -30,6 +30,14 @@ fn errno(error: rustix::io::Errno) -> Errno {
 /// Returns the path under which an open file can be opened again.
 fn again(file: &OwnedFd) -> String {
     format!("/proc/self/fd/{}", file.as_raw_fd())
+}
+
+/// A file that was found and is to be opened.
+pub(super) struct Again {
+    pub(super) file: OwnedFd,
+    pub(super) kind: FileType,
+    pub(super) flags: OFlags,
+    pub(super) mode: Mode,
 }
 
 impl Broker {
@@ -43,6 +51,9 @@ impl Broker {
         mode: u32,
     ) -> Result<Outcome> {
         let flags = OFlags::from_bits_retain(flags);
+        if !flags.intersects(super::reads::WRITES) {
+            return self.open_for_reading(call, caller, name, flags);
+        }
         let makes = flags.contains(OFlags::CREATE);
         let name = Name { follows: name.follows && !flags.contains(OFlags::CREATE | OFlags::EXCL), ..name.clone() };
         match self.locate(call, caller, &name)? {
@@ -122,14 +133,25 @@ impl Broker {
                 _ => Ok(refused("write", path, forbidden.by)),
             };
         }
-        let how = (flags & !(OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW)) | OFlags::CLOEXEC | OFlags::NOCTTY;
-        if kind == FileType::Fifo && !flags.contains(OFlags::NONBLOCK) {
-            return self.open_waiting(call, file, how, flags.contains(OFlags::CLOEXEC));
+        if flags.contains(OFlags::RDWR)
+            && let Some(outcome) = self.unreadable("read", path.as_ref())
+        {
+            return Ok(outcome);
         }
         let mode = match flags.contains(OFlags::TMPFILE) {
             true => Mode::from_raw_mode(mode & 0o7777 & !self.umasks.of(caller)?),
             false => Mode::empty(),
         };
+        self.open_again(call, ("write", &shown), Again { file, kind, flags, mode })
+    }
+
+    /// Opens what was found, as it was asked for. What waits for another process waits in a thread of its own.
+    pub(super) fn open_again(&self, call: &Call, (what, shown): (&str, &AbsPath), wanted: Again) -> Result<Outcome> {
+        let Again { file, kind, flags, mode } = wanted;
+        let how = (flags & !(OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW)) | OFlags::CLOEXEC | OFlags::NOCTTY;
+        if kind == FileType::Fifo && !flags.contains(OFlags::NONBLOCK) {
+            return self.open_waiting(call, file, how, flags.contains(OFlags::CLOEXEC));
+        }
         // Somebody may have a lease on the file, and may take long to give it up.
         let is_patient = kind == FileType::RegularFile && !flags.contains(OFlags::NONBLOCK);
         let at_once = if is_patient { how | OFlags::NONBLOCK } else { how };
@@ -140,7 +162,7 @@ impl Broker {
             Ok(opened) if is_patient => rustix::fs::fcntl_setfl(&opened, how).map(|()| opened),
             opened => opened,
         };
-        Ok(self.opened("write", &shown, opened, flags))
+        Ok(self.opened(what, shown, opened, flags))
     }
 
     /// Returns the outcome of an opening. What the file system refuses is told too.
@@ -173,7 +195,7 @@ impl Broker {
     }
 
     /// `/dev/tty` is the terminal of whoever opens it.
-    fn own_terminal(&self, caller: &Caller<'_>, flags: OFlags) -> Result<Outcome> {
+    pub(super) fn own_terminal(&self, caller: &Caller<'_>, flags: OFlags) -> Result<Outcome> {
         let (session, terminal) = caller.session_and_terminal()?;
         let path = match terminal {
             0 => return Err(libc::ENXIO),
@@ -360,6 +382,10 @@ impl Broker {
             }
             return Ok(refused("rename to", &target.path, forbidden.by));
         }
+        let given_away = [Some(entry), exchanged.is_some().then_some(&target)].into_iter().flatten();
+        if let Some(outcome) = given_away.filter_map(|entry| self.unreadable("rename", Some(&entry.path))).next() {
+            return Ok(outcome);
+        }
         let moved = [(source.kind, entry, &target), (exchanged.unwrap_or(FileType::RegularFile), &target, entry)];
         for (kind, old, new) in moved {
             if let Some(outcome) = self.moves_protected(kind, old, new) {
@@ -409,7 +435,8 @@ impl Broker {
             }
         }
         // Programs then copy, and every copy is judged.
-        let by = self.rules.written_below(&old.path).or_else(|| self.rules.written_below(&new.path))?;
+        let written = self.rules.written_below(&old.path).or_else(|| self.rules.written_below(&new.path));
+        let by = written.or_else(|| self.rules.read_below(&old.path))?;
         Some(Outcome::Refused { errno: libc::EXDEV, what: format!("rename {}", old.path), by: Some(by) })
     }
 
@@ -427,6 +454,9 @@ impl Broker {
         let names = source.path.iter().chain([&entry.path]);
         if let Some((path, forbidden)) = names.filter_map(|path| Some((path, self.rules.write(path)?))).next() {
             return Ok(refused("link", path, forbidden.by));
+        }
+        if let Some(outcome) = self.unreadable("link", source.path.as_ref()) {
+            return Ok(outcome);
         }
         if source.kind == FileType::Symlink
             && let Some(by) = self.could_lie_below(&entry.path, true)
@@ -574,7 +604,7 @@ fn apply(file: &OwnedFd, kind: FileType, change: &Change) -> rustix::io::Result<
 }
 
 /// Returns the number of the device that a file is.
-fn device(file: &OwnedFd) -> Result<(u32, u32)> {
+pub(super) fn device(file: &OwnedFd) -> Result<(u32, u32)> {
     let stat = rustix::fs::fstat(file.as_fd()).map_err(errno)?;
     Ok((rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev)))
 }

@@ -15,6 +15,8 @@ pub(crate) enum Verdict {
     Look,
     /// The broker does it in the caller's place, if the rules let it.
     Act,
+    /// The same where openings for reading are checked; elsewhere it goes ahead.
+    Check,
 }
 
 /// A condition on the low or high half of an argument. The kernel reads `int` arguments from the low
@@ -146,14 +148,20 @@ const WRITES: u32 = (libc::O_WRONLY | libc::O_RDWR | libc::O_CREAT | libc::O_TRU
 const UNNAMED: u32 = (libc::O_TMPFILE & !libc::O_DIRECTORY).cast_unsigned();
 /// With it every other flag counts for nothing: the file can be named, and nothing of it is written or made.
 const NAMES_ONLY: u32 = libc::O_PATH.cast_unsigned();
+/// With it nothing but a directory can be opened: names are seen, and nothing that a file holds.
+const LISTS_ONLY: u32 = libc::O_DIRECTORY.cast_unsigned();
 const OPENAT: &[Case] = &[
     case(&[masked(2, NAMES_ONLY, Test::IsNot, 0)], Verdict::Allow),
     case(&[masked(2, WRITES, Test::IsNot, 0)], Verdict::Act),
+    case(&[masked(2, LISTS_ONLY, Test::IsNot, 0)], Verdict::Allow),
+    case(&[], Verdict::Check),
 ];
 #[cfg(target_arch = "x86_64")]
 const OPEN: &[Case] = &[
     case(&[masked(1, NAMES_ONLY, Test::IsNot, 0)], Verdict::Allow),
     case(&[masked(1, WRITES, Test::IsNot, 0)], Verdict::Act),
+    case(&[masked(1, LISTS_ONLY, Test::IsNot, 0)], Verdict::Allow),
+    case(&[], Verdict::Check),
 ];
 
 macro_rules! rows {
