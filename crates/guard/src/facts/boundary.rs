@@ -3,6 +3,7 @@
 mod marks;
 mod programs;
 mod reopened;
+mod twins;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, Read};
@@ -98,7 +99,7 @@ impl Survey<'_> {
         for directory in self.found.writable.clone() {
             self.walk(&directory, walks)?;
         }
-        Ok(())
+        self.twins()
     }
 
     fn writable(&mut self, working: &[AbsPath]) -> Result<(), String> {
