@@ -107,3 +107,17 @@ fn pointers_stay_in_the_project() {
     let elsewhere = pointed(Pointer::CommonDirectory, &path("/p/.git/commondir"), "../..\n");
     assert!(matches!(elsewhere, Some(Err(_))));
 }
+
+/// A megabyte of keys, each another one, is compared while a caller waits, and everybody else with it.
+#[test]
+fn long_configurations_take_no_longer_than_their_length() {
+    let text = |first: usize| -> String {
+        let sections = (first..first + 30_000).map(|number| format!("[branch \"b{number}\"]\nmerge=x\n"));
+        sections.collect()
+    };
+    let start = std::time::Instant::now();
+    assert_eq!(check(&text(0), &text(15_000), |_| false), Ok(()));
+    let old: String = (0..60_000).map(|number| format!("[x]\nk{number}=y\n")).collect();
+    assert!(check(&old, &text(0), |_| false).is_err());
+    assert!(start.elapsed() < std::time::Duration::from_secs(5), "{:?}", start.elapsed());
+}

@@ -12,6 +12,8 @@ pub(crate) const CASES: &[Case] = &[
     ("broker_protected_names_cannot_be_made_by_other_calls", other_calls),
     ("broker_names_of_another_case", other_case),
     ("broker_directories_cannot_become_protected", directories),
+    ("broker_exchanged_names", exchanged),
+    ("broker_flags_of_files", flags_of_files),
     ("broker_git_data_directories_cannot_be_brought", data_directories),
     ("broker_paths_too_long_to_tell", too_long),
     ("broker_links_to_protected_names", links),
@@ -133,6 +135,46 @@ fn directories(world: &World) {
         inner.run(&["sh", "-c", "mkdir -p x/y && echo good > x/y/z && mv x sub/z && mkdir .claude && rmdir .claude"]);
     assert_eq!(seen.code, 0, "{}", seen.report);
     assert_eq!(inner.text("project/sub/z/y/z"), "good\n");
+}
+
+/// Of two names that change places both are judged, with what comes there.
+fn exchanged(world: &World) {
+    let probe = world.probe_path();
+    let tries = [
+        ("echo 'gitdir: ../evil' > x", "sub/.git"),
+        ("mkdir -p y && ln -s y x", "sub/.git"),
+        ("mkdir x && echo evil > x/config", "sub/.git"),
+        ("mkdir x && echo evil > x/settings.json", "sub/.claude"),
+    ];
+    for (make, name) in tries {
+        for pair in [format!("x {name}"), format!("{name} x")] {
+            let inner = world.another();
+            fs::create_dir_all(inner.path("project/sub")).unwrap();
+            let script = format!("mkdir {name}; {make}; {probe} probe exchange {pair}; true");
+            let seen = inner.run(&["sh", "-c", &script]);
+            let kept = fs::symlink_metadata(inner.path(&format!("project/{name}"))).unwrap();
+            assert!(kept.is_dir(), "{script}: {}", seen.report);
+            assert_eq!(fs::read_dir(inner.path(&format!("project/{name}"))).unwrap().count(), 0, "{script}");
+            let control = inner.another();
+            fs::create_dir_all(control.path("project/sub")).unwrap();
+            assert!(control.outside_shell(&script));
+            let there = control.path(&format!("project/{name}"));
+            let is_empty = fs::read_dir(&there).is_ok_and(|mut all| all.next().is_none());
+            assert!(!is_empty || fs::symlink_metadata(&there).unwrap().is_symlink(), "control {script}");
+        }
+    }
+    let seen = world.run(&["sh", "-c", &format!("echo a > a; echo b > b; {probe} probe exchange a b && cat a b")]);
+    assert_eq!(seen.out, "ok\nb\na", "{}", seen.report);
+}
+
+/// Flags, attributes and keys of a file that the host made meanwhile: FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR.
+fn flags_of_files(world: &World) {
+    fs::write(world.path("project/.envrc"), "mine").unwrap();
+    for request in ["1074292226", "1075599392"] {
+        check(request, &world.inside(&["ioctl-file", ".envrc", request]).out, &["EPERM"]);
+        let control = world.outside(&["ioctl-file", ".envrc", request]);
+        assert_ne!(control, "EPERM", "control");
+    }
 }
 
 /// Git finds configurations further down, too.

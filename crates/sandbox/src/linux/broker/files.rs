@@ -365,13 +365,15 @@ impl Broker {
         let Some(entry) = &source.entry else { return Err(libc::EBUSY) };
         let is_directory = source.kind == FileType::Directory;
         let exchanged = flags.contains(RenameFlags::EXCHANGE).then_some(there).flatten();
+        // A `.git` that is a directory says nothing; what comes to its place must be one as well.
+        let are_directories = is_directory && exchanged.is_none_or(|kind| kind == FileType::Directory);
         if let Some(forbidden) = self.rules.write(&entry.path)
-            && !(is_directory && forbidden.git == Some(Role::Pointer))
+            && !(are_directories && forbidden.git == Some(Role::Pointer))
         {
             return Ok(refused("rename", &entry.path, forbidden.by));
         }
         if let Some(forbidden) = self.rules.write(&target.path)
-            && !(is_directory && forbidden.git == Some(Role::Pointer))
+            && !(are_directories && forbidden.git == Some(Role::Pointer))
         {
             let may_be_adopted = source.kind == FileType::RegularFile && RenameFlags::NOREPLACE.contains(flags);
             if forbidden.git == Some(Role::Configuration) && may_be_adopted {
@@ -402,9 +404,12 @@ impl Broker {
         // Once more: the broker of another command may have made something there meanwhile.
         let is_moved = done.is_ok();
         let came = is_moved.then(|| self.came_elsewhere("rename to", &target)).flatten();
-        let outcome = came.or_else(|| (is_moved && is_directory).then(|| held_in(&self.rules, &target)).flatten());
+        let came = came.or_else(|| (is_moved && is_directory).then(|| held_in(&self.rules, &target)).flatten());
+        let other_came = (is_moved && exchanged.is_some()).then(|| self.came_elsewhere("rename to", entry)).flatten();
+        let holds_other = is_moved && exchanged == Some(FileType::Directory);
+        let outcome = came.or(other_came).or_else(|| holds_other.then(|| held_in(&self.rules, entry)).flatten());
         if let Some(outcome) = outcome {
-            put_back(&target, entry);
+            put_back(&target, entry, exchanged.is_some());
             return Ok(outcome);
         }
         Ok(self.done("rename", &entry.path, done))
@@ -546,8 +551,13 @@ fn held_in(rules: &Rules, directory: &Entry) -> Option<Outcome> {
     Some(refused("rename to", &directory.path, format!("the protected name `{}` ({})", row.name, row.why)))
 }
 
-/// Gives a file its old name back, or one like it when that is taken.
-fn put_back(now: &Entry, before: &Entry) {
+/// Gives a file its old name back, or one like it when that is taken; two that were exchanged get each other's.
+fn put_back(now: &Entry, before: &Entry, are_two: bool) {
+    let (old, new) = (now.name.as_slice(), before.name.as_slice());
+    if are_two && rustix::fs::renameat_with(&now.directory, old, &before.directory, new, RenameFlags::EXCHANGE).is_ok()
+    {
+        return;
+    }
     for number in 0..64 {
         let mut name = before.name.clone();
         name.extend(std::iter::repeat_n(b'~', number));

@@ -57,31 +57,32 @@ impl Told {
 
     /// Notes a refusal of a caller. The first of its kind is told at once.
     pub(super) fn note(&self, channel: &Channel, caller: &Caller<'_>, what: String, by: Option<String>) {
-        let program = caller.program();
+        self.enter(channel, (what, caller.program()), || caller.command(), by);
+    }
+
+    /// Notes a refusal that comes after the call that it is about.
+    pub(super) fn note_without_caller(&self, channel: &Channel, what: String, by: String) {
+        self.enter(channel, (what, String::new()), String::new, Some(by));
+    }
+
+    fn enter(&self, channel: &Channel, key: (String, String), command: impl Fn() -> String, by: Option<String>) {
         let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
         let is_full = book.rows.len() >= REFUSALS_MAX;
-        let key = (what, program);
         if is_full && !book.rows.contains_key(&key) {
             book.more = book.more.saturating_add(1);
             return;
         }
         let (what, program) = key.clone();
-        let row = book.rows.entry(key).or_insert_with(|| Row {
-            refused: Refused { what, program, command: caller.command(), by, times: 0 },
-            sent: 0,
-        });
+        let row = book
+            .rows
+            .entry(key)
+            .or_insert_with(|| Row { refused: Refused { what, program, command: command(), by, times: 0 }, sent: 0 });
         row.refused.times = row.refused.times.saturating_add(1);
         if row.sent == 0 {
             row.sent = 1;
             // When the launcher is gone the boundary ends soon, and nobody reads a report.
             let _ = channel.send(&row.message(), None);
         }
-    }
-
-    /// Notes a refusal that comes after the call that it is about.
-    pub(super) fn note_without_caller(&self, channel: &Channel, what: String, by: String) {
-        let (program, command, times) = (String::new(), String::new(), 1);
-        let _ = channel.send(&Message::Refused { what, program, command, by: Some(by), times }, None);
     }
 
     /// Notes how many files are being written that are looked at before they are made.

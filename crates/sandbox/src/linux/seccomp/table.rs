@@ -116,6 +116,9 @@ const SOCKETPAIR: &[Case] = &[
 /// The bits of a request that say whose it is.
 const REQUESTED_OF: u32 = 0xff00;
 
+/// The bits of a request that say whose it is and which, without its direction and size.
+const REQUEST: u32 = 0xffff;
+
 /// Requests that put input into a terminal or change what is behind one; and those of file systems that make or
 /// remove a name in a directory that is open for reading, which neither the broker nor Landlock would see.
 const IOCTL: &[Case] = &[
@@ -124,11 +127,20 @@ const IOCTL: &[Case] = &[
     case(&[low(1, Test::Is, 0xc018_9436)], Verdict::Allow), // FIDEDUPERANGE
     case(&[masked(1, REQUESTED_OF, Test::Is, 0x9400)], Verdict::Tell(EPERM)), // Btrfs: subvolumes and snapshots
     case(&[masked(1, REQUESTED_OF, Test::Is, 0xbc00)], Verdict::Tell(EPERM)), // bcachefs: the same
-    case(&[masked(1, 0xffff, Test::Is, 0x6f04)], Verdict::Tell(EPERM)), // OCFS2_IOC_REFLINK
-    case(&[low(1, Test::Is, 0x5412)], Verdict::Tell(EPERM)), // TIOCSTI
-    case(&[low(1, Test::Is, 0x541c)], Verdict::Tell(EPERM)), // TIOCLINUX
-    case(&[low(1, Test::Is, 0x5423)], Verdict::Tell(EPERM)), // TIOCSETD
-    case(&[low(1, Test::Is, 0x541d)], Verdict::Tell(EPERM)), // TIOCCONS
+    case(&[masked(1, REQUEST, Test::Is, 0x6f04)], Verdict::Tell(EPERM)), // OCFS2_IOC_REFLINK
+    // Flags, attributes, keys and versions of a file that is open for reading: FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR and theirs.
+    case(&[masked(1, REQUEST, Test::Is, 0x6602)], Verdict::Tell(EPERM)), // FS_IOC_SETFLAGS
+    case(&[masked(1, REQUEST, Test::Is, 0x5820)], Verdict::Tell(EPERM)), // FS_IOC_FSSETXATTR
+    case(&[masked(1, REQUEST, Test::Is, 0x7602)], Verdict::Tell(EPERM)), // FS_IOC_SETVERSION
+    case(&[masked(1, REQUEST, Test::Is, 0x6604)], Verdict::Tell(EPERM)), // its older number
+    case(&[masked(1, REQUEST, Test::Is, 0x6609)], Verdict::Tell(EPERM)), // EXT4_IOC_MIGRATE
+    case(&[masked(1, REQUEST, Test::Is, 0x6613)], Verdict::Tell(EPERM)), // FS_IOC_SET_ENCRYPTION_POLICY
+    case(&[masked(1, REQUEST, Test::Is, 0x6685)], Verdict::Tell(EPERM)), // FS_IOC_ENABLE_VERITY
+    case(&[masked(1, REQUEST, Test::Is, 0x7211)], Verdict::Tell(EPERM)), // FAT_IOCTL_SET_ATTRIBUTES
+    case(&[low(1, Test::Is, 0x5412)], Verdict::Tell(EPERM)),             // TIOCSTI
+    case(&[low(1, Test::Is, 0x541c)], Verdict::Tell(EPERM)),             // TIOCLINUX
+    case(&[low(1, Test::Is, 0x5423)], Verdict::Tell(EPERM)),             // TIOCSETD
+    case(&[low(1, Test::Is, 0x541d)], Verdict::Tell(EPERM)),             // TIOCCONS
 ];
 
 /// Asking, and Linux as it is, and nothing else.
