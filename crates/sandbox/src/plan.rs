@@ -280,7 +280,7 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
 fn is_by_key(path: &AbsPath, unwritable: &[facts::Held]) -> bool {
     let segments: Vec<&str> = path.segments().collect();
     let mut rows = unwritable.iter().filter(|held| held.path == *path).peekable();
-    git::role(&segments) == Some(git::Role::Configuration)
+    matches!(git::role(&segments), Some(git::Role::Configuration | git::Role::Modules))
         && rows.peek().is_some()
         && rows.all(|held| held.origin.scope == Scope::Builtin)
 }

@@ -16,7 +16,9 @@ mod connect;
 mod decode;
 mod files;
 mod git;
+mod pending;
 mod place;
+mod put;
 mod reads;
 mod rules;
 mod start;
@@ -35,7 +37,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use self::caller::Caller;
 use self::decode::{Errno, Name, Request};
-use self::git::Pending;
+use self::pending::Pending;
 use self::place::{Found, Ground, Place};
 use self::rules::Rules;
 pub(crate) use self::told::Told;
@@ -61,6 +63,8 @@ pub(crate) struct Broker {
     pending: Pending,
     /// Configurations of git that this run made.
     made: BTreeSet<AbsPath>,
+    /// Keys of such configurations that this run set.
+    own_keys: BTreeSet<(AbsPath, String)>,
     umasks: Umasks,
     /// Whether the command's own program has started: that one was decided about.
     has_started: bool,
@@ -112,6 +116,7 @@ impl Broker {
             session,
             pending: Pending::default(),
             made: BTreeSet::new(),
+            own_keys: BTreeSet::new(),
             umasks: Umasks::default(),
             has_started: false,
             waiting: Arc::default(),

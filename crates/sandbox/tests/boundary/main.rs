@@ -26,6 +26,7 @@ mod profile;
 mod programs;
 mod races;
 mod reads;
+mod repositories;
 mod runner;
 mod sockets;
 mod terminal;

@@ -12,7 +12,7 @@ use sandbox::Tier;
 use crate::world::World;
 use crate::{
     broker, claims, fallback, files, hygiene, kernel, limits, lower, mounts, processes, profile, programs, races,
-    reads, sockets, terminal,
+    reads, repositories, sockets, terminal,
 };
 
 /// A case: its name and what it does.
@@ -122,6 +122,7 @@ fn families() -> impl Iterator<Item = &'static Case> {
         files::CASES,
         races::CASES,
         reads::CASES,
+        repositories::CASES,
         mounts::CASES,
         sockets::CASES,
         hygiene::CASES,

@@ -40,6 +40,8 @@ pub(super) struct Forbidden {
     pub(super) git: Option<git::Role>,
     /// The path from the protected name on, where the table of names forbids it.
     pub(super) row: Option<Tail>,
+    /// Whether it is git's directory of hooks itself.
+    is_hooks: bool,
 }
 
 /// A path from a protected name on.
@@ -53,7 +55,7 @@ pub(super) struct Tail {
 impl Forbidden {
     /// Returns true when an empty directory of this name is harmless.
     pub(super) fn spares_directory(&self) -> bool {
-        self.git == Some(git::Role::Pointer) || self.row.as_ref().is_some_and(|row| row.is_directory)
+        self.git == Some(git::Role::Pointer) || self.is_hooks || self.row.as_ref().is_some_and(|row| row.is_directory)
     }
 }
 
@@ -116,16 +118,27 @@ impl Rules {
     /// Returns who forbids that this name is written, made, renamed or removed.
     pub(super) fn write(&self, path: &AbsPath) -> Option<Forbidden> {
         if let Some(why) = covering(&self.held, path) {
-            return Some(Forbidden { by: why.to_owned(), git: None, row: None });
+            return Some(Forbidden { by: why.to_owned(), git: None, row: None, is_hooks: false });
         }
         let why = self.bounds.write(path)?;
         let (git, row) = match why {
             Why::Written(..) => (None, None),
             Why::Git(_) | Why::Protected(_) if self.is_private(path) => return None,
-            Why::Git(role) => (Some(role), (role == git::Role::Configuration).then(|| last(path)).flatten()),
+            Why::Git(role) => (Some(role), (role == git::Role::Modules).then(|| last(path)).flatten()),
             Why::Protected(row) => (None, tail(row, path)),
         };
-        Some(Forbidden { by: why.to_string(), git, row })
+        let is_hooks = git == Some(git::Role::Program) && path.name() == Some("hooks");
+        Some(Forbidden { by: why.to_string(), git, row, is_hooks })
+    }
+
+    /// Returns what the file is to git of which this is the lock: its new form, until it is renamed.
+    pub(super) fn locks(&self, path: &AbsPath) -> Option<git::Role> {
+        let stem = path.name()?.strip_suffix(".lock")?;
+        let role = self.write(&path.parent()?.join(stem))?.git?;
+        match role {
+            git::Role::Configuration | git::Role::Modules | git::Role::Todo => Some(role),
+            git::Role::Pointer | git::Role::CommonDirectory | git::Role::Program => None,
+        }
     }
 
     /// Returns true for a path that nobody outside reads.
