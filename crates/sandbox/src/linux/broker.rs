@@ -11,6 +11,7 @@
 //!
 //! Read first: `decode` (what a call asks for), `place` (what a name means), `rules`, then `files`.
 
+mod bare;
 mod caller;
 mod connect;
 mod decode;
