@@ -21,6 +21,7 @@ mod pending;
 mod place;
 mod put;
 mod reads;
+mod rename;
 mod rules;
 mod start;
 mod told;
