@@ -17,6 +17,7 @@ mod connect;
 mod decode;
 mod files;
 mod git;
+mod own;
 mod pending;
 mod place;
 mod put;
@@ -27,7 +28,6 @@ mod start;
 mod told;
 mod umasks;
 
-use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -39,6 +39,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use self::caller::Caller;
 use self::decode::{Errno, Name, Request};
+use self::own::Own;
 use self::pending::Pending;
 use self::place::{Found, Ground, Place};
 use self::rules::Rules;
@@ -63,10 +64,7 @@ pub(crate) struct Broker {
     /// The session whose terminal `/dev/tty` is.
     session: i32,
     pending: Pending,
-    /// Configurations of git that this run made.
-    made: BTreeSet<AbsPath>,
-    /// Keys of such configurations that this run set.
-    own_keys: BTreeSet<(AbsPath, String)>,
+    own: Own,
     umasks: Umasks,
     /// Whether the command's own program has started: that one was decided about.
     has_started: bool,
@@ -117,8 +115,7 @@ impl Broker {
             listener: Arc::new(listener),
             session,
             pending: Pending::default(),
-            made: BTreeSet::new(),
-            own_keys: BTreeSet::new(),
+            own: Own::default(),
             umasks: Umasks::default(),
             has_started: false,
             waiting: Arc::default(),

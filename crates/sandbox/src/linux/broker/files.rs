@@ -73,9 +73,17 @@ impl Broker {
         if let Some(outcome) = self.completes_bare(entry) {
             return Ok(outcome);
         }
-        // Whoever makes a link or a pipe there meanwhile gets nothing opened through it.
+        // Whoever makes a link or a pipe there meanwhile gets nothing opened through it, and whoever makes a file there
+        // that must not be read gets none opened.
         let more = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+        let unreadable = self.unreadable("open", Some(&entry.path));
+        let more = if unreadable.is_some() { more | OFlags::EXCL } else { more };
         let opened = rustix::fs::openat(&entry.directory, entry.name.as_slice(), flags | more, mode);
+        if let (Err(rustix::io::Errno::EXIST), Some(outcome), false) =
+            (&opened, unreadable, flags.contains(OFlags::EXCL))
+        {
+            return Ok(outcome);
+        }
         if opened.is_ok()
             && let Some(outcome) = self.came_elsewhere("make", entry).or_else(|| self.came_into_bare(entry))
         {
@@ -142,8 +150,9 @@ impl Broker {
         if let Some(role) = path.as_ref().and_then(|path| self.rules.locks(path)) {
             return Ok(refused("write", &shown, lock(role)));
         }
-        if flags.contains(OFlags::RDWR)
-            && let Some(outcome) = self.unreadable("read", path.as_ref())
+        // Without reading a file one could still compare it with another; what is cut to nothing tells nothing.
+        if !(flags.contains(OFlags::WRONLY | OFlags::TRUNC))
+            && let Some(outcome) = self.unreadable("open", path.as_ref())
         {
             return Ok(outcome);
         }
@@ -352,6 +361,10 @@ impl Broker {
             if !may {
                 return Ok(refused("remove", &entry.path, forbidden.by));
             }
+        }
+        if !is_directory {
+            // Its number may be another file's next.
+            let _ = self.own.take(entry);
         }
         let flags = if is_directory { AtFlags::REMOVEDIR } else { AtFlags::empty() };
         let done = rustix::fs::unlinkat(&entry.directory, entry.name.as_slice(), flags);
