@@ -141,6 +141,7 @@ impl Setup {
             terminal: Terminal::Own,
             tiers: Tiers::all(),
             require: require.to_vec(),
+            held: true,
         }
     }
 

@@ -60,9 +60,28 @@ pub(crate) const SAID_BYTES_MAX: u64 = 4096;
 pub(crate) const GROUPS_PER_PROCESS: u32 = 16;
 /// Milliseconds for the kernel to let go of what ended in a control group.
 pub(crate) const GROUP_END_MS: u32 = 2_000;
+/// Milliseconds in which what a killed launcher left in its groups must be gone.
+pub(crate) const JANITOR_MS_MAX: u64 = 30_000;
 /// Milliseconds that a command has to end when a limit ends it.
 pub(crate) const GRACE_MS: u64 = 5_000;
 /// Milliseconds after that grace in which the boundary ends by itself, should the launcher be stopped.
 pub(crate) const LATE_MS: u64 = 2_000;
 /// Processes of the boundary itself, which count among those inside.
 pub(crate) const OWN_PROCESSES: u64 = 2;
+
+/// Processes above a launcher that may own a holder.
+pub(crate) const ANCESTORS_MAX: usize = 32;
+/// Milliseconds for a holder to answer, and for a held boundary to take a command; then the launcher builds its own.
+pub(crate) const HOLDER_MS: u64 = 100;
+/// Milliseconds for a holder to have a boundary built that somebody waits for.
+pub(crate) const WARM_MS: u64 = 10_000;
+/// Milliseconds after a boundary was taken until the next one is built.
+pub(crate) const HELD_BUILD_MS: u64 = 4;
+/// Milliseconds after which boundaries that nobody wanted are let go.
+pub(crate) const HELD_IDLE_MS: u64 = 30 * 60 * 1000;
+/// Different boundaries that one holder keeps.
+pub(crate) const HELD_SETS_MAX: usize = 8;
+/// Boundaries of each kind that stand ready: agents start a few commands at once.
+pub(crate) const HELD_SPARE: usize = 3;
+/// Connections that a holder has open.
+pub(crate) const ASKERS_MAX: usize = 64;

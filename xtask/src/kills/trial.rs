@@ -19,6 +19,12 @@ const EARLY_US: usize = 9_000;
 /// The rest, while the command runs.
 const WHOLE_US: usize = 60_000;
 
+/// What the janitor's command line begins with.
+const JANITOR: &[u8] = b"palisade: janitor";
+
+/// The longest time from one kill to the next.
+const GAP_US: usize = 2_000;
+
 /// What was killed sooner than this after its start has written nothing late.
 const TIMELY: Duration = Duration::from_millis(400);
 
@@ -91,12 +97,25 @@ pub(super) enum Program {
     Palisade,
 }
 
-/// Who is killed, counted from the launcher on.
+/// Who is killed: one counted from the launcher on, the process that takes the launcher's control groups away, or one
+/// after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Victim {
     Launcher,
     Boundary,
     Init,
+    Janitor,
+    /// From the launcher inwards, the janitor at the end or not at all.
+    Inwards(Janitor),
+    /// From the first process inside outwards, the janitor first or not at all.
+    Outwards(Janitor),
+}
+
+/// Whether the janitor is killed with the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Janitor {
+    Killed,
+    Spared,
 }
 
 /// When.
@@ -113,6 +132,8 @@ pub(super) struct Trial {
     pub(super) user: User,
     pub(super) program: Program,
     victim: Victim,
+    /// Between one kill and the next.
+    gap: Duration,
     moment: Moment,
     pub(super) command: &'static str,
     has_terminal: bool,
@@ -150,13 +171,37 @@ impl Trial {
             moment,
             user: if random.below(2) == 0 { User::Own } else { User::Nobody },
             program: if random.below(3) == 0 { Program::Palisade } else { Program::Launch },
-            victim: match random.below(4) {
-                0 => Victim::Boundary,
-                1 => Victim::Init,
+            victim: match random.below(12) {
+                0 | 1 => Victim::Boundary,
+                2 | 3 => Victim::Init,
+                4 => Victim::Janitor,
+                5 => Victim::Inwards(Janitor::Killed),
+                6 => Victim::Inwards(Janitor::Spared),
+                7 => Victim::Outwards(Janitor::Killed),
+                8 => Victim::Outwards(Janitor::Spared),
                 _ => Victim::Launcher,
             },
+            gap: Duration::from_micros(random.below(GAP_US) as u64),
             command: random.choose(COMMANDS).unwrap_or(&"true"),
             has_terminal: random.below(5) == 0,
+        }
+    }
+
+    /// Returns true when nobody is left who takes control groups away: the janitor may be among those killed.
+    pub(super) fn may_leave_groups(&self) -> bool {
+        match (self.moment, self.victim) {
+            // Whichever process makes the call is killed alone.
+            (Moment::Call(..), _) => false,
+            (Moment::After(_), Victim::Inwards(Janitor::Killed) | Victim::Outwards(Janitor::Killed)) => true,
+            (
+                Moment::After(_),
+                Victim::Launcher
+                | Victim::Boundary
+                | Victim::Init
+                | Victim::Janitor
+                | Victim::Inwards(Janitor::Spared)
+                | Victim::Outwards(Janitor::Spared),
+            ) => false,
         }
     }
 
@@ -180,7 +225,7 @@ impl Trial {
         let mut stage = "";
         if let Moment::After(delay) = trial.moment {
             std::thread::sleep(delay);
-            stage = strike(&child, trial.victim)?;
+            stage = strike(&child, trial.victim, trial.gap)?;
         }
         let finding = ended(&mut child, limit)?;
         if let Moment::Call(..) = trial.moment {
@@ -220,9 +265,11 @@ impl Trial {
 
 impl fmt::Display for Trial {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { user, program, victim, moment, command, has_terminal } = self;
+        let Self { user, program, victim, gap, moment, command, has_terminal } = self;
         match moment {
-            Moment::After(delay) => write!(formatter, "{victim:?} killed after {} µs", delay.as_micros())?,
+            Moment::After(delay) => {
+                write!(formatter, "{victim:?} killed after {} µs, {} µs apart", delay.as_micros(), gap.as_micros())?;
+            }
             Moment::Call(call, when) => write!(formatter, "killed at the {when}. `{call}`")?,
         }
         write!(formatter, " of {program:?} by {user:?}, terminal: {has_terminal}, `{command}`")
@@ -239,11 +286,16 @@ fn terminal() -> anyhow::Result<(OwnedFd, OwnedFd)> {
 }
 
 /// Kills the victim, or as much of the way to it as is there, and returns how far the run had come.
-fn strike(child: &Child, victim: Victim) -> anyhow::Result<&'static str> {
+fn strike(child: &Child, victim: Victim, gap: Duration) -> anyhow::Result<&'static str> {
     let all = processes()?;
     let launcher = i32::try_from(child.id())?;
-    let below = |pid: i32| all.values().find(|process| process.parent == pid).map(|process: &Process| process.pid);
-    let chain: Vec<i32> = std::iter::successors(Some(launcher), |pid| below(*pid)).take(4).collect();
+    let is_janitor = |process: &&Process| {
+        fs::read(format!("/proc/{}/cmdline", process.pid)).is_ok_and(|line| line.starts_with(JANITOR))
+    };
+    let below = |pid: i32| all.values().filter(move |process| process.parent == pid);
+    let next = |pid: &i32| below(*pid).find(|process| !is_janitor(process)).map(|process| process.pid);
+    let chain: Vec<i32> = std::iter::successors(Some(launcher), next).take(4).collect();
+    let janitor = below(launcher).find(is_janitor).map(|process| process.pid);
     let stage = match chain.len() {
         _ if all.get(&launcher).is_none_or(|process| process.has_ended) => "over before anything was killed",
         1 => "killed when there was no boundary, yet or any more",
@@ -251,13 +303,20 @@ fn strike(child: &Child, victim: Victim) -> anyhow::Result<&'static str> {
         3 => "killed while the first process built mounts",
         _ => "killed while the command ran",
     };
-    let at = match victim {
-        Victim::Launcher => 0,
-        Victim::Boundary => 1,
-        Victim::Init => 2,
+    let one = |at: usize| chain.get(at.min(chain.len().saturating_sub(1))).copied().into_iter().collect::<Vec<_>>();
+    let with = |which: Janitor| janitor.filter(|_| which == Janitor::Killed);
+    let targets: Vec<i32> = match victim {
+        Victim::Launcher => one(0),
+        Victim::Boundary => one(1),
+        Victim::Init => one(2),
+        Victim::Janitor => janitor.into_iter().collect(),
+        Victim::Inwards(which) => chain.iter().copied().take(3).chain(with(which)).collect(),
+        Victim::Outwards(which) => with(which).into_iter().chain(chain.iter().copied().take(3).rev()).collect(),
     };
-    let target = chain.get(at.min(chain.len().saturating_sub(1))).copied().and_then(Pid::from_raw);
-    if let Some(target) = target {
+    for (number, target) in targets.into_iter().filter_map(Pid::from_raw).enumerate() {
+        if number > 0 {
+            std::thread::sleep(gap);
+        }
         // It may just have ended.
         let _ = rustix::process::kill_process(target, Signal::KILL);
     }

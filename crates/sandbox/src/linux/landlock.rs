@@ -113,6 +113,12 @@ fn reading(mut ruleset: RulesetCreated, plan: &Plan, version: ABI) -> Result<Rul
 }
 
 impl Rules {
+    /// Adds what the standard streams allow that this process has now.
+    pub(super) fn with_streams(self) -> Result<Self, Failure> {
+        let Self { ruleset, abi } = self;
+        Ok(Self { ruleset: streams(ruleset, version(abi))?, abi })
+    }
+
     /// Enforces the rules on this thread, whole or not at all.
     pub(super) fn enforce(self) -> Result<(), Failure> {
         let status =
