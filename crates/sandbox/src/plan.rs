@@ -11,7 +11,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use policy::bounds::Bound;
-use policy::controls::{Controls, Network};
+use policy::controls::{Controls, LateReads, Network};
 use policy::tables::git;
 use policy::{AbsPath, Scope, facts};
 
@@ -62,6 +62,8 @@ pub struct Plan {
     pub(crate) home: AbsPath,
     pub(crate) project: AbsPath,
     pub(crate) bounds: Vec<Bound>,
+    /// Whether every opening for reading is held against the Read rules that can come to cover a file.
+    pub(crate) checks_reads: bool,
     /// Whether the host's files are there as a whole.
     pub(crate) root: Root,
     /// Variables that point package managers to their private places.
@@ -215,6 +217,7 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
         project,
         bounds,
         reading,
+        late_reads,
         caches,
         require: _,
         network: Network::None,
@@ -254,13 +257,7 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
     steps.extend(roots.into_iter().map(|path| Step::Writable { zone: Zone::of(&path), path }));
     steps.extend(granted::cache_steps(caches));
     steps.extend(pins.into_iter().map(|path| Step::Pin { path }));
-    steps.extend(closed.into_iter().map(|(path, why)| {
-        if is_by_key(&path, unwritable) && !invocation.protect.contains(&path) {
-            Step::ByKey { path, why }
-        } else {
-            Step::ReadOnly { path, why }
-        }
-    }));
+    steps.extend(closed.into_iter().map(|(path, why)| close(path, why, unwritable, invocation)));
     steps.extend(inner.into_iter().map(veil));
     steps.extend(hidden.into_iter().map(|hidden| Step::Hide { path: hidden.path, why: hidden.why }));
     Ok(Plan {
@@ -269,16 +266,26 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
         home: home.clone(),
         project: project.clone(),
         bounds: bounds.clone(),
+        checks_reads: matches!(late_reads, LateReads::Checked(_)),
         root,
         variables,
     })
+}
+
+/// Returns the step that keeps a path from being written.
+fn close(path: AbsPath, why: String, unwritable: &[facts::Held], invocation: &Invocation) -> Step {
+    if is_by_key(&path, unwritable) && !invocation.protect.contains(&path) {
+        Step::ByKey { path, why }
+    } else {
+        Step::ReadOnly { path, why }
+    }
 }
 
 /// Returns true for a configuration of git that nothing but the table of protected names holds.
 fn is_by_key(path: &AbsPath, unwritable: &[facts::Held]) -> bool {
     let segments: Vec<&str> = path.segments().collect();
     let mut rows = unwritable.iter().filter(|held| held.path == *path).peekable();
-    git::role(&segments) == Some(git::Role::Configuration)
+    matches!(git::role(&segments), Some(git::Role::Configuration | git::Role::Modules))
         && rows.peek().is_some()
         && rows.all(|held| held.origin.scope == Scope::Builtin)
 }

@@ -11,29 +11,36 @@
 //!
 //! Read first: `decode` (what a call asks for), `place` (what a name means), `rules`, then `files`.
 
+mod bare;
 mod caller;
 mod connect;
 mod decode;
 mod files;
 mod git;
+mod own;
+mod pending;
 mod place;
+mod put;
+mod reads;
+mod rename;
 mod rules;
 mod start;
 mod told;
 mod umasks;
 
-use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::time::{Duration, Instant};
 
 use policy::AbsPath;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use self::caller::Caller;
 use self::decode::{Errno, Name, Request};
-use self::git::Pending;
+use self::own::Own;
+use self::pending::Pending;
 use self::place::{Found, Ground, Place};
 use self::rules::Rules;
 pub(crate) use self::told::Told;
@@ -42,7 +49,7 @@ use super::control::Channel;
 use super::failure::{At, Failure};
 use super::seccomp::{self, Verdict};
 use crate::error::Step;
-use crate::limits::PENDING_MS;
+use crate::limits::{PENDING_END_MS, PENDING_MS};
 use crate::plan::Plan;
 use crate::sys::filter::{self, Answer, Call};
 
@@ -57,8 +64,7 @@ pub(crate) struct Broker {
     /// The session whose terminal `/dev/tty` is.
     session: i32,
     pending: Pending,
-    /// Configurations of git that this run made.
-    made: BTreeSet<AbsPath>,
+    own: Own,
     umasks: Umasks,
     /// Whether the command's own program has started: that one was decided about.
     has_started: bool,
@@ -104,12 +110,12 @@ impl Broker {
         Ok(Self {
             ground,
             rules,
-            told: Told::default(),
+            told: if plan.checks_reads { Told::with_checks() } else { Told::default() },
             channel,
             listener: Arc::new(listener),
             session,
             pending: Pending::default(),
-            made: BTreeSet::new(),
+            own: Own::default(),
             umasks: Umasks::default(),
             has_started: false,
             waiting: Arc::default(),
@@ -133,12 +139,21 @@ impl Broker {
                     Ok(call) => self.answer(&call),
                     // The caller died since, or a signal came.
                     Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EINTR)) => {}
-                    Err(_) => return self.settle_pending(),
+                    Err(_) => return self.settle_last(),
                 },
                 Next::Nothing => self.settle_pending(),
-                // Everybody inside is gone: what was written last is looked at.
-                Next::End => return self.settle_pending(),
+                Next::End => return self.settle_last(),
             }
+        }
+    }
+
+    /// Everybody inside is gone: what was written last is looked at. The kernel says so before it has closed their files.
+    fn settle_last(mut self) {
+        let until = Instant::now() + Duration::from_millis(PENDING_END_MS);
+        self.settle_pending();
+        while !self.pending.is_empty() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+            self.settle_pending();
         }
     }
 
@@ -163,6 +178,12 @@ impl Broker {
             Verdict::Tell(errno) => Outcome::Refused { errno, what: connect::describe(call), by: None },
             Verdict::Look => connect::look(call, &caller),
             Verdict::Act => self.act(call, &caller),
+            Verdict::Check => {
+                let start = Instant::now();
+                let outcome = self.act(call, &caller);
+                self.told.checked(start.elapsed());
+                outcome
+            }
             // The filter and the table are the same; what it lets through does not come here.
             Verdict::Allow | Verdict::Quiet(_) => {
                 Outcome::Refused { errno: libc::EPERM, what: connect::describe(call), by: None }

@@ -93,11 +93,11 @@ fn confine(
     if order.shape == Shape::Landlock {
         sys::filter::install(&seccomp::assemble_closed(), 0).map(drop).at(Step::Seccomp)?;
     }
-    filter(channel, broker)
+    filter(channel, order.plan.checks_reads, broker)
 }
 
 /// Installs the filter, whose listener goes to the broker if there is to be one.
-fn filter(channel: &Channel, broker: Option<Channel>) -> Result<(), Failure> {
+fn filter(channel: &Channel, checks_reads: bool, broker: Option<Channel>) -> Result<(), Failure> {
     let Some(broker) = broker else {
         let quiet = seccomp::assemble(seccomp::Telling::Nobody);
         sys::filter::install(&quiet, 0).map(drop).at(Step::Seccomp)?;
@@ -106,7 +106,8 @@ fn filter(channel: &Channel, broker: Option<Channel>) -> Result<(), Failure> {
     };
     // The broker reads the name of the first program from this memory. Nobody else is inside yet.
     rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable).at(Step::Listener)?;
-    let told = seccomp::assemble(seccomp::Telling::Supervisor);
+    let telling = if checks_reads { seccomp::Telling::SupervisorOfReads } else { seccomp::Telling::Supervisor };
+    let told = seccomp::assemble(telling);
     let listener = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
     let patient = libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
     let installed = sys::filter::install(&told, listener | patient).or_else(|error| match error.raw_os_error() {

@@ -48,6 +48,12 @@ const ROWS: &[Row] = &[
         "67-70",
         "there is no broker yet: directories that lead to held paths are closed instead",
     ),
+    row(
+        Tier::Landlock,
+        "checked_reads_*",
+        "",
+        "such a run is refused; see lower_reads_are_not_checked_without_a_broker",
+    ),
     row(Tier::Landlock, "kernel_files_closed", "11, 12", "`/proc` is the host's, and tells of its kernel"),
     row(Tier::Landlock, "kernel_devices", "", "names of devices are seen; see lower_devices"),
     row(
