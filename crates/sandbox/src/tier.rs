@@ -77,7 +77,6 @@ const LANDLOCK_LACKS: &[(&str, &str)] = &[
     ("cgroup-namespace", "the host's control groups are seen"),
     ("kernel-interfaces", "`/proc` is the host's, and tells of its kernel"),
     ("own-devices", "names of devices are seen; a program inside can make no terminal"),
-    ("file-attributes", "modes, owners, times and extended attributes of files cannot be changed anywhere"),
 ];
 
 /// A set of tiers.

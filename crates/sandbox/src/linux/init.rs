@@ -137,7 +137,7 @@ fn make_terminal(channel: &Channel) -> Result<Terminal, Failure> {
 /// could not be started and has said why.
 ///
 /// Landlock is enforced on this process: the command and the broker inherit it and are under the same rules. Without
-/// a process namespace it is the command's process alone, so that it cannot signal this one.
+/// a process namespace the command's process has rules of its own below those, so that it cannot signal this one.
 fn start(channel: &Arc<Channel>, order: &Order, ready: Ready) -> Result<Option<Watched>, Failure> {
     let Ready { terminal, rules, held } = ready;
     let abi = rules.abi;
@@ -156,7 +156,11 @@ fn start(channel: &Arc<Channel>, order: &Order, ready: Ready) -> Result<Option<W
             rules.enforce()?;
             None
         }
-        Shape::Landlock => Some(rules),
+        Shape::Landlock => {
+            let mut rules = rules;
+            rules.enforce_around()?;
+            Some(rules)
+        }
     };
     let (ours, theirs) = if order.brokered { Channel::pair().map(split).at(Step::Broker)? } else { (None, None) };
     let command = match sys::process::fork().at(Step::Fork)? {
@@ -171,7 +175,11 @@ fn start(channel: &Arc<Channel>, order: &Order, ready: Ready) -> Result<Option<W
     let told = match ours {
         Some(ours) => match ours.receive::<Message>().at(Step::Broker)? {
             Some(Received { message: _, descriptor: Some(listener) }) => {
-                let broker = Broker::new(&order.plan, Arc::clone(channel), listener)?;
+                let channel = Arc::clone(channel);
+                let broker = match order.shape {
+                    Shape::Full | Shape::Bubblewrap(_) => Broker::new(&order.plan, channel, listener)?,
+                    Shape::Landlock => Broker::apart(&order.plan, channel, listener, command)?,
+                };
                 let told = broker.told();
                 let thread = std::thread::Builder::new().name("palisade: broker".to_owned());
                 thread.spawn(move || broker.serve()).map(drop).at(Step::Broker)?;

@@ -87,7 +87,8 @@ fn temporary(order: &mut Order) -> Result<PathBuf, Failure> {
                     *value = path.clone().into();
                 }
                 let directory = policy::AbsPath::parse(&path).ok_or(Errno::INVAL).at(Step::Keeper)?;
-                order.plan.steps.push(plan::Step::Writable { path: directory, zone: None });
+                // Nothing outside reads it, as of a cache.
+                order.plan.steps.push(plan::Step::Cache { path: directory, zone: None });
                 return Ok(path.into());
             }
             Err(error) => last = error,

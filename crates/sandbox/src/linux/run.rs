@@ -28,16 +28,17 @@ use crate::{ROLE, sys};
 /// The lowest number that the launcher's own descriptors get, above those that the boundary takes.
 const FIRST_FREE: i32 = 10;
 
-/// Runs a command in one tier with a broker; where the kernel gives none (another supervisor is there already), mounts
-/// alone hold what exists, and the report says what is missing. Without mounts there is none yet: the rules refuse more.
+/// Runs a command in one tier with a broker; where the kernel gives none, mounts alone hold what exists, or without them
+/// Landlock with more refused, and the report says what is missing. Another supervisor that is there already could act past
+/// Landlock for the command, so that nothing runs where Landlock holds alone.
 pub(super) fn run(plan: &Plan, limits: &Limits, invocation: &Invocation, chosen: Chosen) -> Result<Report, Error> {
-    let brokered = match chosen.tier {
-        Tier::Full | Tier::Bubblewrap => true,
-        Tier::Landlock => false,
-    };
     let wanted = Wanted { plan, limits, invocation };
-    match run_once(&wanted, &chosen, brokered) {
-        Err(Error::Step { step: Step::Listener, .. }) => run_once(&wanted, &chosen, false),
+    match run_once(&wanted, &chosen, true) {
+        Err(Error::Step { step: Step::Listener, source, .. })
+            if !(chosen.tier == Tier::Landlock && source.raw_os_error() == Some(libc::EBUSY)) =>
+        {
+            run_once(&wanted, &chosen, false)
+        }
         ended => ended,
     }
 }

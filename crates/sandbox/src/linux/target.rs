@@ -10,10 +10,11 @@ use super::control::Channel;
 use super::failure::{At, Failure, errno};
 use super::landlock::Rules;
 use super::pty::Terminal;
-use super::{boundary, privileges, resources, seccomp};
+use super::{boundary, broker, privileges, resources, seccomp};
 use crate::error::Step;
 use crate::shape::Shape;
 use crate::sys;
+use crate::sys::filter::Instruction;
 use crate::sys::process::Close;
 use crate::wire::{Message, Order};
 
@@ -80,14 +81,17 @@ fn confine(
     if let Some(rules) = rules {
         rules.enforce()?;
     }
+    let mut asking = seccomp::assemble(seccomp::Telling::Supervisor);
     if order.shape == Shape::Landlock {
-        sys::filter::install(&seccomp::assemble_closed(), 0).map(drop).at(Step::Seccomp)?;
+        let telling = if broker.is_some() { seccomp::Telling::Supervisor } else { seccomp::Telling::Nobody };
+        sys::filter::install(&seccomp::assemble_closed(telling), 0).map(drop).at(Step::Seccomp)?;
+        asking = seccomp::assemble_brokered(broker::openings(&order.plan));
     }
-    filter(channel, broker)
+    filter(channel, broker, &asking)
 }
 
 /// Installs the filter, whose listener goes to the broker if there is to be one.
-fn filter(channel: &Channel, broker: Option<Channel>) -> Result<(), Failure> {
+fn filter(channel: &Channel, broker: Option<Channel>, asking: &[Instruction]) -> Result<(), Failure> {
     let Some(broker) = broker else {
         let quiet = seccomp::assemble(seccomp::Telling::Nobody);
         sys::filter::install(&quiet, 0).map(drop).at(Step::Seccomp)?;
@@ -96,12 +100,11 @@ fn filter(channel: &Channel, broker: Option<Channel>) -> Result<(), Failure> {
     };
     // The broker reads the name of the first program from this memory. Nobody else is inside yet.
     rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable).at(Step::Listener)?;
-    let told = seccomp::assemble(seccomp::Telling::Supervisor);
     let listener = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
     let patient = libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
-    let installed = sys::filter::install(&told, listener | patient).or_else(|error| match error.raw_os_error() {
+    let installed = sys::filter::install(asking, listener | patient).or_else(|error| match error.raw_os_error() {
         // A kernel that does not know of the second.
-        Some(libc::EINVAL) => sys::filter::install(&told, listener),
+        Some(libc::EINVAL) => sys::filter::install(asking, listener),
         _ => Err(error),
     });
     let listener = installed.at(Step::Listener)?;

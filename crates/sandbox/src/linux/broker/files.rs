@@ -28,7 +28,7 @@ fn errno(error: rustix::io::Errno) -> Errno {
 }
 
 /// Returns the path under which an open file can be opened again.
-fn again(file: &OwnedFd) -> String {
+pub(super) fn again(file: &OwnedFd) -> String {
     format!("/proc/self/fd/{}", file.as_raw_fd())
 }
 
@@ -107,7 +107,7 @@ impl Broker {
             FileType::Directory if flags.contains(OFlags::TMPFILE) => {}
             FileType::Directory => return Err(libc::EISDIR),
             _ if flags.contains(OFlags::DIRECTORY) => return Err(libc::ENOTDIR),
-            FileType::CharacterDevice if device(&file)? == TERMINAL => return self.own_terminal(caller, flags),
+            FileType::CharacterDevice if is_terminal(&file)? => return self.own_terminal(caller, flags),
             _ => {}
         }
         let shown = path.clone().unwrap_or_else(AbsPath::root);
@@ -156,6 +156,7 @@ impl Broker {
         let errno = errno(error);
         let by = match errno {
             libc::EROFS => "outside the directories that may be written".to_owned(),
+            libc::EACCES if self.is_outside(path) => "outside the directories that may be written".to_owned(),
             libc::EACCES => match self.rules.hidden(path) {
                 Some(why) => why.to_owned(),
                 None => "the rights of the file".to_owned(),
@@ -173,7 +174,7 @@ impl Broker {
     }
 
     /// `/dev/tty` is the terminal of whoever opens it.
-    fn own_terminal(&self, caller: &Caller<'_>, flags: OFlags) -> Result<Outcome> {
+    pub(super) fn own_terminal(&self, caller: &Caller<'_>, flags: OFlags) -> Result<Outcome> {
         let (session, terminal) = caller.session_and_terminal()?;
         let path = match terminal {
             0 => return Err(libc::ENXIO),
@@ -193,7 +194,13 @@ impl Broker {
     }
 
     /// Opens a pipe, which waits for a reader, or a file that somebody has a lease on, without keeping anybody else.
-    fn open_waiting(&self, call: &Call, file: OwnedFd, flags: OFlags, closes_on_exec: bool) -> Result<Outcome> {
+    pub(super) fn open_waiting(
+        &self,
+        call: &Call,
+        file: OwnedFd,
+        flags: OFlags,
+        closes_on_exec: bool,
+    ) -> Result<Outcome> {
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING_OPENS_MAX {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
             return Err(libc::ENFILE);
@@ -300,6 +307,9 @@ impl Broker {
         let Some(entry) = &found.entry else {
             return Err(if is_directory { libc::EINVAL } else { libc::EISDIR });
         };
+        if let Some(outcome) = self.keeps_name(&found)? {
+            return Ok(outcome);
+        }
         if let Some(forbidden) = self.rules.write(&entry.path) {
             let may = match forbidden.git {
                 Some(Role::Pointer | Role::CommonDirectory) => true,
@@ -328,6 +338,11 @@ impl Broker {
         let Place::Found(source) = self.locate_name(call, caller, from)? else { return Err(libc::ENOENT) };
         source.is_as_named()?;
         let target = self.locate_name(call, caller, to)?;
+        for found in std::iter::once(&source).chain(target.found()) {
+            if let Some(outcome) = self.keeps_name(found)? {
+                return Ok(outcome);
+            }
+        }
         let (there, target) = match target {
             Place::Free { is_directory: true, .. } if source.kind != FileType::Directory => return Err(libc::ENOTDIR),
             Place::Found(found) => {
@@ -477,6 +492,9 @@ impl Broker {
     }
 
     fn change_found(&self, found: &Found, change: &Change) -> Result<Outcome> {
+        if let Some(outcome) = self.out_of_reach(found)? {
+            return Ok(outcome);
+        }
         let shown = found.path.clone().unwrap_or_else(AbsPath::root);
         if let Some(path) = &found.path
             && let Some(forbidden) = self.rules.write(path)
@@ -571,6 +589,11 @@ fn apply(file: &OwnedFd, kind: FileType, change: &Change) -> rustix::io::Result<
             rustix::fs::ftruncate(file, length)
         }
     }
+}
+
+/// Returns true for `/dev/tty`.
+pub(super) fn is_terminal(file: &OwnedFd) -> Result<bool> {
+    Ok(device(file)? == TERMINAL)
 }
 
 /// Returns the number of the device that a file is.

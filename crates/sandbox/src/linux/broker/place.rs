@@ -67,6 +67,16 @@ pub(super) enum Place {
     },
 }
 
+impl Place {
+    /// Returns the file that is there.
+    pub(super) fn found(&self) -> Option<&Found> {
+        match self {
+            Self::Found(found) => Some(found),
+            Self::Free { .. } => None,
+        }
+    }
+}
+
 /// The two directories that names are looked up in.
 #[derive(Debug)]
 pub(super) struct Ground {

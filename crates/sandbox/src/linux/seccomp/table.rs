@@ -145,7 +145,7 @@ const WRITES: u32 = (libc::O_WRONLY | libc::O_RDWR | libc::O_CREAT | libc::O_TRU
 /// The bit that `O_TMPFILE` has besides `O_DIRECTORY`.
 const UNNAMED: u32 = (libc::O_TMPFILE & !libc::O_DIRECTORY).cast_unsigned();
 /// With it every other flag counts for nothing: the file can be named, and nothing of it is written or made.
-const NAMES_ONLY: u32 = libc::O_PATH.cast_unsigned();
+pub(super) const NAMES_ONLY: u32 = libc::O_PATH.cast_unsigned();
 const OPENAT: &[Case] = &[
     case(&[masked(2, NAMES_ONLY, Test::IsNot, 0)], Verdict::Allow),
     case(&[masked(2, WRITES, Test::IsNot, 0)], Verdict::Act),
@@ -332,8 +332,15 @@ pub(crate) fn verdict(number: i32, arguments: &[u64; 6]) -> Verdict {
         return Verdict::Quiet(ENOSYS);
     }
     let Some(row) = rows().find(|row| row.number == i64::from(number)) else { return Verdict::Allow };
-    let holds = |case: &&Case| case.conditions.iter().all(|condition| condition.holds(arguments));
-    row.cases.iter().find(holds).map_or(Verdict::Allow, |case| case.verdict)
+    row.verdict(arguments)
+}
+
+impl Row {
+    /// Returns what a call of this row gets.
+    pub(super) fn verdict(&self, arguments: &[u64; 6]) -> Verdict {
+        let holds = |case: &&Case| case.conditions.iter().all(|condition| condition.holds(arguments));
+        self.cases.iter().find(holds).map_or(Verdict::Allow, |case| case.verdict)
+    }
 }
 
 impl Condition {

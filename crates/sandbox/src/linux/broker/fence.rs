@@ -1,0 +1,333 @@
+//! What mounts hold in the other tiers, where there are none: files that are held under every name they have, directories
+//! that cannot be renamed, attributes of files outside, and this process's own files in `/proc`.
+//!
+//! Landlock bounds what the broker writes by name. It knows nothing of attributes, and in a writable directory it cannot
+//! leave a file out beside which others are made: those are held here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use policy::AbsPath;
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, StatxFlags};
+
+use super::caller::Caller;
+use super::decode::{Errno, Name};
+use super::place::{Found, Ground, Place};
+use super::{Broker, Outcome};
+use crate::linux::failure::{At, Failure};
+use crate::linux::seccomp::Openings;
+use crate::linux::{mount, tree};
+use crate::plan::{Plan, Step};
+use crate::sys::filter::Call;
+
+/// Directories above one another that are looked at.
+const DEPTH_MAX: usize = 2048;
+/// What everybody may read of this process.
+const OWN_READABLE: [&str; 4] = ["cmdline", "comm", "stat", "status"];
+
+/// A file by its device and its number there.
+type Identity = ((u32, u32), u64);
+
+/// A path that the plan holds.
+#[derive(Debug, Clone)]
+struct Held {
+    why: String,
+    /// It cannot be read either.
+    is_hidden: bool,
+}
+
+/// What is held without mounts.
+#[derive(Debug)]
+pub(super) struct Fence {
+    openings: Openings,
+    held: BTreeMap<Identity, Held>,
+    /// Whether a directory is among them: then what lies in it is held as well, wherever it is by now.
+    has_directories: bool,
+    /// Where looking upwards ends: writable directories, and parts of hidden ones.
+    tops: BTreeSet<Identity>,
+    /// Directories that keep their names: those that lead to something held, and the writable ones.
+    pinned: BTreeSet<AbsPath>,
+    pinned_files: BTreeSet<Identity>,
+    /// Where files may be changed.
+    reach: Vec<AbsPath>,
+}
+
+/// Returns which openings must wait for the broker of a plan: all, if something hidden lies where files are made.
+pub(crate) fn openings(plan: &Plan) -> Openings {
+    let reach = reach(plan);
+    let is_hidden_inside = plan.steps.iter().any(|step| match step {
+        Step::Hide { path, why: _ } | Step::Veil { path, parts: _, why: _ } => {
+            reach.iter().any(|root| path.is_within(root))
+        }
+        Step::Read { .. }
+        | Step::Link { .. }
+        | Step::Private { .. }
+        | Step::Writable { .. }
+        | Step::Cache { .. }
+        | Step::Seed { .. }
+        | Step::Pin { .. }
+        | Step::ReadOnly { .. }
+        | Step::ByKey { .. } => false,
+    });
+    if is_hidden_inside { Openings::All } else { Openings::Writing }
+}
+
+/// Returns the directories that may be written.
+fn reach(plan: &Plan) -> Vec<AbsPath> {
+    let writable = plan.steps.iter().filter_map(|step| match step {
+        Step::Writable { path, zone: _ } | Step::Cache { path, zone: _ } => Some(path.clone()),
+        Step::Read { .. }
+        | Step::Link { .. }
+        | Step::Private { .. }
+        | Step::Seed { .. }
+        | Step::Pin { .. }
+        | Step::ReadOnly { .. }
+        | Step::ByKey { .. }
+        | Step::Hide { .. }
+        | Step::Veil { .. } => None,
+    });
+    writable.collect()
+}
+
+fn errno(error: rustix::io::Errno) -> Errno {
+    error.raw_os_error()
+}
+
+fn identity(file: BorrowedFd<'_>) -> rustix::io::Result<Identity> {
+    let stat = rustix::fs::statx(file, c"", AtFlags::EMPTY_PATH, StatxFlags::INO)?;
+    Ok(((stat.stx_dev_major, stat.stx_dev_minor), stat.stx_ino))
+}
+
+impl Fence {
+    /// Looks at what the plan holds, before the command starts.
+    pub(super) fn of(plan: &Plan) -> Result<Self, Failure> {
+        let mut fence = Self {
+            openings: openings(plan),
+            held: BTreeMap::new(),
+            has_directories: false,
+            tops: BTreeSet::new(),
+            pinned: BTreeSet::new(),
+            pinned_files: BTreeSet::new(),
+            reach: reach(plan),
+        };
+        for step in &plan.steps {
+            match step {
+                Step::ReadOnly { path, why } => fence.hold(path, why, false)?,
+                Step::Hide { path, why } => fence.hold(path, why, true)?,
+                Step::Veil { path, parts, why } => {
+                    fence.hold(path, why, true)?;
+                    for part in parts {
+                        fence.tops.extend(found(part)?.map(|(file, _)| file));
+                    }
+                }
+                Step::Writable { path, zone: _ } | Step::Cache { path, zone: _ } => {
+                    fence.tops.extend(found(path)?.map(|(file, _)| file));
+                    fence.pin(path)?;
+                }
+                Step::Pin { path } => fence.pin(path)?,
+                Step::Read { .. } | Step::Link { .. } | Step::Private { .. } | Step::Seed { .. } | Step::ByKey { .. } => {}
+            }
+        }
+        Ok(fence)
+    }
+
+    fn hold(&mut self, path: &AbsPath, why: &str, is_hidden: bool) -> Result<(), Failure> {
+        let Some((file, is_directory)) = found(path)? else { return Ok(()) };
+        // What lies outside of what can be written is Landlock's matter, but for further names of a file.
+        if is_directory && !self.reaches(path) {
+            return Ok(());
+        }
+        self.has_directories |= is_directory;
+        let held = self.held.entry(file).or_insert_with(|| Held { why: why.to_owned(), is_hidden });
+        held.is_hidden |= is_hidden;
+        Ok(())
+    }
+
+    fn pin(&mut self, path: &AbsPath) -> Result<(), Failure> {
+        self.pinned_files.extend(found(path)?.map(|(file, _)| file));
+        self.pinned.insert(path.clone());
+        Ok(())
+    }
+
+    /// Returns which openings wait for the broker.
+    pub(super) fn openings(&self) -> Openings {
+        self.openings
+    }
+
+    /// Returns true for a path where files may be changed.
+    pub(super) fn reaches(&self, path: &AbsPath) -> bool {
+        self.reach.iter().any(|root| path.is_within(root))
+    }
+
+    /// Returns what holds a file or the directory that it lies in, whatever names they have by now.
+    fn held(&self, ground: &Ground, found: &Found) -> Result<Option<&Held>, Errno> {
+        if let Some(held) = self.held.get(&identity(found.file.as_fd()).map_err(errno)?) {
+            return Ok(Some(held));
+        }
+        if !self.has_directories {
+            return Ok(None);
+        }
+        match (&found.entry, &found.path) {
+            _ if found.kind == FileType::Directory => self.held_above(&found.file),
+            (Some(entry), _) => self.held_above(&entry.directory),
+            (None, Some(path)) if self.reaches(path) => {
+                let above = path.parent().ok_or(libc::EACCES)?;
+                self.held_above(&tree::resolve(ground.root.as_fd(), above.as_str()).map_err(errno)?)
+            }
+            (None, Some(_) | None) => Ok(None),
+        }
+    }
+
+    /// Returns what holds a directory or one above it.
+    fn held_above(&self, directory: &OwnedFd) -> Result<Option<&Held>, Errno> {
+        if !self.has_directories {
+            return Ok(None);
+        }
+        let mut at = directory.try_clone().map_err(|_| libc::EMFILE)?;
+        let mut before = None;
+        for _ in 0..DEPTH_MAX {
+            let file = identity(at.as_fd()).map_err(errno)?;
+            if let Some(held) = self.held.get(&file) {
+                return Ok(Some(held));
+            }
+            if before == Some(file) || self.tops.contains(&file) {
+                return Ok(None);
+            }
+            before = Some(file);
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            at = rustix::fs::openat(&at, "..", flags, Mode::empty()).map_err(errno)?;
+        }
+        Err(libc::ELOOP)
+    }
+
+    fn is_pinned(&self, found: &Found) -> Result<bool, Errno> {
+        let is_named = found.entry.as_ref().is_some_and(|entry| self.pinned.contains(&entry.path));
+        Ok(is_named || self.pinned_files.contains(&identity(found.file.as_fd()).map_err(errno)?))
+    }
+}
+
+/// Returns which file a path is, and whether a directory; `None` for one that is not there or cannot be reached.
+fn found(path: &AbsPath) -> Result<Option<(Identity, bool)>, Failure> {
+    use crate::error::Step::Broker as Stage;
+    let root = mount::open_inside("/").at_path(Stage, "/")?;
+    match tree::resolve(root.as_fd(), path.as_str()) {
+        Ok(file) => {
+            let stat = rustix::fs::fstat(&file).at_path(Stage, path.as_str())?;
+            let is_directory = FileType::from_raw_mode(stat.st_mode).is_dir();
+            Ok(Some((identity(file.as_fd()).at_path(Stage, path.as_str())?, is_directory)))
+        }
+        Err(rustix::io::Errno::NOENT | rustix::io::Errno::ACCESS) => Ok(None),
+        Err(error) => Err(error).at_path(Stage, path.as_str()),
+    }
+}
+
+impl Broker {
+    /// Finds what a name means, whoever holds it, and looks that it is still the same process that asks.
+    pub(super) fn find(&self, call: &Call, caller: &Caller<'_>, name: &Name) -> Result<Place, Errno> {
+        let place = self.ground.locate(caller, name)?;
+        self.is_waiting(call)?;
+        Ok(place)
+    }
+
+    /// Refuses, and tells of, what is to be written where the plan holds it under another name.
+    pub(super) fn look_behind(&self, caller: &Caller<'_>, place: &Place) -> Result<(), Errno> {
+        let Some(fence) = &self.fence else { return Ok(()) };
+        let (held, path) = match place {
+            Place::Found(found) => (fence.held(&self.ground, found)?, found.path.as_ref()),
+            Place::Free { entry, is_directory: _ } => (fence.held_above(&entry.directory)?, Some(&entry.path)),
+        };
+        // What has a held name still is refused, and told, where that is known.
+        let is_known = path.is_some_and(|path| self.rules.write(path).is_some());
+        match held {
+            Some(held) if !is_known => {
+                let path = path.map(AbsPath::to_string).unwrap_or_default();
+                self.told.note(&self.channel, caller, format!("write {path}"), Some(held.why.clone()));
+                Err(libc::EACCES)
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Returns why something may not be read or run, whatever its name is by now.
+    pub(super) fn hidden(&self, found: &Found) -> Result<Option<String>, Errno> {
+        if let Some(why) = found.path.as_ref().and_then(|path| self.rules.hidden(path)) {
+            return Ok(Some(why.to_owned()));
+        }
+        let Some(fence) = &self.fence else { return Ok(None) };
+        Ok(fence.held(&self.ground, found)?.filter(|held| held.is_hidden).map(|held| held.why.clone()))
+    }
+
+    /// Refuses to rename or remove a directory that leads to something held, as a mount on it would.
+    pub(super) fn keeps_name(&self, found: &Found) -> Result<Option<Outcome>, Errno> {
+        let Some(fence) = &self.fence else { return Ok(None) };
+        if !fence.is_pinned(found)? {
+            return Ok(None);
+        }
+        let path = found.path.as_ref().map(AbsPath::to_string).unwrap_or_default();
+        let by = "something in it is held, or it is a directory that may be written".to_owned();
+        Ok(Some(Outcome::Refused { errno: libc::EBUSY, what: format!("rename {path}"), by: Some(by) }))
+    }
+
+    /// Refuses to change what a file is besides its contents, where files may not be changed, and where the plan holds
+    /// it under another name.
+    pub(super) fn out_of_reach(&self, found: &Found) -> Result<Option<Outcome>, Errno> {
+        let Some(fence) = &self.fence else { return Ok(None) };
+        let refuse = |path: &str, by: &str| {
+            Ok(Some(Outcome::Refused { errno: libc::EPERM, what: format!("change {path}"), by: Some(by.to_owned()) }))
+        };
+        let text = self.ground.text_of(found.file.as_fd())?;
+        let is_in_reach = match &found.path {
+            Some(path) => fence.reaches(path),
+            // A file without a name that was made in such a directory, or in memory.
+            None => {
+                let path = text.strip_suffix(" (deleted)").unwrap_or_default();
+                path.starts_with("/memfd:") || AbsPath::parse(path).is_some_and(|path| fence.reaches(&path))
+            }
+        };
+        if !is_in_reach {
+            return refuse(&text, OUTSIDE);
+        }
+        let is_known = found.path.as_ref().is_some_and(|path| self.rules.write(path).is_some());
+        match fence.held(&self.ground, found)? {
+            Some(held) if !is_known => refuse(&text, &held.why),
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    /// Returns true where nothing may be written.
+    pub(super) fn is_outside(&self, path: &AbsPath) -> bool {
+        self.fence.as_ref().is_some_and(|fence| !fence.reaches(path))
+    }
+}
+
+/// Why a file may not be changed.
+const OUTSIDE: &str = "outside the directories that may be written";
+
+impl Ground {
+    /// Returns where an open file is, as the kernel says it.
+    fn text_of(&self, file: BorrowedFd<'_>) -> Result<String, Errno> {
+        use std::os::fd::AsRawFd;
+        let text = rustix::fs::readlinkat(&self.descriptors, file.as_raw_fd().to_string(), Vec::new());
+        Ok(text.map_err(errno)?.to_string_lossy().into_owned())
+    }
+
+    /// Returns true for a file of this process in `/proc`, which opens to this process alone, and for one of a `/proc`
+    /// that is mounted elsewhere.
+    pub(super) fn is_own(&self, found: &Found) -> Result<bool, Errno> {
+        if rustix::fs::fstatfs(&found.file).map_err(errno)?.f_type != rustix::fs::PROC_SUPER_MAGIC {
+            return Ok(false);
+        }
+        let (device, _) = identity(found.file.as_fd()).map_err(errno)?;
+        let (proc, _) = identity(self.proc.as_fd()).map_err(errno)?;
+        let Some(path) = found.path.as_ref().filter(|_| device == proc) else { return Ok(true) };
+        let mut segments = path.segments();
+        if segments.next() != Some("proc") {
+            return Ok(true);
+        }
+        let Some(number) = segments.next().and_then(|segment| segment.parse::<i32>().ok()) else { return Ok(false) };
+        let owner = Caller { pid: number, proc: &self.proc }.process()?;
+        let rest: Vec<&str> = segments.collect();
+        let is_readable = matches!(rest.as_slice(), [name] if OWN_READABLE.contains(name));
+        Ok(owner == rustix::process::getpid().as_raw_pid() && !is_readable)
+    }
+}
