@@ -55,7 +55,11 @@ const BUBBLEWRAP_LACKS: &[(&str, &str)] =
     &[("mount-propagation", "what the host mounts later appears inside, where Landlock keeps it from being written")];
 
 const LANDLOCK_LACKS: &[(&str, &str)] = &[
-    ("user-namespace", "the command has the user's own number on the host"),
+    (
+        "user-namespace",
+        "the command has the user's own number on the host; a limit on processes that no control group holds counts all \
+         that the user has",
+    ),
     (
         "mount-namespace",
         "names, sizes and times of hidden files can be seen, their contents not; files that are made beside a hidden \

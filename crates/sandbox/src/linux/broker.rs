@@ -38,10 +38,10 @@ use rustix::process::Pid;
 use self::caller::Caller;
 use self::decode::{Errno, Name, Request};
 use self::fence::Fence;
+pub(crate) use self::fence::openings;
 use self::git::Pending;
 use self::place::{Found, Ground, Place};
 use self::rules::Rules;
-pub(crate) use self::fence::openings;
 pub(crate) use self::told::Told;
 use self::umasks::Umasks;
 use super::control::Channel;
@@ -109,7 +109,7 @@ enum Outcome {
 impl Broker {
     /// Makes the broker where there are no mounts, and looks that it can read what a command has in memory.
     pub(crate) fn apart(plan: &Plan, channel: Arc<Channel>, listener: OwnedFd, command: Pid) -> Result<Self, Failure> {
-        let fence = Some(Fence::of(plan)?);
+        let fence = Some(Fence::of(plan, command)?);
         // The command is this program still, and waits for the first answer.
         let mut found = [0; SAMPLE.len()];
         let address = u64::try_from(SAMPLE.as_ptr().addr()).map_err(|_| rustix::io::Errno::FAULT).at(Step::Listener)?;
@@ -258,7 +258,10 @@ impl Broker {
         let end = bytes.iter().rposition(|byte| *byte != b'/').map_or(bytes.len(), |last| last + 1);
         let means_directory = end < bytes.len();
         let path = CString::new(bytes.get(..end).unwrap_or_default()).map_err(|_| libc::EINVAL)?;
-        let place = self.locate(call, caller, &Name { path, follows: false, ..name.clone() })?;
+        let place = self.find(call, caller, &Name { path, follows: false, ..name.clone() })?;
+        if let Place::Free { .. } = &place {
+            self.look_behind(caller, &place)?;
+        }
         Ok(match place {
             Place::Free { entry, is_directory: _ } => Place::Free { entry, is_directory: means_directory },
             Place::Found(found) => Place::Found(Found { means_directory, ..found }),

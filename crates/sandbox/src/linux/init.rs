@@ -175,11 +175,21 @@ fn start(channel: &Arc<Channel>, order: &Order, ready: Ready) -> Result<Option<W
     let told = match ours {
         Some(ours) => match ours.receive::<Message>().at(Step::Broker)? {
             Some(Received { message: _, descriptor: Some(listener) }) => {
-                let channel = Arc::clone(channel);
+                // Until a failure is told the command waits: it would tell of the listener's end.
+                let waits = listener.try_clone().map_err(|_| rustix::io::Errno::MFILE).at(Step::Broker)?;
                 let broker = match order.shape {
-                    Shape::Full | Shape::Bubblewrap(_) => Broker::new(&order.plan, channel, listener)?,
-                    Shape::Landlock => Broker::apart(&order.plan, channel, listener, command)?,
+                    Shape::Full | Shape::Bubblewrap(_) => Broker::new(&order.plan, Arc::clone(channel), listener),
+                    Shape::Landlock => Broker::apart(&order.plan, Arc::clone(channel), listener, command),
                 };
+                let broker = match broker {
+                    Ok(broker) => broker,
+                    Err(failure) => {
+                        boundary::report(channel, failure);
+                        drop(waits);
+                        return Ok(None);
+                    }
+                };
+                drop(waits);
                 let told = broker.told();
                 let thread = std::thread::Builder::new().name("palisade: broker".to_owned());
                 thread.spawn(move || broker.serve()).map(drop).at(Step::Broker)?;

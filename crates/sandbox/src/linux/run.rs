@@ -109,20 +109,27 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, brokered: bool) -> Result<Repo
 }
 
 /// Makes the private caches. Where they cannot be made, or the tier has no place for them, the command runs without,
-/// and is told so.
+/// and is told so; what is seen there of the host's takes a mount.
 fn with_caches(plan: &Plan, tier: Tier) -> (Plan, Option<Missing>) {
     let has_caches = plan.steps.iter().any(|step| matches!(step, crate::plan::Step::Cache { .. }));
-    if tier != Tier::Full && has_caches {
+    let has_seeds = plan.steps.iter().any(|step| matches!(step, crate::plan::Step::Seed { .. }));
+    if tier == Tier::Bubblewrap && has_caches {
         let meaning = format!("package managers have no place of their own in the tier `{}`", tier.name());
         return (plan.clone().without_caches(), Some(Missing { what: "private-caches".to_owned(), meaning }));
     }
-    match caches::make(plan) {
-        Ok(()) => (plan.clone(), None),
+    let (plan, lacking) = if tier == Tier::Landlock && has_seeds {
+        let meaning = "what the host has downloaded is not seen in the private caches".to_owned();
+        (plan.clone().without_seeds(), Some(Missing { what: "shared-downloads".to_owned(), meaning }))
+    } else {
+        (plan.clone(), None)
+    };
+    match caches::make(&plan) {
+        Ok(()) => (plan, lacking),
         Err(failure) => {
             let why = advice::with_fix(failure);
             let source = std::error::Error::source(&why).map(|source| format!(": {source}")).unwrap_or_default();
             let meaning = format!("package managers have no place of their own: {why}{source}");
-            (plan.clone().without_caches(), Some(Missing { what: "private-caches".to_owned(), meaning }))
+            (plan.without_caches(), Some(Missing { what: "private-caches".to_owned(), meaning }))
         }
     }
 }

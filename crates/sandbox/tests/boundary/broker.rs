@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::processes::wait_until;
 use crate::runner::Case;
 use crate::world::{World, check};
+use sandbox::Tier;
 
 pub(crate) const CASES: &[Case] = &[
     ("broker_protected_names_cannot_be_made", made),
@@ -409,11 +410,12 @@ fn git_pointers(world: &World) {
 fn honest(world: &World) {
     fs::create_dir_all(world.path("project/.cargo")).unwrap();
     fs::write(world.path("project/.cargo/config.toml"), "[build]\n").unwrap();
-    let script = "mkdir -p /tmp/c/.cargo /dev/shm/d && echo x > /tmp/c/.cargo/config.toml && echo x > /dev/shm/d/.envrc && \
+    let shared = if world.tier == Tier::Landlock { "$TMPDIR" } else { "/dev/shm" };
+    let script = "mkdir -p $TMPDIR/c/.cargo SHARED/d && echo x > $TMPDIR/c/.cargo/config.toml && echo x > SHARED/d/.envrc && \
                   mkdir -p node_modules/p/.vscode && echo x > node_modules/p/.vscode/tasks.json && \
                   echo x > node_modules/p/.npmrc && rm -r node_modules/p && \
                   mkdir -p wt/.cargo wt/.vscode && rmdir wt/.vscode && cp .cargo/config.toml wt/.cargo/config.toml";
-    let seen = world.run(&["sh", "-ec", script]);
+    let seen = world.run(&["sh", "-ec", &script.replace("SHARED", shared)]);
     assert_eq!(seen.code, 0, "{}", seen.report);
     assert_eq!(world.text("project/wt/.cargo/config.toml"), "[build]\n");
     let script = "mkdir -p two/.cargo; printf '[build]\\nrustc-wrapper = \"evil\"\\n' > two/.cargo/config.toml; sleep 0.1; \

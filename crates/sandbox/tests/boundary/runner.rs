@@ -11,8 +11,8 @@ use sandbox::Tier;
 
 use crate::world::World;
 use crate::{
-    broker, claims, fallback, files, hygiene, kernel, limits, lower, mounts, processes, profile, programs, races,
-    sockets, terminal,
+    broker, claims, fallback, files, hygiene, kernel, limits, lower, lower_broker, mounts, processes, profile,
+    programs, races, sockets, terminal,
 };
 
 /// A case: its name and what it does.
@@ -128,6 +128,7 @@ fn families() -> impl Iterator<Item = &'static Case> {
         profile::CASES,
         limits::CASES,
         lower::CASES,
+        lower_broker::CASES,
         fallback::CASES,
     ]
     .into_iter()

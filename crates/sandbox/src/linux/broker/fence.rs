@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use policy::AbsPath;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, StatxFlags};
+use rustix::process::Pid;
 
 use super::caller::Caller;
 use super::decode::{Errno, Name};
@@ -27,6 +28,15 @@ const OWN_READABLE: [&str; 4] = ["cmdline", "comm", "stat", "status"];
 
 /// A file by its device and its number there.
 type Identity = ((u32, u32), u64);
+
+/// What is to be done with a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Usage {
+    /// Its contents are written.
+    Contents,
+    /// It is changed otherwise, moved, linked or removed.
+    File,
+}
 
 /// A path that the plan holds.
 #[derive(Debug, Clone)]
@@ -50,6 +60,8 @@ pub(super) struct Fence {
     pinned_files: BTreeSet<Identity>,
     /// Where files may be changed.
     reach: Vec<AbsPath>,
+    /// What the caller gave for writing.
+    given: BTreeSet<Identity>,
 }
 
 /// Returns which openings must wait for the broker of a plan: all, if something hidden lies where files are made.
@@ -99,8 +111,8 @@ fn identity(file: BorrowedFd<'_>) -> rustix::io::Result<Identity> {
 }
 
 impl Fence {
-    /// Looks at what the plan holds, before the command starts.
-    pub(super) fn of(plan: &Plan) -> Result<Self, Failure> {
+    /// Looks at what the plan holds and at what the command was given, before its program starts.
+    pub(super) fn of(plan: &Plan, command: Pid) -> Result<Self, Failure> {
         let mut fence = Self {
             openings: openings(plan),
             held: BTreeMap::new(),
@@ -109,7 +121,13 @@ impl Fence {
             pinned: BTreeSet::new(),
             pinned_files: BTreeSet::new(),
             reach: reach(plan),
+            given: BTreeSet::new(),
         };
+        for number in 1..=2 {
+            let path = format!("/proc/{}/fd/{number}", command.as_raw_pid());
+            // One that is closed is given to nobody.
+            fence.given.extend(mount::open_inside(&path).and_then(|file| identity(file.as_fd())).ok());
+        }
         for step in &plan.steps {
             match step {
                 Step::ReadOnly { path, why } => fence.hold(path, why, false)?,
@@ -125,7 +143,11 @@ impl Fence {
                     fence.pin(path)?;
                 }
                 Step::Pin { path } => fence.pin(path)?,
-                Step::Read { .. } | Step::Link { .. } | Step::Private { .. } | Step::Seed { .. } | Step::ByKey { .. } => {}
+                Step::Read { .. }
+                | Step::Link { .. }
+                | Step::Private { .. }
+                | Step::Seed { .. }
+                | Step::ByKey { .. } => {}
             }
         }
         Ok(fence)
@@ -200,6 +222,29 @@ impl Fence {
         Err(libc::ELOOP)
     }
 
+    /// Returns true for what may be written as far as its name says: by another name of its directory, as a second mount
+    /// of it has, it would pass by the rules.
+    ///
+    /// What was given for writing, and the usual devices, may be written, and nothing else of them be changed: Landlock
+    /// knows of no attributes.
+    fn may_write(&self, found: &Found, text: &str, usage: Usage) -> Result<bool, Errno> {
+        Ok(match (&found.path, usage) {
+            (Some(path), _) if self.reaches(path) => true,
+            (Some(_), Usage::Contents) => found.kind == FileType::CharacterDevice || self.is_given(found)?,
+            (Some(_), Usage::File) => false,
+            // What never had a name, or has none any more.
+            (None, Usage::Contents) => !text.starts_with('('),
+            (None, Usage::File) => {
+                let path = text.strip_suffix(" (deleted)").unwrap_or_default();
+                path.starts_with("/memfd:") || AbsPath::parse(path).is_some_and(|path| self.reaches(&path))
+            }
+        })
+    }
+
+    fn is_given(&self, found: &Found) -> Result<bool, Errno> {
+        Ok(self.given.contains(&identity(found.file.as_fd()).map_err(errno)?))
+    }
+
     fn is_pinned(&self, found: &Found) -> Result<bool, Errno> {
         let is_named = found.entry.as_ref().is_some_and(|entry| self.pinned.contains(&entry.path));
         Ok(is_named || self.pinned_files.contains(&identity(found.file.as_fd()).map_err(errno)?))
@@ -229,23 +274,41 @@ impl Broker {
         Ok(place)
     }
 
-    /// Refuses, and tells of, what is to be written where the plan holds it under another name.
+    /// Refuses, and tells of, what is to be opened or made where it may not be written, or where the plan holds it under
+    /// another name.
     pub(super) fn look_behind(&self, caller: &Caller<'_>, place: &Place) -> Result<(), Errno> {
         let Some(fence) = &self.fence else { return Ok(()) };
-        let (held, path) = match place {
-            Place::Found(found) => (fence.held(&self.ground, found)?, found.path.as_ref()),
-            Place::Free { entry, is_directory: _ } => (fence.held_above(&entry.directory)?, Some(&entry.path)),
+        let refused = match place {
+            Place::Found(found) => self.held_behind(found, "write", libc::EACCES)?,
+            Place::Free { entry, is_directory: _ } => {
+                let outside = (!fence.reaches(&entry.path)).then_some(OUTSIDE);
+                let held = fence.held_above(&entry.directory)?.filter(|_| self.rules.write(&entry.path).is_none());
+                let by = outside.or(held.map(|held| held.why.as_str()));
+                by.map(|by| refused("make", entry.path.as_str(), by, libc::EACCES))
+            }
         };
-        // What has a held name still is refused, and told, where that is known.
-        let is_known = path.is_some_and(|path| self.rules.write(path).is_some());
-        match held {
-            Some(held) if !is_known => {
-                let path = path.map(AbsPath::to_string).unwrap_or_default();
-                self.told.note(&self.channel, caller, format!("write {path}"), Some(held.why.clone()));
-                Err(libc::EACCES)
+        match refused {
+            Some(Outcome::Refused { errno, what, by }) => {
+                self.told.note(&self.channel, caller, what, by);
+                Err(errno)
             }
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// Returns the refusal of what lies where nothing may be written, or what the plan holds under another name; a file
+    /// that has its held name still is refused, and told, where that is known.
+    pub(super) fn held_behind(&self, found: &Found, what: &str, errno: Errno) -> Result<Option<Outcome>, Errno> {
+        let Some(fence) = &self.fence else { return Ok(None) };
+        let text = self.ground.text_of(found.file.as_fd())?;
+        let usage = if what == "write" { Usage::Contents } else { Usage::File };
+        if !fence.may_write(found, &text, usage)? {
+            return Ok(Some(refused(what, &text, OUTSIDE, errno)));
+        }
+        if found.path.as_ref().is_some_and(|path| self.rules.write(path).is_some()) {
+            return Ok(None);
+        }
+        Ok(fence.held(&self.ground, found)?.map(|held| refused(what, &text, &held.why, libc::EACCES)))
     }
 
     /// Returns why something may not be read or run, whatever its name is by now.
@@ -257,47 +320,33 @@ impl Broker {
         Ok(fence.held(&self.ground, found)?.filter(|held| held.is_hidden).map(|held| held.why.clone()))
     }
 
-    /// Refuses to rename or remove a directory that leads to something held, as a mount on it would.
+    /// Refuses to rename or remove what is held by another name, and a directory that leads to something held, as a
+    /// mount on it would.
     pub(super) fn keeps_name(&self, found: &Found) -> Result<Option<Outcome>, Errno> {
         let Some(fence) = &self.fence else { return Ok(None) };
+        if let Some(outcome) = self.held_behind(found, "rename", libc::EACCES)? {
+            return Ok(Some(outcome));
+        }
         if !fence.is_pinned(found)? {
             return Ok(None);
         }
         let path = found.path.as_ref().map(AbsPath::to_string).unwrap_or_default();
-        let by = "something in it is held, or it is a directory that may be written".to_owned();
-        Ok(Some(Outcome::Refused { errno: libc::EBUSY, what: format!("rename {path}"), by: Some(by) }))
-    }
-
-    /// Refuses to change what a file is besides its contents, where files may not be changed, and where the plan holds
-    /// it under another name.
-    pub(super) fn out_of_reach(&self, found: &Found) -> Result<Option<Outcome>, Errno> {
-        let Some(fence) = &self.fence else { return Ok(None) };
-        let refuse = |path: &str, by: &str| {
-            Ok(Some(Outcome::Refused { errno: libc::EPERM, what: format!("change {path}"), by: Some(by.to_owned()) }))
-        };
-        let text = self.ground.text_of(found.file.as_fd())?;
-        let is_in_reach = match &found.path {
-            Some(path) => fence.reaches(path),
-            // A file without a name that was made in such a directory, or in memory.
-            None => {
-                let path = text.strip_suffix(" (deleted)").unwrap_or_default();
-                path.starts_with("/memfd:") || AbsPath::parse(path).is_some_and(|path| fence.reaches(&path))
-            }
-        };
-        if !is_in_reach {
-            return refuse(&text, OUTSIDE);
-        }
-        let is_known = found.path.as_ref().is_some_and(|path| self.rules.write(path).is_some());
-        match fence.held(&self.ground, found)? {
-            Some(held) if !is_known => refuse(&text, &held.why),
-            Some(_) | None => Ok(None),
-        }
+        Ok(Some(refused(
+            "rename",
+            &path,
+            "something in it is held, or it is a directory that may be written",
+            libc::EBUSY,
+        )))
     }
 
     /// Returns true where nothing may be written.
     pub(super) fn is_outside(&self, path: &AbsPath) -> bool {
         self.fence.as_ref().is_some_and(|fence| !fence.reaches(path))
     }
+}
+
+fn refused(what: &str, path: &str, by: &str, errno: Errno) -> Outcome {
+    Outcome::Refused { errno, what: format!("{what} {path}"), by: Some(by.to_owned()) }
 }
 
 /// Why a file may not be changed.

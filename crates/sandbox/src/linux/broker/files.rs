@@ -430,7 +430,7 @@ impl Broker {
 
     /// Gives a file a second name.
     pub(super) fn link(&mut self, call: &Call, caller: &Caller<'_>, [from, to]: [&Name; 2]) -> Result<Outcome> {
-        let Place::Found(source) = self.locate(call, caller, from)? else { return Err(libc::ENOENT) };
+        let Place::Found(source) = self.find(call, caller, from)? else { return Err(libc::ENOENT) };
         let entry = match self.locate_name(call, caller, to)? {
             Place::Found(_) => return Err(libc::EEXIST),
             Place::Free { is_directory: true, .. } => return Err(libc::ENOENT),
@@ -438,6 +438,9 @@ impl Broker {
         };
         if source.kind == FileType::Directory {
             return Err(libc::EPERM);
+        }
+        if let Some(outcome) = self.held_behind(&source, "link", libc::EXDEV)? {
+            return Ok(outcome);
         }
         let names = source.path.iter().chain([&entry.path]);
         if let Some((path, forbidden)) = names.filter_map(|path| Some((path, self.rules.write(path)?))).next() {
@@ -475,7 +478,7 @@ impl Broker {
 
     /// Changes what a file is besides its contents.
     pub(super) fn change(&mut self, call: &Call, caller: &Caller<'_>, name: &Name, change: &Change) -> Result<Outcome> {
-        let Place::Found(found) = self.locate(call, caller, name)? else { return Err(libc::ENOENT) };
+        let Place::Found(found) = self.find(call, caller, name)? else { return Err(libc::ENOENT) };
         self.change_found(&found, change)
     }
 
@@ -492,7 +495,7 @@ impl Broker {
     }
 
     fn change_found(&self, found: &Found, change: &Change) -> Result<Outcome> {
-        if let Some(outcome) = self.out_of_reach(found)? {
+        if let Some(outcome) = self.held_behind(found, "change", libc::EPERM)? {
             return Ok(outcome);
         }
         let shown = found.path.clone().unwrap_or_else(AbsPath::root);

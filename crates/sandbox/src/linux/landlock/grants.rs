@@ -56,7 +56,10 @@ pub(super) fn rules(plan: &Plan, brokered: bool) -> Result<(Rules, Vec<Missing>)
             grants.inside_alone(path, &held, version)?;
         }
         held.verify()?;
-        let missing = missing(abi, &grants, ALONE);
+        let mut missing = missing(abi, &grants, ALONE);
+        if plan.root == Root::Empty {
+            missing.extend(lines(CLOSED));
+        }
         return Ok((Rules { ruleset: streams(grants.ruleset, version)?, abi, around: None }, missing));
     }
     for path in &held.writable {
@@ -64,7 +67,7 @@ pub(super) fn rules(plan: &Plan, brokered: bool) -> Result<(Rules, Vec<Missing>)
     }
     let (ruleset, closed) = commands(plan, &held, version)?;
     held.verify()?;
-    let mut missing = missing(abi, &grants, &[]);
+    let mut missing = missing(abi, &grants, if plan.root == Root::Empty { CLOSED } else { &[] });
     missing.extend(closed);
     Ok((Rules { ruleset, abi, around: Some(streams(grants.ruleset, version)?) }, missing))
 }
@@ -94,6 +97,12 @@ fn commands(plan: &Plan, held: &Held<'_>, version: ABI) -> Result<(RulesetCreate
     Ok((grants.ruleset, missing))
 }
 
+/// What nothing holds in the closed profile.
+const CLOSED: &[(&str, &str)] = &[(
+    "closed-names",
+    "what is not to be read is there: who knows a name can see its size and times, and `/proc` is the host's",
+)];
+
 /// What nothing holds without a broker.
 const ALONE: &[(&str, &str)] =
     &[("file-attributes", "modes, owners, times and extended attributes of files cannot be changed anywhere")];
@@ -107,10 +116,8 @@ fn resolve(path: &str) -> Result<OwnedFd, Failure> {
 
 fn missing(abi: u32, grants: &Grants, always: &[(&str, &str)]) -> Vec<Missing> {
     let lacking = BROUGHT.iter().filter(|(version, _, _)| abi < *version).map(|(_, what, meaning)| (*what, *meaning));
-    let mut missing: Vec<Missing> = lacking
-        .chain(always.iter().copied())
-        .map(|(what, meaning)| Missing { what: what.to_owned(), meaning: meaning.to_owned() })
-        .collect();
+    let lacking: Vec<(&str, &str)> = lacking.collect();
+    let mut missing: Vec<Missing> = lines(&lacking).chain(lines(always)).collect();
     let closed = grants.closed.iter().map(|path| {
         let path = String::from_utf8_lossy(path).into_owned();
         format!("nothing can be made, removed or renamed in `{path}` itself, because something in it is held")
@@ -122,6 +129,10 @@ fn missing(abi: u32, grants: &Grants, always: &[(&str, &str)]) -> Vec<Missing> {
     missing.extend(told("new-names", closed));
     missing.extend(told("unlisted-directories", unlisted));
     missing
+}
+
+fn lines(rows: &[(&str, &str)]) -> impl Iterator<Item = Missing> {
+    rows.iter().map(|(what, meaning)| Missing { what: (*what).to_owned(), meaning: (*meaning).to_owned() })
 }
 
 /// Returns a row for each line, up to a bound, and one that says how many more there are.
@@ -262,18 +273,22 @@ impl<'a> Held<'a> {
     /// what cannot be looked at nobody knows.
     fn could_be_run(&self) -> bool {
         let could_be_run = |path: &str| match self.places.iter().find(|(place, _)| *place == path) {
-            Some((_, Some(_))) => mount::open_inside(path).and_then(|file| rustix::fs::fstat(&file)).map_or(true, |stat| {
-                FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile || stat.st_mode & 0o111 != 0
-            }),
+            Some((_, Some(_))) => {
+                mount::open_inside(path).and_then(|file| rustix::fs::fstat(&file)).map_or(true, |stat| {
+                    FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile || stat.st_mode & 0o111 != 0
+                })
+            }
             // Nothing is there: what comes to have the name is not known to be hidden, but by its name.
             Some((_, None)) | None => false,
         };
-        let is_inside = |path: &str| {
-            let below = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-            self.writable.iter().any(|root| below(root))
-        };
         let hidden = self.hidden.names.iter().filter_map(|name| std::str::from_utf8(name).ok());
-        hidden.filter(|path| is_inside(path)).any(could_be_run)
+        hidden.filter(|path| self.is_inside(path)).any(could_be_run)
+    }
+
+    /// Returns true for a path in a writable directory.
+    fn is_inside(&self, path: &str) -> bool {
+        let below = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        self.writable.iter().any(|root| below(root))
     }
 
     /// Looks again: a path that moved while the grants were made may have got one.

@@ -144,8 +144,7 @@ pub(crate) enum Openings {
 const OPENAT: &[Case] =
     &[case(&[masked(2, table::NAMES_ONLY, Test::IsNot, 0)], Verdict::Allow), case(&[], Verdict::Act)];
 #[cfg(target_arch = "x86_64")]
-const OPEN: &[Case] =
-    &[case(&[masked(1, table::NAMES_ONLY, Test::IsNot, 0)], Verdict::Allow), case(&[], Verdict::Act)];
+const OPEN: &[Case] = &[case(&[masked(1, table::NAMES_ONLY, Test::IsNot, 0)], Verdict::Allow), case(&[], Verdict::Act)];
 
 /// The rows that stand in place of the table's: sockets are refused, and that is told.
 const SOCKET_ROWS: &[Row] = rows! { SYS_socket TOLD, };
