@@ -228,6 +228,9 @@ impl Broker {
             Request::Open { name, flags, mode: _ } if reading::only_reads(flags) => {
                 self.open_to_read(call, caller, &name, flags)
             }
+            Request::Open { name, flags, mode: _ } if self.finds_to_read(call, caller, &name, flags) => {
+                self.open_to_read(call, caller, &name, flags & !libc::O_CREAT.cast_unsigned())
+            }
             Request::Open { name, flags, mode } => self.open(call, caller, &name, flags, mode),
             Request::Make { name, made } => self.make(call, caller, &name, &made),
             Request::Remove { name, is_directory } => self.remove(call, caller, &name, is_directory),

@@ -22,6 +22,7 @@ use rustix::process::{DumpableBehavior, Pid, PidfdFlags, Signal, WaitOptions};
 use super::control::Channel;
 use super::failure::{At, Failure};
 use super::kernel_files::read_whole;
+use super::landlock::absent;
 use super::mount::{self, Held};
 use super::{boundary, init};
 use crate::error::Step;
@@ -122,10 +123,11 @@ fn remove(directory: &Path) {
 /// 5. end everything in the domain, then tell how the command ended.
 fn init_main(channel: &Arc<Channel>, order: &Order) -> ! {
     let mut domain = Domain::None;
-    let ready = enter().and_then(|()| init::furnish(channel, order, Held::nothing()?)).and_then(|ready| {
-        domain = Domain::enter(ready.abi())?;
-        Ok(ready)
-    });
+    let ready =
+        enter().and_then(|()| init::furnish(channel, order, Held::nothing(absent(&order.plan)?)?)).and_then(|ready| {
+            domain = Domain::enter(ready.abi())?;
+            Ok(ready)
+        });
     let why = init::conduct(channel, order, ready);
     domain.end();
     if let Some(why) = why {

@@ -128,6 +128,6 @@ pub(super) fn built_from(tier: Tier) -> &'static [Ability] {
             Ability::Seccomp,
         ],
         Tier::Bubblewrap => &[Ability::Bubblewrap, Ability::Landlock, Ability::Seccomp],
-        Tier::Landlock => &[Ability::LandlockTruncate, Ability::Seccomp],
+        Tier::Landlock => &[Ability::LandlockTruncate, Ability::Seccomp, Ability::SeccompNotification],
     }
 }

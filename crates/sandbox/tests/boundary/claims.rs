@@ -63,18 +63,12 @@ const ROWS: &[Row] = &[
     row(Tier::Landlock, "files_project_below_tmp", "", "names beside the project are seen; see lower_below_tmp"),
     row(
         Tier::Landlock,
-        "files_absent_held_path_is_told",
-        "",
-        "a held path that is not there cannot be made either; see lower_absent",
-    ),
-    row(
-        Tier::Landlock,
         "files_replaced_on_the_host",
         "",
-        "the new file has no grant, so that the command may go on; see lower_replaced",
+        "what is put there is hidden as well, so that the command may go on; see lower_broker_replaced_files",
     ),
     row(Tier::Landlock, "network_own_loopback", "", "no socket can be made"),
-    row(Tier::Landlock, "hygiene_nested", "185 as an error", "a second boundary of this tier adds to the first"),
+    row(Tier::Landlock, "hygiene_nested", "", "it is refused with another reason; see lower_nested"),
     row(Tier::Landlock, "hygiene_report", "", "its report has rows of what is missing"),
     row(
         Tier::Landlock,

@@ -22,6 +22,16 @@ pub(super) fn only_reads(flags: u32) -> bool {
 }
 
 impl Broker {
+    /// Returns true for an opening that would make the file, were it not there already, where none can be made.
+    pub(super) fn finds_to_read(&self, call: &Call, caller: &Caller<'_>, name: &Name, flags: u32) -> bool {
+        let flags = OFlags::from_bits_retain(flags);
+        if (flags & (WRITES | OFlags::EXCL)) != OFlags::CREATE {
+            return false;
+        }
+        let Ok(Place::Found(found)) = self.find(call, caller, name) else { return false };
+        found.path.is_some_and(|path| self.is_outside(&path))
+    }
+
     /// Opens a file or directory for reading.
     pub(super) fn open_to_read(
         &mut self,

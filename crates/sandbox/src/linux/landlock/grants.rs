@@ -302,6 +302,14 @@ impl<'a> Held<'a> {
     }
 }
 
+/// Returns the held paths that are not there.
+pub(in crate::linux) fn absent(plan: &Plan) -> Result<Vec<String>, Failure> {
+    let root = mount::open_inside("/").at_path(Step::LandlockRules, "/")?;
+    let is_absent = |path: &str| matches!(tree::resolve(root.as_fd(), path), Err(Errno::NOENT));
+    let places = Held::of(plan)?.places;
+    Ok(places.into_iter().map(|(path, _)| path).filter(|path| is_absent(path)).map(str::to_owned).collect())
+}
+
 /// Returns where a path leads that is a link.
 fn behind_link(path: &str) -> Option<Vec<u8>> {
     let root = mount::open_inside("/").ok()?;
