@@ -17,8 +17,12 @@ pub(crate) const CASES: &[Case] = &[
     ("lower_broker_attributes_outside", attributes),
     ("lower_broker_own_files_in_proc", own_files),
     ("lower_broker_processes_of_the_host", host_processes),
+    ("lower_broker_private_names_stay_private", private_names),
+    ("lower_broker_second_mounts", second_mounts),
+    ("lower_broker_threads_of_their_own", own_threads),
     ("lower_broker_closed_memory", closed_memory),
     ("lower_broker_reads_what_is_made", made),
+    ("lower_broker_reads_proc_as_the_callers", proc_as_the_callers),
     ("lower_broker_hidden_programs", hidden_programs),
     ("lower_broker_cannot_be_had", alone),
     ("lower_broker_another_supervisor", supervisor),
@@ -178,6 +182,71 @@ fn host_processes(world: &World) {
     sleeper.wait().unwrap();
 }
 
+/// In the private directories no name is protected: nothing is moved or linked from there, as between mounts, not even
+/// where all lies on one file system.
+fn private_names(world: &World) {
+    let mut inner = world.another();
+    inner.spec.caches = vec![inner.path("caches/one")];
+    let script = "cache=${CARGO_HOME%/cargo}; for place in $TMPDIR $cache; do mkdir -p $place/x/.vscode $place/x/.git; \
+        echo evil > $place/x/.vscode/tasks.json; echo evil > $place/x/.git/config; echo evil > $place/plain; done; \
+        RENAME; echo done";
+    let probe = inner.probe();
+    let rename = format!(
+        "for place in $TMPDIR $cache; do {probe} probe rename $place/x x; {probe} probe exchange $place/x src; \
+         {probe} probe hardlink $place/plain plain; {probe} probe rename src $place/src; done"
+    );
+    let seen = inner.run(&["sh", "-c", &script.replace("RENAME", &rename)]);
+    assert_eq!(seen.out, format!("{}done", "EXDEV\n".repeat(8)), "{} {}", seen.error, seen.report);
+    assert_eq!(inner.text("caches/one/x/.vscode/tasks.json"), "evil\n");
+    assert!(!Path::new(&inner.path("project/x")).exists() && !Path::new(&inner.path("project/plain")).exists());
+    check("control", &inner.outside(&["rename", &inner.path("caches/one/x"), "x"]), &["ok"]);
+    let moved = inner.run(&["sh", "-c", "echo good > $TMPDIR/f && mv $TMPDIR/f src/f && cat src/f"]);
+    assert_eq!(moved.out, "good", "{} {}", moved.error, moved.report);
+}
+
+/// The project under a second name, as a mount of it has: Landlock knows it by its directory, rules by its name.
+fn second_mounts(world: &World) {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let mut inner = world.another();
+    fs::create_dir(inner.path("mounted")).unwrap();
+    fs::write(inner.path("project/src/later"), "kept").unwrap();
+    inner.spec.closed.push(inner.path("project/src/absent"));
+    let mounted = inner.path("mounted");
+    let script = format!(
+        "cd {mounted}; echo evil > src/absent; echo evil > .git/config; echo evil > src/later; mkdir src/made; chmod 777 src/later; \
+         mv src/later src/moved; rm src/later; ln src/later src/linked; cat .env; mv src/later {0}/src/moved; exec 3< src/later; \
+         echo evil > /proc/self/fd/3",
+        inner.path("project")
+    );
+    let launcher = inner.launcher(&["sh", "-c", &script]);
+    let wrapped = format!("mount --bind {} {mounted} && exec \"$@\"", inner.path("project"));
+    let mut command = Command::new("unshare");
+    command.args(["-m", "sh", "-c", &wrapped, "sh"]).arg(launcher.get_program()).args(launcher.get_args());
+    let seen = inner.seen(&command.output().unwrap());
+    assert_eq!(seen.out, "", "{} {}", seen.error, seen.report);
+    assert!(seen.report.contains("outside the directories that may be written"), "{} {}", seen.error, seen.report);
+    assert_eq!((inner.text("project/src/later"), inner.text("project/.git/config")), ("kept".into(), "[core]".into()));
+    let mut names: Vec<_> =
+        fs::read_dir(inner.path("project/src")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["later", "lib.rs"]);
+}
+
+/// A thread with descriptors and a start directory of its own is read by its own number.
+fn own_threads(world: &World) {
+    check("control", &world.outside(&["thread-apart", "src", "made", "x"]), &["ok"]);
+    assert_eq!(world.text("project/src/made"), "x");
+    fs::remove_file(world.path("project/src/made")).unwrap();
+    check("inside", &world.inside(&["thread-apart", "src", "made", "x"]).out, &["ok"]);
+    assert_eq!(world.text("project/src/made"), "x");
+    check("held", &world.inside(&["thread-apart", ".git", "config", "evil"]).out, &["EPERM"]);
+    check("outside", &world.inside(&["thread-apart", "../outside", "canary", "evil"]).out, &["EACCES"]);
+    assert_eq!(world.text("project/.git/config"), "[core]");
+    assert_eq!(world.text("outside/canary"), "alive");
+}
+
 /// A process that closes its memory to others is refused.
 fn closed_memory(world: &World) {
     check("control", &world.outside(&["undumpable", "write", "src/made", "x"]), &["ok"]);
@@ -196,6 +265,18 @@ fn made(world: &World) {
     let seen = world.run(&["sh", "-c", script]);
     assert_eq!((seen.out.as_str(), seen.code), ("echo ran\nran\ny", 1), "{} {}", seen.error, seen.report);
     assert!(seen.report.contains("\"what\": \"read "), "{}", seen.report);
+}
+
+/// Row 5: what leads to a process leads to the caller.
+fn proc_as_the_callers(world: &World) {
+    let script = "cat /proc/self/comm /proc/thread-self/comm; cd /proc; cat self/comm self/task/../comm; head -c 3 /proc/self/cmdline; \
+                  echo; ls /proc/self/ | grep -x comm; ls /proc/self | grep -x comm; ls /proc/thread-self | grep -x comm; \
+                  cat /proc/mounts > /dev/null && echo x | cat /dev/stdin; cat /proc/self/task/*/comm; cat < /proc/$$/comm; \
+                  ls /proc/self/fd > /dev/null; cat /proc/self/environ | tr '\\0' '\\n' | grep -x HOME=/nonexistent/home";
+    let control = Command::new("sh").args(["-c", script]).env("HOME", "/nonexistent/home").output().unwrap();
+    let seen = world.run(&["sh", "-c", script]);
+    assert_eq!(seen.out, String::from_utf8_lossy(&control.stdout).trim(), "{} {}", seen.error, seen.report);
+    assert!(seen.out.ends_with("HOME=/nonexistent/home"), "{}", seen.out);
 }
 
 /// A program cannot be started in another's place, so that a hidden one is Landlock's matter; what is made beside it

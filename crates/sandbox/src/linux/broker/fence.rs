@@ -181,6 +181,11 @@ impl Fence {
         self.reach.iter().any(|root| path.is_within(root))
     }
 
+    /// Returns the plan's directory in which a path lies, the innermost of them.
+    fn directory_of(&self, path: &AbsPath) -> Option<&AbsPath> {
+        self.reach.iter().filter(|root| path.is_within(root)).max_by_key(|root| root.as_str().len())
+    }
+
     /// Returns what holds a file or the directory that it lies in, whatever names they have by now.
     fn held(&self, ground: &Ground, found: &Found) -> Result<Option<&Held>, Errno> {
         if let Some(held) = self.held.get(&identity(found.file.as_fd()).map_err(errno)?) {
@@ -337,6 +342,15 @@ impl Broker {
             "something in it is held, or it is a directory that may be written",
             libc::EBUSY,
         )))
+    }
+
+    /// Fails where a file would leave one of the plan's directories for another, as it would between mounts: in the
+    /// private ones no name is protected. Programs then copy, and every copy is judged.
+    pub(super) fn stays_in_its_directory(&self, from: Option<&AbsPath>, to: &AbsPath) -> Result<(), Errno> {
+        match (&self.fence, from) {
+            (Some(fence), Some(from)) if fence.directory_of(from) != fence.directory_of(to) => Err(libc::EXDEV),
+            (Some(_) | None, Some(_) | None) => Ok(()),
+        }
     }
 
     /// Returns true where nothing may be written.

@@ -356,6 +356,7 @@ impl Broker {
             Place::Free { entry, .. } => (None, entry),
         };
         let Some(entry) = &source.entry else { return Err(libc::EBUSY) };
+        self.stays_in_its_directory(Some(&entry.path), &target.path)?;
         let is_directory = source.kind == FileType::Directory;
         let exchanged = flags.contains(RenameFlags::EXCHANGE).then_some(there).flatten();
         if let Some(forbidden) = self.rules.write(&entry.path)
@@ -442,6 +443,7 @@ impl Broker {
         if let Some(outcome) = self.held_behind(&source, "link", libc::EXDEV)? {
             return Ok(outcome);
         }
+        self.stays_in_its_directory(source.path.as_ref(), &entry.path)?;
         let names = source.path.iter().chain([&entry.path]);
         if let Some((path, forbidden)) = names.filter_map(|path| Some((path, self.rules.write(path)?))).next() {
             return Ok(refused("link", path, forbidden.by));

@@ -74,8 +74,8 @@ impl Broker {
         if found.kind == FileType::Fifo && may_wait {
             return self.open_waiting(call, found.file, how, closes_on_exec);
         }
-        // Somebody may have a lease on the file, and may take long to give it up.
-        let is_patient = found.kind == FileType::RegularFile && may_wait;
+        // Somebody may have a lease on the file, and may take long to give it up; a device may take for ever.
+        let is_patient = found.kind != FileType::Directory && may_wait;
         let at_once = if is_patient { how | OFlags::NONBLOCK } else { how };
         match rustix::fs::openat(CWD, again(&found.file), at_once, Mode::empty()) {
             Ok(file) => {
