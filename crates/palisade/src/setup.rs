@@ -129,6 +129,7 @@ impl Setup {
             terminal: Terminal::Own,
             tiers: Tiers::all(),
             require: require.to_vec(),
+            held: true,
         }
     }
 

@@ -66,3 +66,20 @@ pub(crate) const GRACE_MS: u64 = 5_000;
 pub(crate) const LATE_MS: u64 = 2_000;
 /// Processes of the boundary itself, which count among those inside.
 pub(crate) const OWN_PROCESSES: u64 = 2;
+
+/// Processes above a launcher that may own a holder.
+pub(crate) const ANCESTORS_MAX: usize = 32;
+/// Milliseconds for a holder to answer, and for a held boundary to take a command; then the launcher builds its own.
+pub(crate) const HOLDER_MS: u64 = 100;
+/// Milliseconds for a holder to have a boundary built that somebody waits for.
+pub(crate) const WARM_MS: u64 = 10_000;
+/// Milliseconds after a boundary was taken until the next one is built.
+pub(crate) const HELD_BUILD_MS: u64 = 4;
+/// Milliseconds after which boundaries that nobody wanted are let go.
+pub(crate) const HELD_IDLE_MS: u64 = 30 * 60 * 1000;
+/// Different boundaries that one holder keeps.
+pub(crate) const HELD_SETS_MAX: usize = 8;
+/// Boundaries of each kind that stand ready: agents start a few commands at once.
+pub(crate) const HELD_SPARE: usize = 3;
+/// Connections that a holder has open.
+pub(crate) const ASKERS_MAX: usize = 64;

@@ -39,6 +39,8 @@ pub struct Invocation {
     pub tiers: Tiers,
     /// What must stand, or nothing runs.
     pub require: Vec<Layer>,
+    /// Whether a boundary may be taken that a holder has ready: the same one, sooner.
+    pub held: bool,
 }
 
 /// How standard streams that are terminals are treated.

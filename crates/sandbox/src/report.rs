@@ -39,6 +39,8 @@ pub struct Report {
     pub ended_by_boundary: Option<String>,
     /// How much it could take of everything that was limited.
     pub limits: Vec<Limit>,
+    /// Whether it ran in a boundary that a holder had ready.
+    pub held: bool,
 }
 
 impl Report {

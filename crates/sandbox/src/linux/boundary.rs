@@ -8,7 +8,7 @@ use rustix::process::{DumpableBehavior, Pid, Resource, Rlimit, Signal, WaitOptio
 
 use super::control::Channel;
 use super::failure::{At, Failure};
-use super::{bubblewrap, init, inside, keeper, namespaces, probe, resources};
+use super::{bubblewrap, init, inside, keeper, namespaces, probe, resources, template};
 use crate::error::Step;
 use crate::limits::PLAN_BYTES_MAX;
 use crate::shape::Shape;
@@ -32,6 +32,7 @@ pub(crate) fn boundary_main() -> ! {
         Some(word) if word == bubblewrap::INSIDE => inside::inside_main(),
         Some(word) if word == probe::PROBE => probe::probe_main(),
         Some(word) if word == probe::NOTHING => sys::process::exit_now(0),
+        Some(word) if word == template::HOLDER => template::holder_main(),
         Some(_) | None => {}
     }
     let Some(control) = sys::process::inherited(CONTROL) else { sys::process::exit_now(EXIT_BUG) };
@@ -77,6 +78,7 @@ fn build(channel: &Arc<Channel>) -> Result<Pid, Failure> {
     rustix::process::setrlimit(Resource::Core, limit).at(Step::CoreDumps)?;
     match order.shape {
         Shape::Full => {}
+        Shape::Landlock if order.waits => return Err(rustix::io::Errno::BADMSG).at(Step::ReadPlan),
         Shape::Landlock => keeper::keeper_main(channel, order, group),
         // That one is told by its arguments.
         Shape::Bubblewrap(_) => return Err(rustix::io::Errno::BADMSG).at(Step::ReadPlan),

@@ -126,6 +126,12 @@ impl Rules {
         }
     }
 
+    /// Adds what the standard streams allow that this process has now.
+    pub(super) fn with_streams(self) -> Result<Self, Failure> {
+        let Self { ruleset, abi, around } = self;
+        Ok(Self { ruleset: streams(ruleset, version(abi))?, abi, around })
+    }
+
     /// Enforces the rules on this thread, whole or not at all.
     pub(super) fn enforce(self) -> Result<(), Failure> {
         let status =

@@ -64,7 +64,7 @@ pub(super) fn catch_signals() -> Result<Signals, Failure> {
 /// A started boundary.
 #[derive(Debug)]
 pub(super) struct Supervised<'a> {
-    pub(super) child: Child,
+    pub(super) process: Process,
     pub(super) channel: Channel,
     pub(super) signals: Signals,
     pub(super) own_terminal: [bool; 3],
@@ -77,6 +77,31 @@ pub(super) struct Supervised<'a> {
     pub(super) not_present: Vec<String>,
     pub(super) resources: Resources,
     pub(super) output: Option<Output>,
+}
+
+/// The boundary process, which ends when everything inside is gone.
+#[derive(Debug)]
+pub(super) enum Process {
+    /// Our own child.
+    Child(Child),
+    /// A holder's child.
+    Taken(OwnedFd),
+}
+
+impl Process {
+    /// Waits until it is gone, and says how it ended.
+    fn wait(&mut self) -> String {
+        match self {
+            Self::Child(child) => child.wait().map_or_else(|error| error.to_string(), |status| status.to_string()),
+            Self::Taken(process) => {
+                let mut ended = [PollFd::new(process, PollFlags::IN)];
+                match rustix::io::retry_on_intr(|| poll(&mut ended, None)) {
+                    Ok(_) => "the held boundary ended".to_owned(),
+                    Err(error) => error.to_string(),
+                }
+            }
+        }
+    }
 }
 
 /// What was learnt so far.
@@ -133,7 +158,7 @@ struct Loop<'a> {
 
 /// Supervises until everything inside is gone.
 pub(super) fn supervise(supervised: Supervised<'_>) -> Result<Report, Error> {
-    let Supervised { mut child, channel, signals, own_terminal, start, invocation, tier, .. } = supervised;
+    let Supervised { mut process, channel, signals, own_terminal, start, invocation, tier, .. } = supervised;
     let Supervised { lacks, not_present, resources, output, .. } = supervised;
     let deadline = resources.wall.and_then(|wall| start.checked_add(wall));
     let learnt = Learnt { missing: lacks, not_present, ..Learnt::default() };
@@ -152,7 +177,7 @@ pub(super) fn supervise(supervised: Supervised<'_>) -> Result<Report, Error> {
     let Loop { channel, relay, mut learnt, mut output, ending, .. } = state;
     // Without this socket the boundary ends, whatever it was doing.
     drop(channel);
-    let status = child.wait();
+    let status = process.wait();
     if let Some(relay) = relay {
         last_output(relay, output.as_mut());
     }
@@ -166,9 +191,9 @@ pub(super) fn supervise(supervised: Supervised<'_>) -> Result<Report, Error> {
             Some(End::ByBoundary("there was no more memory, and the kernel ended everything inside".to_owned()));
     }
     result.map_err(advice::with_fix)?;
-    let lost = || Error::Lost(status.map_or_else(|error| error.to_string(), |status| status.to_string()));
+    let lost = || Error::Lost(status);
     let limited = Limited { resources, ended };
-    conclude(learnt, limited, own_terminal, (start, invocation, tier)).unwrap_or_else(|| match said(&mut child) {
+    conclude(learnt, limited, own_terminal, (start, invocation, tier)).unwrap_or_else(|| match said(process) {
         Some(said) => {
             Err(Error::Step { step: Step::Bubblewrap, path: None, source: std::io::Error::other(said), fix: None })
         }
@@ -177,8 +202,9 @@ pub(super) fn supervise(supervised: Supervised<'_>) -> Result<Report, Error> {
 }
 
 /// Returns what the program in between said of its failure.
-fn said(child: &mut Child) -> Option<String> {
+fn said(process: Process) -> Option<String> {
     use std::io::Read;
+    let Process::Child(mut child) = process else { return None };
     let mut text = Vec::new();
     child.stderr.take()?.take(SAID_BYTES_MAX).read_to_end(&mut text).ok()?;
     let text = String::from_utf8_lossy(&text).trim().replace('\n', "; ");
@@ -240,7 +266,7 @@ impl Loop<'_> {
         let Received { message, descriptor } = received;
         match (message, descriptor) {
             (Message::Terminal, Some(master)) => return self.set_up_terminal(master),
-            (Message::Terminal, None) | (Message::Listener, _) => {
+            (Message::Terminal, None) | (Message::Listener | Message::Waiting | Message::Taken, _) => {
                 return Err(rustix::io::Errno::BADMSG).at(Step::Control);
             }
             (Message::Refused { what, program, command, by, times }, _) => {
@@ -423,6 +449,7 @@ fn conclude(
         temporary,
         ended_by_boundary,
         limits,
+        held: false,
     }))
 }
 

@@ -26,6 +26,8 @@ pub(super) struct Inheritance {
     pub(super) rules: Option<Rules>,
     /// Where the filter's listener goes, if a broker waits for it.
     pub(super) broker: Option<Channel>,
+    /// The files by which it enters its control groups of version 1, if nobody above it is in them.
+    pub(super) entrances: Vec<OwnedFd>,
     /// Something is written here when the program cannot be started.
     pub(super) failing: OwnedFd,
 }
@@ -35,8 +37,8 @@ const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// Becomes the command, or says why not.
 pub(super) fn target_main(channel: &Channel, order: &Order, inheritance: Inheritance) -> ! {
-    let Inheritance { terminal, rules, broker, failing } = inheritance;
-    match confine(channel, order, terminal.as_ref(), (rules, broker)) {
+    let Inheritance { terminal, rules, broker, entrances, failing } = inheritance;
+    match enter(&entrances).and_then(|()| confine(channel, order, terminal.as_ref(), (rules, broker))) {
         Err(failure) => boundary::report(channel, failure),
         Ok(()) => {
             let errno = errno(&start(order));
@@ -45,6 +47,14 @@ pub(super) fn target_main(channel: &Channel, order: &Order, inheritance: Inherit
     }
     let _ = rustix::io::write(&failing, b"!");
     sys::process::exit_now(0)
+}
+
+/// Enters control groups of version 1, of which `0` is whoever writes it.
+fn enter(entrances: &[OwnedFd]) -> Result<(), Failure> {
+    for entrance in entrances {
+        rustix::io::write(entrance, b"0").at(Step::Limits)?;
+    }
+    Ok(())
 }
 
 /// Confines this process, in this order:
@@ -121,6 +131,7 @@ fn start(order: &Order) -> std::io::Error {
         return invalid();
     };
     sys::signal::set_default(libc::SIGPIPE);
+    order.ignored.iter().for_each(|signal| sys::signal::ignore(*signal));
     if let Err(error) = sys::signal::mask(sys::signal::How::Exactly, &sys::signal::Set::of(&[])) {
         return error;
     }

@@ -50,6 +50,7 @@ fn check(input: &str, expected: &str) {
         terminal: Terminal::Own,
         tiers: crate::Tiers::all(),
         require: Vec::new(),
+        held: false,
     };
     let found = match plan(&controls, &invocation) {
         Ok(plan) => {
@@ -87,6 +88,7 @@ fn whole_plan_reads_in_the_order_of_building() {
         terminal: Terminal::Own,
         tiers: crate::Tiers::all(),
         require: Vec::new(),
+        held: false,
     };
     let expected = "\
 separate    users, mounts, processes, network, ipc, host name, cgroups
@@ -305,6 +307,7 @@ fn planned(writable: &[&str], hidden: &[&str], open: &[&str], closed: &[&str]) -
         terminal: Terminal::Own,
         tiers: crate::Tiers::all(),
         require: Vec::new(),
+        held: false,
     };
     plan(&controls, &invocation).ok().map(|plan| opened(&plan))
 }
@@ -397,6 +400,7 @@ fn granted(readable: &[(&str, Option<&str>)], caches: Option<Caches>, hide: &[&s
         terminal: Terminal::Own,
         tiers: crate::Tiers::all(),
         require: Vec::new(),
+        held: false,
     };
     plan(&controls, &invocation).map_or_else(|error| format!("error: {error}"), |plan| plan.render())
 }
@@ -455,6 +459,7 @@ fn a_command_cannot_start_where_nothing_may_be_read() {
         terminal: Terminal::Own,
         tiers: crate::Tiers::all(),
         require: Vec::new(),
+        held: false,
     };
     assert!(plan(&controls("/usr/src"), &invocation).is_ok());
     assert_eq!(

@@ -28,6 +28,7 @@ mod programs;
 mod races;
 mod runner;
 mod sockets;
+mod template;
 mod terminal;
 mod world;
 
@@ -37,6 +38,7 @@ fn main() {
         Some(sandbox::ROLE) => sandbox::boundary_main(),
         Some("probe") => std::process::exit(probe::main(&args[2..])),
         Some("launch") => launch::main(),
+        Some("hold") => launch::hold(),
         Some("machine") => print!("{}", sandbox::probe("/proc/self/exe".as_ref()).unwrap()),
         _ => runner::main(&args[1..]),
     }

@@ -173,6 +173,7 @@ fn made(wish: &Wish) -> Option<Plan> {
         terminal: Terminal::Own,
         tiers: crate::Tiers::all(),
         require: Vec::new(),
+        held: false,
     };
     plan(&controls, &invocation).ok()
 }
