@@ -842,7 +842,7 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__prove)
-            opts="-h -V --settings --mode --limit --profile --no-caches --require --json --help --version"
+            opts="-h -V --settings --mode --limit --profile --check-reads-on-open --no-caches --require --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -876,7 +876,7 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__run)
-            opts="-h -V --settings --mode --report --status-fd --limit --profile --no-caches --require --quiet --permit --project --help --version"
+            opts="-h -V --settings --mode --report --status-fd --limit --profile --check-reads-on-open --no-caches --require --quiet --permit --project --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -996,7 +996,7 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__sandbox__subcmd__plan)
-            opts="-h -V --settings --mode --limit --profile --no-caches --require --json --help --version"
+            opts="-h -V --settings --mode --limit --profile --check-reads-on-open --no-caches --require --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

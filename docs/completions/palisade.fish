@@ -51,6 +51,7 @@ closed\t'What programs need to run, what Read rules allow, and what may be writt
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l require -d 'Run only where this layer of the boundary can be had; may be repeated' -r
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l permit -d 'Run under the permit that a hook recorded: its number and the beginning of its hash' -r
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l project -d 'The session\'s start directory, when it is not the current one' -r
+complete -c palisade -n "__fish_palisade_using_subcommand run" -l check-reads-on-open -d 'Hold each opening for reading against the Read rules, so that files which come under one later are held too. It costs time, and the report says how much'
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l no-caches -d 'Give package managers no directory of their own for what they fetch and build'
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l quiet -d 'Say nothing unless something was refused'
 complete -c palisade -n "__fish_palisade_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -133,6 +134,7 @@ complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_se
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l profile -d 'What may be read: everything that nothing hides, or only what programs need and rules allow' -r -f -a "open\t'Everything that no rule and no table hides'
 closed\t'What programs need to run, what Read rules allow, and what may be written'"
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l require -d 'Run only where this layer of the boundary can be had; may be repeated' -r
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l check-reads-on-open -d 'Hold each opening for reading against the Read rules, so that files which come under one later are held too. It costs time, and the report says how much'
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l no-caches -d 'Give package managers no directory of their own for what they fetch and build'
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l json -d 'Answer as JSON'
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -146,6 +148,7 @@ complete -c palisade -n "__fish_palisade_using_subcommand prove" -l limit -d 'Ta
 complete -c palisade -n "__fish_palisade_using_subcommand prove" -l profile -d 'What may be read: everything that nothing hides, or only what programs need and rules allow' -r -f -a "open\t'Everything that no rule and no table hides'
 closed\t'What programs need to run, what Read rules allow, and what may be written'"
 complete -c palisade -n "__fish_palisade_using_subcommand prove" -l require -d 'Run only where this layer of the boundary can be had; may be repeated' -r
+complete -c palisade -n "__fish_palisade_using_subcommand prove" -l check-reads-on-open -d 'Hold each opening for reading against the Read rules, so that files which come under one later are held too. It costs time, and the report says how much'
 complete -c palisade -n "__fish_palisade_using_subcommand prove" -l no-caches -d 'Give package managers no directory of their own for what they fetch and build'
 complete -c palisade -n "__fish_palisade_using_subcommand prove" -l json -d 'Answer as JSON'
 complete -c palisade -n "__fish_palisade_using_subcommand prove" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -75,6 +75,51 @@ fn nothing_of_the_host_is_left_above_the_root() {
     });
 }
 
+/// The host shows a directory, a part of it, and one file, at other places too.
+#[test]
+fn may_not_read_or_write_it_where_it_is_mounted_a_second_time() {
+    each_user(|scene| {
+        let planted = [
+            ("project/secret.txt", "canary-rule"),
+            ("outside/all/deep/file", "canary-outside"),
+            ("home/.ssh/id_ed25519", "canary-ssh"),
+        ];
+        for (name, text) in planted {
+            scene.write(name, text);
+        }
+        scene.write("project/.git/hooks/pre-commit", "#!/bin/sh\n");
+        scene.write("twins/one", "");
+        for name in ["twins/home", "twins/part", "project/again"] {
+            scene.directory(name);
+        }
+        let deny = ["Read(./secret.txt)".to_owned(), format!("Read(/{}/**)", scene.text("outside"))];
+        scene.settings(&json!({"permissions": {"deny": deny}}));
+        let bind = |from: &str, to: &str| format!("mount --bind {} {}\n", scene.text(from), scene.text(to));
+        let mounts = [
+            bind("project/secret.txt", "twins/one"),
+            bind("home", "twins/home"),
+            bind("outside/all/deep", "twins/part"),
+            bind("project/.git", "project/again"),
+        ]
+        .concat();
+        scene.script(
+            "project/attack",
+            "cat ../twins/one ../twins/home/.ssh/id_ed25519 ../twins/part/file; echo evil >> again/hooks/pre-commit; true",
+        );
+        let confined = scene.palisade(["run", "--", "./attack"]).after_mounts(&mounts).run();
+        assert_eq!(confined.code, 0, "{confined:#?}");
+        for (_, secret) in planted {
+            confined.lacks(secret);
+        }
+        assert_eq!(scene.read("project/.git/hooks/pre-commit"), "#!/bin/sh\n", "{confined:#?}");
+        let control = scene.bash("./attack").after_mounts(&mounts).run();
+        for (_, secret) in planted {
+            assert!(control.stdout.contains(secret), "{control:#?}");
+        }
+        assert!(scene.read("project/.git/hooks/pre-commit").contains("evil"), "{control:#?}");
+    });
+}
+
 #[test]
 fn may_not_read_what_rules_and_credential_stores_name() {
     each_user(|scene| {

@@ -117,6 +117,10 @@ pub(crate) struct BoundaryOptions {
     /// What may be read: everything that nothing hides, or only what programs need and rules allow.
     #[arg(long, value_enum, value_name = "PROFILE", default_value_t = Profile::Open)]
     pub(crate) profile: Profile,
+    /// Hold each opening for reading against the Read rules, so that files which come under one later are held too. It
+    /// costs time, and the report says how much.
+    #[arg(long)]
+    pub(crate) check_reads_on_open: bool,
     /// Give package managers no directory of their own for what they fetch and build.
     #[arg(long)]
     pub(crate) no_caches: bool,

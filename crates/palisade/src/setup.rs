@@ -101,18 +101,24 @@ impl Setup {
             let directory = self.environment.cache_home().join("palisade/projects");
             self.place.caches = Some(CachePlace { directory, host: host.collect() });
         }
-        self.tighten(&options.limits);
+        self.tighten(&options.limits, options.check_reads_on_open);
     }
 
-    /// Adds limits of the command line, which only tighten.
-    fn tighten(&mut self, words: &[Word]) {
-        if words.is_empty() {
+    /// Adds what the command line says, which only tightens.
+    fn tighten(&mut self, words: &[Word], checks_reads: bool) {
+        if words.is_empty() && !checks_reads {
             return;
         }
         let mut layer = Layer::empty(Scope::Flag, "--limit", self.places.project.clone());
         layer.trusted = false;
-        let origin = Origin { scope: Scope::Flag, file: "--limit".to_owned(), line: 0 };
-        layer.limits = words.iter().map(|word| Sourced { value: *word, origin: origin.clone() }).collect();
+        let origin = |file: &str| Origin { scope: Scope::Flag, file: file.to_owned(), line: 0 };
+        layer.limits = words.iter().map(|word| Sourced { value: *word, origin: origin("--limit") }).collect();
+        if checks_reads {
+            let origin = origin("--check-reads-on-open");
+            // The settings may say otherwise: whoever types this says it of this one command.
+            self.loaded.layers.iter_mut().for_each(|layer| layer.sandbox.reads_on_open = None);
+            layer.sandbox.reads_on_open = Some(Sourced { value: true, origin });
+        }
         self.loaded.layers.push(layer);
         // What is wrong in the layers is known already.
         let (policy, _) = Policy::compile(&self.loaded.layers, &self.places.home);

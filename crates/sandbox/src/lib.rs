@@ -65,6 +65,7 @@ pub fn run(permit: &policy::Permit<policy::Exec>, invocation: &Invocation) -> Re
         let lost = plan.lost_caches(permit.controls());
         linux::run(&plan, &permit.controls().limits, invocation, &require).map(|mut report| {
             report.missing.extend(lost);
+            report.late_reads = report::LateReads::of(&permit.controls().late_reads, report.late_reads.take());
             report
         })
     };

@@ -24,10 +24,10 @@ pub(crate) const ARGUMENTS_MAX: usize = 1024;
 pub(crate) const ARGUMENT_BYTES_MAX: usize = 8192;
 /// Bytes of a configuration of git that is compared.
 pub(crate) const GIT_FILE_BYTES_MAX: usize = 1024 * 1024;
-/// Configurations of git made by one run that are remembered.
+/// Configurations of git made by one run that are remembered, and keys set in them.
 pub(crate) const MADE_MAX: usize = 1024;
-/// Pointers of git that may be begun and not whole at a time.
-pub(crate) const PENDING_POINTERS_MAX: usize = 64;
+/// Protected files that may be begun and not whole at a time.
+pub(crate) const PENDING_FILES_MAX: usize = 64;
 /// Bytes kept in each direction between the person's terminal and the command's.
 pub(crate) const RELAY_BYTES: usize = 64 * 1024;
 /// Bytes of a file below `/proc` that is read whole.

@@ -11,7 +11,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use policy::bounds::Bound;
-use policy::controls::{Controls, Network};
+use policy::controls::{Controls, LateReads, Network};
 use policy::tables::git;
 use policy::{AbsPath, Scope, facts};
 
@@ -62,6 +62,8 @@ pub struct Plan {
     pub(crate) home: AbsPath,
     pub(crate) project: AbsPath,
     pub(crate) bounds: Vec<Bound>,
+    /// Whether every opening for reading is held against the Read rules that can come to cover a file.
+    pub(crate) checks_reads: bool,
     /// Whether the host's files are there as a whole.
     pub(crate) root: Root,
     /// Variables that point package managers to their private places.
@@ -223,6 +225,7 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
         project,
         bounds,
         reading,
+        late_reads,
         caches,
         require: _,
         network: Network::None,
@@ -277,6 +280,7 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
         home: home.clone(),
         project: project.clone(),
         bounds: bounds.clone(),
+        checks_reads: matches!(late_reads, LateReads::Checked(_)),
         root,
         variables,
     })
@@ -286,7 +290,7 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
 fn is_by_key(path: &AbsPath, unwritable: &[facts::Held]) -> bool {
     let segments: Vec<&str> = path.segments().collect();
     let mut rows = unwritable.iter().filter(|held| held.path == *path).peekable();
-    git::role(&segments) == Some(git::Role::Configuration)
+    matches!(git::role(&segments), Some(git::Role::Configuration | git::Role::Modules))
         && rows.peek().is_some()
         && rows.all(|held| held.origin.scope == Scope::Builtin)
 }

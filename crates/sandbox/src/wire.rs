@@ -62,6 +62,7 @@ struct OrderWire {
     home: String,
     project: String,
     bounds: Vec<BoundWire>,
+    checks_reads: bool,
     root: RootWire,
     set: Vec<(String, String)>,
     terminal: [bool; 3],
@@ -155,6 +156,7 @@ impl Order {
             home: self.plan.home.to_string(),
             project: self.plan.project.to_string(),
             bounds: self.plan.bounds.iter().map(bound_to_wire).collect(),
+            checks_reads: self.plan.checks_reads,
             root: match self.plan.root {
                 Root::Host => RootWire::Host,
                 Root::Empty => RootWire::Empty,
@@ -204,6 +206,7 @@ impl Order {
             home: AbsPath::parse(&wire.home)?,
             project: AbsPath::parse(&wire.project)?,
             bounds: bounds?,
+            checks_reads: wire.checks_reads,
             root: match wire.root {
                 RootWire::Host => Root::Host,
                 RootWire::Empty => Root::Empty,
@@ -321,6 +324,8 @@ pub(crate) enum Message {
     Refused { what: String, program: String, command: String, by: Option<String>, times: u64 },
     /// Further refusals that are not told one by one.
     RefusedMore { times: u64 },
+    /// So many files were opened for reading by the broker, in so much time.
+    Reads { opened: u64, micros: u64 },
     /// A held path was not there.
     NotPresent { path: String },
     /// Something this kernel lacks.
@@ -425,6 +430,16 @@ struct ReportWire<'a> {
     ended_by_boundary: Option<&'a str>,
     limits: Vec<limits::LimitWire<'a>>,
     held: bool,
+    late_reads: Option<LateReadsWire<'a>>,
+}
+
+#[derive(Serialize)]
+struct LateReadsWire<'a> {
+    rules: &'a [String],
+    held: bool,
+    opened: Option<u64>,
+    took_us: Option<u64>,
+    meaning: &'static str,
 }
 
 #[derive(Serialize)]
@@ -473,6 +488,7 @@ impl Report {
             ended_by_boundary,
             limits,
             held,
+            late_reads,
         } = self;
         let wire = ReportWire {
             schema_version: REPORT_SCHEMA,
@@ -503,6 +519,13 @@ impl Report {
             ended_by_boundary: ended_by_boundary.as_deref(),
             limits: limits.iter().map(limits::render).collect(),
             held: *held,
+            late_reads: late_reads.as_ref().map(|late| LateReadsWire {
+                rules: &late.rules,
+                held: late.are_held,
+                opened: late.cost.map(|cost| cost.opened),
+                took_us: late.cost.map(|cost| u64::try_from(cost.took.as_micros()).unwrap_or(u64::MAX)),
+                meaning: late.meaning(),
+            }),
         };
         // The form holds nothing that JSON cannot: no maps, no floats.
         serde_json::to_string_pretty(&wire).unwrap_or_default()

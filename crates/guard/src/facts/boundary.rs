@@ -3,6 +3,7 @@
 mod marks;
 mod programs;
 mod reopened;
+mod twins;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, Read};
@@ -98,7 +99,7 @@ impl Survey<'_> {
         for directory in self.found.writable.clone() {
             self.walk(&directory, walks)?;
         }
-        Ok(())
+        self.twins()
     }
 
     fn writable(&mut self, working: &[AbsPath]) -> Result<(), String> {
@@ -123,12 +124,8 @@ impl Survey<'_> {
 
     /// The built-in credential stores that exist.
     fn stores(&mut self) -> Result<(), String> {
-        for store in credentials::STORES {
-            let path = match store.path.strip_prefix("~/") {
-                Some(rest) => self.place.home.join(rest),
-                None => AbsPath::root().join(store.path),
-            };
-            self.hide(&path, store.why, &built_in("built-in credential stores"))?;
+        for (path, why) in credentials::paths(&self.place.home) {
+            self.hide(&path, why, &built_in("built-in credential stores"))?;
         }
         Ok(())
     }

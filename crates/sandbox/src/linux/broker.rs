@@ -18,8 +18,10 @@ mod decode;
 mod fence;
 mod files;
 mod git;
+mod pending;
 mod place;
-mod reading;
+mod put;
+mod reads;
 mod rules;
 mod start;
 mod told;
@@ -30,6 +32,7 @@ use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::time::Instant;
 
 use policy::AbsPath;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -38,8 +41,8 @@ use rustix::process::Pid;
 use self::caller::Caller;
 use self::decode::{Errno, Name, Request};
 use self::fence::Fence;
-pub(crate) use self::fence::openings;
-use self::git::Pending;
+pub(crate) use self::fence::hides_inside;
+use self::pending::Pending;
 use self::place::{Found, Ground, Place};
 use self::rules::Rules;
 pub(crate) use self::told::Told;
@@ -69,6 +72,8 @@ pub(crate) struct Broker {
     pending: Pending,
     /// Configurations of git that this run made.
     made: BTreeSet<AbsPath>,
+    /// Keys of such configurations that this run set.
+    own_keys: BTreeSet<(AbsPath, String)>,
     umasks: Umasks,
     /// Whether the command's own program has started: that one was decided about.
     has_started: bool,
@@ -129,12 +134,13 @@ impl Broker {
         Ok(Self {
             ground,
             rules,
-            told: Told::default(),
+            told: if plan.checks_reads { Told::with_checks() } else { Told::default() },
             channel,
             listener: Arc::new(listener),
             session,
             pending: Pending::default(),
             made: BTreeSet::new(),
+            own_keys: BTreeSet::new(),
             umasks: Umasks::default(),
             has_started: false,
             waiting: Arc::default(),
@@ -186,13 +192,19 @@ impl Broker {
         let caller = Caller { pid: call.pid.cast_signed(), proc: &ground.proc };
         self.settle_pending();
         let verdict = match &self.fence {
-            Some(fence) => seccomp::verdict_apart(call.number, &call.arguments, fence.openings()),
+            Some(_) => seccomp::verdict_apart(call.number, &call.arguments),
             None => seccomp::verdict(call.number, &call.arguments),
         };
         let outcome = match verdict {
             Verdict::Tell(errno) => Outcome::Refused { errno, what: connect::describe(call), by: None },
             Verdict::Look => connect::look(call, &caller),
             Verdict::Act => self.act(call, &caller),
+            Verdict::Check => {
+                let start = Instant::now();
+                let outcome = self.act(call, &caller);
+                self.told.checked(start.elapsed());
+                outcome
+            }
             // The filter and the table are the same; what it lets through does not come here.
             Verdict::Allow | Verdict::Quiet(_) => {
                 Outcome::Refused { errno: libc::EPERM, what: connect::describe(call), by: None }
@@ -225,11 +237,8 @@ impl Broker {
             Err(errno) => return Outcome::Failed(errno),
         };
         let done = match request {
-            Request::Open { name, flags, mode: _ } if reading::only_reads(flags) => {
-                self.open_to_read(call, caller, &name, flags)
-            }
-            Request::Open { name, flags, mode: _ } if self.finds_to_read(call, caller, &name, flags) => {
-                self.open_to_read(call, caller, &name, flags & !libc::O_CREAT.cast_unsigned())
+            Request::Open { name, flags, mode } if self.finds_to_read(call, caller, &name, flags) => {
+                self.open(call, caller, &name, flags & !libc::O_CREAT.cast_unsigned(), mode)
             }
             Request::Open { name, flags, mode } => self.open(call, caller, &name, flags, mode),
             Request::Make { name, made } => self.make(call, caller, &name, &made),

@@ -40,6 +40,9 @@ pub(super) fn run(plan: &Plan, limits: &Limits, invocation: &Invocation, chosen:
         ended => ended,
     };
     match ended {
+        Err(Error::Step { step: Step::Listener, .. }) if plan.checks_reads => {
+            Err(Error::Required(super::tiers::CHECKED_READS.to_owned()))
+        }
         Err(Error::Step { step: Step::Listener, source, .. })
             if !(chosen.tier == Tier::Landlock && source.raw_os_error() == Some(libc::EBUSY)) =>
         {

@@ -18,7 +18,8 @@ use super::terminal::{Keys, Relay};
 use crate::error::{Error, Step};
 use crate::limits::{GRACE_MS, LAST_OUTPUT_MS, REFUSALS_MAX, SAID_BYTES_MAX};
 use crate::plan::Invocation;
-use crate::report::{CANNOT_SHOW, CANNOT_SHOW_CALLS, CANNOT_SHOW_CLOSED, Exit, Layer, Missing, Refused, Report};
+use crate::report::{CANNOT_SHOW, CANNOT_SHOW_CALLS, CANNOT_SHOW_CLOSED, Checked, Exit, LateReads, Layer};
+use crate::report::{Missing, Refused, Report};
 use crate::sys;
 use crate::sys::signal::{How, Set};
 use crate::tier::Tier;
@@ -111,6 +112,8 @@ struct Learnt {
     refused_more: u64,
     not_present: Vec<String>,
     missing: Vec<Missing>,
+    /// What the checks of openings cost so far.
+    checked: Option<Checked>,
     /// The Landlock version, once the program runs.
     started: Option<u32>,
     end: Option<End>,
@@ -273,6 +276,9 @@ impl Loop<'_> {
                 self.learnt.refused(Refused { what, program, command, by, times });
             }
             (Message::RefusedMore { times }, _) => self.learnt.refused_more = times,
+            (Message::Reads { opened, micros }, _) => {
+                self.learnt.checked = Some(Checked { opened, took: Duration::from_micros(micros) });
+            }
             (Message::NotPresent { path }, _) => self.learnt.not_present.push(path),
             (Message::Missing { what, meaning }, _) => self.learnt.missing.push(Missing { what, meaning }),
             (Message::Started { landlock_abi }, _) => {
@@ -410,7 +416,7 @@ fn conclude(
     own_terminal: [bool; 3],
     (start, invocation, tier): (Instant, &Invocation, Tier),
 ) -> Option<Result<Report, Error>> {
-    let Learnt { refused, refused_more, not_present, mut missing, started, end } = learnt;
+    let Learnt { refused, refused_more, not_present, mut missing, checked, started, end } = learnt;
     let Limited { resources, ended } = limited;
     let by_limit = ended.map(ended_by);
     let (exit, ended_by_boundary) = match end.or(by_limit.clone().map(End::ByBoundary))? {
@@ -444,12 +450,13 @@ fn conclude(
         refused,
         refused_more,
         not_present,
-        cannot_show: CANNOT_SHOW.into_iter().chain(calls).chain(closed).collect(),
+        cannot_show: CANNOT_SHOW.into_iter().skip(usize::from(checked.is_some())).chain(calls).chain(closed).collect(),
         environment_dropped: invocation.environment.dropped.clone(),
         temporary,
         ended_by_boundary,
         limits,
         held: false,
+        late_reads: checked.map(|cost| LateReads { rules: Vec::new(), are_held: true, cost: Some(cost) }),
     }))
 }
 

@@ -10,7 +10,8 @@ use super::control::Channel;
 use super::failure::{At, Failure, errno};
 use super::landlock::Rules;
 use super::pty::Terminal;
-use super::{boundary, broker, privileges, resources, seccomp};
+use super::seccomp::{self, Telling};
+use super::{boundary, broker, privileges, resources};
 use crate::error::Step;
 use crate::shape::Shape;
 use crate::sys;
@@ -91,19 +92,25 @@ fn confine(
     if let Some(rules) = rules {
         rules.enforce()?;
     }
-    let mut asking = seccomp::assemble(seccomp::Telling::Supervisor);
+    let mut telling = if order.plan.checks_reads { Telling::SupervisorOfReads } else { Telling::Supervisor };
     if order.shape == Shape::Landlock {
-        let telling = if broker.is_some() { seccomp::Telling::Supervisor } else { seccomp::Telling::Nobody };
-        sys::filter::install(&seccomp::assemble_closed(telling), 0).map(drop).at(Step::Seccomp)?;
-        asking = seccomp::assemble_brokered(broker::openings(&order.plan));
+        let closed = if broker.is_some() { telling } else { Telling::Nobody };
+        sys::filter::install(&seccomp::assemble_closed(closed), 0).map(drop).at(Step::Seccomp)?;
+        if broker::hides_inside(&order.plan) {
+            telling = Telling::SupervisorOfReads;
+        }
     }
+    let asking = match order.shape {
+        Shape::Full | Shape::Bubblewrap(_) => seccomp::assemble(telling),
+        Shape::Landlock => seccomp::assemble_brokered(telling),
+    };
     filter(channel, broker, &asking)
 }
 
 /// Installs the filter, whose listener goes to the broker if there is to be one.
 fn filter(channel: &Channel, broker: Option<Channel>, asking: &[Instruction]) -> Result<(), Failure> {
     let Some(broker) = broker else {
-        let quiet = seccomp::assemble(seccomp::Telling::Nobody);
+        let quiet = seccomp::assemble(Telling::Nobody);
         sys::filter::install(&quiet, 0).map(drop).at(Step::Seccomp)?;
         let (what, meaning) = ("broker", "names that are made later are not held, and refused calls are not told");
         return channel.send(&Message::Missing { what: what.into(), meaning: meaning.into() }, None).at(Step::Control);

@@ -24,6 +24,7 @@ fn order() -> Order {
         cwd: path("/p"),
         home: path("/h"),
         project: path("/p"),
+        checks_reads: true,
         bounds: vec![Bound {
             kind: BoundKind::Rule,
             text: "Edit(src/**)".to_owned(),

@@ -32,6 +32,13 @@ const ROWS: &[Row] = &[
     row(Tier::Bubblewrap, "mounts_below_a_read_only_place", "", "its scene has no bubblewrap for an ordinary user"),
     row(Tier::Landlock, "profile_caches_cannot_be_led_astray", "", "nothing of the host's is seen in the caches"),
     row(Tier::Landlock, "limits_private_directories", "44 of them", "there are none; see lower_temporary"),
+    row(
+        Tier::Landlock,
+        "checked_reads_of_late_files",
+        "",
+        "what is made beside a hidden path outside cannot be read at all; see checked_reads_of_late_directories",
+    ),
+    row(Tier::Landlock, "checked_reads_that_no_rule_forbids", "", "`/tmp` is closed; see lower_temporary"),
     row(Tier::Landlock, "mounts_*", "", "there are no mounts"),
     row(Tier::Landlock, "broker_leases_keep_only_who_waits", "", "no lease can be taken on a file; see lower_leases"),
     row(Tier::Landlock, "hygiene_no_user_namespaces", "", "about the best tier; see fallback_no_namespaces_left"),

@@ -24,6 +24,10 @@ pub(crate) struct Spec {
     pub(crate) seeds: Vec<String>,
     /// Limits such as `wall=1s`, as a person would write them.
     pub(crate) limits: Vec<String>,
+    /// Deny rules, as a person would write them.
+    pub(crate) rules: Vec<String>,
+    /// `yes` when openings for reading are checked.
+    pub(crate) checks_reads: Vec<String>,
     pub(crate) cwd: String,
     pub(crate) report: String,
     /// The tiers that are left out.
@@ -50,6 +54,8 @@ impl Spec {
             ("--require", &self.require),
             ("--limit", &self.limits),
             ("--template", &self.template),
+            ("--deny", &self.rules),
+            ("--check-reads", &self.checks_reads),
         ];
         let mut arguments = vec!["launch".to_owned()];
         for (name, paths) in lists {
@@ -81,6 +87,8 @@ impl Spec {
                 "--seed" => spec.seeds.push(value),
                 "--require" => spec.require.push(value),
                 "--without" => spec.without.push(value),
+                "--deny" => spec.rules.push(value),
+                "--check-reads" => spec.checks_reads.push(value),
                 "--limit" => spec.limits.push(value),
                 "--template" => spec.template.push(value),
                 "--cwd" => spec.cwd = value,
@@ -200,6 +208,10 @@ fn permit(spec: &Spec) -> Permit<Exec> {
     };
     let mut layer = Layer::empty(Scope::User, "test", home.clone());
     layer.limits = spec.limits.iter().map(|text| limit(text)).collect();
+    let origin = |line| Origin { scope: Scope::User, file: "test".to_owned(), line };
+    layer.deny =
+        (1..).zip(&spec.rules).map(|(line, rule)| Sourced { value: rule.clone(), origin: origin(line) }).collect();
+    layer.sandbox.reads_on_open = spec.checks_reads.first().map(|_| Sourced { value: true, origin: origin(0) });
     let (policy, _) = Policy::compile(&[layer], &home);
     let kind = Kind::Command(Command::parse("true", Runner::Boundary));
     let action = Action { tool: "Bash".to_owned(), kind, params: Vec::new(), cwd: path(&spec.cwd) };

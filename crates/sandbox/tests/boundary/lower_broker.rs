@@ -58,7 +58,7 @@ fn moved(world: &World) {
     inner.spec.hidden.push(inner.path("project/private"));
     let script = "echo up > ready; while [ ! -e go ]; do sleep 0.01; done; echo evil > moved/sample; echo evil > moved/new; \
                   mkdir moved/made; rm moved/sample; mv moved/sample src/; chmod 777 moved/sample; ln moved/sample src/b; \
-                  cat open/deep/secret; cat src/env; ls open/deep; (cd open/deep && cat secret; echo evil > made); \
+                  cat open/deep/secret; cat src/env; (cd open/deep && cat secret; echo evil > made); \
                   (exec 3< open/deep; cat /proc/self/fd/3/secret); (echo evil > src/env); echo on > after";
     let child = inner.launcher(&["sh", "-c", script]).spawn().unwrap();
     wait_until(|| inner.text("project/ready") == "up\n");

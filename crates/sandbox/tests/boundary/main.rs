@@ -26,6 +26,8 @@ mod processes;
 mod profile;
 mod programs;
 mod races;
+mod reads;
+mod repositories;
 mod runner;
 mod sockets;
 mod template;

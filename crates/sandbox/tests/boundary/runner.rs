@@ -14,7 +14,7 @@ use crate::template::Holder;
 use crate::world::{BUILT, HELD, World};
 use crate::{
     broker, claims, fallback, files, hygiene, kernel, limits, lower, lower_broker, mounts, processes, profile,
-    programs, races, sockets, template, terminal,
+    programs, races, reads, repositories, sockets, template, terminal,
 };
 
 /// A case: its name and what it does.
@@ -145,6 +145,8 @@ fn families() -> impl Iterator<Item = &'static Case> {
         programs::CASES,
         files::CASES,
         races::CASES,
+        reads::CASES,
+        repositories::CASES,
         mounts::CASES,
         sockets::CASES,
         hygiene::CASES,

@@ -64,6 +64,8 @@ impl World {
             caches: Vec::new(),
             seeds: Vec::new(),
             limits: Vec::new(),
+            rules: Vec::new(),
+            checks_reads: Vec::new(),
             cwd: path("project"),
             report: path("report"),
             without: sandbox::Tier::ALL

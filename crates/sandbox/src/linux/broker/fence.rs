@@ -14,17 +14,15 @@ use rustix::process::Pid;
 use super::caller::Caller;
 use super::decode::{Errno, Name};
 use super::place::{Found, Ground, Place};
+use super::reads::WRITES;
 use super::{Broker, Outcome};
 use crate::linux::failure::{At, Failure};
-use crate::linux::seccomp::Openings;
 use crate::linux::{mount, tree};
 use crate::plan::{Plan, Step};
 use crate::sys::filter::Call;
 
 /// Directories above one another that are looked at.
 const DEPTH_MAX: usize = 2048;
-/// What everybody may read of this process.
-const OWN_READABLE: [&str; 4] = ["cmdline", "comm", "stat", "status"];
 
 /// A file by its device and its number there.
 type Identity = ((u32, u32), u64);
@@ -49,7 +47,6 @@ struct Held {
 /// What is held without mounts.
 #[derive(Debug)]
 pub(super) struct Fence {
-    openings: Openings,
     held: BTreeMap<Identity, Held>,
     /// Whether a directory is among them: then what lies in it is held as well, wherever it is by now.
     has_directories: bool,
@@ -64,10 +61,10 @@ pub(super) struct Fence {
     given: BTreeSet<Identity>,
 }
 
-/// Returns which openings must wait for the broker of a plan: all, if something hidden lies where files are made.
-pub(crate) fn openings(plan: &Plan) -> Openings {
+/// Returns true when something hidden lies where files are made: then every opening must wait for the broker.
+pub(crate) fn hides_inside(plan: &Plan) -> bool {
     let reach = reach(plan);
-    let is_hidden_inside = plan.steps.iter().any(|step| match step {
+    plan.steps.iter().any(|step| match step {
         Step::Hide { path, why: _ } | Step::Veil { path, parts: _, why: _ } => {
             reach.iter().any(|root| path.is_within(root))
         }
@@ -80,8 +77,7 @@ pub(crate) fn openings(plan: &Plan) -> Openings {
         | Step::Pin { .. }
         | Step::ReadOnly { .. }
         | Step::ByKey { .. } => false,
-    });
-    if is_hidden_inside { Openings::All } else { Openings::Writing }
+    })
 }
 
 /// Returns the directories that may be written.
@@ -114,7 +110,6 @@ impl Fence {
     /// Looks at what the plan holds and at what the command was given, before its program starts.
     pub(super) fn of(plan: &Plan, command: Pid) -> Result<Self, Failure> {
         let mut fence = Self {
-            openings: openings(plan),
             held: BTreeMap::new(),
             has_directories: false,
             tops: BTreeSet::new(),
@@ -169,11 +164,6 @@ impl Fence {
         self.pinned_files.extend(found(path)?.map(|(file, _)| file));
         self.pinned.insert(path.clone());
         Ok(())
-    }
-
-    /// Returns which openings wait for the broker.
-    pub(super) fn openings(&self) -> Openings {
-        self.openings
     }
 
     /// Returns true for a path where files may be changed.
@@ -353,6 +343,25 @@ impl Broker {
         }
     }
 
+    /// Returns the refusal of what may not be read, whatever its name is by now, where no mount hides it.
+    pub(super) fn hidden_behind(&self, found: &Found) -> Result<Option<Outcome>, Errno> {
+        if self.fence.is_none() {
+            return Ok(None);
+        }
+        let path = found.path.as_ref().map(AbsPath::to_string).unwrap_or_default();
+        Ok(self.hidden(found)?.map(|why| refused("read", &path, &why, libc::EACCES)))
+    }
+
+    /// Returns true for an opening that would make the file, were it not there already, where none can be made.
+    pub(super) fn finds_to_read(&self, call: &Call, caller: &Caller<'_>, name: &Name, flags: u32) -> bool {
+        let flags = OFlags::from_bits_retain(flags);
+        if self.fence.is_none() || (flags & (WRITES | OFlags::EXCL)) != OFlags::CREATE {
+            return false;
+        }
+        let Ok(Place::Found(found)) = self.find(call, caller, name) else { return false };
+        found.path.is_some_and(|path| self.is_outside(&path))
+    }
+
     /// Returns true where nothing may be written.
     pub(super) fn is_outside(&self, path: &AbsPath) -> bool {
         self.fence.as_ref().is_some_and(|fence| !fence.reaches(path))
@@ -372,25 +381,5 @@ impl Ground {
         use std::os::fd::AsRawFd;
         let text = rustix::fs::readlinkat(&self.descriptors, file.as_raw_fd().to_string(), Vec::new());
         Ok(text.map_err(errno)?.to_string_lossy().into_owned())
-    }
-
-    /// Returns true for a file of this process in `/proc`, which opens to this process alone, and for one of a `/proc`
-    /// that is mounted elsewhere.
-    pub(super) fn is_own(&self, found: &Found) -> Result<bool, Errno> {
-        if rustix::fs::fstatfs(&found.file).map_err(errno)?.f_type != rustix::fs::PROC_SUPER_MAGIC {
-            return Ok(false);
-        }
-        let (device, _) = identity(found.file.as_fd()).map_err(errno)?;
-        let (proc, _) = identity(self.proc.as_fd()).map_err(errno)?;
-        let Some(path) = found.path.as_ref().filter(|_| device == proc) else { return Ok(true) };
-        let mut segments = path.segments();
-        if segments.next() != Some("proc") {
-            return Ok(true);
-        }
-        let Some(number) = segments.next().and_then(|segment| segment.parse::<i32>().ok()) else { return Ok(false) };
-        let owner = Caller { pid: number, proc: &self.proc }.process()?;
-        let rest: Vec<&str> = segments.collect();
-        let is_readable = matches!(rest.as_slice(), [name] if OWN_READABLE.contains(name));
-        Ok(owner == rustix::process::getpid().as_raw_pid() && !is_readable)
     }
 }

@@ -1,6 +1,6 @@
 //! What writes to files, done for the caller.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -10,16 +10,23 @@ use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, RenameFlags, Timespe
 
 use super::caller::Caller;
 use super::decode::{Change, Errno, Made, Name};
+use super::git::again;
+use super::pending::Expected;
 use super::place::{Entry, Found, Place};
 use super::rules::{Forbidden, Rules};
 use super::{Broker, Outcome, give, refused};
+use crate::git::Pointer;
 use crate::limits::WAITING_OPENS_MAX;
 use crate::sys::filter::{self, Answer, Call};
 
 type Result<T> = std::result::Result<T, Errno>;
 
 /// Device number of `/dev/tty`.
-const TERMINAL: (u32, u32) = (5, 0);
+pub(super) const TERMINAL: (u32, u32) = (5, 0);
+/// Where a data directory of git says what a rebase does next, and the directory of a rebase.
+const TODO: &str = "rebase-merge/git-rebase-todo";
+/// See [`TODO`].
+const LAST_TODO: &str = "git-rebase-todo";
 /// The first device number of pseudo-terminals.
 const PTS_MAJOR: u32 = 136;
 
@@ -27,9 +34,12 @@ fn errno(error: rustix::io::Errno) -> Errno {
     error.raw_os_error()
 }
 
-/// Returns the path under which an open file can be opened again.
-pub(super) fn again(file: &OwnedFd) -> String {
-    format!("/proc/self/fd/{}", file.as_raw_fd())
+/// A file that was found and is to be opened.
+pub(super) struct Again {
+    pub(super) file: OwnedFd,
+    pub(super) kind: FileType,
+    pub(super) flags: OFlags,
+    pub(super) mode: Mode,
 }
 
 impl Broker {
@@ -43,6 +53,9 @@ impl Broker {
         mode: u32,
     ) -> Result<Outcome> {
         let flags = OFlags::from_bits_retain(flags);
+        if !flags.intersects(super::reads::WRITES) {
+            return self.open_for_reading(call, caller, name, flags);
+        }
         let makes = flags.contains(OFlags::CREATE);
         let name = Name { follows: name.follows && !flags.contains(OFlags::CREATE | OFlags::EXCL), ..name.clone() };
         match self.locate(call, caller, &name)? {
@@ -55,10 +68,10 @@ impl Broker {
     }
 
     fn open_new(&mut self, caller: &Caller<'_>, entry: &Entry, flags: OFlags, mode: u32) -> Result<Outcome> {
-        if let Some(forbidden) = self.rules.write(&entry.path) {
-            return self.open_forbidden(entry, &forbidden, flags);
-        }
         let mode = Mode::from_raw_mode(mode & 0o7777 & !self.umasks.of(caller)?);
+        if let Some(forbidden) = self.rules.write(&entry.path) {
+            return self.open_forbidden(entry, &forbidden, flags, mode);
+        }
         // Whoever makes a link or a pipe there meanwhile gets nothing opened through it.
         let more = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
         let opened = rustix::fs::openat(&entry.directory, entry.name.as_slice(), flags | more, mode);
@@ -74,23 +87,24 @@ impl Broker {
         Ok(self.opened("make", &entry.path, opened, flags))
     }
 
-    /// A pointer to a data directory of git is written once it is known what it says, and a protected file once it is
-    /// known to be what the project has under the same name already: a checkout of its own in another place.
-    fn open_forbidden(&mut self, entry: &Entry, forbidden: &Forbidden, flags: OFlags) -> Result<Outcome> {
-        let closes_on_exec = flags.contains(OFlags::CLOEXEC);
-        if let Some(original) = self.original(&entry.path, forbidden) {
-            let file = self.pending.begin_copy(entry, original)?;
-            self.told.pending(1);
-            return Ok(Outcome::Opened { file, closes_on_exec });
-        }
-        match forbidden.git {
-            Some(role @ (Role::Pointer | Role::CommonDirectory)) => {
-                let file = self.pending.begin(entry, role)?;
-                self.told.pending(1);
-                Ok(Outcome::Opened { file, closes_on_exec })
+    /// A pointer to a data directory of git is written once it is known what it says, a configuration when it is closed, and
+    /// a protected file once it is known to be what the project has under the same name already: a checkout of its
+    /// own in another place.
+    fn open_forbidden(&mut self, entry: &Entry, forbidden: &Forbidden, flags: OFlags, mode: Mode) -> Result<Outcome> {
+        let original = self.original(&entry.path, forbidden);
+        let expected = match (forbidden.git, original) {
+            (Some(Role::Modules), original) => Expected::Judged(Role::Modules, original),
+            (Some(Role::Configuration), _) => Expected::Judged(Role::Configuration, None),
+            (Some(Role::Pointer), _) => Expected::Pointer(Pointer::DataDirectory),
+            (Some(Role::CommonDirectory), _) => Expected::Pointer(Pointer::CommonDirectory),
+            (Some(Role::Todo | Role::Program) | None, Some(original)) => Expected::Copy(original),
+            (Some(Role::Todo | Role::Program) | None, None) => {
+                return Ok(refused("make", &entry.path, forbidden.by.clone()));
             }
-            Some(Role::Configuration | Role::Program) | None => Ok(refused("make", &entry.path, forbidden.by.clone())),
-        }
+        };
+        let file = self.pending.begin(entry, expected, mode)?;
+        self.told.pending(self.pending.count());
+        Ok(Outcome::Opened { file, closes_on_exec: flags.contains(OFlags::CLOEXEC) })
     }
 
     fn open_found(
@@ -101,13 +115,13 @@ impl Broker {
         flags: OFlags,
         mode: u32,
     ) -> Result<Outcome> {
-        let Found { file, kind, path, entry, .. } = found;
+        let Found { file, kind, path, entry, mode: found_mode, .. } = found;
         match kind {
             FileType::Symlink => return Err(libc::ELOOP),
             FileType::Directory if flags.contains(OFlags::TMPFILE) => {}
             FileType::Directory => return Err(libc::EISDIR),
             _ if flags.contains(OFlags::DIRECTORY) => return Err(libc::ENOTDIR),
-            FileType::CharacterDevice if is_terminal(&file)? => return self.own_terminal(caller, flags),
+            FileType::CharacterDevice if device(&file)? == TERMINAL => return self.own_terminal(caller, flags),
             _ => {}
         }
         let shown = path.clone().unwrap_or_else(AbsPath::root);
@@ -116,22 +130,39 @@ impl Broker {
             && !(kind == FileType::Directory && forbidden.git == Some(Role::Pointer))
         {
             return match (forbidden.git, &entry) {
-                (Some(Role::Pointer | Role::CommonDirectory), Some(entry)) if flags.contains(OFlags::TRUNC) => {
-                    self.open_forbidden(entry, &forbidden, flags)
+                (Some(Role::Pointer | Role::CommonDirectory | Role::Modules), Some(entry))
+                    if flags.contains(OFlags::TRUNC) =>
+                {
+                    self.open_forbidden(entry, &forbidden, flags, Mode::from_raw_mode(found_mode & 0o777))
                 }
                 _ => Ok(refused("write", path, forbidden.by)),
             };
         }
-        let how = (flags & !(OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW)) | OFlags::CLOEXEC | OFlags::NOCTTY;
-        if kind == FileType::Fifo && !flags.contains(OFlags::NONBLOCK) {
-            return self.open_waiting(call, file, how, flags.contains(OFlags::CLOEXEC));
+        if let Some(role) = path.as_ref().and_then(|path| self.rules.locks(path)) {
+            return Ok(refused("write", &shown, lock(role)));
+        }
+        if flags.contains(OFlags::RDWR)
+            && let Some(outcome) = self.unreadable("read", path.as_ref())
+        {
+            return Ok(outcome);
         }
         let mode = match flags.contains(OFlags::TMPFILE) {
             true => Mode::from_raw_mode(mode & 0o7777 & !self.umasks.of(caller)?),
             false => Mode::empty(),
         };
-        // Somebody may have a lease on the file, and may take long to give it up.
-        let is_patient = kind == FileType::RegularFile && !flags.contains(OFlags::NONBLOCK);
+        self.open_again(call, ("write", &shown), Again { file, kind, flags, mode })
+    }
+
+    /// Opens what was found, as it was asked for. What waits for another process waits in a thread of its own.
+    pub(super) fn open_again(&self, call: &Call, (what, shown): (&str, &AbsPath), wanted: Again) -> Result<Outcome> {
+        let Again { file, kind, flags, mode } = wanted;
+        let how = (flags & !(OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW)) | OFlags::CLOEXEC | OFlags::NOCTTY;
+        if kind == FileType::Fifo && !flags.contains(OFlags::NONBLOCK) {
+            return self.open_waiting(call, file, how, flags.contains(OFlags::CLOEXEC));
+        }
+        // Somebody may have a lease on the file, and may take long to give it up; a device may take for ever.
+        let waits = !matches!(kind, FileType::Directory | FileType::Fifo);
+        let is_patient = waits && !flags.contains(OFlags::NONBLOCK);
         let at_once = if is_patient { how | OFlags::NONBLOCK } else { how };
         let opened = match rustix::fs::openat(CWD, again(&file), at_once, mode) {
             Err(rustix::io::Errno::AGAIN) if is_patient => {
@@ -140,7 +171,7 @@ impl Broker {
             Ok(opened) if is_patient => rustix::fs::fcntl_setfl(&opened, how).map(|()| opened),
             opened => opened,
         };
-        Ok(self.opened("write", &shown, opened, flags))
+        Ok(self.opened(what, shown, opened, flags))
     }
 
     /// Returns the outcome of an opening. What the file system refuses is told too.
@@ -156,7 +187,9 @@ impl Broker {
         let errno = errno(error);
         let by = match errno {
             libc::EROFS => "outside the directories that may be written".to_owned(),
-            libc::EACCES if self.is_outside(path) => "outside the directories that may be written".to_owned(),
+            libc::EACCES if what != "read" && self.is_outside(path) => {
+                "outside the directories that may be written".to_owned()
+            }
             libc::EACCES => match self.rules.hidden(path) {
                 Some(why) => why.to_owned(),
                 None => "the rights of the file".to_owned(),
@@ -289,6 +322,11 @@ impl Broker {
         if leads_away && git::is_nested(&segments) {
             return Some(nested());
         }
+        let todo: Vec<&str> = segments.iter().copied().chain([LAST_TODO]).collect();
+        let is_rebase = segments.last().is_some_and(|last| last.eq_ignore_ascii_case("rebase-merge"));
+        if is_rebase && git::role(&todo) == Some(Role::Todo) {
+            return Some(format!("a rebase of git ({})", Role::Todo.why()));
+        }
         let row = self.rules.rows_below(path).into_iter().next();
         let row = row.map(|(row, _)| format!("the protected name `{}` ({})", row.name, row.why));
         row.or_else(|| self.rules.written_below(path))
@@ -312,7 +350,9 @@ impl Broker {
         }
         if let Some(forbidden) = self.rules.write(&entry.path) {
             let may = match forbidden.git {
-                Some(Role::Pointer | Role::CommonDirectory) => true,
+                Some(Role::Pointer | Role::CommonDirectory | Role::Modules | Role::Todo) => {
+                    !self.rules.is_written(&entry.path)
+                }
                 Some(Role::Configuration) => self.may_lose_configuration(&found, entry),
                 Some(Role::Program) => false,
                 None => is_directory && forbidden.spares_directory(),
@@ -359,22 +399,35 @@ impl Broker {
         self.stays_in_its_directory(Some(&entry.path), &target.path)?;
         let is_directory = source.kind == FileType::Directory;
         let exchanged = flags.contains(RenameFlags::EXCHANGE).then_some(there).flatten();
+        // A `.git` that is a directory says nothing; what comes to its place must be one as well.
+        let are_directories = is_directory && exchanged.is_none_or(|kind| kind == FileType::Directory);
         if let Some(forbidden) = self.rules.write(&entry.path)
-            && !(is_directory && forbidden.git == Some(Role::Pointer))
+            && !(are_directories && forbidden.git == Some(Role::Pointer))
         {
             return Ok(refused("rename", &entry.path, forbidden.by));
         }
         if let Some(forbidden) = self.rules.write(&target.path)
-            && !(is_directory && forbidden.git == Some(Role::Pointer))
+            && !(are_directories && forbidden.git == Some(Role::Pointer))
         {
             let may_be_adopted = source.kind == FileType::RegularFile && RenameFlags::NOREPLACE.contains(flags);
-            if forbidden.git == Some(Role::Configuration) && may_be_adopted {
+            if let Some(role @ (Role::Configuration | Role::Modules | Role::Todo)) = forbidden.git
+                && may_be_adopted
+            {
                 if there.is_some() && !flags.is_empty() {
                     return Err(libc::EEXIST);
                 }
-                return self.adopt_configuration(&source, entry, &target, flags);
+                return self.adopt((&source, entry), &target, role, flags);
             }
             return Ok(refused("rename to", &target.path, forbidden.by));
+        }
+        let locks = [Some(entry), exchanged.is_some().then_some(&target)].into_iter().flatten();
+        if let Some((path, role)) = locks.filter_map(|entry| Some((&entry.path, self.rules.locks(&entry.path)?))).next()
+        {
+            return Ok(refused("rename", path, lock(role)));
+        }
+        let given_away = [Some(entry), exchanged.is_some().then_some(&target)].into_iter().flatten();
+        if let Some(outcome) = given_away.filter_map(|entry| self.unreadable("rename", Some(&entry.path))).next() {
+            return Ok(outcome);
         }
         let moved = [(source.kind, entry, &target), (exchanged.unwrap_or(FileType::RegularFile), &target, entry)];
         for (kind, old, new) in moved {
@@ -392,9 +445,12 @@ impl Broker {
         // Once more: the broker of another command may have made something there meanwhile.
         let is_moved = done.is_ok();
         let came = is_moved.then(|| self.came_elsewhere("rename to", &target)).flatten();
-        let outcome = came.or_else(|| (is_moved && is_directory).then(|| held_in(&self.rules, &target)).flatten());
+        let came = came.or_else(|| (is_moved && is_directory).then(|| held_in(&self.rules, &target)).flatten());
+        let other_came = (is_moved && exchanged.is_some()).then(|| self.came_elsewhere("rename to", entry)).flatten();
+        let holds_other = is_moved && exchanged == Some(FileType::Directory);
+        let outcome = came.or(other_came).or_else(|| holds_other.then(|| held_in(&self.rules, entry)).flatten());
         if let Some(outcome) = outcome {
-            put_back(&target, entry);
+            put_back(&target, entry, exchanged.is_some());
             return Ok(outcome);
         }
         Ok(self.done("rename", &entry.path, done))
@@ -417,6 +473,11 @@ impl Broker {
             if git::is_nested(&segments) || is_data && git::NESTS.iter().any(|nest| holds(old, nest)) {
                 return Some(refused("rename", path, nested()));
             }
+            let todo = if is_data { TODO } else { LAST_TODO };
+            let whole: Vec<&str> = segments.iter().copied().chain(todo.split('/')).collect();
+            if git::role(&whole) == Some(Role::Todo) && holds(old, todo) {
+                return Some(refused("rename", path, format!("a rebase of git ({})", Role::Todo.why())));
+            }
             for (row, missing) in self.rules.rows_below(path) {
                 if holds(old, missing) {
                     let by = format!("the protected name `{}` ({})", row.name, row.why);
@@ -425,7 +486,8 @@ impl Broker {
             }
         }
         // Programs then copy, and every copy is judged.
-        let by = self.rules.written_below(&old.path).or_else(|| self.rules.written_below(&new.path))?;
+        let written = self.rules.written_below(&old.path).or_else(|| self.rules.written_below(&new.path));
+        let by = written.or_else(|| self.rules.read_below(&old.path))?;
         Some(Outcome::Refused { errno: libc::EXDEV, what: format!("rename {}", old.path), by: Some(by) })
     }
 
@@ -447,6 +509,12 @@ impl Broker {
         let names = source.path.iter().chain([&entry.path]);
         if let Some((path, forbidden)) = names.filter_map(|path| Some((path, self.rules.write(path)?))).next() {
             return Ok(refused("link", path, forbidden.by));
+        }
+        if let Some((path, role)) = source.path.as_ref().and_then(|path| Some((path, self.rules.locks(path)?))) {
+            return Ok(refused("link", path, lock(role)));
+        }
+        if let Some(outcome) = self.unreadable("link", source.path.as_ref()) {
+            return Ok(outcome);
         }
         if source.kind == FileType::Symlink
             && let Some(by) = self.could_lie_below(&entry.path, true)
@@ -508,6 +576,11 @@ impl Broker {
         {
             return Ok(refused("change", path, forbidden.by));
         }
+        if matches!(change, Change::Length(_))
+            && let Some((path, role)) = found.path.as_ref().and_then(|path| Some((path, self.rules.locks(path)?)))
+        {
+            return Ok(refused("change", path, lock(role)));
+        }
         let done = apply(&found.file, found.kind, change);
         Ok(self.done("change", &shown, done))
     }
@@ -516,7 +589,8 @@ impl Broker {
 /// git tries whether the right to run a file can be changed, on its own configuration.
 fn is_harmless(forbidden: &Forbidden, change: &Change) -> bool {
     let keeps_owner = |mode: u32| mode & 0o600 == 0o600 && mode & 0o7022 == 0;
-    forbidden.git == Some(Role::Configuration) && matches!(change, Change::Mode(mode) if keeps_owner(*mode & 0o7777))
+    let is_judged = matches!(forbidden.git, Some(Role::Configuration | Role::Modules | Role::Todo));
+    is_judged && matches!(change, Change::Mode(mode) if keeps_owner(*mode & 0o7777))
 }
 
 /// Returns true when a directory has this in it, or a link where it could come to be.
@@ -539,8 +613,13 @@ fn held_in(rules: &Rules, directory: &Entry) -> Option<Outcome> {
     Some(refused("rename to", &directory.path, format!("the protected name `{}` ({})", row.name, row.why)))
 }
 
-/// Gives a file its old name back, or one like it when that is taken.
-fn put_back(now: &Entry, before: &Entry) {
+/// Gives a file its old name back, or one like it when that is taken; two that were exchanged get each other's.
+fn put_back(now: &Entry, before: &Entry, are_two: bool) {
+    let (old, new) = (now.name.as_slice(), before.name.as_slice());
+    if are_two && rustix::fs::renameat_with(&now.directory, old, &before.directory, new, RenameFlags::EXCHANGE).is_ok()
+    {
+        return;
+    }
     for number in 0..64 {
         let mut name = before.name.clone();
         name.extend(std::iter::repeat_n(b'~', number));
@@ -555,6 +634,11 @@ fn put_back(now: &Entry, before: &Entry) {
 /// Returns true for a link's text that names something in the directory of the link.
 fn is_neighbour(target: &[u8]) -> bool {
     !target.contains(&b'/') && !matches!(target, b"" | b"." | b"..")
+}
+
+/// Says why nobody opens the lock of such a file again: it is the file's next form.
+fn lock(role: Role) -> String {
+    format!("the lock of a file of git ({})", role.why())
 }
 
 /// Says why no directory comes to where git keeps worktrees and submodules.
@@ -596,13 +680,8 @@ fn apply(file: &OwnedFd, kind: FileType, change: &Change) -> rustix::io::Result<
     }
 }
 
-/// Returns true for `/dev/tty`.
-pub(super) fn is_terminal(file: &OwnedFd) -> Result<bool> {
-    Ok(device(file)? == TERMINAL)
-}
-
 /// Returns the number of the device that a file is.
-fn device(file: &OwnedFd) -> Result<(u32, u32)> {
+pub(super) fn device(file: &OwnedFd) -> Result<(u32, u32)> {
     let stat = rustix::fs::fstat(file.as_fd()).map_err(errno)?;
     Ok((rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev)))
 }

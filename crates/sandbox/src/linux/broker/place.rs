@@ -151,6 +151,11 @@ impl Ground {
         }
     }
 
+    /// Returns true for a file of some `/proc`.
+    pub(super) fn is_proc(&self, file: &OwnedFd) -> Result<bool> {
+        Ok(rustix::fs::fstatfs(file).map_err(errno)?.f_type == rustix::fs::PROC_SUPER_MAGIC)
+    }
+
     pub(super) fn found(&self, file: OwnedFd, entry: Option<Entry>) -> Result<Found> {
         let flags = StatxFlags::TYPE | StatxFlags::MODE | StatxFlags::NLINK;
         let stat = rustix::fs::statx(&file, c"", AtFlags::EMPTY_PATH, flags).map_err(errno)?;
@@ -232,15 +237,11 @@ impl Walk<'_> {
         let how = ResolveFlags::NO_MAGICLINKS;
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         match rustix::fs::openat2(start, path, flags, Mode::empty(), how) {
-            Ok(directory) if self.is_proc(&directory)? => self.by_hand(start, path),
+            Ok(directory) if self.ground.is_proc(&directory)? => self.by_hand(start, path),
             Ok(directory) => Ok(directory),
             Err(rustix::io::Errno::LOOP) => self.by_hand(start, path),
             Err(error) => Err(errno(error)),
         }
-    }
-
-    fn is_proc(&self, file: &OwnedFd) -> Result<bool> {
-        Ok(rustix::fs::fstatfs(file).map_err(errno)?.f_type == rustix::fs::PROC_SUPER_MAGIC)
     }
 
     /// Walks a path name by name.
@@ -298,7 +299,8 @@ impl Walk<'_> {
     /// Opens what a link of `/proc` leads to that is no text but a file of a process. Those of this process
     /// lead out of what the caller may have.
     fn behind_magic(&self, entry: &Entry) -> Result<Option<OwnedFd>> {
-        if !self.is_proc(&entry.directory)? || matches!(entry.path.as_str(), "/proc/self" | "/proc/thread-self") {
+        if !self.ground.is_proc(&entry.directory)? || matches!(entry.path.as_str(), "/proc/self" | "/proc/thread-self")
+        {
             return Ok(None);
         }
         let mut segments = entry.path.segments().skip(1);

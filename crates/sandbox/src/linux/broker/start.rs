@@ -28,6 +28,10 @@ impl Broker {
         if let Some(why) = hidden {
             return Ok(not_started(&path, why));
         }
+        // Nothing of it is read by starting it; a program that is hidden does not start either.
+        if let Some(why) = self.rules.read(&path) {
+            return Ok(not_started(&path, why));
+        }
         if !std::mem::replace(&mut self.has_started, true) || !self.rules.bounds.has_commands() {
             return Ok(Outcome::GoesOn);
         }

@@ -1,6 +1,6 @@
 //! The table as a program for the kernel.
 
-use super::closed::{self, Openings};
+use super::closed;
 use super::table::{Case, Condition, Half, NEWEST, Row, Test, Verdict, X32, rows};
 use crate::sys::filter::Instruction;
 
@@ -9,6 +9,8 @@ use crate::sys::filter::Instruction;
 pub(crate) enum Telling {
     /// Refused calls and addresses go to the supervisor, who answers.
     Supervisor,
+    /// The same, and openings for reading too.
+    SupervisorOfReads,
     /// Refused calls fail at once.
     Nobody,
 }
@@ -50,8 +52,8 @@ pub(crate) fn assemble(telling: Telling) -> Vec<Instruction> {
 }
 
 /// Returns the program for a broker where there are no namespaces.
-pub(crate) fn assemble_brokered(openings: Openings) -> Vec<Instruction> {
-    assemble_rows(closed::brokered(openings), Telling::Supervisor)
+pub(crate) fn assemble_brokered(telling: Telling) -> Vec<Instruction> {
+    assemble_rows(closed::brokered(), telling)
 }
 
 fn assemble_rows(rows: impl Iterator<Item = &'static Row>, telling: Telling) -> Vec<Instruction> {
@@ -141,9 +143,12 @@ fn condition_block(condition: &Condition, past: u8) -> Vec<Instruction> {
 fn action(verdict: Verdict, telling: Telling) -> u32 {
     let errno = |errno: i32| libc::SECCOMP_RET_ERRNO | (errno.cast_unsigned() & libc::SECCOMP_RET_DATA);
     match (verdict, telling) {
-        (Verdict::Allow, _) | (Verdict::Look | Verdict::Act, Telling::Nobody) => libc::SECCOMP_RET_ALLOW,
+        (Verdict::Allow, _)
+        | (Verdict::Look | Verdict::Act | Verdict::Check, Telling::Nobody)
+        | (Verdict::Check, Telling::Supervisor) => libc::SECCOMP_RET_ALLOW,
         (Verdict::Quiet(number), _) | (Verdict::Tell(number), Telling::Nobody) => errno(number),
-        (Verdict::Tell(_) | Verdict::Look | Verdict::Act, Telling::Supervisor) => libc::SECCOMP_RET_USER_NOTIF,
+        (Verdict::Tell(_) | Verdict::Look | Verdict::Act, Telling::Supervisor | Telling::SupervisorOfReads)
+        | (Verdict::Check, Telling::SupervisorOfReads) => libc::SECCOMP_RET_USER_NOTIF,
     }
 }
 

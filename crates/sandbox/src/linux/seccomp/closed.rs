@@ -126,55 +126,22 @@ const ARCHITECTURE_ROWS: &[Row] = &[];
 pub(super) fn rows(telling: Telling) -> impl Iterator<Item = &'static Row> {
     let (taken, added) = match telling {
         Telling::Nobody => ([TAKEN_ROWS, LATE_ROWS, ARCHITECTURE_ROWS], [].as_slice()),
-        Telling::Supervisor => ([[].as_slice(); 3], BROKER_ROWS),
+        Telling::Supervisor | Telling::SupervisorOfReads => ([[].as_slice(); 3], BROKER_ROWS),
     };
     ROWS.iter().chain(added).chain(taken.into_iter().flatten())
 }
 
-/// Which openings of files wait for the broker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Openings {
-    /// Those that may write.
-    Writing,
-    /// All: what is hidden lies where Landlock lets everything be read.
-    All,
-}
-
-/// Every opening but those that only name a file.
-const OPENAT: &[Case] =
-    &[case(&[masked(2, table::NAMES_ONLY, Test::IsNot, 0)], Verdict::Allow), case(&[], Verdict::Act)];
-#[cfg(target_arch = "x86_64")]
-const OPEN: &[Case] = &[case(&[masked(1, table::NAMES_ONLY, Test::IsNot, 0)], Verdict::Allow), case(&[], Verdict::Act)];
-
-/// The rows that stand in place of the table's: sockets are refused, and that is told.
-const SOCKET_ROWS: &[Row] = rows! { SYS_socket TOLD, };
-const OPENAT_ROWS: &[Row] = rows! { SYS_openat OPENAT, };
-#[cfg(target_arch = "x86_64")]
-const OPEN_ROWS: &[Row] = rows! { SYS_open OPEN, };
-#[cfg(not(target_arch = "x86_64"))]
-const OPEN_ROWS: &[Row] = &[];
-
-fn instead(openings: Openings) -> impl Iterator<Item = &'static Row> + Clone {
-    let opening = match openings {
-        Openings::Writing => [[].as_slice(); 2],
-        Openings::All => [OPENAT_ROWS, OPEN_ROWS],
-    };
-    SOCKET_ROWS.iter().chain(opening.into_iter().flatten())
-}
+/// The row that stands in place of the table's: sockets are refused, and that is told.
+const SOCKET: Row = Row { number: libc::SYS_socket, name: "SYS_socket", cases: TOLD };
 
 /// Returns the table's rows as they are for a broker where there are no namespaces.
-pub(super) fn brokered(openings: Openings) -> impl Iterator<Item = &'static Row> {
-    let instead = instead(openings);
-    let numbers: Vec<i64> = instead.clone().map(|row| row.number).collect();
-    table::rows().filter(move |row| !numbers.contains(&row.number)).chain(instead)
+pub(super) fn brokered() -> impl Iterator<Item = &'static Row> {
+    table::rows().map(|row| if row.number == SOCKET.number { &SOCKET } else { row })
 }
 
 /// Returns what a call gets where there are no namespaces.
-pub(crate) fn verdict(number: i32, arguments: &[u64; 6], openings: Openings) -> Verdict {
-    match instead(openings).find(|row| row.number == i64::from(number)) {
-        Some(row) => row.verdict(arguments),
-        None => table::verdict(number, arguments),
-    }
+pub(crate) fn verdict(number: i32, arguments: &[u64; 6]) -> Verdict {
+    if i64::from(number) == SOCKET.number { SOCKET.verdict(arguments) } else { table::verdict(number, arguments) }
 }
 
 #[cfg(test)]

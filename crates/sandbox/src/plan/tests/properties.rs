@@ -159,6 +159,7 @@ fn made(wish: &Wish) -> Option<Plan> {
         reopened: absolute(&wish.open),
         project: AbsPath::parse(&wish.cwd).unwrap(),
         bounds: Vec::new(),
+        late_reads: policy::controls::LateReads::None,
         reading: Reading::Open,
         caches: None,
         require: Vec::new(),

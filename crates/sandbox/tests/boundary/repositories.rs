@@ -1,0 +1,176 @@
+//! Rows 77-81: what git writes, and what others write in its place.
+
+use std::fs;
+use std::time::Duration;
+
+use crate::runner::Case;
+use crate::world::{World, check};
+
+pub(crate) const CASES: &[Case] = &[
+    ("broker_git_works", works),
+    ("broker_git_submodules_are_data", submodules),
+    ("broker_git_rebase_runs_nothing_later", rebase),
+    ("broker_git_locks_are_written_once", locks),
+    ("broker_git_configuration_written_directly", written_directly),
+    ("broker_git_leaves_nothing_when_killed", killed),
+];
+
+const SET_UP: &str = "set -e; export GIT_CONFIG_GLOBAL=/dev/null GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b \
+    GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b GIT_ADVICE=0; commit() { git commit -q --allow-empty -m \"$1\"; }; \
+    git init -q -b main r; cd r; for n in 1 2 3; do echo $n > f$n; git add f$n; commit $n; done; ";
+
+/// Each works outside, and does inside.
+fn works(world: &World) {
+    let scripts = [
+        // Branches with other lists of submodules.
+        "printf '[submodule \"s\"]\\n\\tpath = s\\n\\turl = ../s\\n' > .gitmodules; git add .gitmodules; commit m; \
+         git checkout -q -b other HEAD~1; printf '[submodule \"t\"]\\n\\tpath = t\\n\\turl = ../t\\n' > .gitmodules; \
+         git add .gitmodules; commit o; git checkout -q main; grep -q '= s' .gitmodules; git checkout -q other; \
+         grep -q '= t' .gitmodules; git checkout -q HEAD~1; [ ! -e .gitmodules ]; git merge -q main 2>/dev/null; \
+         grep -q '= s' .gitmodules",
+        "cd ..; cp -a r c; git -C c log --oneline | wc -l | grep -q 3; git -C c config branch.x.merge y; rm -rf c",
+        "cd ..; mkdir d; tar c r | tar x -C d; cmp r/.git/config d/r/.git/config; git -C d/r status --porcelain",
+        "cd ..; cp -r r c; [ \"$(git -C c rev-parse HEAD)\" = \"$(git -C r rev-parse HEAD)\" ]",
+        "git remote add a https://example.com/a; git remote rename a b; git remote remove b; \
+         git remote add a https://example.com/c; [ \"$(git remote)\" = a ]",
+        "GIT_SEQUENCE_EDITOR='sed -i s/^pick/reword/' GIT_EDITOR=true git rebase -q -i HEAD~2; git log --oneline | wc -l | grep -q 3",
+        "git checkout -q -b x HEAD~1; echo x > f3; git add f3; commit x; ! git rebase -q main >/dev/null 2>&1; \
+         echo y > f3; git add f3; GIT_EDITOR=true git rebase --continue >/dev/null 2>&1; [ \"$(cat f3)\" = y ]",
+        "git config user.email me@example.com; git config user.name me; commit e; git log -1 --format=%ce >/dev/null",
+        "git clone -q . ../k; git -C ../k log --oneline | wc -l | grep -q 3; git worktree add -q ../w; rm -rf ../k",
+    ];
+    for script in scripts {
+        let (inner, control) = (world.another(), world.another());
+        let script = format!("{SET_UP}{script}");
+        assert!(control.outside_shell(&script), "control {script}");
+        let seen = inner.run(&["sh", "-c", &script]);
+        assert_eq!(seen.code, 0, "{script}: {} {}", seen.error, seen.report);
+    }
+}
+
+fn submodules(world: &World) {
+    let evil = "[submodule \"s\"]\\n\\tpath = s\\n\\turl = ../s\\n\\tupdate = !touch evil\\n";
+    let ways = [
+        format!("printf '{evil}' > .gitmodules"),
+        format!("printf '{evil}' > t; mv t .gitmodules"),
+        format!("printf '{evil}' > .gitmodules.lock; mv .gitmodules.lock .gitmodules"),
+        format!("printf '{evil}' > t; cp t .gitmodules"),
+        format!("printf '{evil}' > t; ln t .gitmodules; ln -s t .gitmodules"),
+        format!("exec 3> .gitmodules; sleep 0.1; printf '{evil}' >&3"),
+        format!(
+            "printf good > .gitmodules.lock; exec 3>> .gitmodules.lock; mv .gitmodules.lock .gitmodules; printf '{evil}' >&3"
+        ),
+    ];
+    for way in ways {
+        let (inner, control) = (world.another(), world.another());
+        let seen = inner.run(&["sh", "-c", &format!("{way}; true")]);
+        let found = inner.text("project/.gitmodules");
+        assert!(!found.contains("evil"), "{way}: {found} {}", seen.report);
+        control.outside_shell(&way);
+        assert!(control.text("project/.gitmodules").contains("evil"), "control {way}");
+    }
+    let seen = world.run(&[
+        "sh",
+        "-c",
+        "printf '[submodule \"s\"]\\n\\tpath = s\\n\\turl = ../s\\n' > .gitmodules; chmod 600 .gitmodules",
+    ]);
+    assert_eq!(seen.code, 0, "{}", seen.report);
+    assert!(world.text("project/.gitmodules").contains("path = s"), "{}", seen.report);
+}
+
+/// A rebase that was left behind would run its lines when the person goes on with it.
+fn rebase(world: &World) {
+    let ways = [
+        "mkdir .git/rebase-merge; printf 'exec evil\\n' > .git/rebase-merge/git-rebase-todo",
+        "mkdir .git/rebase-merge; printf 'x evil\\n' > t; mv t .git/rebase-merge/git-rebase-todo",
+        "mkdir .git/rebase-merge; printf 'pick 1\\n\\t exec evil\\n' > .git/rebase-merge/t; cd .git/rebase-merge; mv t git-rebase-todo",
+        "mkdir x; printf 'exec evil\\n' > x/git-rebase-todo; mv x .git/rebase-merge",
+        "mkdir -p .git/refs/x; printf 'exec evil\\n' > .git/refs/x/git-rebase-todo; mv .git/refs/x .git/rebase-merge",
+        "mkdir .git/rebase-merge; printf 'exec evil\\n' > t; ln t .git/rebase-merge/git-rebase-todo; ln -s ../../t .git/rebase-merge/git-rebase-todo",
+        "mkdir x; printf 'exec evil\\n' > x/git-rebase-todo; ln -s ../x .git/rebase-merge; true",
+    ];
+    for way in ways {
+        let (inner, control) = (world.another(), world.another());
+        let seen = inner.run(&["sh", "-c", &format!("{way}; true")]);
+        let found = inner.text("project/.git/rebase-merge/git-rebase-todo");
+        assert!(!found.contains("evil"), "{way}: {found} {}", seen.report);
+        control.outside_shell(way);
+        assert!(control.text("project/.git/rebase-merge/git-rebase-todo").contains("evil"), "control {way}");
+    }
+    let script = format!("{SET_UP}git rebase -q --exec true HEAD~2");
+    let seen = world.run(&["sh", "-c", &script]);
+    assert_ne!(seen.code, 0);
+    assert!(seen.report.contains("`exec` line"), "{}", seen.report);
+}
+
+/// Between its check and its name nobody gets hold of what comes to be a configuration.
+fn locks(world: &World) {
+    let probe = world.probe_path();
+    fs::create_dir_all(world.path("project/sub/.git")).unwrap();
+    fs::write(world.path("project/sub/.git/config.lock"), "[core]\n").unwrap();
+    for way in [
+        "write LOCK evil",
+        "append LOCK evil",
+        "truncate LOCK",
+        "hardlink LOCK x",
+        "rename LOCK x",
+        "exchange LOCK src/lib.rs",
+    ] {
+        let words = way.replace("LOCK", "sub/.git/config.lock");
+        let seen = world.run(&["sh", "-c", &format!("{probe} probe {words}")]);
+        check(way, &seen.out, &["EPERM"]);
+    }
+    assert_eq!(world.text("project/sub/.git/config.lock"), "[core]\n");
+    check("made anew", &world.inside(&["unlink", "sub/.git/config.lock"]).out, &["ok"]);
+    check("made anew", &world.inside(&["write", "sub/.git/config.lock", "[core]"]).out, &["ok"]);
+}
+
+/// A new configuration is written to memory, and made when nobody writes to it any more and it says what it may.
+fn written_directly(world: &World) {
+    let tries = [
+        ("printf '[core]\\n\\tbare = false\\n' > n/.git/config; : > after; cat n/.git/config", true),
+        ("printf '[core]\\n\\tfsmonitor = evil\\n' > n/.git/config", false),
+        ("exec 3> n/.git/config; echo '[core]' >&3; sleep 0.1; echo 'sshCommand = evil' >&3", false),
+        (
+            "exec 3> n/.git/config; cp n/.git/config x 2>/dev/null; echo '[core]' >&3; (exec 3>&-; sleep 0.1); echo 'pager = evil' >&3",
+            false,
+        ),
+        ("echo '[core]' > n/.git/config; : > after; echo 'pager = evil' >> n/.git/config; cat n/.git/config", true),
+        ("head -c 3000000 /dev/zero > n/.git/config", false),
+    ];
+    for (script, is_made) in tries {
+        let inner = world.another();
+        fs::create_dir_all(inner.path("project/n/.git")).unwrap();
+        let seen = inner.run(&["sh", "-c", &format!("{script}; true")]);
+        let there = fs::read_to_string(inner.path("project/n/.git/config"));
+        assert_eq!(there.is_ok(), is_made, "{script}: {there:?} {}", seen.report);
+        assert!(!there.unwrap_or_default().contains("evil"), "{script}");
+        assert_eq!(seen.out.contains("[core]"), is_made, "{script}: {}", seen.out);
+    }
+}
+
+/// Row 74: whatever the moment, nothing of ours stays beside a configuration, and it is whole.
+fn killed(world: &World) {
+    fs::create_dir_all(world.path("project/sub/.git")).unwrap();
+    let config = world.path("project/sub/.git/config");
+    fs::write(&config, "[core]\n").unwrap();
+    let script = "cd sub; i=0; while :; do printf '[core]\\n[branch \"b\"]\\n\\tmerge = '$i'\\n' > .git/config.lock && \
+                  mv .git/config.lock .git/config; i=$((i+1)); done";
+    for wait in 0..25 {
+        let mut child = world.launcher(&["sh", "-c", script]).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(60 + wait * 3));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+        let mut names: Vec<String> = fs::read_dir(world.path("project/sub/.git"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .filter(|name| name != "config.lock")
+            .collect();
+        names.sort();
+        assert_eq!(names, ["config"]);
+        assert!(fs::read_to_string(&config).unwrap().starts_with("[core]\n"));
+        let _ = fs::remove_file(world.path("project/sub/.git/config.lock"));
+    }
+    assert!(fs::read_to_string(&config).unwrap().contains("merge"), "it was written meanwhile");
+}
