@@ -89,7 +89,8 @@ impl Setup {
     pub(crate) fn for_run(&mut self, options: &BoundaryOptions) {
         let seen = sandbox::environment(self.environment.all().iter().cloned());
         let path = seen.kept.iter().find(|(name, _)| name == "PATH").and_then(|(_, value)| value.to_str());
-        self.place.programs = path.unwrap_or_default().split(':').filter_map(AbsPath::parse).collect();
+        self.place.programs =
+            path.unwrap_or_default().split(':').filter_map(|text| self.directory_of_programs(text)).collect();
         if options.profile == Profile::Closed {
             let named = seen.toolchains().map(|(why, path)| Named { path, why });
             self.place.profile = guard::Profile::Closed(named.collect());
@@ -102,6 +103,11 @@ impl Setup {
             self.place.caches = Some(CachePlace { directory, host: host.collect() });
         }
         self.tighten(&options.limits, options.check_reads_on_open);
+    }
+
+    /// Returns the directory that an entry of `PATH` means; one that is relative is looked for from the project.
+    fn directory_of_programs(&self, text: &str) -> Option<AbsPath> {
+        AbsPath::parse(text).or_else(|| (!text.is_empty()).then(|| self.place.project.join(text)))
     }
 
     /// Adds what the command line says, which only tightens.

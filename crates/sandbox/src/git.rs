@@ -214,10 +214,15 @@ pub(crate) fn check(
     same_held(&old, &new)?;
     let known: HashSet<&Entry> = old.iter().map(|(entry, _)| entry).collect();
     let names: HashSet<String> = old.iter().map(|(entry, _)| entry.name()).collect();
+    let others = old.iter().filter(|(entry, _)| !is_own(&entry.name()));
+    let old_sections: HashSet<(&str, Option<&str>)> = others.map(|(entry, _)| entry.section()).collect();
     for (entry, row) in new.iter().filter(|(entry, _)| !known.contains(entry)) {
         let Some(row) = row else { continue };
         if row.is_for_new && names.contains(&entry.name()) && !is_own(&entry.name()) {
             return Err(format!("`{}` is there already and may not be changed from inside", entry.name()));
+        }
+        if row.is_for_new_section && old_sections.contains(&entry.section()) {
+            return Err(format!("`{}` may not be set for what is there already", entry.name()));
         }
         if !is_innocent(row, entry.value.as_deref(), &is_inside) {
             return Err(format!("`{}` may not have this value from inside", entry.name()));

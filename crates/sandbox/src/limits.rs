@@ -13,7 +13,7 @@ pub(crate) const WAITING_OPENS_MAX: usize = 32;
 /// Milliseconds between two looks at what is being written there.
 pub(crate) const PENDING_MS: i64 = 2;
 /// Milliseconds that the end of a command waits for the last of these looks.
-pub(crate) const PENDING_END_MS: u64 = 50;
+pub(crate) const PENDING_END_MS: u64 = 200;
 /// Callers whose `umask` is remembered, and for how many milliseconds.
 pub(crate) const UMASKS_MAX: usize = 1024;
 /// See [`UMASKS_MAX`]. No process number comes round again in that time.

@@ -29,8 +29,8 @@ const SHARED: &[&str] =
     &["/tmp", "/var/tmp", "/dev/shm", "/run", "/var", "/etc", "/usr", "/home", "/root", "/opt", "/srv"];
 
 /// Gathers what the boundary must hold for a command in the project.
-pub(super) fn gather(policy: &Policy, place: &Place, working: &[AbsPath]) -> BoundaryFacts {
-    let mut survey = Survey { policy, place, found: Found::default() };
+pub(super) fn gather(policy: &Policy, place: &Place, working: &[AbsPath], beat: &dyn Fn()) -> BoundaryFacts {
+    let mut survey = Survey { policy, place, found: Found::default(), beat };
     let key = key(policy, place);
     let bytes = place.kept.as_ref().and_then(|kept| walk::read(kept, &key));
     let mut walks = Walks::open(place.kept.as_ref(), key, bytes.as_deref());
@@ -52,6 +52,19 @@ pub(super) fn gather(policy: &Policy, place: &Place, working: &[AbsPath]) -> Bou
         reading,
         caches: grants::caches(place),
         incomplete,
+    }
+}
+
+/// Returns the facts of a boundary of which it is not known what it must hold.
+pub(super) fn unknown(why: String) -> BoundaryFacts {
+    BoundaryFacts {
+        writable: Vec::new(),
+        unreadable: Vec::new(),
+        unwritable: Vec::new(),
+        reopened: Vec::new(),
+        reading: Reading::Closed(Vec::new()),
+        caches: None,
+        incomplete: Some(why),
     }
 }
 
@@ -81,6 +94,8 @@ struct Survey<'a> {
     policy: &'a Policy,
     place: &'a Place,
     found: Found,
+    /// Called for every directory: the file systems answer.
+    beat: &'a dyn Fn(),
 }
 
 /// Where a table row or Palisade's own need stands.
@@ -95,6 +110,7 @@ impl Survey<'_> {
         self.stores()?;
         self.own()?;
         self.programs()?;
+        self.directories_of_programs()?;
         self.roots_of_patterns(walks)?;
         for directory in self.found.writable.clone() {
             self.walk(&directory, walks)?;
@@ -221,6 +237,7 @@ impl Survey<'_> {
         let mut walk = walks.begin(name.to_owned(), root);
         let mut pending = vec![walk.start()];
         while let Some(step) = pending.pop() {
+            (self.beat)();
             let seen = match walk.see(&step, |directory| Outside::at(directory, held, project)) {
                 Ok(seen) => seen,
                 // What cannot be listed has nothing that can be reached: the command has no more rights than we have.
@@ -248,6 +265,7 @@ impl Survey<'_> {
         let mut walk = walks.begin(format!("writable {root}"), root);
         let mut pending = vec![walk.start()];
         while let Some(step) = pending.pop() {
+            (self.beat)();
             let seen = match walk.see(&step, |directory| Writable::at(directory, policy, project, &protected)) {
                 Ok(seen) => seen,
                 Err(Failed::Read(error)) => match error.kind() {

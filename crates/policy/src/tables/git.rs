@@ -99,6 +99,9 @@ pub struct Key {
     /// True when it may be set where it is not there yet, and not be changed: another address for a remote that is
     /// there would send the person's next push somewhere else.
     pub is_for_new: bool,
+    /// True when it may be set only together with the rest of its section: of a remote that is there it would change what
+    /// the person's next push does.
+    pub is_for_new_section: bool,
     /// What git command needs it.
     pub why: &'static str,
 }
@@ -117,11 +120,15 @@ pub enum Value {
 }
 
 const fn key(name: &'static str, value: Value, why: &'static str) -> Key {
-    Key { name, value, is_for_new: false, why }
+    Key { name, value, is_for_new: false, is_for_new_section: false, why }
 }
 
 const fn new(name: &'static str, value: Value, why: &'static str) -> Key {
-    Key { name, value, is_for_new: true, why }
+    Key { name, value, is_for_new: true, is_for_new_section: false, why }
+}
+
+const fn with(name: &'static str, value: Value, why: &'static str) -> Key {
+    Key { name, value, is_for_new: true, is_for_new_section: true, why }
 }
 
 /// The keys. What is not here may not be changed: most keys that git knows name a program sooner or later.
@@ -150,6 +157,7 @@ pub const KEYS: &[Key] = &[
     new("remote.*.url", Value::Address, "`git clone`, `git remote add`"),
     new("remote.*.fetch", Value::Any, "`git clone`, `git remote add`"),
     new("remote.*.tagopt", Value::OneOf(&["--tags", "--no-tags"]), "`git clone --no-tags`"),
+    with("remote.*.mirror", Value::OneOf(&["true", "false"]), "`git clone --mirror`"),
     new("remote.*.promisor", Value::OneOf(&["true", "false"]), "`git clone --filter`"),
     new("remote.*.partialclonefilter", Value::Any, "`git clone --filter`"),
     new("submodule.*.url", Value::Address, "`git submodule init`"),

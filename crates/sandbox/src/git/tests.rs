@@ -153,6 +153,13 @@ fn a_rebase_runs_nothing_from_inside() {
     }
 }
 
+/// A mirror deletes on the other side what is not here.
+#[test]
+fn a_remote_that_is_there_becomes_no_mirror() {
+    assert!(verdict(&format!("{OLD}[remote \"origin\"]\n\tmirror = true\n")).is_err());
+    assert_eq!(verdict(&format!("{OLD}[remote \"m\"]\n\turl = ../m\n\tmirror = true\n")), Ok(()));
+}
+
 /// What this run has set itself it may change and take away: a remote that it added gets another name.
 #[test]
 fn own_keys_may_change() {

@@ -12,6 +12,7 @@
 //!
 //! Read first: `decode` (what a call asks for), `place` (what a name means), `rules`, then `files`.
 
+mod bare;
 mod caller;
 mod connect;
 mod decode;
@@ -32,7 +33,7 @@ use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use policy::AbsPath;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -51,7 +52,7 @@ use super::control::Channel;
 use super::failure::{At, Failure};
 use super::seccomp::{self, Verdict};
 use crate::error::Step;
-use crate::limits::PENDING_MS;
+use crate::limits::{PENDING_END_MS, PENDING_MS};
 use crate::plan::Plan;
 use crate::sys;
 use crate::sys::filter::{self, Answer, Call};
@@ -165,12 +166,21 @@ impl Broker {
                     Ok(call) => self.answer(&call),
                     // The caller died since, or a signal came.
                     Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EINTR)) => {}
-                    Err(_) => return self.settle_pending(),
+                    Err(_) => return self.settle_last(),
                 },
                 Next::Nothing => self.settle_pending(),
-                // Everybody inside is gone: what was written last is looked at.
-                Next::End => return self.settle_pending(),
+                Next::End => return self.settle_last(),
             }
+        }
+    }
+
+    /// Everybody inside is gone: what was written last is looked at. The kernel says so before it has closed their files.
+    fn settle_last(mut self) {
+        let until = Instant::now() + Duration::from_millis(PENDING_END_MS);
+        self.settle_pending();
+        while !self.pending.is_empty() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+            self.settle_pending();
         }
     }
 

@@ -12,6 +12,7 @@ pub(crate) const CASES: &[Case] = &[
     ("broker_git_rebase_runs_nothing_later", rebase),
     ("broker_git_locks_are_written_once", locks),
     ("broker_git_configuration_written_directly", written_directly),
+    ("broker_git_repositories_by_what_is_in_them", bare),
     ("broker_git_leaves_nothing_when_killed", killed),
 ];
 
@@ -147,6 +148,55 @@ fn written_directly(world: &World) {
         assert!(!there.unwrap_or_default().contains("evil"), "{script}");
         assert_eq!(seen.out.contains("[core]"), is_made, "{script}: {}", seen.out);
     }
+}
+
+/// Row 79: a directory that git takes for a repository, whatever it is called, runs nothing when a person's git looks at it.
+fn bare(world: &World) {
+    let evil = "printf '[core]\\n\\trepositoryformatversion = 0\\n\\tbare = false\\n\\tworktree = .\\n\\tfsmonitor = \"touch EVIL; false\"\\n\
+                [protocol]\\n\\tallow = always\\n[remote \"o\"]\\n\\turl = ext::touch EVIL\\n'";
+    let head = "echo 'ref: refs/heads/main'";
+    let ways = [
+        format!("{evil} > config; {head} > HEAD; mkdir objects refs"),
+        format!("mkdir objects refs; {head} > HEAD; {evil} > config"),
+        format!("{head} > HEAD; mkdir objects; {evil} > config; mkdir refs"),
+        format!("{evil} > t; mkdir objects refs; {head} > h; mv t config; mv h HEAD"),
+        format!("mkdir objects refs; {head} > HEAD; {evil} > t; mv t config"),
+        format!("mkdir objects refs; {head} > HEAD; {evil} > t; ln t config; ln -s t config"),
+        format!("exec 3> config; mkdir objects refs; {head} > HEAD; {evil} >&3; exec 3>&-"),
+        format!(": > config; ln config x; mkdir objects refs; {head} > HEAD; {evil} > x"),
+        format!("mkdir objects refs; {head} > HEAD; git config bare.x y; mv HEAD h; {evil} > config; mv h HEAD"),
+        format!(
+            "mkdir x; cd x; {evil} > config; mkdir o r; {head} > h; cp h HEAD; ln -s o objects; ln -s r refs; cd ..; mv x/* ."
+        ),
+        format!("mkdir c c/objects c/refs; {evil} > c/config; echo c > commondir; {head} > HEAD"),
+        format!("mkdir c c/objects c/refs; {evil} > c/config; {head} > HEAD; echo c > t; mv t commondir"),
+        format!("mkdir c c/objects c/refs; {head} > c/HEAD; {evil} > c/config; mv c/* ."),
+    ];
+    for way in ways {
+        let (inner, control) = (world.another(), world.another());
+        for directory in [inner.path("project/d"), control.path("project/d")] {
+            fs::create_dir(directory).unwrap();
+        }
+        let seen = inner.run(&["sh", "-c", &format!("cd d; {way}; true")]);
+        let look = "cd d; git status >/dev/null 2>&1; git fetch -q o 2>/dev/null; test -e EVIL";
+        assert!(!inner.outside_shell(look), "{way}: {}", seen.report);
+        control.outside_shell(&format!("cd d; {way}; true"));
+        assert!(control.outside_shell(look), "control {way}");
+    }
+    let hooks = "git init -q --bare b; cd b; mkdir -p hooks; echo evil > hooks/pre-receive; cp config hooks/x; mv config hooks/post-receive; true";
+    let seen = world.run(&["sh", "-c", hooks]);
+    assert_eq!(fs::read_dir(world.path("project/b/hooks")).unwrap().count(), 0, "{}", seen.report);
+    assert!(seen.report.contains("repository of git"), "{}", seen.report);
+    let honest = format!(
+        "{SET_UP}cd ..; git init -q --bare ours.git; cd r; git remote add o ../ours.git; git push -q o main; cd ..; \
+         git clone -q --mirror r m.git; git -C m.git fetch -q; git -C m.git config branch.x.merge y; \
+         mkdir -p src/config src/hooks; echo x > src/config/y; echo x > src/hooks/use; echo x > src/HEAD; \
+         cp -r m.git n.git; rm -rf ours.git m.git n.git"
+    );
+    let control = world.another();
+    assert!(control.outside_shell(&honest), "control");
+    let seen = world.another().run(&["sh", "-c", &honest]);
+    assert_eq!(seen.code, 0, "{} {}", seen.error, seen.report);
 }
 
 /// Row 74: whatever the moment, nothing of ours stays beside a configuration, and it is whole.

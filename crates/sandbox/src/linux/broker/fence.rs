@@ -277,7 +277,7 @@ impl Broker {
             Place::Found(found) => self.held_behind(found, "write", libc::EACCES)?,
             Place::Free { entry, is_directory: _ } => {
                 let outside = (!fence.reaches(&entry.path)).then_some(OUTSIDE);
-                let held = fence.held_above(&entry.directory)?.filter(|_| self.rules.write(&entry.path).is_none());
+                let held = fence.held_above(&entry.directory)?.filter(|_| !self.rules.is_written(&entry.path));
                 let by = outside.or(held.map(|held| held.why.as_str()));
                 by.map(|by| refused("make", entry.path.as_str(), by, libc::EACCES))
             }
@@ -300,7 +300,7 @@ impl Broker {
         if !fence.may_write(found, &text, usage)? {
             return Ok(Some(refused(what, &text, OUTSIDE, errno)));
         }
-        if found.path.as_ref().is_some_and(|path| self.rules.write(path).is_some()) {
+        if found.path.as_ref().is_some_and(|path| self.rules.is_written(path)) {
             return Ok(None);
         }
         Ok(fence.held(&self.ground, found)?.map(|held| refused(what, &text, &held.why, libc::EACCES)))

@@ -69,14 +69,17 @@ impl Broker {
 
     fn open_new(&mut self, caller: &Caller<'_>, entry: &Entry, flags: OFlags, mode: u32) -> Result<Outcome> {
         let mode = Mode::from_raw_mode(mode & 0o7777 & !self.umasks.of(caller)?);
-        if let Some(forbidden) = self.rules.write(&entry.path) {
+        if let Some(forbidden) = self.forbids(&entry.path) {
             return self.open_forbidden(entry, &forbidden, flags, mode);
+        }
+        if let Some(outcome) = self.completes_bare(entry) {
+            return Ok(outcome);
         }
         // Whoever makes a link or a pipe there meanwhile gets nothing opened through it.
         let more = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
         let opened = rustix::fs::openat(&entry.directory, entry.name.as_slice(), flags | more, mode);
         if opened.is_ok()
-            && let Some(outcome) = self.came_elsewhere("make", entry)
+            && let Some(outcome) = self.came_elsewhere("make", entry).or_else(|| self.came_into_bare(entry))
         {
             let _ = rustix::fs::unlinkat(&entry.directory, entry.name.as_slice(), AtFlags::empty());
             return Ok(outcome);
@@ -126,7 +129,7 @@ impl Broker {
         }
         let shown = path.clone().unwrap_or_else(AbsPath::root);
         if let Some(path) = &path
-            && let Some(forbidden) = self.rules.write(path)
+            && let Some(forbidden) = self.forbids(path)
             && !(kind == FileType::Directory && forbidden.git == Some(Role::Pointer))
         {
             return match (forbidden.git, &entry) {
@@ -264,10 +267,13 @@ impl Broker {
             }
         };
         let is_directory = matches!(made, Made::Directory { .. });
-        if let Some(forbidden) = self.rules.write(&entry.path)
+        if let Some(forbidden) = self.forbids(&entry.path)
             && !(is_directory && forbidden.spares_directory())
         {
             return Ok(refused("make", &entry.path, forbidden.by));
+        }
+        if let Some(outcome) = self.completes_bare(&entry) {
+            return Ok(outcome);
         }
         // Through a link of such a name the files of another directory would have protected names. One to its
         // neighbour, as git makes to learn whether there are links, leads to names that are held as well.
@@ -292,7 +298,7 @@ impl Broker {
             Made::Link { target } => rustix::fs::symlinkat(target.as_c_str(), &entry.directory, file),
         };
         if done.is_ok()
-            && let Some(outcome) = self.came_elsewhere("make", &entry)
+            && let Some(outcome) = self.came_elsewhere("make", &entry).or_else(|| self.came_into_bare(&entry))
         {
             let how = if is_directory { AtFlags::REMOVEDIR } else { AtFlags::empty() };
             let _ = rustix::fs::unlinkat(&entry.directory, file, how);
@@ -348,13 +354,14 @@ impl Broker {
         if let Some(outcome) = self.keeps_name(&found)? {
             return Ok(outcome);
         }
-        if let Some(forbidden) = self.rules.write(&entry.path) {
+        if let Some(forbidden) = self.forbids(&entry.path) {
             let may = match forbidden.git {
                 Some(Role::Pointer | Role::CommonDirectory | Role::Modules | Role::Todo) => {
                     !self.rules.is_written(&entry.path)
                 }
+                Some(Role::Configuration) if forbidden.is_in_bare => true,
                 Some(Role::Configuration) => self.may_lose_configuration(&found, entry),
-                Some(Role::Program) => false,
+                Some(Role::Program) => forbidden.is_in_bare && !self.rules.is_written(&entry.path),
                 None => is_directory && forbidden.spares_directory(),
             };
             if !may {
@@ -401,12 +408,12 @@ impl Broker {
         let exchanged = flags.contains(RenameFlags::EXCHANGE).then_some(there).flatten();
         // A `.git` that is a directory says nothing; what comes to its place must be one as well.
         let are_directories = is_directory && exchanged.is_none_or(|kind| kind == FileType::Directory);
-        if let Some(forbidden) = self.rules.write(&entry.path)
+        if let Some(forbidden) = self.forbids(&entry.path)
             && !(are_directories && forbidden.git == Some(Role::Pointer))
         {
             return Ok(refused("rename", &entry.path, forbidden.by));
         }
-        if let Some(forbidden) = self.rules.write(&target.path)
+        if let Some(forbidden) = self.forbids(&target.path)
             && !(are_directories && forbidden.git == Some(Role::Pointer))
         {
             let may_be_adopted = source.kind == FileType::RegularFile && RenameFlags::NOREPLACE.contains(flags);
@@ -419,6 +426,11 @@ impl Broker {
                 return self.adopt((&source, entry), &target, role, flags);
             }
             return Ok(refused("rename to", &target.path, forbidden.by));
+        }
+        if there.is_none()
+            && let Some(outcome) = self.completes_bare(&target)
+        {
+            return Ok(outcome);
         }
         let locks = [Some(entry), exchanged.is_some().then_some(&target)].into_iter().flatten();
         if let Some((path, role)) = locks.filter_map(|entry| Some((&entry.path, self.rules.locks(&entry.path)?))).next()
@@ -444,7 +456,9 @@ impl Broker {
         );
         // Once more: the broker of another command may have made something there meanwhile.
         let is_moved = done.is_ok();
-        let came = is_moved.then(|| self.came_elsewhere("rename to", &target)).flatten();
+        let into_bare = || if there.is_none() { self.came_into_bare(&target) } else { None };
+        let elsewhere = || self.came_elsewhere("rename to", &target).or_else(into_bare);
+        let came = is_moved.then(elsewhere).flatten();
         let came = came.or_else(|| (is_moved && is_directory).then(|| held_in(&self.rules, &target)).flatten());
         let other_came = (is_moved && exchanged.is_some()).then(|| self.came_elsewhere("rename to", entry)).flatten();
         let holds_other = is_moved && exchanged == Some(FileType::Directory);
@@ -507,7 +521,7 @@ impl Broker {
         }
         self.stays_in_its_directory(source.path.as_ref(), &entry.path)?;
         let names = source.path.iter().chain([&entry.path]);
-        if let Some((path, forbidden)) = names.filter_map(|path| Some((path, self.rules.write(path)?))).next() {
+        if let Some((path, forbidden)) = names.filter_map(|path| Some((path, self.forbids(path)?))).next() {
             return Ok(refused("link", path, forbidden.by));
         }
         if let Some((path, role)) = source.path.as_ref().and_then(|path| Some((path, self.rules.locks(path)?))) {
@@ -520,6 +534,9 @@ impl Broker {
             && let Some(by) = self.could_lie_below(&entry.path, true)
         {
             return Ok(refused("link", &entry.path, by));
+        }
+        if let Some(outcome) = self.completes_bare(&entry) {
+            return Ok(outcome);
         }
         let done = match &source.entry {
             Some(old) => rustix::fs::linkat(
@@ -538,7 +555,7 @@ impl Broker {
             ),
         };
         if done.is_ok()
-            && let Some(outcome) = self.came_elsewhere("link", &entry)
+            && let Some(outcome) = self.came_elsewhere("link", &entry).or_else(|| self.came_into_bare(&entry))
         {
             let _ = rustix::fs::unlinkat(&entry.directory, entry.name.as_slice(), AtFlags::empty());
             return Ok(outcome);
@@ -570,7 +587,7 @@ impl Broker {
         }
         let shown = found.path.clone().unwrap_or_else(AbsPath::root);
         if let Some(path) = &found.path
-            && let Some(forbidden) = self.rules.write(path)
+            && let Some(forbidden) = self.forbids(path)
             && !(found.kind == FileType::Directory && forbidden.git == Some(Role::Pointer))
             && !is_harmless(&forbidden, change)
         {

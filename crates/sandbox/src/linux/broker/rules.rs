@@ -42,6 +42,8 @@ pub(super) struct Forbidden {
     pub(super) row: Option<Tail>,
     /// Whether it is git's directory of hooks itself.
     is_hooks: bool,
+    /// Whether it lies in a directory that is a repository by what is in it alone.
+    pub(super) is_in_bare: bool,
 }
 
 /// A path from a protected name on.
@@ -53,6 +55,13 @@ pub(super) struct Tail {
 }
 
 impl Forbidden {
+    /// Returns what forbids a file in a directory that git takes for a repository.
+    pub(super) fn in_bare(path: &AbsPath, role: git::Role) -> Self {
+        let by = format!("a file of a repository of git ({})", role.why());
+        let is_hooks = role == git::Role::Program && path.name() == Some("hooks");
+        Self { by, git: Some(role), row: None, is_hooks, is_in_bare: true }
+    }
+
     /// Returns true when an empty directory of this name is harmless.
     pub(super) fn spares_directory(&self) -> bool {
         self.git == Some(git::Role::Pointer) || self.is_hooks || self.row.as_ref().is_some_and(|row| row.is_directory)
@@ -118,7 +127,7 @@ impl Rules {
     /// Returns who forbids that this name is written, made, renamed or removed.
     pub(super) fn write(&self, path: &AbsPath) -> Option<Forbidden> {
         if let Some(why) = covering(&self.held, path) {
-            return Some(Forbidden { by: why.to_owned(), git: None, row: None, is_hooks: false });
+            return Some(Forbidden { by: why.to_owned(), git: None, row: None, is_hooks: false, is_in_bare: false });
         }
         let why = self.bounds.write(path)?;
         let (git, row) = match why {
@@ -128,7 +137,7 @@ impl Rules {
             Why::Protected(row) => (None, tail(row, path)),
         };
         let is_hooks = git == Some(git::Role::Program) && path.name() == Some("hooks");
-        Some(Forbidden { by: why.to_string(), git, row, is_hooks })
+        Some(Forbidden { by: why.to_string(), git, row, is_hooks, is_in_bare: false })
     }
 
     /// Returns what the file is to git of which this is the lock: its new form, until it is renamed.
@@ -142,7 +151,7 @@ impl Rules {
     }
 
     /// Returns true for a path that nobody outside reads.
-    fn is_private(&self, path: &AbsPath) -> bool {
+    pub(super) fn is_private(&self, path: &AbsPath) -> bool {
         let lies_in = |directories: &[AbsPath]| directories.iter().any(|directory| path.is_within(directory));
         lies_in(&self.private) && !lies_in(&self.writable)
     }
