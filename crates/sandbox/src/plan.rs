@@ -232,9 +232,7 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
         limits: _,
     } = controls;
     check_count(unreadable.len() + unwritable.len() + reopened.len() + invocation.protect.len())?;
-    for path in writable {
-        check_writable(path, home)?;
-    }
+    writable.iter().try_for_each(|path| check_writable(path, home))?;
     let hidden = nested::hidden(unreadable.iter().map(|held| (held.path.clone(), reason(held))), reopened);
     let own = invocation.protect.iter().map(|path| (path.clone(), "Palisade's own".to_owned()));
     let closed = held::outermost(unwritable.iter().map(|held| (held.path.clone(), reason(held))).chain(own));

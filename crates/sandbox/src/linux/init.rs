@@ -213,30 +213,9 @@ fn start(channel: &Arc<Channel>, order: &Order, ready: Ready) -> Result<Option<W
     drop((starting, terminal, rules, theirs, groups));
     boundary::release_streams().at(Step::Fork)?;
     let told = match ours {
-        Some(ours) => match ours.receive::<Message>().at(Step::Broker)? {
-            Some(Received { message: _, descriptor: Some(listener) }) => {
-                // Until a failure is told the command waits: it would tell of the listener's end.
-                let waits = listener.try_clone().map_err(|_| rustix::io::Errno::MFILE).at(Step::Broker)?;
-                let broker = match order.shape {
-                    Shape::Full | Shape::Bubblewrap(_) => Broker::new(&order.plan, Arc::clone(channel), listener),
-                    Shape::Landlock => Broker::apart(&order.plan, Arc::clone(channel), listener, command),
-                };
-                let broker = match broker {
-                    Ok(broker) => broker,
-                    Err(failure) => {
-                        boundary::report(channel, failure);
-                        drop(waits);
-                        return Ok(None);
-                    }
-                };
-                drop(waits);
-                let told = broker.told();
-                let thread = std::thread::Builder::new().name("palisade: broker".to_owned());
-                thread.spawn(move || broker.serve()).map(drop).at(Step::Broker)?;
-                Some(told)
-            }
-            // It has said why.
-            Some(Received { message: _, descriptor: None }) | None => return Ok(None),
+        Some(ours) => match start_broker(channel, order, &ours, command)? {
+            Some(told) => Some(told),
+            None => return Ok(None),
         },
         None => None,
     };
@@ -248,6 +227,31 @@ fn start(channel: &Arc<Channel>, order: &Order, ready: Ready) -> Result<Option<W
     channel.send(&Message::Started { landlock_abi: abi }, None).at(Step::Control)?;
     let deadline = order.inside.wall_ms.and_then(|wall| Instant::now().checked_add(late(wall)));
     Ok(Some(Watched { command, children, mounts, held, told, deadline }))
+}
+
+/// Starts the broker once the command has sent the listener; `None` when one of them has said why not.
+fn start_broker(channel: &Arc<Channel>, order: &Order, ours: &Channel, command: Pid) -> Result<Option<Told>, Failure> {
+    let Some(Received { message: _, descriptor: Some(listener) }) = ours.receive::<Message>().at(Step::Broker)? else {
+        return Ok(None);
+    };
+    // Until a failure is told the command waits: it would tell of the listener's end.
+    let waits = listener.try_clone().map_err(|_| rustix::io::Errno::MFILE).at(Step::Broker)?;
+    let broker = match order.shape {
+        Shape::Full | Shape::Bubblewrap(_) => Broker::new(&order.plan, Arc::clone(channel), listener),
+        Shape::Landlock => Broker::apart(&order.plan, Arc::clone(channel), listener, command),
+    };
+    let broker = match broker {
+        Ok(broker) => broker,
+        Err(failure) => {
+            boundary::report(channel, failure);
+            drop(waits);
+            return Ok(None);
+        }
+    };
+    let told = broker.told();
+    let thread = std::thread::Builder::new().name("palisade: broker".to_owned());
+    thread.spawn(move || broker.serve()).map(drop).at(Step::Broker)?;
+    Ok(Some(told))
 }
 
 fn split((ours, theirs): (Channel, Channel)) -> (Option<Channel>, Option<Channel>) {

@@ -390,18 +390,7 @@ impl Broker {
                 return Ok(outcome);
             }
         }
-        let (there, target) = match target {
-            Place::Free { is_directory: true, .. } if source.kind != FileType::Directory => return Err(libc::ENOTDIR),
-            Place::Found(found) => {
-                if found.means_directory && source.kind != FileType::Directory {
-                    return Err(libc::ENOTDIR);
-                }
-                found.is_as_named()?;
-                let Found { kind, entry, .. } = found;
-                (Some(kind), entry.ok_or(libc::EBUSY)?)
-            }
-            Place::Free { entry, .. } => (None, entry),
-        };
+        let (there, target) = name_of(target, source.kind)?;
         let Some(entry) = &source.entry else { return Err(libc::EBUSY) };
         self.stays_in_its_directory(Some(&entry.path), &target.path)?;
         let is_directory = source.kind == FileType::Directory;
@@ -455,19 +444,28 @@ impl Broker {
             flags,
         );
         // Once more: the broker of another command may have made something there meanwhile.
-        let is_moved = done.is_ok();
-        let into_bare = || if there.is_none() { self.came_into_bare(&target) } else { None };
-        let elsewhere = || self.came_elsewhere("rename to", &target).or_else(into_bare);
-        let came = is_moved.then(elsewhere).flatten();
-        let came = came.or_else(|| (is_moved && is_directory).then(|| held_in(&self.rules, &target)).flatten());
-        let other_came = (is_moved && exchanged.is_some()).then(|| self.came_elsewhere("rename to", entry)).flatten();
-        let holds_other = is_moved && exchanged == Some(FileType::Directory);
-        let outcome = came.or(other_came).or_else(|| holds_other.then(|| held_in(&self.rules, entry)).flatten());
+        let came = || self.came_wrong([entry, &target], (is_directory, there), exchanged);
+        let outcome = if done.is_ok() { came() } else { None };
         if let Some(outcome) = outcome {
             put_back(&target, entry, exchanged.is_some());
             return Ok(outcome);
         }
         Ok(self.done("rename", &entry.path, done))
+    }
+
+    /// Looks again at two names after a rename. Returns the refusal when something came where it may not be.
+    fn came_wrong(
+        &self,
+        [entry, target]: [&Entry; 2],
+        (is_directory, there): (bool, Option<FileType>),
+        exchanged: Option<FileType>,
+    ) -> Option<Outcome> {
+        let held_there = |is_directory: bool, entry| if is_directory { held_in(&self.rules, entry) } else { None };
+        let into_bare = || if there.is_none() { self.came_into_bare(target) } else { None };
+        let came = self.came_elsewhere("rename to", target).or_else(into_bare);
+        let came = came.or_else(|| held_there(is_directory, target));
+        let other_came = || exchanged.and_then(|_| self.came_elsewhere("rename to", entry));
+        came.or_else(other_came).or_else(|| held_there(exchanged == Some(FileType::Directory), entry))
     }
 
     /// Refuses to move a directory, or a link to one, where that would bring something under a protected name or
@@ -600,6 +598,21 @@ impl Broker {
         }
         let done = apply(&found.file, found.kind, change);
         Ok(self.done("change", &shown, done))
+    }
+}
+
+/// Returns the name that something gets, and what has it.
+fn name_of(place: Place, source: FileType) -> Result<(Option<FileType>, Entry)> {
+    match place {
+        Place::Free { is_directory: true, .. } if source != FileType::Directory => Err(libc::ENOTDIR),
+        Place::Found(found) => {
+            if found.means_directory && source != FileType::Directory {
+                return Err(libc::ENOTDIR);
+            }
+            found.is_as_named()?;
+            Ok((Some(found.kind), found.entry.ok_or(libc::EBUSY)?))
+        }
+        Place::Free { entry, .. } => Ok((None, entry)),
     }
 }
 
