@@ -51,6 +51,7 @@ closed\t'What programs need to run, what Read rules allow, and what may be writt
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l require -d 'Run only where this layer of the boundary can be had; may be repeated' -r
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l permit -d 'Run under the permit that a hook recorded: its number and the beginning of its hash' -r
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l project -d 'The session\'s start directory, when it is not the current one' -r
+complete -c palisade -n "__fish_palisade_using_subcommand run" -l check-reads-on-open -d 'Hold each opening for reading against the Read rules, so that files which come under one later are held too. It costs time, and the report says how much'
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l no-caches -d 'Give package managers no directory of their own for what they fetch and build'
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l quiet -d 'Say nothing unless something was refused'
 complete -c palisade -n "__fish_palisade_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -119,11 +120,12 @@ complete -c palisade -n "__fish_palisade_using_subcommand trust; and __fish_seen
 complete -c palisade -n "__fish_palisade_using_subcommand trust; and __fish_seen_subcommand_from help" -f -a "grant" -d 'Let a folder\'s own settings widen what is allowed. Needs a person at a terminal'
 complete -c palisade -n "__fish_palisade_using_subcommand trust; and __fish_seen_subcommand_from help" -f -a "withdraw" -d 'Take that back'
 complete -c palisade -n "__fish_palisade_using_subcommand trust; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and not __fish_seen_subcommand_from status plan help" -s h -l help -d 'Print help'
-complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and not __fish_seen_subcommand_from status plan help" -s V -l version -d 'Print version'
-complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and not __fish_seen_subcommand_from status plan help" -f -a "status" -d 'Say what this machine can enforce, why not more, and what helps'
-complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and not __fish_seen_subcommand_from status plan help" -f -a "plan" -d 'Show the exact plan of the boundary here: every mount, filter and limit with the rule behind it'
-complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and not __fish_seen_subcommand_from status plan help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and not __fish_seen_subcommand_from status plan hold help" -s h -l help -d 'Print help'
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and not __fish_seen_subcommand_from status plan hold help" -s V -l version -d 'Print version'
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and not __fish_seen_subcommand_from status plan hold help" -f -a "status" -d 'Say what this machine can enforce, why not more, and what helps'
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and not __fish_seen_subcommand_from status plan hold help" -f -a "plan" -d 'Show the exact plan of the boundary here: every mount, filter and limit with the rule behind it'
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and not __fish_seen_subcommand_from status plan hold help" -f -a "hold" -d 'Keep boundaries ready, so that the next commands start sooner'
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and not __fish_seen_subcommand_from status plan hold help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from status" -l json -d 'Answer as JSON'
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help'
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from status" -s V -l version -d 'Print version'
@@ -133,12 +135,19 @@ complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_se
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l profile -d 'What may be read: everything that nothing hides, or only what programs need and rules allow' -r -f -a "open\t'Everything that no rule and no table hides'
 closed\t'What programs need to run, what Read rules allow, and what may be written'"
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l require -d 'Run only where this layer of the boundary can be had; may be repeated' -r
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l check-reads-on-open -d 'Hold each opening for reading against the Read rules, so that files which come under one later are held too. It costs time, and the report says how much'
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l no-caches -d 'Give package managers no directory of their own for what they fetch and build'
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l json -d 'Answer as JSON'
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -s V -l version -d 'Print version'
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from hold" -l owner -d 'The process below which commands start sooner; this program\'s parent by itself' -r
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from hold" -l for -d 'How long' -r
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from hold" -l detach -d 'Return when commands find it, and hold in a process of its own'
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from hold" -s h -l help -d 'Print help'
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from hold" -s V -l version -d 'Print version'
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from help" -f -a "status" -d 'Say what this machine can enforce, why not more, and what helps'
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from help" -f -a "plan" -d 'Show the exact plan of the boundary here: every mount, filter and limit with the rule behind it'
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from help" -f -a "hold" -d 'Keep boundaries ready, so that the next commands start sooner'
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c palisade -n "__fish_palisade_using_subcommand prove" -l settings -d 'A settings file, or JSON text; may be repeated, later ones stand above earlier ones' -r
 complete -c palisade -n "__fish_palisade_using_subcommand prove" -l mode -d 'The permission mode to decide under' -r
@@ -146,6 +155,7 @@ complete -c palisade -n "__fish_palisade_using_subcommand prove" -l limit -d 'Ta
 complete -c palisade -n "__fish_palisade_using_subcommand prove" -l profile -d 'What may be read: everything that nothing hides, or only what programs need and rules allow' -r -f -a "open\t'Everything that no rule and no table hides'
 closed\t'What programs need to run, what Read rules allow, and what may be written'"
 complete -c palisade -n "__fish_palisade_using_subcommand prove" -l require -d 'Run only where this layer of the boundary can be had; may be repeated' -r
+complete -c palisade -n "__fish_palisade_using_subcommand prove" -l check-reads-on-open -d 'Hold each opening for reading against the Read rules, so that files which come under one later are held too. It costs time, and the report says how much'
 complete -c palisade -n "__fish_palisade_using_subcommand prove" -l no-caches -d 'Give package managers no directory of their own for what they fetch and build'
 complete -c palisade -n "__fish_palisade_using_subcommand prove" -l json -d 'Answer as JSON'
 complete -c palisade -n "__fish_palisade_using_subcommand prove" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -205,6 +215,7 @@ complete -c palisade -n "__fish_palisade_using_subcommand help; and __fish_seen_
 complete -c palisade -n "__fish_palisade_using_subcommand help; and __fish_seen_subcommand_from trust" -f -a "withdraw" -d 'Take that back'
 complete -c palisade -n "__fish_palisade_using_subcommand help; and __fish_seen_subcommand_from sandbox" -f -a "status" -d 'Say what this machine can enforce, why not more, and what helps'
 complete -c palisade -n "__fish_palisade_using_subcommand help; and __fish_seen_subcommand_from sandbox" -f -a "plan" -d 'Show the exact plan of the boundary here: every mount, filter and limit with the rule behind it'
+complete -c palisade -n "__fish_palisade_using_subcommand help; and __fish_seen_subcommand_from sandbox" -f -a "hold" -d 'Keep boundaries ready, so that the next commands start sooner'
 complete -c palisade -n "__fish_palisade_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "log" -d 'Show the journal, newest last'
 complete -c palisade -n "__fish_palisade_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "verify" -d 'Say whether any record was changed, lost, moved or cut off'
 complete -c palisade -n "__fish_palisade_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "checkpoint" -d 'Print a checkpoint to keep where nobody who can write the journal can write'

@@ -15,7 +15,7 @@ use std::os::unix::net::UnixListener;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::{Call, Scene, each_user, marker, processes, until, users};
+use crate::support::{Call, SEARCH, Scene, each_user, marker, processes, until, users};
 
 #[test]
 fn writes_the_project_and_a_private_temporary_directory() {
@@ -72,6 +72,93 @@ fn nothing_of_the_host_is_left_above_the_root() {
 
         let mounts = scene.confined("awk '$5 == \"/\"' /proc/self/mountinfo | wc -l").run();
         assert_eq!(mounts.stdout.trim(), "1", "more than one mount at the root");
+    });
+}
+
+/// The host shows a directory, a part of it, and one file, at other places too.
+#[test]
+fn may_not_read_or_write_it_where_it_is_mounted_a_second_time() {
+    each_user(|scene| {
+        let planted = [
+            ("project/secret.txt", "canary-rule"),
+            ("outside/all/deep/file", "canary-outside"),
+            ("home/.ssh/id_ed25519", "canary-ssh"),
+        ];
+        for (name, text) in planted {
+            scene.write(name, text);
+        }
+        scene.write("project/.git/hooks/pre-commit", "#!/bin/sh\n");
+        scene.write("twins/one", "");
+        for name in ["twins/home", "twins/part", "project/again"] {
+            scene.directory(name);
+        }
+        let deny = ["Read(./secret.txt)".to_owned(), format!("Read(/{}/**)", scene.text("outside"))];
+        scene.settings(&json!({"permissions": {"deny": deny}}));
+        let bind = |from: &str, to: &str| format!("mount --bind {} {}\n", scene.text(from), scene.text(to));
+        let mounts = [
+            bind("project/secret.txt", "twins/one"),
+            bind("home", "twins/home"),
+            bind("outside/all/deep", "twins/part"),
+            bind("project/.git", "project/again"),
+        ]
+        .concat();
+        scene.script(
+            "project/attack",
+            "cat ../twins/one ../twins/home/.ssh/id_ed25519 ../twins/part/file; echo evil >> again/hooks/pre-commit; true",
+        );
+        let confined = scene.palisade(["run", "--", "./attack"]).after_mounts(&mounts).run();
+        assert_eq!(confined.code, 0, "{confined:#?}");
+        for (_, secret) in planted {
+            confined.lacks(secret);
+        }
+        assert_eq!(scene.read("project/.git/hooks/pre-commit"), "#!/bin/sh\n", "{confined:#?}");
+        let control = scene.bash("./attack").after_mounts(&mounts).run();
+        for (_, secret) in planted {
+            assert!(control.stdout.contains(secret), "{control:#?}");
+        }
+        assert!(scene.read("project/.git/hooks/pre-commit").contains("evil"), "{control:#?}");
+    });
+}
+
+/// A file system whose server never answers: a rule names something on it.
+#[test]
+fn nothing_runs_where_a_file_system_does_not_answer() {
+    if std::fs::File::options().read(true).write(true).open("/dev/fuse").is_err() {
+        println!("NOT TESTED: there is no /dev/fuse");
+        return;
+    }
+    each_user(|scene| {
+        scene.directory("stuck");
+        scene.settings(&json!({"permissions": {"deny": [format!("Read(/{}/x)", scene.text("stuck"))]}}));
+        let ids = "rootmode=40000,user_id=0,group_id=0,allow_other";
+        let mounts = format!("exec 9<>/dev/fuse; mount -t fuse none {} -o fd=9,{ids}", scene.text("stuck"));
+        let start = std::time::Instant::now();
+        let refused = scene.palisade(["run", "--", "touch", "made"]).after_mounts(&mounts).run();
+        assert!(start.elapsed() < std::time::Duration::from_secs(40), "{refused:#?}");
+        assert_ne!(refused.code, 0, "{refused:#?}");
+        assert!(refused.stderr.contains("a file system does not answer"), "{refused:#?}");
+        assert!(!scene.exists("project/made"));
+    });
+}
+
+/// A directory of the project is one in which the person's shell looks for programs.
+#[test]
+fn may_not_write_where_the_person_finds_programs() {
+    each_user(|scene| {
+        scene.directory("project/tools");
+        scene.script("project/attack", "echo evil > tools/ls; mkdir x; mv tools other; echo evil > rel/ls; true");
+        scene.directory("project/rel");
+        let path = format!("{}:rel:{SEARCH}", scene.text("project/tools"));
+        let confined = scene.palisade(["run", "--", "./attack"]).env("PATH", &path).run();
+        assert_eq!(confined.code, 0, "{confined:#?}");
+        assert!(!scene.exists("project/tools/ls") && !scene.exists("project/rel/ls"), "{confined:#?}");
+        assert!(confined.stderr.contains("a directory of `PATH`"), "{confined:#?}");
+        // Where somebody says so it may be written.
+        scene.settings(&json!({"sandbox": {"filesystem": {"allowWrite": [scene.text("project/tools")]}}}));
+        let opened = scene.palisade(["run", "--", "sh", "-c", "echo good > tools/made"]).env("PATH", &path).run();
+        assert_eq!((opened.code, scene.read("project/tools/made").as_str()), (0, "good\n"), "{opened:#?}");
+        let control = scene.bash("./attack").env("PATH", &path).run();
+        assert!(scene.read("project/other/ls").contains("evil"), "{control:#?}");
     });
 }
 

@@ -30,3 +30,7 @@ pub(crate) const REMOVED_ENTRIES_MAX: usize = 20_000;
 pub(crate) const INDEX_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Links among what one pattern matches that are followed.
 pub(crate) const LINKS_MATCHED_MAX: usize = 1_024;
+/// Milliseconds in which a file system must answer, where a command waits for that.
+pub(crate) const ANSWER_MS_MAX: u64 = 10_000;
+/// Bytes of the list of the host's mounts.
+pub(crate) const MOUNT_LIST_BYTES_MAX: u64 = 16 * 1024 * 1024;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use policy::Mode;
-use policy::controls::limits::{Resource, Word};
+use policy::controls::limits::{Amount, Resource, Word};
 
 /// A security runtime that goes around a coding agent.
 ///
@@ -117,6 +117,10 @@ pub(crate) struct BoundaryOptions {
     /// What may be read: everything that nothing hides, or only what programs need and rules allow.
     #[arg(long, value_enum, value_name = "PROFILE", default_value_t = Profile::Open)]
     pub(crate) profile: Profile,
+    /// Hold each opening for reading against the Read rules, so that files which come under one later are held too. It
+    /// costs time, and the report says how much.
+    #[arg(long)]
+    pub(crate) check_reads_on_open: bool,
     /// Give package managers no directory of their own for what they fetch and build.
     #[arg(long)]
     pub(crate) no_caches: bool,
@@ -376,6 +380,24 @@ pub(crate) enum SandboxCommand {
     Status(SandboxStatusOptions),
     /// Show the exact plan of the boundary here: every mount, filter and limit with the rule behind it.
     Plan(SandboxPlanOptions),
+    /// Keep boundaries ready, so that the next commands start sooner.
+    Hold(SandboxHoldOptions),
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  palisade sandbox hold &\n  palisade sandbox hold --detach --owner $PPID\n\nThe first command of each policy and project builds its boundary as always, and has the next ones built. A\ncommand takes one that stands only while everything it depends on is as it was, and each is for one command.\nEnds with its owner, or when the time is over. Ends with 0, with 1 when the owner has one already, and with 6\nwhen nothing can be held here."
+)]
+pub(crate) struct SandboxHoldOptions {
+    /// The process below which commands start sooner; this program's parent by itself.
+    #[arg(long, value_name = "PID")]
+    pub(crate) owner: Option<u32>,
+    /// How long.
+    #[arg(long = "for", value_name = "TIME", default_value = "12h", value_parser = duration)]
+    pub(crate) lasting: std::time::Duration,
+    /// Return when commands find it, and hold in a process of its own.
+    #[arg(long)]
+    pub(crate) detach: bool,
 }
 
 #[derive(Debug, Args)]
@@ -433,6 +455,16 @@ fn layer(text: &str) -> Result<sandbox::Layer, String> {
         let known: Vec<&str> = sandbox::Layer::ALL.iter().map(|layer| layer.name()).collect();
         format!("no such layer; the layers are {}", known.join(", "))
     })
+}
+
+/// Reads a time such as `10m`.
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    match Resource::Wall.parse_amount(text) {
+        Some(Amount::AtMost(milliseconds)) => Ok(std::time::Duration::from_millis(milliseconds)),
+        Some(Amount::Unlimited | Amount::Share(_)) | None => {
+            Err("it is a time such as `90s`, `10m` or `12h`".to_owned())
+        }
+    }
 }
 
 fn limit(text: &str) -> Result<Word, String> {

@@ -89,7 +89,8 @@ impl Setup {
     pub(crate) fn for_run(&mut self, options: &BoundaryOptions) {
         let seen = sandbox::environment(self.environment.all().iter().cloned());
         let path = seen.kept.iter().find(|(name, _)| name == "PATH").and_then(|(_, value)| value.to_str());
-        self.place.programs = path.unwrap_or_default().split(':').filter_map(AbsPath::parse).collect();
+        self.place.programs =
+            path.unwrap_or_default().split(':').filter_map(|text| self.directory_of_programs(text)).collect();
         if options.profile == Profile::Closed {
             let named = seen.toolchains().map(|(why, path)| Named { path, why });
             self.place.profile = guard::Profile::Closed(named.collect());
@@ -101,18 +102,29 @@ impl Setup {
             let directory = self.environment.cache_home().join("palisade/projects");
             self.place.caches = Some(CachePlace { directory, host: host.collect() });
         }
-        self.tighten(&options.limits);
+        self.tighten(&options.limits, options.check_reads_on_open);
     }
 
-    /// Adds limits of the command line, which only tighten.
-    fn tighten(&mut self, words: &[Word]) {
-        if words.is_empty() {
+    /// Returns the directory that an entry of `PATH` means; one that is relative is looked for from the project.
+    fn directory_of_programs(&self, text: &str) -> Option<AbsPath> {
+        AbsPath::parse(text).or_else(|| (!text.is_empty()).then(|| self.place.project.join(text)))
+    }
+
+    /// Adds what the command line says, which only tightens.
+    fn tighten(&mut self, words: &[Word], checks_reads: bool) {
+        if words.is_empty() && !checks_reads {
             return;
         }
         let mut layer = Layer::empty(Scope::Flag, "--limit", self.places.project.clone());
         layer.trusted = false;
-        let origin = Origin { scope: Scope::Flag, file: "--limit".to_owned(), line: 0 };
-        layer.limits = words.iter().map(|word| Sourced { value: *word, origin: origin.clone() }).collect();
+        let origin = |file: &str| Origin { scope: Scope::Flag, file: file.to_owned(), line: 0 };
+        layer.limits = words.iter().map(|word| Sourced { value: *word, origin: origin("--limit") }).collect();
+        if checks_reads {
+            let origin = origin("--check-reads-on-open");
+            // The settings may say otherwise: whoever types this says it of this one command.
+            self.loaded.layers.iter_mut().for_each(|layer| layer.sandbox.reads_on_open = None);
+            layer.sandbox.reads_on_open = Some(Sourced { value: true, origin });
+        }
         self.loaded.layers.push(layer);
         // What is wrong in the layers is known already.
         let (policy, _) = Policy::compile(&self.loaded.layers, &self.places.home);
@@ -129,6 +141,7 @@ impl Setup {
             terminal: Terminal::Own,
             tiers: Tiers::all(),
             require: require.to_vec(),
+            held: true,
         }
     }
 

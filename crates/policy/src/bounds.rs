@@ -58,6 +58,8 @@ pub struct Bounds {
     home: AbsPath,
     project: AbsPath,
     cwd: AbsPath,
+    /// Which of the Read rules can come to cover a file that nothing hides.
+    late: Vec<usize>,
 }
 
 impl Bounds {
@@ -69,7 +71,9 @@ impl Bounds {
         let (policy, _) = Policy::compile(&layers, home);
         match policy.failures().first() {
             Some(failure) => Err(format!("{}: {}", failure.origin.file, failure.message)),
-            None => Ok(Self { policy, home: home.clone(), project: project.clone(), cwd: cwd.clone() }),
+            None => {
+                Ok(Self { policy, home: home.clone(), project: project.clone(), cwd: cwd.clone(), late: Vec::new() })
+            }
         }
     }
 
@@ -105,14 +109,45 @@ impl Bounds {
 
     /// Returns who forbids that something of this name is read.
     pub fn read(&self, path: &AbsPath) -> Option<Why<'_>> {
+        let held = self.policy.sandbox().deny_read.iter().find(|held| self.denies_read(held, path))?;
+        Some(Why::Written(&held.why, &held.origin))
+    }
+
+    /// Takes note of the Read rules that can come to cover a file, given what is hidden: [`Bounds::late_read`]
+    /// asks these alone.
+    pub fn know_hidden(&mut self, is_hidden: impl Fn(&AbsPath) -> bool) {
+        let all = self.policy.sandbox().deny_read.iter().enumerate();
+        let is_late = |held: &HeldPath| held.is_late(&self.project, &self.cwd, &is_hidden);
+        self.late = all.filter(|(_, held)| is_late(held)).map(|(number, _)| number).collect();
+    }
+
+    /// Returns the rule that forbids that a file of this name is read, which was not there when the command started.
+    pub fn late_read(&self, path: &AbsPath) -> Option<Why<'_>> {
+        let held = self.late_rules().find(|held| self.denies_read(held, path))?;
+        Some(Why::Written(&held.why, &held.origin))
+    }
+
+    /// Returns the Read rule that hangs below a directory of this name, as [`Bounds::written_below`] does.
+    pub fn late_read_below(&self, path: &AbsPath) -> Option<Why<'_>> {
+        let held = self.late_rules().find(|held| self.hangs_below(held, path))?;
+        Some(Why::Written(&held.why, &held.origin))
+    }
+
+    fn late_rules(&self) -> impl Iterator<Item = &HeldPath> {
+        self.late.iter().filter_map(|number| self.policy.sandbox().deny_read.get(*number))
+    }
+
+    fn denies_read(&self, held: &HeldPath, path: &AbsPath) -> bool {
         let sandbox = self.policy.sandbox();
-        let covers = |held: &HeldPath| self.covers(held, path);
-        let is_open = |held: &HeldPath| {
+        let is_open = || {
             let opens = |open: &HeldPath| open.pattern.covers(path, &self.project, &self.cwd);
             held.yields && sandbox.allow_read.iter().any(|open| opens(open) && self.is_narrower(open, held, path))
         };
-        let held = sandbox.deny_read.iter().find(|held| covers(held) && !is_open(held))?;
-        Some(Why::Written(&held.why, &held.origin))
+        self.covers(held, path) && !is_open()
+    }
+
+    fn hangs_below(&self, held: &HeldPath, path: &AbsPath) -> bool {
+        !held.pattern.is_by_name() && held.pattern.could_cover_below(path, &self.project, &self.cwd)
     }
 
     /// Returns true when what opens a path names it more narrowly than what hides it: by a place inside the hidden
@@ -138,10 +173,7 @@ impl Bounds {
     /// Returns the rule that hangs below a directory of this name: what lies in a directory that comes to have it,
     /// or loses it, would be under the rule, or no longer. Rules about a name at any depth go with the file.
     pub fn written_below(&self, path: &AbsPath) -> Option<Why<'_>> {
-        let could = |held: &&HeldPath| {
-            !held.pattern.is_by_name() && held.pattern.could_cover_below(path, &self.project, &self.cwd)
-        };
-        let held = self.policy.sandbox().deny_write.iter().find(could);
+        let held = self.policy.sandbox().deny_write.iter().find(|held| self.hangs_below(held, path));
         held.map(|held| Why::Written(&held.why, &held.origin))
     }
 

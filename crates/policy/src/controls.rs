@@ -30,6 +30,8 @@ pub struct Controls {
     pub bounds: Vec<Bound>,
     /// What may be read.
     pub reading: Reading,
+    /// What happens to files that come under a Read rule while the command runs.
+    pub late_reads: LateReads,
     /// Where package managers keep what they fetch and build; `None` where they have no place of their own.
     pub caches: Option<Caches>,
     /// Names of layers without which nothing runs.
@@ -47,6 +49,17 @@ pub enum Reading {
     Open,
     /// These paths, the writable directories and the private caches. Nothing else is there.
     Closed(Vec<Readable>),
+}
+
+/// What happens to files that come under a Read rule while the command runs: no mount hides these.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LateReads {
+    /// No rule could come to cover a file.
+    None,
+    /// They can be read; these are the rules, each with its place.
+    Open(Vec<String>),
+    /// Every opening for reading is held against these rules.
+    Checked(Vec<String>),
 }
 
 /// A path that is there in the closed profile, and why.

@@ -25,11 +25,12 @@ mod rules;
 mod scope;
 
 use crate::action::{Action, Runner};
-use crate::controls::{Controls, Network};
+use crate::controls::{Controls, LateReads, Network};
 use crate::effects::Effects;
-use crate::facts::{Facts, Person};
-use crate::layer::Scope;
+use crate::facts::{BoundaryFacts, Facts, Person};
+use crate::layer::{Scope, Sourced};
 use crate::mode::Mode;
+use crate::path::AbsPath;
 use crate::permit::{Approval, Decision, Pending, Permit, Refusal};
 use crate::proof::{Boundary, PartProof, Proof, Verdict};
 use crate::rule::Policy;
@@ -152,11 +153,24 @@ fn controls(policy: &Policy, action: &Action, facts: &Facts) -> Result<Option<Co
         project: facts.project.clone(),
         bounds: policy.sandbox().bounds.clone(),
         reading: boundary.reading.clone(),
+        late_reads: late_reads(policy, action, facts, boundary),
         caches: boundary.caches.clone(),
         require: policy.sandbox().require.iter().map(|layer| layer.value.clone()).collect(),
         network: Network::None,
         limits: policy.sandbox().limits.clone(),
     }))
+}
+
+/// Returns which Read rules can come to cover a file while the command runs, and whether that is looked at.
+fn late_reads(policy: &Policy, action: &Action, facts: &Facts, boundary: &BoundaryFacts) -> LateReads {
+    let sandbox = policy.sandbox();
+    let is_hidden = |path: &AbsPath| boundary.unreadable.iter().any(|held| path.is_within(&held.path));
+    let rules: Vec<String> = sandbox.late_reads(&facts.project, &action.cwd, is_hidden).collect();
+    match &sandbox.reads_on_open {
+        _ if rules.is_empty() => LateReads::None,
+        Some(Sourced { value: true, origin: _ }) => LateReads::Checked(rules),
+        Some(_) | None => LateReads::Open(rules),
+    }
 }
 
 /// Returns a part's line in the proof.

@@ -138,6 +138,8 @@ pub struct SandboxKeys {
     pub managed_reads_only: Option<Origin>,
     /// `sandbox.filesystem.disabled`; counts in the user's, `--settings` and managed layers.
     pub files_disabled: Option<Sourced<bool>>,
+    /// `sandbox.filesystem.checkReadsOnOpen`.
+    pub reads_on_open: Option<Sourced<bool>>,
     /// `sandbox.autoAllowBashIfSandboxed`.
     pub auto_allow: Option<Sourced<bool>>,
     /// `sandbox.excludedCommands`, as written.

@@ -7,7 +7,7 @@ mod parameter;
 mod parse;
 pub(crate) mod pipeline;
 
-use crate::bounds::Bound;
+use crate::bounds::{Bound, Why};
 use crate::command::CommandPattern;
 use crate::controls::Limits;
 use crate::layer::{Diagnostic, Origin, Sourced};
@@ -110,6 +110,8 @@ pub struct Sandbox {
     pub allow_read: Vec<HeldPath>,
     /// `sandbox.filesystem.disabled`, the highest layer that may say it.
     pub files_disabled: Option<Sourced<bool>>,
+    /// `sandbox.filesystem.checkReadsOnOpen`, the highest layer that may say it.
+    pub reads_on_open: Option<Sourced<bool>>,
     /// `sandbox.autoAllowBashIfSandboxed`, the highest layer that may say it.
     pub auto_allow: Option<Sourced<bool>>,
     /// Commands that run outside.
@@ -120,6 +122,27 @@ pub struct Sandbox {
     pub bounds: Vec<Bound>,
     /// How much a command may take.
     pub limits: Limits,
+}
+
+impl Sandbox {
+    /// Returns the Read rules that can come to cover a file which nothing hides when a command starts, each with
+    /// its place: patterns, and paths at which there is nothing yet.
+    pub(crate) fn late_reads(
+        &self,
+        project: &AbsPath,
+        cwd: &AbsPath,
+        is_hidden: impl Fn(&AbsPath) -> bool,
+    ) -> impl Iterator<Item = String> {
+        let late = self.deny_read.iter().filter(move |held| held.is_late(project, cwd, &is_hidden));
+        late.map(|held| Why::Written(&held.why, &held.origin).to_string())
+    }
+}
+
+impl HeldPath {
+    /// Returns true when it can cover a file which nothing hides when a command starts.
+    pub(crate) fn is_late(&self, project: &AbsPath, cwd: &AbsPath, is_hidden: impl Fn(&AbsPath) -> bool) -> bool {
+        !self.pattern.roots(project, cwd).iter().all(|(root, whole)| *whole && is_hidden(root))
+    }
 }
 
 /// An entry of `sandbox.excludedCommands`.

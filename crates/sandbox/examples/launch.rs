@@ -2,7 +2,13 @@
 //!
 //! `launch launch --writable PATH --close PATH --hide PATH --cwd PATH --report FILE -- COMMAND`
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a launcher for measurements and trials")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::panic,
+    reason = "a launcher for measurements and trials"
+)]
 #![expect(clippy::disallowed_methods, reason = "it reads its environment and writes the report")]
 
 #[expect(dead_code, reason = "the tests write command lines with it")]
@@ -12,6 +18,7 @@ mod launch;
 fn main() {
     match std::env::args_os().nth(1) {
         Some(role) if role == sandbox::ROLE => sandbox::boundary_main(),
+        Some(role) if role == "hold" => launch::hold(),
         _ => launch::main(),
     }
 }

@@ -143,6 +143,8 @@ steps! {
     Caches = "make the private caches",
     /// Writing the plan into memory for the boundary process.
     HandPlan = "hand over the plan",
+    /// Comparing what a held boundary was built for with what is wanted.
+    Template = "take a held boundary",
     /// Starting the boundary process.
     StartBoundary = "start the boundary process",
     /// Blocking and catching signals.

@@ -2,11 +2,13 @@
 //!
 //! The form is that of git-config(1). What cannot be read is not let through.
 
+use std::collections::HashSet;
+
 use policy::AbsPath;
-use policy::tables::git::{KEYS, Key, Value};
+use policy::tables::git::{KEYS, Key, MODULES, Value};
 
 /// One line of a configuration: `section.subsection.key`, section and key in lower case.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Entry {
     section: String,
     subsection: Option<String>,
@@ -186,50 +188,117 @@ impl Entry {
     /// Returns the row under which it may be set from inside.
     fn row(&self) -> Option<&'static Key> {
         let middle = if self.subsection.is_some() { ".*." } else { "." };
-        KEYS.iter().find(|row| row.name == format!("{}{middle}{}", self.section, self.key))
+        let name = format!("{}{middle}{}", self.section, self.key);
+        KEYS.iter().find(|row| row.name == name)
     }
 
-    fn is_of_same_section(&self, other: &Self) -> bool {
-        self.section == other.section && self.subsection == other.subsection
+    fn section(&self) -> (&str, Option<&str>) {
+        (&self.section, self.subsection.as_deref())
     }
 }
 
 /// Looks whether `new` may take the place of `old`: every key that may not be set from inside stays as it was,
 /// in the same order, and what is set has an innocent value. `is_inside` tells whether a path in the
-/// configuration leads to a directory that may be written. The error says which key it is.
-pub(crate) fn check(old: &str, new: &str, is_inside: impl Fn(&str) -> bool) -> Result<(), String> {
-    let old = parse(old).ok_or("what is there cannot be read")?;
-    let new = parse(new).ok_or("what is new cannot be read")?;
-    fn held(entries: &[Entry]) -> Vec<&Entry> {
-        entries.iter().filter(|entry| entry.row().is_none()).collect()
-    }
-    let (old_held, new_held) = (held(&old), held(&new));
-    if old_held != new_held {
-        let differing = new_held
-            .iter()
-            .find(|entry| !old_held.contains(entry))
-            .or_else(|| old_held.iter().find(|entry| !new_held.contains(entry)));
-        let name = differing.map_or_else(|| "the order of keys".to_owned(), |entry| format!("`{}`", entry.name()));
-        return Err(format!("{name} may not be set from inside"));
-    }
-    for entry in new.iter().filter(|entry| !old.contains(entry)) {
-        let Some(row) = entry.row() else { continue };
-        if row.is_for_new && old.iter().any(|known| known.name() == entry.name()) {
+/// configuration leads to a directory that may be written, `is_own` which keys this very run has set: these may be
+/// changed and taken away. The error says which key it is.
+///
+/// The time that this takes grows with the length of both, and not with its square: whoever writes them waits for nobody.
+pub(crate) fn check(
+    old: &str,
+    new: &str,
+    is_inside: impl Fn(&str) -> bool,
+    is_own: impl Fn(&str) -> bool,
+) -> Result<(), String> {
+    let old = rows(parse(old).ok_or("what is there cannot be read")?);
+    let new = rows(parse(new).ok_or("what is new cannot be read")?);
+    same_held(&old, &new)?;
+    let known: HashSet<&Entry> = old.iter().map(|(entry, _)| entry).collect();
+    let names: HashSet<String> = old.iter().map(|(entry, _)| entry.name()).collect();
+    let others = old.iter().filter(|(entry, _)| !is_own(&entry.name()));
+    let old_sections: HashSet<(&str, Option<&str>)> = others.map(|(entry, _)| entry.section()).collect();
+    for (entry, row) in new.iter().filter(|(entry, _)| !known.contains(entry)) {
+        let Some(row) = row else { continue };
+        if row.is_for_new && names.contains(&entry.name()) && !is_own(&entry.name()) {
             return Err(format!("`{}` is there already and may not be changed from inside", entry.name()));
+        }
+        if row.is_for_new_section && old_sections.contains(&entry.section()) {
+            return Err(format!("`{}` may not be set for what is there already", entry.name()));
         }
         if !is_innocent(row, entry.value.as_deref(), &is_inside) {
             return Err(format!("`{}` may not have this value from inside", entry.name()));
         }
     }
     // What may not be changed may not go and come again either; with a branch goes what it follows.
-    let lost = old.iter().find(|entry| {
-        let is_held = entry.row().is_some_and(|row| row.is_for_new) && !new.contains(entry);
-        is_held && (entry.section != "branch" || new.iter().any(|other| other.is_of_same_section(entry)))
+    let kept: HashSet<&Entry> = new.iter().map(|(entry, _)| entry).collect();
+    let sections: HashSet<(&str, Option<&str>)> = new.iter().map(|(entry, _)| entry.section()).collect();
+    let lost = old.iter().find(|(entry, row)| {
+        let is_held = row.is_some_and(|row| row.is_for_new) && !kept.contains(entry) && !is_own(&entry.name());
+        is_held && (entry.section != "branch" || sections.contains(&entry.section()))
     });
     match lost {
-        Some(entry) => Err(format!("`{}` may not be taken away from inside", entry.name())),
+        Some((entry, _)) => Err(format!("`{}` may not be taken away from inside", entry.name())),
         None => Ok(()),
     }
+}
+
+/// Returns each entry with the row under which it may be set from inside.
+fn rows(entries: Vec<Entry>) -> Vec<(Entry, Option<&'static Key>)> {
+    let row = |entry: Entry| {
+        let row = entry.row();
+        (entry, row)
+    };
+    entries.into_iter().map(row).collect()
+}
+
+/// Looks that every key that may not be set from inside stays as it was, in the same order.
+fn same_held(old: &[(Entry, Option<&Key>)], new: &[(Entry, Option<&Key>)]) -> Result<(), String> {
+    let held = |entries: &[(Entry, Option<&Key>)]| -> Vec<Entry> {
+        entries.iter().filter(|(_, row)| row.is_none()).map(|(entry, _)| entry.clone()).collect()
+    };
+    let (old, new) = (held(old), held(new));
+    if old == new {
+        return Ok(());
+    }
+    let (before, after): (HashSet<&Entry>, HashSet<&Entry>) = (old.iter().collect(), new.iter().collect());
+    let differing =
+        new.iter().find(|entry| !before.contains(entry)).or_else(|| old.iter().find(|entry| !after.contains(entry)));
+    let name = differing.map_or_else(|| "the order of keys".to_owned(), |entry| format!("`{}`", entry.name()));
+    Err(format!("{name} may not be set from inside"))
+}
+
+/// Returns the keys that `new` has and `old` has not.
+pub(crate) fn added(old: &str, new: &str) -> Vec<String> {
+    let names = |text: &str| parse(text).unwrap_or_default().iter().map(Entry::name).collect::<HashSet<_>>();
+    let old = names(old);
+    names(new).into_iter().filter(|name| !old.contains(name)).collect()
+}
+
+/// Looks whether a list of submodules is data: no command, no address that is a program, no name that leads elsewhere.
+pub(crate) fn check_modules(text: &str) -> Result<(), String> {
+    for entry in parse(text).ok_or("it cannot be read")? {
+        let (Some(name), "submodule") = (&entry.subsection, entry.section.as_str()) else {
+            return Err(format!("`{}` is no key of a submodule", entry.name()));
+        };
+        if name.starts_with('-') || name.split(['/', '\\']).any(|part| part == "..") {
+            return Err(format!("`{name}` is no name of a submodule"));
+        }
+        let row = MODULES.iter().find(|row| row.name.rsplit('.').next() == Some(entry.key.as_str()));
+        if row.is_some_and(|row| !is_innocent(row, entry.value.as_deref(), |_| false)) {
+            return Err(format!("`{}` may not have this value from inside", entry.name()));
+        }
+    }
+    Ok(())
+}
+
+/// Looks whether what a rebase does next runs no command.
+pub(crate) fn check_todo(bytes: &[u8]) -> Result<(), String> {
+    let is_end = |byte: &u8| matches!(*byte, b' ' | b'\t' | b'\r' | 0);
+    let runs = bytes.split(|byte| *byte == b'\n').any(|line| {
+        let begin = line.iter().position(|byte| !is_end(byte)).unwrap_or(line.len());
+        let word = line.get(begin..).unwrap_or_default().split(is_end).next().unwrap_or_default();
+        word.eq_ignore_ascii_case(b"exec") || word.eq_ignore_ascii_case(b"x")
+    });
+    if runs { Err("an `exec` line would run on the host, if it were left behind".to_owned()) } else { Ok(()) }
 }
 
 /// Returns true when every key of a configuration may be set and changed from inside: then nothing is lost with it.

@@ -65,6 +65,7 @@ pub fn run(permit: &policy::Permit<policy::Exec>, invocation: &Invocation) -> Re
         let lost = plan.lost_caches(permit.controls());
         linux::run(&plan, &permit.controls().limits, invocation, &require).map(|mut report| {
             report.missing.extend(lost);
+            report.late_reads = report::LateReads::of(&permit.controls().late_reads, report.late_reads.take());
             report
         })
     };
@@ -78,6 +79,55 @@ pub fn run(permit: &policy::Permit<policy::Exec>, invocation: &Invocation) -> Re
 pub fn probe(init: &std::path::Path) -> Result<Machine, Error> {
     #[cfg(target_os = "linux")]
     return linux::probe(init);
+    #[cfg(not(target_os = "linux"))]
+    return Err(Error::Platform);
+}
+
+/// Holds boundaries ready for commands below one process, its owner.
+///
+/// A command takes one when its [`Invocation::held`] says so and everything that the boundary depends on is as it was
+/// when it was built. Make it in the main thread of a process of its own, of the same program as the launchers: what is
+/// held dies with it, killed or not.
+#[derive(Debug)]
+pub struct Holder {
+    #[cfg(target_os = "linux")]
+    inner: linux::Holder,
+}
+
+impl Holder {
+    /// Makes a holder for commands below the process `owner`, for as long as `lasting`; `None` when it has one already.
+    /// From now on launchers find it. `init` is the program that is started as the boundary, as in [`Invocation`].
+    pub fn new(init: &std::path::Path, owner: u32, lasting: std::time::Duration) -> Result<Option<Self>, Error> {
+        #[cfg(target_os = "linux")]
+        return Ok(linux::Holder::new(init, owner, lasting)?.map(|inner| Self { inner }));
+        #[cfg(not(target_os = "linux"))]
+        return Err(Error::Platform);
+    }
+
+    /// Starts a holder as a process of its own, in a session of its own, and returns when launchers find it; false when
+    /// the owner has one already. Nobody need wait for it: it ends as [`Holder::serve`] does.
+    pub fn spawn(init: &std::path::Path, owner: u32, lasting: std::time::Duration) -> Result<bool, Error> {
+        #[cfg(target_os = "linux")]
+        return linux::Holder::spawn(init, owner, lasting);
+        #[cfg(not(target_os = "linux"))]
+        return Err(Error::Platform);
+    }
+
+    /// Serves until the owner is gone, or the time is over and nothing that was taken runs any more.
+    pub fn serve(self) -> Result<(), Error> {
+        #[cfg(target_os = "linux")]
+        return self.inner.serve();
+        #[cfg(not(target_os = "linux"))]
+        return Err(Error::Platform);
+    }
+}
+
+/// Has the nearest holder build the boundary of a command, and waits until it stands. Returns false when no process
+/// above this one has a holder.
+pub fn warm(permit: &policy::Permit<policy::Exec>, invocation: &Invocation) -> Result<bool, Error> {
+    let plan = plan(permit.controls(), invocation)?;
+    #[cfg(target_os = "linux")]
+    return linux::warm(&plan, &permit.controls().limits, &invocation.init);
     #[cfg(not(target_os = "linux"))]
     return Err(Error::Platform);
 }

@@ -13,7 +13,7 @@ pub(crate) const WAITING_OPENS_MAX: usize = 32;
 /// Milliseconds between two looks at what is being written there.
 pub(crate) const PENDING_MS: i64 = 2;
 /// Milliseconds that the end of a command waits for the last of these looks.
-pub(crate) const PENDING_END_MS: u64 = 50;
+pub(crate) const PENDING_END_MS: u64 = 200;
 /// Callers whose `umask` is remembered, and for how many milliseconds.
 pub(crate) const UMASKS_MAX: usize = 1024;
 /// See [`UMASKS_MAX`]. No process number comes round again in that time.
@@ -24,10 +24,10 @@ pub(crate) const ARGUMENTS_MAX: usize = 1024;
 pub(crate) const ARGUMENT_BYTES_MAX: usize = 8192;
 /// Bytes of a configuration of git that is compared.
 pub(crate) const GIT_FILE_BYTES_MAX: usize = 1024 * 1024;
-/// Configurations of git made by one run that are remembered.
+/// Configurations of git made by one run that are remembered, and keys set in them.
 pub(crate) const MADE_MAX: usize = 1024;
-/// Pointers of git that may be begun and not whole at a time.
-pub(crate) const PENDING_POINTERS_MAX: usize = 64;
+/// Protected files that may be begun and not whole at a time.
+pub(crate) const PENDING_FILES_MAX: usize = 64;
 /// Bytes kept in each direction between the person's terminal and the command's.
 pub(crate) const RELAY_BYTES: usize = 64 * 1024;
 /// Bytes of a file below `/proc` that is read whole.
@@ -60,9 +60,28 @@ pub(crate) const SAID_BYTES_MAX: u64 = 4096;
 pub(crate) const GROUPS_PER_PROCESS: u32 = 16;
 /// Milliseconds for the kernel to let go of what ended in a control group.
 pub(crate) const GROUP_END_MS: u32 = 2_000;
+/// Milliseconds in which what a killed launcher left in its groups must be gone.
+pub(crate) const JANITOR_MS_MAX: u64 = 30_000;
 /// Milliseconds that a command has to end when a limit ends it.
 pub(crate) const GRACE_MS: u64 = 5_000;
 /// Milliseconds after that grace in which the boundary ends by itself, should the launcher be stopped.
 pub(crate) const LATE_MS: u64 = 2_000;
 /// Processes of the boundary itself, which count among those inside.
 pub(crate) const OWN_PROCESSES: u64 = 2;
+
+/// Processes above a launcher that may own a holder.
+pub(crate) const ANCESTORS_MAX: usize = 32;
+/// Milliseconds for a holder to answer, and for a held boundary to take a command; then the launcher builds its own.
+pub(crate) const HOLDER_MS: u64 = 100;
+/// Milliseconds for a holder to have a boundary built that somebody waits for.
+pub(crate) const WARM_MS: u64 = 10_000;
+/// Milliseconds after a boundary was taken until the next one is built.
+pub(crate) const HELD_BUILD_MS: u64 = 4;
+/// Milliseconds after which boundaries that nobody wanted are let go.
+pub(crate) const HELD_IDLE_MS: u64 = 30 * 60 * 1000;
+/// Different boundaries that one holder keeps.
+pub(crate) const HELD_SETS_MAX: usize = 8;
+/// Boundaries of each kind that stand ready: agents start a few commands at once.
+pub(crate) const HELD_SPARE: usize = 3;
+/// Connections that a holder has open.
+pub(crate) const ASKERS_MAX: usize = 64;

@@ -31,6 +31,7 @@ mod seccomp;
 mod streams;
 mod supervise;
 mod target;
+mod template;
 mod terminal;
 mod tiers;
 mod tree;
@@ -38,4 +39,6 @@ mod veil;
 
 pub(crate) use boundary::boundary_main;
 pub(crate) use probe::probe;
+pub(crate) use run::warm;
+pub(crate) use template::Holder;
 pub(crate) use tiers::run;

@@ -11,7 +11,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use policy::bounds::Bound;
-use policy::controls::{Controls, Network};
+use policy::controls::{Controls, LateReads, Network};
 use policy::tables::git;
 use policy::{AbsPath, Scope, facts};
 
@@ -39,6 +39,8 @@ pub struct Invocation {
     pub tiers: Tiers,
     /// What must stand, or nothing runs.
     pub require: Vec<Layer>,
+    /// Whether a boundary may be taken that a holder has ready: the same one, sooner.
+    pub held: bool,
 }
 
 /// How standard streams that are terminals are treated.
@@ -60,6 +62,8 @@ pub struct Plan {
     pub(crate) home: AbsPath,
     pub(crate) project: AbsPath,
     pub(crate) bounds: Vec<Bound>,
+    /// Whether every opening for reading is held against the Read rules that can come to cover a file.
+    pub(crate) checks_reads: bool,
     /// Whether the host's files are there as a whole.
     pub(crate) root: Root,
     /// Variables that point package managers to their private places.
@@ -163,9 +167,17 @@ impl Plan {
 
     /// Returns the plan of a command whose package managers have no place of their own.
     pub(crate) fn without_caches(self) -> Self {
+        let plan = self.without_seeds();
+        let is_cache = |step: &Step| matches!(step, Step::Cache { .. });
+        Self { steps: plan.steps.into_iter().filter(|step| !is_cache(step)).collect(), variables: Vec::new(), ..plan }
+    }
+
+    /// Returns the plan of a command that sees nothing of the host's in its private caches.
+    pub(crate) fn without_seeds(self) -> Self {
         let is_kept = |step: &Step| match step {
-            Step::Cache { .. } | Step::Seed { .. } => false,
-            Step::Read { .. }
+            Step::Seed { .. } => false,
+            Step::Cache { .. }
+            | Step::Read { .. }
             | Step::Link { .. }
             | Step::Private { .. }
             | Step::Writable { .. }
@@ -175,7 +187,7 @@ impl Plan {
             | Step::Hide { .. }
             | Step::Veil { .. } => true,
         };
-        Self { steps: self.steps.into_iter().filter(is_kept).collect(), variables: Vec::new(), ..self }
+        Self { steps: self.steps.into_iter().filter(is_kept).collect(), ..self }
     }
 }
 
@@ -213,15 +225,14 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
         project,
         bounds,
         reading,
+        late_reads,
         caches,
         require: _,
         network: Network::None,
         limits: _,
     } = controls;
     check_count(unreadable.len() + unwritable.len() + reopened.len() + invocation.protect.len())?;
-    for path in writable {
-        check_writable(path, home)?;
-    }
+    writable.iter().try_for_each(|path| check_writable(path, home))?;
     let hidden = nested::hidden(unreadable.iter().map(|held| (held.path.clone(), reason(held))), reopened);
     let own = invocation.protect.iter().map(|path| (path.clone(), "Palisade's own".to_owned()));
     let closed = held::outermost(unwritable.iter().map(|held| (held.path.clone(), reason(held))).chain(own));
@@ -252,13 +263,7 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
     steps.extend(roots.into_iter().map(|path| Step::Writable { zone: Zone::of(&path), path }));
     steps.extend(granted::cache_steps(caches));
     steps.extend(pins.into_iter().map(|path| Step::Pin { path }));
-    steps.extend(closed.into_iter().map(|(path, why)| {
-        if is_by_key(&path, unwritable) && !invocation.protect.contains(&path) {
-            Step::ByKey { path, why }
-        } else {
-            Step::ReadOnly { path, why }
-        }
-    }));
+    steps.extend(closed.into_iter().map(|(path, why)| close(path, why, unwritable, invocation)));
     steps.extend(inner.into_iter().map(veil));
     steps.extend(hidden.into_iter().map(|hidden| Step::Hide { path: hidden.path, why: hidden.why }));
     Ok(Plan {
@@ -267,16 +272,26 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
         home: home.clone(),
         project: project.clone(),
         bounds: bounds.clone(),
+        checks_reads: matches!(late_reads, LateReads::Checked(_)),
         root,
         variables,
     })
+}
+
+/// Returns the step that keeps a path from being written.
+fn close(path: AbsPath, why: String, unwritable: &[facts::Held], invocation: &Invocation) -> Step {
+    if is_by_key(&path, unwritable) && !invocation.protect.contains(&path) {
+        Step::ByKey { path, why }
+    } else {
+        Step::ReadOnly { path, why }
+    }
 }
 
 /// Returns true for a configuration of git that nothing but the table of protected names holds.
 fn is_by_key(path: &AbsPath, unwritable: &[facts::Held]) -> bool {
     let segments: Vec<&str> = path.segments().collect();
     let mut rows = unwritable.iter().filter(|held| held.path == *path).peekable();
-    git::role(&segments) == Some(git::Role::Configuration)
+    matches!(git::role(&segments), Some(git::Role::Configuration | git::Role::Modules))
         && rows.peek().is_some()
         && rows.all(|held| held.origin.scope == Scope::Builtin)
 }

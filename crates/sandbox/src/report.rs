@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use policy::controls;
 use policy::controls::limits::Resource;
 use policy::layer::Origin;
 
@@ -39,6 +40,53 @@ pub struct Report {
     pub ended_by_boundary: Option<String>,
     /// How much it could take of everything that was limited.
     pub limits: Vec<Limit>,
+    /// The Read rules that could come to cover a file while the command ran; `None` where there were none.
+    pub late_reads: Option<LateReads>,
+    /// Whether it ran in a boundary that a holder had ready.
+    pub from_holder: bool,
+}
+
+/// What happened to files that came under a Read rule while the command ran.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LateReads {
+    /// The rules, each with its place.
+    pub rules: Vec<String>,
+    /// Whether each opening for reading was held against them; otherwise such files could be read.
+    pub are_held: bool,
+    /// What that cost; `None` where nothing was checked, or the boundary came to its end without telling.
+    pub cost: Option<Checked>,
+}
+
+/// What it cost to hold each opening for reading against the rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Checked {
+    /// How many openings there were.
+    pub opened: u64,
+    /// How long they took the broker together.
+    pub took: Duration,
+}
+
+impl LateReads {
+    /// Returns what the controls say of such files, with what was measured.
+    pub(crate) fn of(wanted: &controls::LateReads, measured: Option<Self>) -> Option<Self> {
+        let (rules, are_held) = match wanted {
+            controls::LateReads::None => return None,
+            controls::LateReads::Open(rules) => (rules.clone(), false),
+            controls::LateReads::Checked(rules) => (rules.clone(), true),
+        };
+        Some(Self { rules, are_held, cost: measured.and_then(|measured| measured.cost) })
+    }
+
+    /// Says what was held.
+    pub fn meaning(&self) -> &'static str {
+        match self.are_held {
+            true => "each opening for reading was held against these rules; names could be listed",
+            false => {
+                "files that came under these rules while the command ran could be read: \
+                 `sandbox.filesystem.checkReadsOnOpen` holds them, and every opening then takes longer"
+            }
+        }
+    }
 }
 
 impl Report {
@@ -248,7 +296,7 @@ pub(crate) const CANNOT_SHOW: [&str; 4] = [
 
 /// What cannot be shown besides where there are no namespaces.
 pub(crate) const CANNOT_SHOW_CLOSED: &str =
-    "sockets, attributes of files and shared memory: the filter refuses them without a word to us";
+    "shared memory and message queues: the filter refuses them without a word to us";
 
 /// What cannot be shown besides when the kernel gives no notification.
 pub(crate) const CANNOT_SHOW_CALLS: &str = "refused system calls and connections: this kernel gives no notification";

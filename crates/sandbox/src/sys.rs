@@ -4,6 +4,7 @@ pub(crate) mod attempts;
 pub(crate) mod filter;
 pub(crate) mod ioctl;
 pub(crate) mod kernel;
+pub(crate) mod lease;
 pub(crate) mod memory;
 pub(crate) mod process;
 pub(crate) mod signal;

@@ -36,6 +36,22 @@ pub(crate) struct Order {
     pub(crate) brokered: bool,
     /// Which limits are set inside.
     pub(crate) inside: Inside,
+    /// Whether everything is built and waits for the order with the command.
+    pub(crate) waits: bool,
+    /// Standard streams that are opened anew inside, where only the launcher saw the host's files.
+    pub(crate) inputs: Vec<Input>,
+    /// Signals that the command ignores, where it does not have that of its launcher.
+    pub(crate) ignored: Vec<i32>,
+}
+
+/// A standard stream that was opened for reading a file in a writable directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Input {
+    pub(crate) number: i32,
+    pub(crate) path: String,
+    pub(crate) device: (u32, u32),
+    pub(crate) inode: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -46,12 +62,16 @@ struct OrderWire {
     home: String,
     project: String,
     bounds: Vec<BoundWire>,
+    checks_reads: bool,
     root: RootWire,
     set: Vec<(String, String)>,
     terminal: [bool; 3],
     shape: ShapeWire,
     brokered: bool,
     inside: Inside,
+    waits: bool,
+    inputs: Vec<Input>,
+    ignored: Vec<i32>,
     arguments: usize,
     variables: usize,
 }
@@ -110,6 +130,23 @@ enum ZoneWire {
 }
 
 impl Order {
+    /// Returns the order of a boundary that can become this one's: everything that is built before there is a command.
+    pub(crate) fn template(&self) -> Self {
+        let Self { plan, shape, brokered, inside, .. } = self;
+        Self {
+            plan: Plan { cwd: AbsPath::root(), variables: Vec::new(), ..plan.clone() },
+            shape: shape.clone(),
+            brokered: *brokered,
+            inside: Inside { private_bytes: inside.private_bytes, ..Inside::default() },
+            argv: Vec::new(),
+            environment: Vec::new(),
+            terminal: [false; 3],
+            waits: true,
+            inputs: Vec::new(),
+            ignored: Vec::new(),
+        }
+    }
+
     /// Renders as one line of JSON, then the arguments and the variables' names and values, each ended
     /// by NUL.
     pub(crate) fn render(&self) -> Result<Vec<u8>, String> {
@@ -119,6 +156,7 @@ impl Order {
             home: self.plan.home.to_string(),
             project: self.plan.project.to_string(),
             bounds: self.plan.bounds.iter().map(bound_to_wire).collect(),
+            checks_reads: self.plan.checks_reads,
             root: match self.plan.root {
                 Root::Host => RootWire::Host,
                 Root::Empty => RootWire::Empty,
@@ -128,6 +166,9 @@ impl Order {
             shape: shape_to_wire(&self.shape),
             brokered: self.brokered,
             inside: self.inside,
+            waits: self.waits,
+            inputs: self.inputs.clone(),
+            ignored: self.ignored.clone(),
             arguments: self.argv.len(),
             variables: self.environment.len(),
         };
@@ -165,6 +206,7 @@ impl Order {
             home: AbsPath::parse(&wire.home)?,
             project: AbsPath::parse(&wire.project)?,
             bounds: bounds?,
+            checks_reads: wire.checks_reads,
             root: match wire.root {
                 RootWire::Host => Root::Host,
                 RootWire::Empty => Root::Empty,
@@ -173,7 +215,8 @@ impl Order {
         };
         let shape = shape_from_wire(wire.shape);
         let (terminal, brokered, inside) = (wire.terminal, wire.brokered, wire.inside);
-        is_whole.then_some(Self { plan, argv, environment, terminal, shape, brokered, inside })
+        let (waits, inputs, ignored) = (wire.waits, wire.inputs, wire.ignored);
+        is_whole.then_some(Self { plan, argv, environment, terminal, shape, brokered, inside, waits, inputs, ignored })
     }
 }
 
@@ -281,6 +324,8 @@ pub(crate) enum Message {
     Refused { what: String, program: String, command: String, by: Option<String>, times: u64 },
     /// Further refusals that are not told one by one.
     RefusedMore { times: u64 },
+    /// So many files were opened for reading by the broker, in so much time.
+    Reads { opened: u64, micros: u64 },
     /// A held path was not there.
     NotPresent { path: String },
     /// Something this kernel lacks.
@@ -299,16 +344,64 @@ pub(crate) enum Message {
     NotStarted { errno: i32 },
     /// The boundary ends the command because it no longer holds.
     Ended { why: String },
+    /// Nothing is left inside.
+    Gone,
+    /// Everything is built, and waits for a command.
+    Waiting,
+    /// What was handed over is in place; the command waits for `Start`.
+    Taken,
 }
 
 /// What the launcher tells the boundary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub(crate) enum Request {
-    /// The terminal is ready.
+    /// The terminal is ready; the command that was handed over may start.
     Start,
+    /// Something for a command that comes when all stands; it comes with the message.
+    Give { what: Given },
+    /// That was all.
+    Take,
     /// Pass a signal to the command.
     Signal { signal: i32 },
+}
+
+/// What is handed over to a boundary that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Given {
+    /// The order, in sealed memory.
+    Order,
+    /// The next standard stream.
+    Stream,
+    /// The directory of a control group of version 2.
+    Birthplace,
+    /// A file by which a control group of version 1 is entered.
+    Entrance,
+}
+
+/// What a launcher asks a holder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub(crate) enum Question {
+    /// A boundary for the order that comes with the message, of this key.
+    Take { key: String },
+    /// Build one, and answer when it stands.
+    Warm { key: String },
+}
+
+/// What a holder answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub(crate) enum Answer {
+    /// The control socket of a boundary comes with the message; its process follows.
+    Control,
+    /// The process of that boundary.
+    Process,
+    /// It stands.
+    Warm,
+    /// There is none.
+    None,
 }
 
 /// Renders a message for the control socket.
@@ -338,6 +431,17 @@ struct ReportWire<'a> {
     temporary: &'a [&'static str],
     ended_by_boundary: Option<&'a str>,
     limits: Vec<limits::LimitWire<'a>>,
+    from_holder: bool,
+    late_reads: Option<LateReadsWire<'a>>,
+}
+
+#[derive(Serialize)]
+struct LateReadsWire<'a> {
+    rules: &'a [String],
+    held: bool,
+    opened: Option<u64>,
+    took_us: Option<u64>,
+    meaning: &'static str,
 }
 
 #[derive(Serialize)]
@@ -385,6 +489,8 @@ impl Report {
             temporary,
             ended_by_boundary,
             limits,
+            from_holder,
+            late_reads,
         } = self;
         let wire = ReportWire {
             schema_version: REPORT_SCHEMA,
@@ -414,6 +520,14 @@ impl Report {
             temporary,
             ended_by_boundary: ended_by_boundary.as_deref(),
             limits: limits.iter().map(limits::render).collect(),
+            from_holder: *from_holder,
+            late_reads: late_reads.as_ref().map(|late| LateReadsWire {
+                rules: &late.rules,
+                held: late.are_held,
+                opened: late.cost.map(|cost| cost.opened),
+                took_us: late.cost.map(|cost| u64::try_from(cost.took.as_micros()).unwrap_or(u64::MAX)),
+                meaning: late.meaning(),
+            }),
         };
         // The form holds nothing that JSON cannot: no maps, no floats.
         serde_json::to_string_pretty(&wire).unwrap_or_default()

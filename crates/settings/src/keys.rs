@@ -77,6 +77,8 @@ pub(crate) enum Used {
     DenyWrite,
     /// `sandbox.require`, a key of ours: layers without which nothing runs.
     RequireLayers,
+    /// `sandbox.filesystem.checkReadsOnOpen`, a key of ours: files that come under a Read rule later are held as well.
+    ReadsOnOpen,
     CredentialFiles,
     AllowedServers,
     DeniedServers,
@@ -131,6 +133,7 @@ impl Used {
             | Self::AllowRead
             | Self::ManagedReadsOnly
             | Self::FilesDisabled
+            | Self::ReadsOnOpen
             | Self::AllowWrite
             | Self::AllowedServers
             | Self::Limit(_)
@@ -207,6 +210,7 @@ const FILESYSTEM: &[(&str, Field)] = &[
     ("allowRead", Field::Used(Used::AllowRead)),
     ("allowManagedReadPathsOnly", Field::Used(Used::ManagedReadsOnly)),
     ("disabled", Field::Used(Used::FilesDisabled)),
+    ("checkReadsOnOpen", Field::Used(Used::ReadsOnOpen)),
     ("allowedPaths", Field::Used(Used::Article(Article::AllowedPaths))),
 ];
 

@@ -99,6 +99,7 @@ fn render_layer(text: &mut String, places: &Places, layer: &Layer) {
         ("deny instead of prompting", &layer.deny_instead),
         ("hold reads", &layer.reads_held),
         ("hold writes", &layer.writes_held),
+        ("reads checked", &layer.sandbox.reads_on_open),
         ("sandbox accepts commands", &layer.sandbox.auto_allow),
         ("commands may leave", &layer.sandbox.allow_unsandboxed),
         ("files disabled", &layer.sandbox.files_disabled),

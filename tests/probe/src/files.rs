@@ -14,6 +14,9 @@ pub(crate) fn attempt(words: &[&str]) -> Option<Outcome> {
         ["list", path] => {
             fs::read_dir(path).map(|all| all.count().to_string()).map_err(|e| e.raw_os_error().unwrap_or(0))
         }
+        ["read-write", path] => read_with(path, OpenOptions::new().read(true).write(true)),
+        ["read-named", path] => read_named(path, |_| Ok(())),
+        ["read-removed", path] => read_named(path, |path| fs::remove_file(path)),
         ["write", path, text] => write(path, text),
         ["append", path, text] => append_to(path, text),
         ["append-fd", number, text] => append_to(&format!("/proc/self/fd/{number}"), text),
@@ -78,6 +81,20 @@ fn read(path: &str) -> Outcome {
     let mut text = String::new();
     let result = fs::File::open(path).and_then(|file| file.take(200).read_to_string(&mut text));
     done(result).map(|_| text.trim().replace(['\n', '\0'], " "))
+}
+
+fn read_with(path: &str, how: &OpenOptions) -> Outcome {
+    let mut text = String::new();
+    done(how.open(path).and_then(|file| file.take(200).read_to_string(&mut text))).map(|_| text.trim().to_owned())
+}
+
+/// Opens a file to be named only, does something to its name, and opens what it is then.
+fn read_named(path: &str, between: impl Fn(&str) -> std::io::Result<()>) -> Outcome {
+    use std::os::unix::fs::OpenOptionsExt;
+    let named = OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(path);
+    let named = named.map_err(|error| error.raw_os_error().unwrap_or(0))?;
+    done(between(path))?;
+    read(&format!("/proc/self/fd/{}", named.as_raw_fd()))
 }
 
 fn write(path: &str, text: &str) -> Outcome {

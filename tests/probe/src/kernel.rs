@@ -90,8 +90,8 @@ pub(crate) fn attempt(words: &[&str]) -> Option<Outcome> {
         }
         ["ioctl-file", path, request] => match std::fs::File::open(path) {
             Ok(file) => {
-                let (fd, flags) = (std::os::fd::AsRawFd::as_raw_fd(&file), 0_i32);
-                returned(unsafe { libc::ioctl(fd, number(request) as _, &raw const flags) }.into())
+                let (fd, flags) = (std::os::fd::AsRawFd::as_raw_fd(&file), [0_i32; 16]);
+                returned(unsafe { libc::ioctl(fd, number(request) as _, flags.as_ptr()) }.into())
             }
             Err(error) => Err(error.raw_os_error().unwrap_or(0)),
         },
@@ -103,6 +103,8 @@ pub(crate) fn attempt(words: &[&str]) -> Option<Outcome> {
         }
         ["memfd-exec"] => memfd_exec(),
         ["listener"] => listener(),
+        // SAFETY: with this flag the kernel wants a null pointer and no size.
+        ["landlock"] => returned(unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, 0, 0, 1) }),
         ["capabilities"] => Ok(status("Cap")),
         ["no-new-privileges"] => Ok(status("NoNewPrivs")),
         _ => return None,

@@ -3,6 +3,7 @@
 mod marks;
 mod programs;
 mod reopened;
+mod twins;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, Read};
@@ -28,8 +29,8 @@ const SHARED: &[&str] =
     &["/tmp", "/var/tmp", "/dev/shm", "/run", "/var", "/etc", "/usr", "/home", "/root", "/opt", "/srv"];
 
 /// Gathers what the boundary must hold for a command in the project.
-pub(super) fn gather(policy: &Policy, place: &Place, working: &[AbsPath]) -> BoundaryFacts {
-    let mut survey = Survey { policy, place, found: Found::default() };
+pub(super) fn gather(policy: &Policy, place: &Place, working: &[AbsPath], beat: &dyn Fn()) -> BoundaryFacts {
+    let mut survey = Survey { policy, place, found: Found::default(), beat };
     let key = key(policy, place);
     let bytes = place.kept.as_ref().and_then(|kept| walk::read(kept, &key));
     let mut walks = Walks::open(place.kept.as_ref(), key, bytes.as_deref());
@@ -51,6 +52,19 @@ pub(super) fn gather(policy: &Policy, place: &Place, working: &[AbsPath]) -> Bou
         reading,
         caches: grants::caches(place),
         incomplete,
+    }
+}
+
+/// Returns the facts of a boundary of which it is not known what it must hold.
+pub(super) fn unknown(why: String) -> BoundaryFacts {
+    BoundaryFacts {
+        writable: Vec::new(),
+        unreadable: Vec::new(),
+        unwritable: Vec::new(),
+        reopened: Vec::new(),
+        reading: Reading::Closed(Vec::new()),
+        caches: None,
+        incomplete: Some(why),
     }
 }
 
@@ -80,6 +94,8 @@ struct Survey<'a> {
     policy: &'a Policy,
     place: &'a Place,
     found: Found,
+    /// Called for every directory: the file systems answer.
+    beat: &'a dyn Fn(),
 }
 
 /// Where a table row or Palisade's own need stands.
@@ -94,11 +110,12 @@ impl Survey<'_> {
         self.stores()?;
         self.own()?;
         self.programs()?;
+        self.directories_of_programs()?;
         self.roots_of_patterns(walks)?;
         for directory in self.found.writable.clone() {
             self.walk(&directory, walks)?;
         }
-        Ok(())
+        self.twins()
     }
 
     fn writable(&mut self, working: &[AbsPath]) -> Result<(), String> {
@@ -123,12 +140,8 @@ impl Survey<'_> {
 
     /// The built-in credential stores that exist.
     fn stores(&mut self) -> Result<(), String> {
-        for store in credentials::STORES {
-            let path = match store.path.strip_prefix("~/") {
-                Some(rest) => self.place.home.join(rest),
-                None => AbsPath::root().join(store.path),
-            };
-            self.hide(&path, store.why, &built_in("built-in credential stores"))?;
+        for (path, why) in credentials::paths(&self.place.home) {
+            self.hide(&path, why, &built_in("built-in credential stores"))?;
         }
         Ok(())
     }
@@ -224,6 +237,7 @@ impl Survey<'_> {
         let mut walk = walks.begin(name.to_owned(), root);
         let mut pending = vec![walk.start()];
         while let Some(step) = pending.pop() {
+            (self.beat)();
             let seen = match walk.see(&step, |directory| Outside::at(directory, held, project)) {
                 Ok(seen) => seen,
                 // What cannot be listed has nothing that can be reached: the command has no more rights than we have.
@@ -251,6 +265,7 @@ impl Survey<'_> {
         let mut walk = walks.begin(format!("writable {root}"), root);
         let mut pending = vec![walk.start()];
         while let Some(step) = pending.pop() {
+            (self.beat)();
             let seen = match walk.see(&step, |directory| Writable::at(directory, policy, project, &protected)) {
                 Ok(seen) => seen,
                 Err(Failed::Read(error)) => match error.kind() {

@@ -3,8 +3,8 @@
 use guard::canonical;
 use policy::action::{Command, Kind, Runner};
 use policy::bounds::{Bound, BoundKind};
-use policy::controls::Limits;
 use policy::controls::limits::Resource;
+use policy::controls::{LateReads, Limits};
 use policy::facts::Held;
 use policy::rule::HeldPath;
 use policy::{AbsPath, Action, Controls, Origin, Scope, Severity};
@@ -85,6 +85,10 @@ impl Shown<'_> {
             row("later", &format!("{}: {text}", list(*kind)), &origin.place());
         }
         row("later", "every protected name, wherever it is made", "built-in protected names");
+        let (late, fate) = self.late_reads();
+        for rule in late {
+            row("later", &format!("{rule}: {fate}"), "");
+        }
         row("pass", &names(self.invocation).join(" "), "");
         let count = self.invocation.environment.dropped.len();
         row("drop", &format!("{count} other variables of the environment"), "");
@@ -105,6 +109,7 @@ impl Shown<'_> {
             "schema_version": 1,
             "steps": steps,
             "bounds": bounds.collect::<Vec<_>>(),
+            "late_reads": {"rules": self.late_reads().0, "held": matches!(self.controls.late_reads, LateReads::Checked(_))},
             "limits": limits_json(&self.controls.limits),
             "require": self.required(),
             "environment": {"passed": names(self.invocation), "dropped": dropped.collect::<Vec<_>>()},
@@ -123,6 +128,15 @@ impl Shown<'_> {
             "why": written.as_ref().map_or(line.why.clone(), place),
             "by": by,
         })
+    }
+
+    /// Returns the Read rules that can come to cover a file while a command runs, and what happens to such a file.
+    fn late_reads(&self) -> (&[String], &'static str) {
+        match &self.controls.late_reads {
+            LateReads::None => (&[], ""),
+            LateReads::Open(rules) => (rules, "what comes under it while a command runs can be read"),
+            LateReads::Checked(rules) => (rules, "each opening for reading is held against it"),
+        }
     }
 
     /// Returns the layers without which nothing runs: the policy's and the command line's.

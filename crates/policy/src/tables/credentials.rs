@@ -99,6 +99,17 @@ pub const STORES: &[Store] = &[
     store("/var/lib/kubelet", "secrets mounted into containers"),
 ];
 
+/// Returns where each store lies, and what is in it.
+pub fn paths(home: &AbsPath) -> impl Iterator<Item = (AbsPath, &'static str)> {
+    STORES.iter().map(|store| {
+        let path = match store.path.strip_prefix("~/") {
+            Some(rest) => home.join(rest),
+            None => AbsPath::root().join(store.path),
+        };
+        (path, store.why)
+    })
+}
+
 /// Names of files that hold secrets wherever they lie.
 const NAMES: &[&str] = &[
     ".env",

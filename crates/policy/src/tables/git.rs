@@ -6,8 +6,12 @@ use crate::path::without_ignorable;
 /// What a file of a git data directory is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// `config`, `config.worktree`, `.gitmodules`: a configuration, of which some keys may be set.
+    /// `config`, `config.worktree`: a configuration, of which some keys may be set.
     Configuration,
+    /// `.gitmodules`: what submodules there are, which is data but for what `update` may start.
+    Modules,
+    /// `git-rebase-todo`: what a rebase does next, `exec` lines included.
+    Todo,
     /// `.git` itself, where it may be a file that says where the data directory is.
     Pointer,
     /// `commondir`: says where a worktree finds its configuration.
@@ -21,6 +25,8 @@ impl Role {
     pub fn why(self) -> &'static str {
         match self {
             Self::Configuration => "git's configuration names programs",
+            Self::Modules => "names the repositories that git fetches and runs hooks of",
+            Self::Todo => "the next `git rebase --continue` runs its `exec` lines",
             Self::Pointer => "says where git finds its configuration and hooks",
             Self::CommonDirectory => "says where git finds its configuration",
             Self::Program => "git runs these programs",
@@ -39,7 +45,7 @@ pub fn role(segments: &[&str]) -> Option<Role> {
     let plain: Vec<String> = segments.iter().map(|segment| without_ignorable(segment).to_ascii_lowercase()).collect();
     let last = plain.last()?.as_str();
     if last == ".gitmodules" {
-        return Some(Role::Configuration);
+        return Some(Role::Modules);
     }
     if last == ".git" {
         return Some(Role::Pointer);
@@ -60,10 +66,13 @@ fn role_in(below: &[String], last: &str) -> Option<Role> {
         return None;
     }
     if below.iter().any(|segment| segment == "hooks") {
-        return Some(Role::Program);
+        // Git runs no sample.
+        let is_sample = matches!(below, [.., hooks, name] if hooks == "hooks" && name.ends_with(".sample"));
+        return (!is_sample).then_some(Role::Program);
     }
     match last {
         "config" | "config.worktree" => Some(Role::Configuration),
+        "git-rebase-todo" => Some(Role::Todo),
         "commondir" => Some(Role::CommonDirectory),
         "attributes" if below.iter().rev().nth(1).is_some_and(|parent| parent == "info") => Some(Role::Program),
         _ => None,
@@ -90,6 +99,9 @@ pub struct Key {
     /// True when it may be set where it is not there yet, and not be changed: another address for a remote that is
     /// there would send the person's next push somewhere else.
     pub is_for_new: bool,
+    /// True when it may be set only together with the rest of its section: of a remote that is there it would change what
+    /// the person's next push does.
+    pub is_for_new_section: bool,
     /// What git command needs it.
     pub why: &'static str,
 }
@@ -108,11 +120,15 @@ pub enum Value {
 }
 
 const fn key(name: &'static str, value: Value, why: &'static str) -> Key {
-    Key { name, value, is_for_new: false, why }
+    Key { name, value, is_for_new: false, is_for_new_section: false, why }
 }
 
 const fn new(name: &'static str, value: Value, why: &'static str) -> Key {
-    Key { name, value, is_for_new: true, why }
+    Key { name, value, is_for_new: true, is_for_new_section: false, why }
+}
+
+const fn with(name: &'static str, value: Value, why: &'static str) -> Key {
+    Key { name, value, is_for_new: true, is_for_new_section: true, why }
 }
 
 /// The keys. What is not here may not be changed: most keys that git knows name a program sooner or later.
@@ -121,6 +137,8 @@ pub const KEYS: &[Key] = &[
     key("branch.*.merge", Value::Any, "`git push -u`, `git switch` set what a branch follows"),
     key("branch.*.rebase", Value::OneOf(&["true", "false", "merges"]), "`git branch` sets how a branch is pulled"),
     key("branch.*.description", Value::Any, "`git branch --edit-description`"),
+    new("user.name", Value::Any, "`git config user.name`, where commits need one"),
+    new("user.email", Value::Any, "`git config user.email`, where commits need one"),
     key("core.repositoryformatversion", Value::OneOf(&["0", "1"]), "`git init`"),
     key("core.filemode", Value::OneOf(&["true", "false"]), "`git init`"),
     key("core.bare", Value::OneOf(&["true", "false"]), "`git init`"),
@@ -139,6 +157,7 @@ pub const KEYS: &[Key] = &[
     new("remote.*.url", Value::Address, "`git clone`, `git remote add`"),
     new("remote.*.fetch", Value::Any, "`git clone`, `git remote add`"),
     new("remote.*.tagopt", Value::OneOf(&["--tags", "--no-tags"]), "`git clone --no-tags`"),
+    with("remote.*.mirror", Value::OneOf(&["true", "false"]), "`git clone --mirror`"),
     new("remote.*.promisor", Value::OneOf(&["true", "false"]), "`git clone --filter`"),
     new("remote.*.partialclonefilter", Value::Any, "`git clone --filter`"),
     new("submodule.*.url", Value::Address, "`git submodule init`"),
@@ -151,6 +170,16 @@ pub const KEYS: &[Key] = &[
     key("submodule.*.update", Value::OneOf(&["checkout", "rebase", "merge", "none"]), "`git submodule init`"),
     key("submodule.active", Value::Any, "`git submodule init`"),
     key("submodule.recurse", Value::OneOf(&["true", "false"]), "`git clone --recurse-submodules`"),
+];
+
+/// The keys of `submodule.*` in `.gitmodules` that git acts on. Others are data that git passes over.
+pub const MODULES: &[Key] = &[
+    key(
+        "submodule.*.url",
+        Value::Address,
+        "where it is fetched from, once a person or `git submodule init` takes it over",
+    ),
+    key("submodule.*.update", Value::OneOf(&["checkout", "rebase", "merge", "none"]), "a command would run"),
 ];
 
 #[cfg(test)]
@@ -169,7 +198,12 @@ mod tests {
         assert_eq!(of("/p/.git/hooks"), Some(Role::Program));
         assert_eq!(of("/p/.git/info/attributes"), Some(Role::Program));
         assert_eq!(of("/p/sub/.git"), Some(Role::Pointer));
-        assert_eq!(of("/p/.gitmodules"), Some(Role::Configuration));
+        assert_eq!(of("/p/.gitmodules"), Some(Role::Modules));
+        assert_eq!(of("/p/.git/rebase-merge/git-rebase-todo"), Some(Role::Todo));
+        assert_eq!(of("/p/.git/worktrees/w/rebase-merge/git-rebase-todo"), Some(Role::Todo));
+        assert_eq!(of("/p/git-rebase-todo"), None);
+        assert_eq!(of("/p/.git/hooks/pre-commit.sample"), None);
+        assert_eq!(of("/p/.git/hooks/x.sample/pre-commit"), Some(Role::Program));
         assert_eq!(of("/p/.git/refs/heads/config"), None);
         assert_eq!(of("/p/.git/HEAD"), None);
         assert_eq!(of("/p/config"), None);

@@ -82,6 +82,7 @@ impl World {
             ("auto-allow", &sandbox.auto_allow),
             ("hatch", &sandbox.allow_unsandboxed),
             ("files-disabled", &sandbox.files_disabled),
+            ("reads-checked", &sandbox.reads_on_open),
         ] {
             if let Some(switch) = switch {
                 line(format!("{name} {}", switch.value), &switch.origin);
@@ -200,6 +201,7 @@ fn sandbox_key(keys: &mut SandboxKeys, line: &str, origin: &Origin) {
         "enabled" => keys.enabled = switch,
         "autoAllowBashIfSandboxed" => keys.auto_allow = switch,
         "allowUnsandboxedCommands" => keys.allow_unsandboxed = switch,
+        "checkReadsOnOpen" => keys.reads_on_open = switch,
         "disabled" => keys.files_disabled = switch,
         "allowManagedReadPathsOnly" => keys.managed_reads_only = Some(origin.clone()),
         "excludedCommands" => keys.excluded.push(text),

@@ -1,12 +1,12 @@
 use policy::AbsPath;
 
-use super::{Pointer, check, parse, pointed};
+use super::{Pointer, added, check, check_modules, check_todo, parse, pointed};
 
 const OLD: &str = "[core]\n\tbare = false\n\thooksPath = /dev/null\n[remote \"origin\"]\n\turl = https://example.com/a\n\
                    [branch \"main\"]\n\tremote = origin\n";
 
 fn verdict(new: &str) -> Result<(), String> {
-    check(OLD, new, |path| path == "../../../sub")
+    check(OLD, new, |path| path == "../../../sub", |name| name == "remote.own.url")
 }
 
 #[test]
@@ -106,4 +106,70 @@ fn pointers_stay_in_the_project() {
     assert!(matches!(common("/evil\n"), Some(Err(_))));
     let elsewhere = pointed(Pointer::CommonDirectory, &path("/p/.git/commondir"), "../..\n");
     assert!(matches!(elsewhere, Some(Err(_))));
+}
+
+/// A megabyte of keys, each another one, is compared while a caller waits, and everybody else with it.
+#[test]
+fn long_configurations_take_no_longer_than_their_length() {
+    let text = |first: usize| -> String {
+        let sections = (first..first + 30_000).map(|number| format!("[branch \"b{number}\"]\nmerge=x\n"));
+        sections.collect()
+    };
+    let start = std::time::Instant::now();
+    assert_eq!(check(&text(0), &text(15_000), |_| false, |_| false), Ok(()));
+    let old: String = (0..60_000).map(|number| format!("[x]\nk{number}=y\n")).collect();
+    assert!(check(&old, &text(0), |_| false, |_| false).is_err());
+    assert!(start.elapsed() < std::time::Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
+#[test]
+fn lists_of_submodules_are_data_but_for_commands() {
+    let good =
+        "[submodule \"a/b\"]\npath = lib\nurl = https://example.com/x\nbranch = main\nupdate = rebase\nnote = x\n";
+    assert_eq!(check_modules(good), Ok(()));
+    let bad = [
+        "[submodule \"a\"]\nupdate = !touch x\n",
+        "[submodule \"a\"]\nUPDATE = \"!touch x\"\n",
+        "[submodule \"a\"]\nurl = ext::sh -c x\n",
+        "[submodule \"a\"]\nurl = -u./x\n",
+        "[submodule \"../../x\"]\nurl = y\n",
+        "[submodule.a]\nupdate = !x\n",
+        "[core]\nfsmonitor = x\n",
+        "[submodule]\nfetchJobs = 3\n",
+        "[submodule \"a\"\n",
+    ];
+    for text in bad {
+        assert!(check_modules(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_rebase_runs_nothing_from_inside() {
+    for text in ["pick 1 exec x\nfixup 2\n# exec x\nbreak\nlabel x1\n", "", "pick ÿ\n", "execute\n"] {
+        assert_eq!(check_todo(text.as_bytes()), Ok(()), "{text}");
+    }
+    for text in ["pick 1\nexec x\n", "x touch y", " \texec\tx\r\n", "EXEC x", "x\n"] {
+        assert!(check_todo(text.as_bytes()).is_err(), "{text}");
+    }
+}
+
+/// A mirror deletes on the other side what is not here.
+#[test]
+fn a_remote_that_is_there_becomes_no_mirror() {
+    assert!(verdict(&format!("{OLD}[remote \"origin\"]\n\tmirror = true\n")).is_err());
+    assert_eq!(verdict(&format!("{OLD}[remote \"m\"]\n\turl = ../m\n\tmirror = true\n")), Ok(()));
+}
+
+/// What this run has set itself it may change and take away: a remote that it added gets another name.
+#[test]
+fn own_keys_may_change() {
+    let with = |text: &str| format!("{OLD}{text}");
+    let old = with("[remote \"own\"]\n\turl = https://example.com/o\n");
+    let try_out = |new: &str| check(&old, new, |_| false, |name| name == "remote.own.url");
+    assert_eq!(try_out(OLD), Ok(()));
+    assert_eq!(try_out(&with("[remote \"own\"]\n\turl = https://example.com/p\n")), Ok(()));
+    assert_eq!(try_out(&with("[remote \"new\"]\n\turl = https://example.com/o\n")), Ok(()));
+    assert!(try_out(&old.replace("https://example.com/a", "https://example.com/b")).is_err());
+    assert!(check(&old, OLD, |_| false, |_| false).is_err());
+    assert_eq!(added(OLD, &old), ["remote.own.url"]);
 }

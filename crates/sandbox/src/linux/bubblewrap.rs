@@ -17,6 +17,7 @@ use crate::limits::BUBBLEWRAP_ARGUMENTS_MAX;
 use crate::machine::Version;
 use crate::plan::{Plan, Step, Zone};
 use crate::shape::{Found, Holds, Outside};
+use crate::wire::Input;
 
 /// The second argument of the boundary process that bubblewrap starts.
 pub(super) const INSIDE: &str = "inside";
@@ -139,8 +140,8 @@ pub(super) fn prepare(plan: &Plan, brokered: bool, private_bytes: Option<u64>) -
         }
     }
     for input in inputs::find(plan)? {
-        let inputs::Input { number, path, identity } = input;
-        draft.found.push(Found { path, device: identity.device, inode: identity.inode, holds: Holds::Input(number) });
+        let Input { number, path, device, inode } = input;
+        draft.found.push(Found { path, device, inode, holds: Holds::Input(number) });
     }
     let namespaces = namespaces()?;
     let Draft { words, found, not_present, .. } = draft;

@@ -14,7 +14,7 @@ use super::failure::{At, Failure};
 use super::landlock::{self, Rules};
 use super::mount::{self, Held};
 use super::pty::{self, Terminal};
-use super::{boundary, inputs, namespaces, privileges, target};
+use super::{boundary, inputs, namespaces, privileges, target, template};
 use crate::error::Step;
 use crate::limits::{GRACE_MS, LATE_MS};
 use crate::shape::Shape;
@@ -24,7 +24,18 @@ use crate::wire::{Message, Order, Request};
 
 /// Is the first process inside. Its end is the end of everything inside: the kernel sees to it.
 pub(super) fn init_main(channel: &Arc<Channel>, order: &Order) -> ! {
-    if let Some(why) = conduct(channel, order, build(channel, order)) {
+    let why = match build(channel, order) {
+        Ok(ready) if order.waits => match template::wait(channel, order, ready) {
+            Ok(Some((order, ready))) => {
+                let ready = with_terminal(channel, &order, ready);
+                conduct(channel, &order, ready)
+            }
+            Ok(None) => None,
+            Err(failure) => conduct(channel, order, Err(failure)),
+        },
+        ready => conduct(channel, order, ready),
+    };
+    if let Some(why) = why {
         let _ = channel.send(&why, None);
     }
     sys::process::exit_now(0)
@@ -56,9 +67,32 @@ pub(super) struct Ready {
     terminal: Option<Terminal>,
     rules: Rules,
     held: Held,
+    /// What is told before the command starts.
+    notes: Vec<Message>,
+    /// The groups that the command enters by itself.
+    groups: Groups,
+}
+
+/// The control groups of a command whose first process is not in them.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    /// The directory of one of version 2, in which the command is born.
+    pub(super) birthplace: Option<OwnedFd>,
+    /// The files by which it enters those of version 1.
+    pub(super) entrances: Vec<OwnedFd>,
 }
 
 impl Ready {
+    /// Returns the same for a command that enters these groups and has the streams that this process has now.
+    pub(super) fn for_command(self, groups: Groups) -> Result<Self, Failure> {
+        Ok(Self { groups, rules: self.rules.with_streams()?, ..self })
+    }
+
+    /// Returns a path that is not as it was when the boundary was built.
+    pub(super) fn changed(&self) -> Option<String> {
+        self.held.changed()
+    }
+
     /// Returns the Landlock version that the rules were made for.
     pub(super) fn abi(&self) -> u32 {
         self.rules.abi
@@ -101,12 +135,11 @@ fn build(channel: &Channel, order: &Order) -> Result<Ready, Failure> {
 /// 3. drop every privilege, but in a user namespace of our own the one to look at the command's processes;
 /// 4. make the Landlock rules.
 pub(super) fn furnish(channel: &Channel, order: &Order, held: Held) -> Result<Ready, Failure> {
-    for path in held.not_present() {
-        channel.send(&Message::NotPresent { path: path.clone() }, None).at(Step::Control)?;
-    }
+    let not_present = held.not_present().iter().map(|path| Message::NotPresent { path: path.clone() });
+    let mut notes: Vec<Message> = not_present.collect();
     if sys::kernel::new_session_keyring().is_err() {
         let (what, meaning) = ("session-keyring", "only the system call filter keeps the session's keys apart");
-        channel.send(&Message::Missing { what: what.into(), meaning: meaning.into() }, None).at(Step::Control)?;
+        notes.push(Message::Missing { what: what.into(), meaning: meaning.into() });
     }
     let terminal = if order.terminal.contains(&true) { Some(make_terminal(channel)?) } else { None };
     match order.shape {
@@ -114,11 +147,15 @@ pub(super) fn furnish(channel: &Channel, order: &Order, held: Held) -> Result<Re
         Shape::Bubblewrap(_) | Shape::Landlock => privileges::drop_what_is_left()?,
     }
     let (rules, missing) = landlock::rules_for(order)?;
-    for missing in missing {
-        let message = Message::Missing { what: missing.what, meaning: missing.meaning };
-        channel.send(&message, None).at(Step::Control)?;
-    }
-    Ok(Ready { terminal, rules, held })
+    let missing = missing.into_iter().map(|missing| Message::Missing { what: missing.what, meaning: missing.meaning });
+    notes.extend(missing);
+    Ok(Ready { terminal, rules, held, notes, groups: Groups::default() })
+}
+
+/// Makes the terminal of a command that came when all stood.
+fn with_terminal(channel: &Channel, order: &Order, ready: Ready) -> Result<Ready, Failure> {
+    let terminal = if order.terminal.contains(&true) { Some(make_terminal(channel)?) } else { None };
+    Ok(Ready { terminal, ..ready })
 }
 
 /// Makes the terminal and waits until the launcher has given it its size and settings.
@@ -127,9 +164,8 @@ fn make_terminal(channel: &Channel) -> Result<Terminal, Failure> {
     channel.send(&Message::Terminal, Some(terminal.master.as_fd())).at(Step::Control)?;
     match channel.receive().at(Step::Control)? {
         Some(Received { message: Request::Start, descriptor: _ }) => Ok(terminal),
-        Some(Received { message: Request::Signal { .. }, descriptor: _ }) | None => {
-            Err(rustix::io::Errno::PIPE).at(Step::Control)
-        }
+        Some(Received { message: Request::Signal { .. } | Request::Give { .. } | Request::Take, descriptor: _ })
+        | None => Err(rustix::io::Errno::PIPE).at(Step::Control),
     }
 }
 
@@ -137,9 +173,12 @@ fn make_terminal(channel: &Channel) -> Result<Terminal, Failure> {
 /// could not be started and has said why.
 ///
 /// Landlock is enforced on this process: the command and the broker inherit it and are under the same rules. Without
-/// a process namespace it is the command's process alone, so that it cannot signal this one.
+/// a process namespace the command's process has rules of its own below those, so that it cannot signal this one.
 fn start(channel: &Arc<Channel>, order: &Order, ready: Ready) -> Result<Option<Watched>, Failure> {
-    let Ready { terminal, rules, held } = ready;
+    let Ready { terminal, rules, held, notes, groups } = ready;
+    for note in &notes {
+        channel.send(note, None).at(Step::Control)?;
+    }
     let abi = rules.abi;
     let children = sys::signal::descriptor(&sys::signal::Set::of(&[libc::SIGCHLD])).at(Step::Watch)?;
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
@@ -156,29 +195,27 @@ fn start(channel: &Arc<Channel>, order: &Order, ready: Ready) -> Result<Option<W
             rules.enforce()?;
             None
         }
-        Shape::Landlock => Some(rules),
+        Shape::Landlock => {
+            let mut rules = rules;
+            rules.enforce_around()?;
+            Some(rules)
+        }
     };
     let (ours, theirs) = if order.brokered { Channel::pair().map(split).at(Step::Broker)? } else { (None, None) };
-    let command = match sys::process::fork().at(Step::Fork)? {
+    let command = match boundary::fork_init(groups.birthplace.as_ref()).at(Step::Fork)? {
         Fork::Child => {
-            let broker = theirs;
-            target::target_main(channel, order, target::Inheritance { terminal, rules, broker, failing: starting })
+            let (broker, entrances) = (theirs, groups.entrances);
+            let inheritance = target::Inheritance { terminal, rules, broker, entrances, failing: starting };
+            target::target_main(channel, order, inheritance)
         }
         Fork::Parent(pid) => pid,
     };
-    drop((starting, terminal, rules, theirs));
+    drop((starting, terminal, rules, theirs, groups));
     boundary::release_streams().at(Step::Fork)?;
     let told = match ours {
-        Some(ours) => match ours.receive::<Message>().at(Step::Broker)? {
-            Some(Received { message: _, descriptor: Some(listener) }) => {
-                let broker = Broker::new(&order.plan, Arc::clone(channel), listener)?;
-                let told = broker.told();
-                let thread = std::thread::Builder::new().name("palisade: broker".to_owned());
-                thread.spawn(move || broker.serve()).map(drop).at(Step::Broker)?;
-                Some(told)
-            }
-            // It has said why.
-            Some(Received { message: _, descriptor: None }) | None => return Ok(None),
+        Some(ours) => match start_broker(channel, order, &ours, command)? {
+            Some(told) => Some(told),
+            None => return Ok(None),
         },
         None => None,
     };
@@ -190,6 +227,31 @@ fn start(channel: &Arc<Channel>, order: &Order, ready: Ready) -> Result<Option<W
     channel.send(&Message::Started { landlock_abi: abi }, None).at(Step::Control)?;
     let deadline = order.inside.wall_ms.and_then(|wall| Instant::now().checked_add(late(wall)));
     Ok(Some(Watched { command, children, mounts, held, told, deadline }))
+}
+
+/// Starts the broker once the command has sent the listener; `None` when one of them has said why not.
+fn start_broker(channel: &Arc<Channel>, order: &Order, ours: &Channel, command: Pid) -> Result<Option<Told>, Failure> {
+    let Some(Received { message: _, descriptor: Some(listener) }) = ours.receive::<Message>().at(Step::Broker)? else {
+        return Ok(None);
+    };
+    // Until a failure is told the command waits: it would tell of the listener's end.
+    let waits = listener.try_clone().map_err(|_| rustix::io::Errno::MFILE).at(Step::Broker)?;
+    let broker = match order.shape {
+        Shape::Full | Shape::Bubblewrap(_) => Broker::new(&order.plan, Arc::clone(channel), listener),
+        Shape::Landlock => Broker::apart(&order.plan, Arc::clone(channel), listener, command),
+    };
+    let broker = match broker {
+        Ok(broker) => broker,
+        Err(failure) => {
+            boundary::report(channel, failure);
+            drop(waits);
+            return Ok(None);
+        }
+    };
+    let told = broker.told();
+    let thread = std::thread::Builder::new().name("palisade: broker".to_owned());
+    thread.spawn(move || broker.serve()).map(drop).at(Step::Broker)?;
+    Ok(Some(told))
 }
 
 fn split((ours, theirs): (Channel, Channel)) -> (Option<Channel>, Option<Channel>) {
@@ -278,7 +340,7 @@ fn pass_on(channel: &Channel, command: Pid) -> bool {
             sys::signal::send_to_group(command.as_raw_pid(), signal);
             true
         }
-        Ok(Some(Received { message: Request::Start, descriptor: _ })) => true,
+        Ok(Some(Received { message: Request::Start | Request::Give { .. } | Request::Take, descriptor: _ })) => true,
         Ok(None) | Err(_) => false,
     }
 }

@@ -9,18 +9,11 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, SeekFrom};
 use rustix::io::Errno;
 
 use super::failure::{At, Failure};
-use super::tree::{self, Identity};
+use super::tree;
 use crate::error::Step;
 use crate::plan::{self, Plan};
 use crate::sys;
-
-/// A standard stream that was opened for reading a file in a writable directory.
-#[derive(Debug)]
-pub(super) struct Input {
-    pub(super) number: i32,
-    pub(super) path: String,
-    pub(super) identity: Identity,
-}
+use crate::wire::Input;
 
 /// Finds the standard streams that must be opened anew; the host's files are still in their place.
 pub(super) fn find(plan: &Plan) -> Result<Vec<Input>, Failure> {
@@ -37,7 +30,7 @@ pub(super) fn find(plan: &Plan) -> Result<Vec<Input>, Failure> {
         let Ok(path) = path.into_string() else { return Err(Errno::ILSEQ).at(Step::Streams) };
         if is_in_a_writable_directory(&path, plan) {
             let identity = tree::identity(stream).at(Step::Streams)?;
-            found.push(Input { number, path, identity });
+            found.push(Input { number, path, device: identity.device, inode: identity.inode });
         }
     }
     Ok(found)
@@ -65,13 +58,13 @@ fn is_in_a_writable_directory(path: &str, plan: &Plan) -> bool {
 ///
 /// One that cannot be read inside, because it is hidden or was moved, is no input for the command.
 pub(super) fn bring_inside(inputs: &[Input]) -> Result<(), Failure> {
-    for Input { number, path, identity } in inputs {
+    for Input { number, path, device, inode } in inputs {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY;
         let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
         let inside =
             rustix::fs::openat2(CWD, path.as_str(), flags, Mode::empty(), resolve).at_path(Step::Streams, path)?;
         let found = tree::identity(inside.as_fd()).at_path(Step::Streams, path)?;
-        if (found.device, found.inode) != (identity.device, identity.inode) {
+        if (found.device, found.inode) != (*device, *inode) {
             return Err(Errno::STALE).at_path(Step::Streams, path);
         }
         let (input, output, error) = (std::io::stdin(), std::io::stdout(), std::io::stderr());

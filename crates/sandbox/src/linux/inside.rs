@@ -21,7 +21,7 @@ use crate::plan::{self, Plan};
 use crate::shape::{Found, Holds, Outside, Shape};
 use crate::sys;
 use crate::sys::process::Close;
-use crate::wire::{Message, Order};
+use crate::wire::{Input, Message, Order};
 
 /// The first descriptor after those that the launcher leaves for this process.
 const FIRST_CLOSED: u32 = 5;
@@ -69,11 +69,10 @@ fn build(channel: &Channel, order: &Order) -> Result<Ready, Failure> {
     init::furnish(channel, order, held)
 }
 
-fn inputs(outside: &Outside) -> Vec<inputs::Input> {
+fn inputs(outside: &Outside) -> Vec<Input> {
     let input = |found: &Found| {
         let Holds::Input(number) = found.holds else { return None };
-        let identity = Identity { device: found.device, inode: found.inode, is_mount: false, is_directory: false };
-        Some(inputs::Input { number, path: found.path.clone(), identity })
+        Some(Input { number, path: found.path.clone(), device: found.device, inode: found.inode })
     };
     outside.found.iter().filter_map(input).collect()
 }

@@ -72,8 +72,8 @@ pub(super) struct Held {
 
 impl Held {
     /// Returns what holds without mounts: nothing to look at again.
-    pub(super) fn nothing() -> Result<Self, Failure> {
-        Self::found(Vec::new(), Vec::new())
+    pub(super) fn nothing(not_present: Vec<String>) -> Result<Self, Failure> {
+        Self::found(Vec::new(), not_present)
     }
 
     /// Returns what mounts hold that another program has made.
@@ -87,11 +87,21 @@ impl Held {
         &self.not_present
     }
 
+    /// Returns a path that is not as it was when the mounts were made.
+    pub(super) fn changed(&self) -> Option<String> {
+        let is_as_it_was = |one: &Expected| one.is_found(&self.root) == Ok(true) || !one.is_reachable(&self.root);
+        let lost = self.expected.iter().find(|one| !is_as_it_was(one)).map(|one| one.path.clone());
+        let is_there = |path: &&String| {
+            !matches!(tree::resolve(self.root.as_fd(), path), Err(Errno::NOENT | Errno::NOTDIR | Errno::ACCESS))
+        };
+        lost.or_else(|| self.not_present.iter().find(is_there).cloned())
+    }
+
     /// Returns the same without what this process, having no privileges any more, cannot reach; neither
     /// can the command. What was lost meanwhile stays, to be found.
     pub(super) fn reachable(self) -> Self {
         let Self { root, expected, not_present } = self;
-        let expected = expected.into_iter().filter(|one| one.is_found(&root) != Err(Errno::ACCESS)).collect();
+        let expected = expected.into_iter().filter(|one| one.is_reachable(&root)).collect();
         Self { root, expected, not_present }
     }
 
@@ -105,6 +115,11 @@ impl Held {
 }
 
 impl Expected {
+    /// Returns false for what this process, having no privileges any more, cannot look at.
+    fn is_reachable(&self, root: &OwnedFd) -> bool {
+        self.is_found(root) != Err(Errno::ACCESS)
+    }
+
     fn is_found(&self, root: &OwnedFd) -> rustix::io::Result<bool> {
         let found = tree::resolve(root.as_fd(), &self.path)?;
         let is_same = tree::identity(found.as_fd())? == self.identity;

@@ -13,10 +13,10 @@ use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags};
 use super::control::Channel;
 use super::failure::{At, Failure};
 use super::output::Output;
-use super::resources;
+use super::resources::{self, Resources};
 use super::streams::{self, Stream};
-use super::supervise::{self, Supervised};
-use super::{advice, boundary, bubblewrap, caches};
+use super::supervise::{self, Process, Supervised};
+use super::{advice, boundary, bubblewrap, caches, inputs, template};
 use crate::error::{Error, Step};
 use crate::plan::{Invocation, Plan, Terminal};
 use crate::report::{Missing, Report};
@@ -28,16 +28,26 @@ use crate::{ROLE, sys};
 /// The lowest number that the launcher's own descriptors get, above those that the boundary takes.
 const FIRST_FREE: i32 = 10;
 
-/// Runs a command in one tier with a broker; where the kernel gives none (another supervisor is there already), mounts
-/// alone hold what exists, and the report says what is missing. Without mounts there is none yet: the rules refuse more.
+/// Runs a command in one tier with a broker; where the kernel gives none, mounts alone hold what exists, or without them
+/// Landlock with more refused, and the report says what is missing. Another supervisor that is there already could act past
+/// Landlock for the command, so that nothing runs where Landlock holds alone.
 pub(super) fn run(plan: &Plan, limits: &Limits, invocation: &Invocation, chosen: Chosen) -> Result<Report, Error> {
-    let brokered = match chosen.tier {
-        Tier::Full | Tier::Bubblewrap => true,
-        Tier::Landlock => false,
-    };
     let wanted = Wanted { plan, limits, invocation };
-    match run_once(&wanted, &chosen, brokered) {
-        Err(Error::Step { step: Step::Listener, .. }) => run_once(&wanted, &chosen, false),
+    let attempt = |brokered, held| run_once(&wanted, &chosen, (brokered, held));
+    let ended = match attempt(true, invocation.held) {
+        // Nothing started in it.
+        Err(Error::Step { step: Step::Template, .. }) => attempt(true, false),
+        ended => ended,
+    };
+    match ended {
+        Err(Error::Step { step: Step::Listener, .. }) if plan.checks_reads => {
+            Err(Error::Required(super::tiers::CHECKED_READS.to_owned()))
+        }
+        Err(Error::Step { step: Step::Listener, source, .. })
+            if !(chosen.tier == Tier::Landlock && source.raw_os_error() == Some(libc::EBUSY)) =>
+        {
+            attempt(false, false)
+        }
         ended => ended,
     }
 }
@@ -47,16 +57,16 @@ pub(super) fn run(plan: &Plan, limits: &Limits, invocation: &Invocation, chosen:
 /// 1. look at the standard streams;
 /// 2. put the limits in place;
 /// 3. write the plan into sealed memory;
-/// 4. start the boundary process with it and one end of the control socket;
+/// 4. take a boundary that stands, or start the boundary process with the plan and one end of the control socket;
 /// 5. supervise until everything inside is gone.
-fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, brokered: bool) -> Result<Report, Error> {
+fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, (brokered, held): (bool, bool)) -> Result<Report, Error> {
     let start = Instant::now();
     let Wanted { plan, limits, invocation } = *wanted;
     let Chosen { tier, lacks } = chosen;
     let streams = streams::look()?;
     let (plan, lacking) = with_caches(plan, *tier);
     let own_terminal = streams.map(|stream| stream == Stream::Terminal && invocation.terminal == Terminal::Own);
-    let resources = resources::prepare(limits)?;
+    let resources = resources::prepare(limits, &invocation.init)?;
     let (output, pipes) = match resources.output {
         Some(limit) => {
             let (output, pipes) = Output::new(limit, streams).map_err(advice::with_fix)?;
@@ -74,25 +84,27 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, brokered: bool) -> Result<Repo
         terminal: own_terminal,
         shape,
         brokered,
+        waits: false,
+        inputs: Vec::new(),
+        ignored: Vec::new(),
     };
-    let bytes = order.render().map_err(Error::Bug)?;
-    let memory = into_memory(&bytes).map_err(advice::with_fix)?;
-    let (ours, theirs) = Channel::pair().at(Step::StartBoundary).map_err(advice::with_fix)?;
     let signals = supervise::catch_signals().map_err(advice::with_fix)?;
     let groups = resources.entrances().at(Step::Limits).map_err(advice::with_fix)?;
     let birthplace = resources.birthplace().at(Step::Limits).map_err(advice::with_fix)?;
-    let handed = Handed { streams, pipes, control: &theirs, plan: &memory, groups, birthplace };
-    let child = match &arguments {
-        None => start_boundary(invocation, handed),
-        Some(arguments) => start_bubblewrap(invocation, handed, arguments),
+    let outside = Outside { streams, pipes, groups, birthplace };
+    let taken =
+        if held && *tier == Tier::Full { take(&order, &outside, &resources).map_err(advice::with_fix)? } else { None };
+    let is_held = taken.is_some();
+    let (process, channel) = match taken {
+        Some(taken) => taken,
+        None => start_one(&order, invocation, outside, arguments.as_ref()).map_err(advice::with_fix)?,
     };
-    let child = child.map_err(advice::with_fix)?;
-    drop((theirs, memory, arguments));
+    drop(arguments);
     let always =
         tier.missing().iter().map(|(what, meaning)| Missing { what: (*what).into(), meaning: (*meaning).into() });
-    let mut report = supervise::supervise(Supervised {
-        child,
-        channel: ours,
+    let supervised = supervise::supervise(Supervised {
+        process,
+        channel,
         signals,
         own_terminal,
         start,
@@ -102,26 +114,121 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, brokered: bool) -> Result<Repo
         not_present,
         resources,
         output,
-    })?;
+    });
+    let mut report = supervised.map_err(|error| if is_held { before_the_command(error) } else { error })?;
     report.missing.extend(lacking);
+    report.from_holder = is_held;
     Ok(report)
 }
 
+/// Returns the error of a held boundary. All steps but watching come before the command; then another boundary may be
+/// built for it.
+fn before_the_command(error: Error) -> Error {
+    match error {
+        Error::Step { step, path, source, fix } if step != Step::Watch && step != Step::Control => {
+            let path = path.or_else(|| Some(step.name().to_owned()));
+            Error::Step { step: Step::Template, path, source, fix }
+        }
+        other => other,
+    }
+}
+
+/// Takes a boundary that stands, if there is one for this order.
+fn take(order: &Order, outside: &Outside, resources: &Resources) -> Result<Option<(Process, Channel)>, Failure> {
+    let Outside { streams, pipes: [output_pipe, error_pipe], groups, birthplace } = outside;
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
+    let null = null.at_path(Step::StartBoundary, "/dev/null")?;
+    let (input, output, error) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+    let own = [input.as_fd(), output.as_fd(), error.as_fd()];
+    let pipes = [None, output_pipe.as_ref(), error_pipe.as_ref()];
+    let mut inputs = inputs::find(&order.plan)?;
+    inputs.retain(|input| {
+        let index = usize::try_from(input.number).unwrap_or_default();
+        pipes.get(index).is_none_or(Option::is_none) && streams.get(index) == Some(&Stream::Same)
+    });
+    let [input, output, error] = [0, 1, 2].map(|index| {
+        let pipe = pipes.get(index).copied().flatten().map(AsFd::as_fd);
+        let same = own.get(index).copied().filter(|_| streams.get(index) == Some(&Stream::Same));
+        pipe.or(same).unwrap_or(null.as_fd())
+    });
+    let order = Order { inputs, ignored: sys::signal::ignored(), ..order.clone() };
+    let memory = into_memory(&order.render().map_err(|_| rustix::io::Errno::INVAL).at(Step::HandPlan)?)?;
+    let given = template::Given { streams: [input, output, error], birthplace: birthplace.as_ref(), entrances: groups };
+    let Some(taken) = template::take(&order, &memory, &given) else { return Ok(None) };
+    resources.count_the_command_alone().at(Step::Template)?;
+    let template::Taken { channel, process } = taken.start().at(Step::Template)?;
+    Ok(Some((Process::Taken(process), channel)))
+}
+
+/// Has a holder build the boundary of a command with this plan, and waits until it stands.
+pub(crate) fn warm(plan: &Plan, limits: &Limits, init: &Path) -> Result<bool, Error> {
+    let (plan, _) = with_caches(plan, Tier::Full);
+    let order = Order {
+        inside: resources::prepare(limits, init)?.inside,
+        environment: Vec::new(),
+        plan,
+        argv: Vec::new(),
+        terminal: [false; 3],
+        shape: Shape::Full,
+        brokered: true,
+        waits: true,
+        inputs: Vec::new(),
+        ignored: Vec::new(),
+    };
+    template::warm(&order).map_err(advice::with_fix)
+}
+
+/// Starts the boundary process, or a program in between.
+fn start_one(
+    order: &Order,
+    invocation: &Invocation,
+    outside: Outside,
+    arguments: Option<&OwnedFd>,
+) -> Result<(Process, Channel), Failure> {
+    let bytes = order.render().map_err(|_| rustix::io::Errno::INVAL).at(Step::HandPlan)?;
+    let memory = into_memory(&bytes)?;
+    let (ours, theirs) = Channel::pair().at(Step::StartBoundary)?;
+    let handed = Handed { outside, control: &theirs, plan: &memory };
+    let child = match arguments {
+        None => start_boundary(&invocation.init, handed)?,
+        Some(arguments) => start_bubblewrap(invocation, handed, arguments)?,
+    };
+    Ok((Process::Child(child), ours))
+}
+
+/// Starts a boundary process that builds everything and waits for a command.
+pub(super) fn start_waiting(init: &Path, order: &Order) -> Result<(Child, Channel), Failure> {
+    let memory = into_memory(&order.render().map_err(|_| rustix::io::Errno::INVAL).at(Step::HandPlan)?)?;
+    let (ours, theirs) = Channel::pair().at(Step::StartBoundary)?;
+    // As with a terminal, there is nothing but `/dev/null`.
+    let streams = [Stream::Terminal; 3];
+    let outside = Outside { streams, pipes: [None, None], groups: Vec::new(), birthplace: None };
+    let child = start_boundary(init, Handed { outside, control: &theirs, plan: &memory })?;
+    Ok((child, ours))
+}
+
 /// Makes the private caches. Where they cannot be made, or the tier has no place for them, the command runs without,
-/// and is told so.
+/// and is told so; what is seen there of the host's takes a mount.
 fn with_caches(plan: &Plan, tier: Tier) -> (Plan, Option<Missing>) {
     let has_caches = plan.steps.iter().any(|step| matches!(step, crate::plan::Step::Cache { .. }));
-    if tier != Tier::Full && has_caches {
+    let has_seeds = plan.steps.iter().any(|step| matches!(step, crate::plan::Step::Seed { .. }));
+    if tier == Tier::Bubblewrap && has_caches {
         let meaning = format!("package managers have no place of their own in the tier `{}`", tier.name());
         return (plan.clone().without_caches(), Some(Missing { what: "private-caches".to_owned(), meaning }));
     }
-    match caches::make(plan) {
-        Ok(()) => (plan.clone(), None),
+    let (plan, lacking) = if tier == Tier::Landlock && has_seeds {
+        let meaning = "what the host has downloaded is not seen in the private caches".to_owned();
+        (plan.clone().without_seeds(), Some(Missing { what: "shared-downloads".to_owned(), meaning }))
+    } else {
+        (plan.clone(), None)
+    };
+    match caches::make(&plan) {
+        Ok(()) => (plan, lacking),
         Err(failure) => {
             let why = advice::with_fix(failure);
             let source = std::error::Error::source(&why).map(|source| format!(": {source}")).unwrap_or_default();
             let meaning = format!("package managers have no place of their own: {why}{source}");
-            (plan.clone().without_caches(), Some(Missing { what: "private-caches".to_owned(), meaning }))
+            (plan.without_caches(), Some(Missing { what: "private-caches".to_owned(), meaning }))
         }
     }
 }
@@ -173,7 +280,7 @@ fn inner_environment(plan: &Plan, invocation: &Invocation) -> Vec<(std::ffi::OsS
 }
 
 /// Writes the plan where nobody can change it any more.
-fn into_memory(bytes: &[u8]) -> Result<OwnedFd, Failure> {
+pub(super) fn into_memory(bytes: &[u8]) -> Result<OwnedFd, Failure> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     let memory = rustix::fs::memfd_create("palisade plan", flags).at(Step::HandPlan)?;
     let mut rest = bytes;
@@ -188,27 +295,33 @@ fn into_memory(bytes: &[u8]) -> Result<OwnedFd, Failure> {
 
 /// What the boundary process gets.
 struct Handed<'a> {
+    outside: Outside,
+    control: &'a Channel,
+    plan: &'a OwnedFd,
+}
+
+/// What of the outside reaches in.
+struct Outside {
     streams: [Stream; 3],
     /// Pipes in place of standard output and error, when what is printed is counted.
     pipes: [Option<OwnedFd>; 2],
-    control: &'a Channel,
-    plan: &'a OwnedFd,
     /// The files by which it enters its control groups of version 1.
     groups: Vec<OwnedFd>,
     /// The control group of version 2 for everything inside.
     birthplace: Option<OwnedFd>,
 }
 
-fn start_boundary(invocation: &Invocation, handed: Handed<'_>) -> Result<Child, Failure> {
-    let Handed { streams, pipes: [output_pipe, error_pipe], control, plan, groups, birthplace } = handed;
-    let path = invocation.init.display().to_string();
+fn start_boundary(init: &Path, handed: Handed<'_>) -> Result<Child, Failure> {
+    let Handed { outside, control, plan } = handed;
+    let Outside { streams, pipes: [output_pipe, error_pipe], groups, birthplace } = outside;
+    let path = init.display().to_string();
     let (control, plan) = (out_of_the_way(control.as_fd())?, out_of_the_way(plan.as_fd())?);
     let birthplace = birthplace.map(|group| out_of_the_way(group.as_fd())).transpose()?;
     let [input, output, error] = streams.map(|stream| match stream {
         Stream::Same => Stdio::inherit(),
         Stream::Terminal => Stdio::null(),
     });
-    let mut command = program(&invocation.init);
+    let mut command = program(init);
     command.arg0("palisade: boundary").arg(ROLE).stdin(input);
     command.stdout(output_pipe.map_or(output, Stdio::from)).stderr(error_pipe.map_or(error, Stdio::from));
     let mut descriptors = vec![(control.as_fd(), boundary::CONTROL), (plan.as_fd(), boundary::PLAN)];
@@ -220,7 +333,8 @@ fn start_boundary(invocation: &Invocation, handed: Handed<'_>) -> Result<Child, 
 /// Starts bubblewrap with this program as the first process inside. What it says of a failure comes back by
 /// its standard error.
 fn start_bubblewrap(invocation: &Invocation, handed: Handed<'_>, arguments: &OwnedFd) -> Result<Child, Failure> {
-    let Handed { streams, pipes: [output_pipe, error_pipe], control, plan, mut groups, birthplace } = handed;
+    let Handed { outside, control, plan } = handed;
+    let Outside { streams, pipes: [output_pipe, error_pipe], mut groups, birthplace } = outside;
     // Nobody can be born into the group from in there, so that bubblewrap is in it too.
     if let Some(group) = birthplace {
         let flags = OFlags::WRONLY | OFlags::CLOEXEC;
@@ -262,11 +376,20 @@ fn out_of_the_way(fd: BorrowedFd<'_>) -> Result<OwnedFd, Failure> {
 }
 
 /// Returns a command for a program with no environment.
-fn program(path: &Path) -> Command {
+pub(super) fn program(path: &Path) -> Command {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that starts a process")]
     let mut command = Command::new(path);
     command.env_clear();
     command
+}
+
+/// Starts this program as a holder, in a session of its own.
+pub(super) fn start_holder(init: &Path, words: &[String]) -> Result<Child, Failure> {
+    let mut command = program(init);
+    command.arg0("palisade: holder").args([ROLE, template::HOLDER]).args(words).current_dir("/");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    sys::process::in_own_session(&mut command);
+    command.spawn().at_path(Step::Template, &init.display().to_string())
 }
 
 /// Runs a program that asks the machine something, and returns what it prints.

@@ -3,6 +3,7 @@
 
 use std::os::fd::OwnedFd;
 use std::process::Child;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use policy::controls::limits::Resource;
@@ -18,7 +19,8 @@ use super::terminal::{Keys, Relay};
 use crate::error::{Error, Step};
 use crate::limits::{GRACE_MS, LAST_OUTPUT_MS, REFUSALS_MAX, SAID_BYTES_MAX};
 use crate::plan::Invocation;
-use crate::report::{CANNOT_SHOW, CANNOT_SHOW_CALLS, CANNOT_SHOW_CLOSED, Exit, Layer, Missing, Refused, Report};
+use crate::report::{CANNOT_SHOW, CANNOT_SHOW_CALLS, CANNOT_SHOW_CLOSED, Checked, Exit, LateReads, Layer};
+use crate::report::{Missing, Refused, Report};
 use crate::sys;
 use crate::sys::signal::{How, Set};
 use crate::tier::Tier;
@@ -64,7 +66,7 @@ pub(super) fn catch_signals() -> Result<Signals, Failure> {
 /// A started boundary.
 #[derive(Debug)]
 pub(super) struct Supervised<'a> {
-    pub(super) child: Child,
+    pub(super) process: Process,
     pub(super) channel: Channel,
     pub(super) signals: Signals,
     pub(super) own_terminal: [bool; 3],
@@ -79,6 +81,34 @@ pub(super) struct Supervised<'a> {
     pub(super) output: Option<Output>,
 }
 
+/// The boundary process, which ends when everything inside is gone.
+#[derive(Debug)]
+pub(super) enum Process {
+    /// Our own child.
+    Child(Child),
+    /// A holder's child.
+    Taken(OwnedFd),
+}
+
+impl Process {
+    /// Waits until it is gone, and says how it ended. When nothing is left inside there is only the kernel's work on the
+    /// namespaces, which takes about as long as making them.
+    fn wait(&mut self, is_gone: bool) -> String {
+        match self {
+            Self::Taken(_) if is_gone => "nothing is left".to_owned(),
+            Self::Child(_) if is_gone => "nothing is left".to_owned(),
+            Self::Child(child) => child.wait().map_or_else(|error| error.to_string(), |status| status.to_string()),
+            Self::Taken(process) => {
+                let mut ended = [PollFd::new(process, PollFlags::IN)];
+                match rustix::io::retry_on_intr(|| poll(&mut ended, None)) {
+                    Ok(_) => "the held boundary ended".to_owned(),
+                    Err(error) => error.to_string(),
+                }
+            }
+        }
+    }
+}
+
 /// What was learnt so far.
 #[derive(Debug, Default)]
 struct Learnt {
@@ -86,9 +116,13 @@ struct Learnt {
     refused_more: u64,
     not_present: Vec<String>,
     missing: Vec<Missing>,
+    /// What the checks of openings cost so far.
+    checked: Option<Checked>,
     /// The Landlock version, once the program runs.
     started: Option<u32>,
     end: Option<End>,
+    /// Whether nothing is left inside.
+    is_gone: bool,
 }
 
 impl Learnt {
@@ -133,7 +167,7 @@ struct Loop<'a> {
 
 /// Supervises until everything inside is gone.
 pub(super) fn supervise(supervised: Supervised<'_>) -> Result<Report, Error> {
-    let Supervised { mut child, channel, signals, own_terminal, start, invocation, tier, .. } = supervised;
+    let Supervised { mut process, channel, signals, own_terminal, start, invocation, tier, .. } = supervised;
     let Supervised { lacks, not_present, resources, output, .. } = supervised;
     let deadline = resources.wall.and_then(|wall| start.checked_add(wall));
     let learnt = Learnt { missing: lacks, not_present, ..Learnt::default() };
@@ -152,7 +186,8 @@ pub(super) fn supervise(supervised: Supervised<'_>) -> Result<Report, Error> {
     let Loop { channel, relay, mut learnt, mut output, ending, .. } = state;
     // Without this socket the boundary ends, whatever it was doing.
     drop(channel);
-    let status = child.wait();
+    let status = process.wait(learnt.is_gone);
+    let process = if learnt.is_gone { reap_later(process) } else { Some(process) };
     if let Some(relay) = relay {
         last_output(relay, output.as_mut());
     }
@@ -166,9 +201,9 @@ pub(super) fn supervise(supervised: Supervised<'_>) -> Result<Report, Error> {
             Some(End::ByBoundary("there was no more memory, and the kernel ended everything inside".to_owned()));
     }
     result.map_err(advice::with_fix)?;
-    let lost = || Error::Lost(status.map_or_else(|error| error.to_string(), |status| status.to_string()));
+    let lost = || Error::Lost(status);
     let limited = Limited { resources, ended };
-    conclude(learnt, limited, own_terminal, (start, invocation, tier)).unwrap_or_else(|| match said(&mut child) {
+    conclude(learnt, limited, own_terminal, (start, invocation, tier)).unwrap_or_else(|| match process.and_then(said) {
         Some(said) => {
             Err(Error::Step { step: Step::Bubblewrap, path: None, source: std::io::Error::other(said), fix: None })
         }
@@ -176,9 +211,22 @@ pub(super) fn supervise(supervised: Supervised<'_>) -> Result<Report, Error> {
     })
 }
 
+/// Boundary processes with nothing left in them.
+static ENDING: Mutex<Vec<Child>> = Mutex::new(Vec::new());
+
+/// Takes leave of our own child, and of those before it that ended since. Nobody has anything to say any more.
+fn reap_later(process: Process) -> Option<Process> {
+    let Process::Child(child) = process else { return None };
+    let mut ending = ENDING.lock().unwrap_or_else(PoisonError::into_inner);
+    ending.push(child);
+    ending.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
+    None
+}
+
 /// Returns what the program in between said of its failure.
-fn said(child: &mut Child) -> Option<String> {
+fn said(process: Process) -> Option<String> {
     use std::io::Read;
+    let Process::Child(mut child) = process else { return None };
     let mut text = Vec::new();
     child.stderr.take()?.take(SAID_BYTES_MAX).read_to_end(&mut text).ok()?;
     let text = String::from_utf8_lossy(&text).trim().replace('\n', "; ");
@@ -196,7 +244,7 @@ impl Loop<'_> {
             if let Some(output) = &mut self.output {
                 output.pump();
             }
-            if self.is_time_up() {
+            if self.learnt.is_gone || self.is_time_up() {
                 return Ok(());
             }
             if ready.signals {
@@ -240,13 +288,16 @@ impl Loop<'_> {
         let Received { message, descriptor } = received;
         match (message, descriptor) {
             (Message::Terminal, Some(master)) => return self.set_up_terminal(master),
-            (Message::Terminal, None) | (Message::Listener, _) => {
+            (Message::Terminal, None) | (Message::Listener | Message::Waiting | Message::Taken, _) => {
                 return Err(rustix::io::Errno::BADMSG).at(Step::Control);
             }
             (Message::Refused { what, program, command, by, times }, _) => {
                 self.learnt.refused(Refused { what, program, command, by, times });
             }
             (Message::RefusedMore { times }, _) => self.learnt.refused_more = times,
+            (Message::Reads { opened, micros }, _) => {
+                self.learnt.checked = Some(Checked { opened, took: Duration::from_micros(micros) });
+            }
             (Message::NotPresent { path }, _) => self.learnt.not_present.push(path),
             (Message::Missing { what, meaning }, _) => self.learnt.missing.push(Missing { what, meaning }),
             (Message::Started { landlock_abi }, _) => {
@@ -254,6 +305,7 @@ impl Loop<'_> {
                 std::mem::take(&mut self.early).into_iter().for_each(|signal| self.signal(signal));
             }
             (Message::Stopped { signal: _ }, _) => self.suspend(),
+            (Message::Gone, _) => self.learnt.is_gone = true,
             (Message::Exited { code }, _) => self.end(End::Exit(Exit::Code(code))),
             (Message::Signaled { signal }, _) => self.end(End::Exit(Exit::Signal(signal))),
             (Message::Ended { why }, _) => self.end(End::ByBoundary(why)),
@@ -384,7 +436,7 @@ fn conclude(
     own_terminal: [bool; 3],
     (start, invocation, tier): (Instant, &Invocation, Tier),
 ) -> Option<Result<Report, Error>> {
-    let Learnt { refused, refused_more, not_present, mut missing, started, end } = learnt;
+    let Learnt { refused, refused_more, not_present, mut missing, checked, started, end, is_gone: _ } = learnt;
     let Limited { resources, ended } = limited;
     let by_limit = ended.map(ended_by);
     let (exit, ended_by_boundary) = match end.or(by_limit.clone().map(End::ByBoundary))? {
@@ -418,11 +470,13 @@ fn conclude(
         refused,
         refused_more,
         not_present,
-        cannot_show: CANNOT_SHOW.into_iter().chain(calls).chain(closed).collect(),
+        cannot_show: CANNOT_SHOW.into_iter().skip(usize::from(checked.is_some())).chain(calls).chain(closed).collect(),
         environment_dropped: invocation.environment.dropped.clone(),
         temporary,
         ended_by_boundary,
         limits,
+        from_holder: false,
+        late_reads: checked.map(|cost| LateReads { rules: Vec::new(), are_held: true, cost: Some(cost) }),
     }))
 }
 

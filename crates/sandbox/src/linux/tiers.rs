@@ -31,7 +31,7 @@ pub(crate) fn run(plan: &Plan, limits: &Limits, invocation: &Invocation, require
     // Inside a boundary a command is held already, and a weaker one around it would only promise more.
     let is_nested = why.is_some() && advice::look().is_inside;
     if is_nested || (!tiers.has(Tier::Bubblewrap) && !tiers.has(Tier::Landlock)) {
-        return Err(why.unwrap_or_else(|| required(require)));
+        return Err(why.unwrap_or_else(|| required(plan, require)));
     }
     let machine = probe::probe(&invocation.init)?;
     if let Some(error) = why.take() {
@@ -42,14 +42,18 @@ pub(crate) fn run(plan: &Plan, limits: &Limits, invocation: &Invocation, require
     }
     match tiers.iter().find(|tier| *tier != Tier::Full && machine.has(*tier)) {
         Some(tier) => run::run(plan, limits, invocation, Chosen { tier, lacks: lacks(tier, why.as_ref()) }),
-        None => Err(why.unwrap_or_else(|| required(require))),
+        None => Err(why.unwrap_or_else(|| required(plan, require))),
     }
 }
 
-fn required(require: &[Layer]) -> Error {
-    let names: Vec<&str> = require.iter().map(|layer| layer.name()).collect();
+fn required(plan: &Plan, require: &[Layer]) -> Error {
+    let reads = plan.checks_reads.then_some(CHECKED_READS);
+    let names: Vec<&str> = require.iter().map(|layer| layer.name()).chain(reads).collect();
     Error::Required(if names.is_empty() { "any layer".to_owned() } else { names.join(", ") })
 }
+
+/// What is required where openings for reading are to be checked.
+pub(super) const CHECKED_READS: &str = "`sandbox.filesystem.checkReadsOnOpen`, which needs a broker";
 
 /// The steps that are the same for every command: what they fail for is the machine.
 const ABOUT_THE_MACHINE: [Step; 13] = [
@@ -128,6 +132,6 @@ pub(super) fn built_from(tier: Tier) -> &'static [Ability] {
             Ability::Seccomp,
         ],
         Tier::Bubblewrap => &[Ability::Bubblewrap, Ability::Landlock, Ability::Seccomp],
-        Tier::Landlock => &[Ability::LandlockTruncate, Ability::Seccomp],
+        Tier::Landlock => &[Ability::LandlockTruncate, Ability::Seccomp, Ability::SeccompNotification],
     }
 }

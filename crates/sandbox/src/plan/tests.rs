@@ -36,6 +36,7 @@ fn check(input: &str, expected: &str) {
         reopened: words("open").into_iter().map(path).collect(),
         project: path("/home/me/p"),
         bounds: Vec::new(),
+        late_reads: policy::controls::LateReads::None,
         reading: Reading::Open,
         caches: None,
         require: Vec::new(),
@@ -50,6 +51,7 @@ fn check(input: &str, expected: &str) {
         terminal: Terminal::Own,
         tiers: crate::Tiers::all(),
         require: Vec::new(),
+        held: false,
     };
     let found = match plan(&controls, &invocation) {
         Ok(plan) => {
@@ -73,6 +75,7 @@ fn whole_plan_reads_in_the_order_of_building() {
         reopened: Vec::new(),
         project: path("/home/me/p"),
         bounds: Vec::new(),
+        late_reads: policy::controls::LateReads::None,
         reading: Reading::Open,
         caches: None,
         require: Vec::new(),
@@ -87,6 +90,7 @@ fn whole_plan_reads_in_the_order_of_building() {
         terminal: Terminal::Own,
         tiers: crate::Tiers::all(),
         require: Vec::new(),
+        held: false,
     };
     let expected = "\
 separate    users, mounts, processes, network, ipc, host name, cgroups
@@ -291,6 +295,7 @@ fn planned(writable: &[&str], hidden: &[&str], open: &[&str], closed: &[&str]) -
         reopened: open.iter().map(|text| path(text)).collect(),
         project: path("/home/me/p"),
         bounds: Vec::new(),
+        late_reads: policy::controls::LateReads::None,
         limits: Limits::default(),
         reading: Reading::Open,
         caches: None,
@@ -305,6 +310,7 @@ fn planned(writable: &[&str], hidden: &[&str], open: &[&str], closed: &[&str]) -
         terminal: Terminal::Own,
         tiers: crate::Tiers::all(),
         require: Vec::new(),
+        held: false,
     };
     plan(&controls, &invocation).ok().map(|plan| opened(&plan))
 }
@@ -378,6 +384,7 @@ fn granted(readable: &[(&str, Option<&str>)], caches: Option<Caches>, hide: &[&s
         unwritable: Vec::new(),
         project: path("/home/me/p"),
         bounds: Vec::new(),
+        late_reads: policy::controls::LateReads::None,
         reading: if readable.len() == 0 { Reading::Open } else { Reading::Closed(readable.collect()) },
         caches,
         require: Vec::new(),
@@ -397,6 +404,7 @@ fn granted(readable: &[(&str, Option<&str>)], caches: Option<Caches>, hide: &[&s
         terminal: Terminal::Own,
         tiers: crate::Tiers::all(),
         require: Vec::new(),
+        held: false,
     };
     plan(&controls, &invocation).map_or_else(|error| format!("error: {error}"), |plan| plan.render())
 }
@@ -441,6 +449,7 @@ fn a_command_cannot_start_where_nothing_may_be_read() {
         unwritable: Vec::new(),
         project: path(cwd),
         bounds: Vec::new(),
+        late_reads: policy::controls::LateReads::None,
         reading: Reading::Closed(vec![Readable { path: path("/usr"), link: None, why: "programs".to_owned() }]),
         caches: None,
         require: Vec::new(),
@@ -455,6 +464,7 @@ fn a_command_cannot_start_where_nothing_may_be_read() {
         terminal: Terminal::Own,
         tiers: crate::Tiers::all(),
         require: Vec::new(),
+        held: false,
     };
     assert!(plan(&controls("/usr/src"), &invocation).is_ok());
     assert_eq!(

@@ -95,6 +95,20 @@ pub(crate) fn prepare(command: &mut Command, groups: Vec<OwnedFd>, descriptors: 
     }
 }
 
+/// Lets a command lead a session of its own, so that no terminal signals it.
+pub(crate) fn in_own_session(command: &mut Command) {
+    let prepare = || {
+        // SAFETY: takes nothing, and is async-signal-safe.
+        #[expect(unsafe_code, reason = "setsid in pre_exec")]
+        if unsafe { libc::setsid() } < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    };
+    // SAFETY: the closure makes one async-signal-safe call and allocates nothing.
+    #[expect(unsafe_code, reason = "pre_exec")]
+    unsafe {
+        command.pre_exec(prepare);
+    }
+}
+
 /// Puts a descriptor under a fixed number, where it outlives `exec`.
 pub(crate) fn put_at(fd: BorrowedFd<'_>, number: RawFd) -> io::Result<()> {
     // SAFETY: `dup2` takes numbers only. The safe wrapper wants an owned descriptor for the new number,

@@ -103,12 +103,26 @@ pub(crate) fn is_ignored(signal: i32) -> bool {
     }
 }
 
+/// Returns every signal that this process ignores, but the one that the language's runtime does.
+pub(crate) fn ignored() -> Vec<i32> {
+    (1..=libc::SIGRTMAX()).filter(|signal| *signal != libc::SIGPIPE && is_ignored(*signal)).collect()
+}
+
 /// Gives a signal its default effect in this process.
 pub(crate) fn set_default(signal: i32) {
     // SAFETY: `SIG_DFL` installs no code of ours.
     #[expect(unsafe_code, reason = "signal")]
     unsafe {
         libc::signal(signal, libc::SIG_DFL);
+    }
+}
+
+/// Has this process ignore a signal.
+pub(crate) fn ignore(signal: i32) {
+    // SAFETY: `SIG_IGN` installs no code of ours.
+    #[expect(unsafe_code, reason = "signal")]
+    unsafe {
+        libc::signal(signal, libc::SIG_IGN);
     }
 }
 

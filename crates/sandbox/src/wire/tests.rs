@@ -1,7 +1,7 @@
 use policy::bounds::{Bound, BoundKind};
 use policy::{AbsPath, Origin, Scope};
 
-use super::{Inside, Message, Order, Request, parse_message, render_message};
+use super::{Input, Inside, Message, Order, Request, parse_message, render_message};
 use crate::plan::{Plan, Root, Step, Zone};
 use crate::shape::{Found, Holds, Outside, Shape};
 
@@ -24,6 +24,7 @@ fn order() -> Order {
         cwd: path("/p"),
         home: path("/h"),
         project: path("/p"),
+        checks_reads: true,
         bounds: vec![Bound {
             kind: BoundKind::Rule,
             text: "Edit(src/**)".to_owned(),
@@ -48,6 +49,9 @@ fn order() -> Order {
         }),
         brokered: true,
         inside: Inside { data: Some(1), private_bytes: Some(2), ..Inside::default() },
+        waits: true,
+        inputs: vec![Input { number: 0, path: "/p/in".to_owned(), device: (0, 40), inode: 8 }],
+        ignored: vec![1],
     }
 }
 

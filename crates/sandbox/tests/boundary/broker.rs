@@ -2,16 +2,20 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use crate::processes::wait_until;
 use crate::runner::Case;
 use crate::world::{World, check};
+use sandbox::Tier;
 
 pub(crate) const CASES: &[Case] = &[
     ("broker_protected_names_cannot_be_made", made),
     ("broker_protected_names_cannot_be_made_by_other_calls", other_calls),
     ("broker_names_of_another_case", other_case),
     ("broker_directories_cannot_become_protected", directories),
+    ("broker_exchanged_names", exchanged),
+    ("broker_flags_of_files", flags_of_files),
     ("broker_git_data_directories_cannot_be_brought", data_directories),
     ("broker_paths_too_long_to_tell", too_long),
     ("broker_links_to_protected_names", links),
@@ -28,6 +32,7 @@ pub(crate) const CASES: &[Case] = &[
     ("broker_git_configuration_is_made_under_a_held_name", made_under_a_held_name),
     ("broker_git_pointers", git_pointers),
     ("broker_lets_honest_names_be", honest),
+    ("broker_git_works_all_day", git_works),
 ];
 
 const NAMES: [&str; 8] = [
@@ -58,11 +63,15 @@ fn made(world: &World) {
         let project = inner.path("project");
         std::os::unix::fs::symlink(&project, inner.path("project/self")).unwrap();
         for path in [name.to_owned(), format!("{project}/{name}"), format!("self/{name}"), format!("./{name}")] {
-            check(&path, &inner.inside(&["write", &path, "evil"]).out, &["EPERM", "EROFS"]);
+            // A configuration is written to memory, and is not made.
+            let expected = if name.ends_with("config") { ["ok", "ok"] } else { ["EPERM", "EROFS"] };
+            check(&path, &inner.inside(&["write", &path, "evil"]).out, &expected);
             assert!(!is_there(&inner, name), "{path}");
         }
         let (directory, last) = name.rsplit_once('/').unwrap_or((".", name));
-        check(name, &inner.inside(&["write-at", directory, last, "evil"]).out, &["EPERM", "EROFS"]);
+        let seen = inner.inside(&["write-at", directory, last, "evil"]);
+        check(name, &seen.out, if name.ends_with("config") { &["ok"] } else { &["EPERM", "EROFS"] });
+        assert!(!name.ends_with("config") || seen.report.contains("/config"), "{name}: {}", seen.report);
         assert!(!is_there(&inner, name), "{name}");
         if !name.contains(".git/") {
             check("control", &inner.outside(&["write", name, "evil"]), &["ok"]);
@@ -105,7 +114,8 @@ fn other_case(world: &World) {
     for name in [".MCP.json", ".Envrc", ".m\u{200c}cp.json", ".Git/Config", ".VSCODE/tasks.json"] {
         let inner = world.another();
         directory_of(&inner, name);
-        check(name, &inner.inside(&["write", name, "evil"]).out, &["EPERM"]);
+        let is_configuration = name == ".Git/Config";
+        check(name, &inner.inside(&["write", name, "evil"]).out, if is_configuration { &["ok"] } else { &["EPERM"] });
         assert!(!is_there(&inner, name), "{name}");
     }
 }
@@ -133,6 +143,46 @@ fn directories(world: &World) {
         inner.run(&["sh", "-c", "mkdir -p x/y && echo good > x/y/z && mv x sub/z && mkdir .claude && rmdir .claude"]);
     assert_eq!(seen.code, 0, "{}", seen.report);
     assert_eq!(inner.text("project/sub/z/y/z"), "good\n");
+}
+
+/// Of two names that change places both are judged, with what comes there.
+fn exchanged(world: &World) {
+    let probe = world.probe_path();
+    let tries = [
+        ("echo 'gitdir: ../evil' > x", "sub/.git"),
+        ("mkdir -p y && ln -s y x", "sub/.git"),
+        ("mkdir x && echo evil > x/config", "sub/.git"),
+        ("mkdir x && echo evil > x/settings.json", "sub/.claude"),
+    ];
+    for (make, name) in tries {
+        for pair in [format!("x {name}"), format!("{name} x")] {
+            let inner = world.another();
+            fs::create_dir_all(inner.path("project/sub")).unwrap();
+            let script = format!("mkdir {name}; {make}; {probe} probe exchange {pair}; true");
+            let seen = inner.run(&["sh", "-c", &script]);
+            let kept = fs::symlink_metadata(inner.path(&format!("project/{name}"))).unwrap();
+            assert!(kept.is_dir(), "{script}: {}", seen.report);
+            assert_eq!(fs::read_dir(inner.path(&format!("project/{name}"))).unwrap().count(), 0, "{script}");
+            let control = inner.another();
+            fs::create_dir_all(control.path("project/sub")).unwrap();
+            assert!(control.outside_shell(&script));
+            let there = control.path(&format!("project/{name}"));
+            let is_empty = fs::read_dir(&there).is_ok_and(|mut all| all.next().is_none());
+            assert!(!is_empty || fs::symlink_metadata(&there).unwrap().is_symlink(), "control {script}");
+        }
+    }
+    let seen = world.run(&["sh", "-c", &format!("echo a > a; echo b > b; {probe} probe exchange a b && cat a b")]);
+    assert_eq!(seen.out, "ok\nb\na", "{}", seen.report);
+}
+
+/// Flags, attributes and keys of a file that the host made meanwhile: FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR.
+fn flags_of_files(world: &World) {
+    fs::write(world.path("project/.envrc"), "mine").unwrap();
+    for request in ["1074292226", "1075599392"] {
+        check(request, &world.inside(&["ioctl-file", ".envrc", request]).out, &["EPERM"]);
+        let control = world.outside(&["ioctl-file", ".envrc", request]);
+        assert_ne!(control, "EPERM", "control");
+    }
 }
 
 /// Git finds configurations further down, too.
@@ -343,7 +393,8 @@ fn git_configuration(world: &World) {
     inner.spec.closed.retain(|path| !path.ends_with("/.git/config"));
     fs::write(inner.path("project/.git/config"), "[core]\n\tbare = false\n").unwrap();
     let set = |text: &str| {
-        let script = format!("printf '{text}' > .git/config.lock && mv .git/config.lock .git/config");
+        let script =
+            format!("rm -f .git/config.lock; printf '{text}' > .git/config.lock && mv .git/config.lock .git/config");
         inner.run(&["sh", "-c", &script]).code
     };
     let good = "[core]\\n\\tbare = false\\n[branch \"x\"]\\n\\tremote = origin\\n\\tmerge = refs/heads/x\\n";
@@ -356,7 +407,7 @@ fn git_configuration(world: &World) {
     }
     // What was open for writing when it was taken over is another file now.
     let script = format!(
-        "exec 3>.git/config.lock; printf '{good}' >&3; mv .git/config.lock .git/config; echo '[alias] x = !evil' >&3"
+        "rm -f .git/config.lock; exec 3>.git/config.lock; printf '{good}' >&3; mv .git/config.lock .git/config; echo '[alias] x = !evil' >&3"
     );
     assert_eq!(inner.run(&["sh", "-c", &script]).code, 0);
     assert!(!inner.text("project/.git/config").contains("evil"));
@@ -381,7 +432,8 @@ fn made_under_a_held_name(world: &World) {
     while let Ok(event) = events.next() {
         names.extend(event.file_name().map(|name| name.to_string_lossy().into_owned()));
     }
-    assert_eq!(names, ["config.lock", ".palisade"]);
+    // The second is told together with the first, as it is of the same name.
+    assert_eq!(names, ["config.lock"]);
     assert!(!is_there(world, "sub/.git/.palisade") && !is_there(world, "sub/.git/config.lock"));
     check("held", &world.inside(&["write", "sub/.git/.palisade", "evil"]).out, &["EPERM"]);
 }
@@ -409,11 +461,12 @@ fn git_pointers(world: &World) {
 fn honest(world: &World) {
     fs::create_dir_all(world.path("project/.cargo")).unwrap();
     fs::write(world.path("project/.cargo/config.toml"), "[build]\n").unwrap();
-    let script = "mkdir -p /tmp/c/.cargo /dev/shm/d && echo x > /tmp/c/.cargo/config.toml && echo x > /dev/shm/d/.envrc && \
+    let shared = if world.tier == Tier::Landlock { "$TMPDIR" } else { "/dev/shm" };
+    let script = "mkdir -p $TMPDIR/c/.cargo SHARED/d && echo x > $TMPDIR/c/.cargo/config.toml && echo x > SHARED/d/.envrc && \
                   mkdir -p node_modules/p/.vscode && echo x > node_modules/p/.vscode/tasks.json && \
                   echo x > node_modules/p/.npmrc && rm -r node_modules/p && \
                   mkdir -p wt/.cargo wt/.vscode && rmdir wt/.vscode && cp .cargo/config.toml wt/.cargo/config.toml";
-    let seen = world.run(&["sh", "-ec", script]);
+    let seen = world.run(&["sh", "-ec", &script.replace("SHARED", shared)]);
     assert_eq!(seen.code, 0, "{}", seen.report);
     assert_eq!(world.text("project/wt/.cargo/config.toml"), "[build]\n");
     let script = "mkdir -p two/.cargo; printf '[build]\\nrustc-wrapper = \"evil\"\\n' > two/.cargo/config.toml; sleep 0.1; \
@@ -426,4 +479,42 @@ fn honest(world: &World) {
     {
         assert!(!is_there(world, name), "{name}");
     }
+}
+
+/// Git does what a person does all day, on a repository that the host's git made.
+fn git_works(world: &World) {
+    if Command::new("git").arg("--version").output().is_err() {
+        println!("NOT TESTED: there is no git here");
+        return;
+    }
+    let mut inner = world.another();
+    inner.spec.closed.clear();
+    fs::remove_dir_all(inner.path("project/.git")).unwrap();
+    let before = "exec 2>&1; set -e; export HOME=$PWD GIT_CONFIG_NOSYSTEM=1; git init -q -b main .; \
+                  git config user.name a; git config user.email a@example.org; echo one > file; git add file src; \
+                  git commit -qm one; git init -q -b main ../other; cd ../other; git config user.name a; \
+                  git config user.email a@example.org; git config receive.denyCurrentBranch ignore; \
+                  echo x > x; git add x; git commit -qm x";
+    assert!(inner.outside_shell(before), "the host's git");
+    inner.spec.writable.push(inner.path("other"));
+    let script = r#"set -e; export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=protocol.file.allow \
+            GIT_CONFIG_VALUE_0=always
+        git status --short; echo two >> file; git commit -qam two; git checkout -qb side HEAD~1
+        echo side > side; git add side; git commit -qm side; git rebase -q main; git branch -u main
+        git checkout -q main; git merge -q --ff-only side; git branch -d side; git tag v1; git stash list
+        echo dirty >> file; git stash -q; git stash pop -q; git commit -qam three; git gc -q
+        git worktree add -q wt -b tree; (cd wt; echo tree > tree; git add tree; git commit -qm tree); git worktree list
+        git worktree remove wt; git merge -q tree; git branch -d tree
+        git submodule add -q ../other sub; git commit -qm sub; git submodule update -q --init
+        git remote add up ../other; git fetch -q up; git branch --set-upstream-to=up/main; git push -q up main:new
+        git clone -q ../other clone; rm -rf clone; git submodule -q deinit -f sub; git config branch.main.description d
+        ! git config core.hooksPath evil 2>/dev/null; ! git config core.fsmonitor evil 2>/dev/null
+        ! (echo evil > .git/hooks/pre-commit) 2>/dev/null; ! (echo evil >> .git/config) 2>/dev/null
+        git log --format=%s | tr '\n' ' '; git status --short"#;
+    let seen = inner.run(&["sh", "-c", script]);
+    assert_eq!(seen.code, 0, "{} {} {}", seen.out, seen.error, seen.report);
+    assert!(seen.out.ends_with("sub tree three side two one ?? .env"), "{} {}", seen.out, seen.error);
+    assert!(!inner.text("project/.git/config").contains("evil"));
+    assert!(!is_there(&inner, ".git/hooks/pre-commit"));
+    assert!(inner.outside_shell("export HOME=$PWD; git fsck --strict && git config core.fsmonitor false"), "control");
 }

@@ -24,12 +24,18 @@ pub(crate) struct Spec {
     pub(crate) seeds: Vec<String>,
     /// Limits such as `wall=1s`, as a person would write them.
     pub(crate) limits: Vec<String>,
+    /// Deny rules, as a person would write them.
+    pub(crate) rules: Vec<String>,
+    /// `yes` when openings for reading are checked.
+    pub(crate) checks_reads: Vec<String>,
     pub(crate) cwd: String,
     pub(crate) report: String,
     /// The tiers that are left out.
     pub(crate) without: Vec<String>,
     /// The layers that must stand.
     pub(crate) require: Vec<String>,
+    /// `held` to take a boundary that a holder has ready, `warm` to have it built and then take it.
+    pub(crate) template: Vec<String>,
 }
 
 impl Spec {
@@ -47,6 +53,9 @@ impl Spec {
             ("--without", &self.without),
             ("--require", &self.require),
             ("--limit", &self.limits),
+            ("--deny", &self.rules),
+            ("--check-reads", &self.checks_reads),
+            ("--template", &self.template),
         ];
         let mut arguments = vec!["launch".to_owned()];
         for (name, paths) in lists {
@@ -78,7 +87,10 @@ impl Spec {
                 "--seed" => spec.seeds.push(value),
                 "--require" => spec.require.push(value),
                 "--without" => spec.without.push(value),
+                "--deny" => spec.rules.push(value),
+                "--check-reads" => spec.checks_reads.push(value),
                 "--limit" => spec.limits.push(value),
+                "--template" => spec.template.push(value),
                 "--cwd" => spec.cwd = value,
                 "--report" => spec.report = value,
                 other => panic!("no such option: {other}"),
@@ -86,6 +98,17 @@ impl Spec {
         }
         (spec, arguments.collect())
     }
+}
+
+/// Is a holder for its parent: `hold` with the time in milliseconds. It prints its number when launchers find it.
+pub(crate) fn hold() -> ! {
+    let lasting = std::env::args().nth(2).unwrap().parse().unwrap();
+    let owner = rustix::process::getppid().unwrap().as_raw_nonzero().get().unsigned_abs();
+    let lasting = std::time::Duration::from_millis(lasting);
+    let holder = sandbox::Holder::new("/proc/self/exe".as_ref(), owner, lasting).unwrap();
+    println!("{}", std::process::id());
+    holder.expect("the parent has a holder already").serve().unwrap();
+    std::process::exit(0)
 }
 
 /// Is the launcher.
@@ -100,8 +123,14 @@ pub(crate) fn main() -> ! {
         terminal: sandbox::Terminal::Own,
         tiers: spec.tiers(),
         require: spec.require.iter().map(|name| sandbox::Layer::parse(name).unwrap()).collect(),
+        held: !spec.template.is_empty(),
     };
-    let (text, code) = match sandbox::run(&permit(&spec), &invocation) {
+    let permit = permit(&spec);
+    if spec.template.iter().any(|way| way == "warm") {
+        // Where there is no holder for this user, or its boundary cannot be built, the run says what it came to.
+        let _ = sandbox::warm(&permit, &invocation);
+    }
+    let (text, code) = match sandbox::run(&permit, &invocation) {
         Ok(report) => (report.render_json(), report.exit.code()),
         Err(error) => {
             let source = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
@@ -179,6 +208,10 @@ fn permit(spec: &Spec) -> Permit<Exec> {
     };
     let mut layer = Layer::empty(Scope::User, "test", home.clone());
     layer.limits = spec.limits.iter().map(|text| limit(text)).collect();
+    let origin = |line| Origin { scope: Scope::User, file: "test".to_owned(), line };
+    layer.deny =
+        (1..).zip(&spec.rules).map(|(line, rule)| Sourced { value: rule.clone(), origin: origin(line) }).collect();
+    layer.sandbox.reads_on_open = spec.checks_reads.first().map(|_| Sourced { value: true, origin: origin(0) });
     let (policy, _) = Policy::compile(&[layer], &home);
     let kind = Kind::Command(Command::parse("true", Runner::Boundary));
     let action = Action { tool: "Bash".to_owned(), kind, params: Vec::new(), cwd: path(&spec.cwd) };

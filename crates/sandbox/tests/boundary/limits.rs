@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::runner::Case;
 use crate::world::{Seen, World, check};
+use sandbox::Tier;
 
 pub(crate) const CASES: &[Case] = &[
     ("limits_fork_bomb", fork_bomb),
@@ -57,9 +58,15 @@ fn fork_bomb(world: &World) {
         if is_refused(&seen, "processes=20") {
             continue;
         }
+        let (held_by, hit) = said(&seen, "processes");
+        if world.tier == Tier::Landlock && held_by == "rlimit" {
+            // What others of the same user have counts: there is no user namespace to tell them apart.
+            let started = seen.out.strip_prefix("ok ").and_then(|text| text.parse::<u64>().ok()).unwrap();
+            assert!(started <= 18, "{attempt}: {started}");
+            continue;
+        }
         // The probe and the broker are two of the twenty.
         check(attempt, &seen.out, &["ok 18"]);
-        let (held_by, hit) = said(&seen, "processes");
         match held_by.as_str() {
             "rlimit" => check("hit", &hit, &["unseen"]),
             _ => check("hit", &hit, &["yes"]),
@@ -247,15 +254,15 @@ fn no_group_left(world: &World) {
     assert_eq!(is_grouped, !during.is_empty(), "{during:?}");
     launcher.kill().unwrap();
     launcher.wait().unwrap();
-    // The launcher could take nothing away; the next one does.
+    // The launcher could take nothing away; its janitor does.
     let deadline = Instant::now() + Duration::from_secs(5);
     loop {
-        assert_eq!(world.run(&["true"]).code, 0);
         let left = of(pid);
         if left.is_empty() {
             break;
         }
         assert!(Instant::now() < deadline, "{left:?} of {during:?}");
+        std::thread::sleep(Duration::from_millis(5));
     }
     let mut launcher = world.launcher(&["true"]).spawn().unwrap();
     launcher.wait().unwrap();

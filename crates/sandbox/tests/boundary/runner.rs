@@ -6,13 +6,15 @@ use std::os::unix::process::CommandExt;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::Ordering;
 
 use sandbox::Tier;
 
-use crate::world::World;
+use crate::template::Holder;
+use crate::world::{BUILT, HELD, World};
 use crate::{
-    broker, claims, fallback, files, hygiene, kernel, limits, lower, mounts, processes, profile, programs, races,
-    sockets, terminal,
+    broker, claims, fallback, files, hygiene, kernel, limits, lower, lower_broker, mounts, processes, profile,
+    programs, races, reads, repositories, sockets, template, terminal,
 };
 
 /// A case: its name and what it does.
@@ -21,7 +23,8 @@ pub(crate) type Case = (&'static str, fn(&World));
 /// The number of the ordinary user.
 pub(crate) const NOBODY: u32 = 65534;
 
-/// Runs every case whose name holds one of the words, in each tier that claims it; `--tier=NAME` chooses one.
+/// Runs every case whose name holds one of the words, in each tier that claims it; `--tier=NAME` chooses one, and the
+/// word `held` boundaries that stand ready.
 pub(crate) fn main(args: &[String]) {
     let words: Vec<&String> = args.iter().filter(|arg| !arg.starts_with("--")).collect();
     let wanted: Vec<Tier> = args
@@ -53,8 +56,13 @@ fn run_tiers(shelter: &Path, words: &[&String], (user, tiers): (&str, &[Tier])) 
             println!("\ntier {} as {user}: NOT TESTED, since this machine cannot build it:\n{machine}", tier.name());
             continue;
         }
-        failed += run_all(shelter, words, (user, *tier));
-        claims::print_not_covered(*tier);
+        if !words.iter().any(|word| *word == "held") {
+            failed += run_all(shelter, words, (user, *tier, false));
+            claims::print_not_covered(*tier);
+        }
+        if *tier == Tier::Full {
+            failed += run_held(shelter, words, user);
+        }
     }
     failed
 }
@@ -86,19 +94,35 @@ fn run_as_nobody(shelter: &Path, args: &[String]) -> i32 {
     i32::from(!command.status().unwrap().success())
 }
 
-fn run_all(shelter: &Path, words: &[&String], (user, tier): (&str, Tier)) -> i32 {
+/// Runs every case again in boundaries that stand before the command comes.
+fn run_held(shelter: &Path, words: &[&String], user: &str) -> i32 {
+    let mut holder = Holder::start();
+    let before = [&HELD, &BUILT].map(|count| count.load(Ordering::Relaxed));
+    let failed = run_all(shelter, words, (user, Tier::Full, true));
+    assert!(holder.is_alive(), "the holder ended");
+    let after = [&HELD, &BUILT].map(|count| count.load(Ordering::Relaxed));
+    let [held, built] = [after[0] - before[0], after[1] - before[1]];
+    // Some scenes are of other users or namespaces, or are different each time.
+    println!("{held} commands took a boundary that stood ready, for {built} it was built\n");
+    assert!(held > built, "hardly anything was held");
+    failed
+}
+
+fn run_all(shelter: &Path, words: &[&String], (user, tier, is_held): (&str, Tier, bool)) -> i32 {
+    let way = if is_held { " held" } else { "" };
     let (mut passed, mut failed, mut left_out) = (0, Vec::new(), 0);
     for (name, case) in families() {
+        let words: Vec<_> = words.iter().filter(|word| ***word != "held").collect();
         if !words.is_empty() && !words.iter().any(|word| name.contains(word.as_str())) {
             continue;
         }
-        if !claims::claims(tier, name) {
+        if !claims::claims(tier, name) || is_held && name.starts_with(template::OWN) {
             left_out += 1;
             continue;
         }
-        let world = World::new(shelter, tier);
+        let world = World::new(shelter, tier, is_held);
         let is_good = std::panic::catch_unwind(AssertUnwindSafe(|| case(&world))).is_ok();
-        println!("test {user}::{}::{name} ... {}", tier.name(), if is_good { "ok" } else { "FAILED" });
+        println!("test {user}::{}{way}::{name} ... {}", tier.name(), if is_good { "ok" } else { "FAILED" });
         if is_good {
             passed += 1;
         } else {
@@ -107,7 +131,7 @@ fn run_all(shelter: &Path, words: &[&String], (user, tier): (&str, Tier)) -> i32
     }
     let (name, count) = (tier.name(), failed.len());
     println!(
-        "\ntest result of tier {name} as {user}: {passed} passed, {count} failed {failed:?}, {left_out} not claimed\n"
+        "\ntest result of tier {name}{way} as {user}: {passed} passed, {count} failed {failed:?}, {left_out} not claimed\n"
     );
     i32::from(!failed.is_empty())
 }
@@ -121,6 +145,8 @@ fn families() -> impl Iterator<Item = &'static Case> {
         programs::CASES,
         files::CASES,
         races::CASES,
+        reads::CASES,
+        repositories::CASES,
         mounts::CASES,
         sockets::CASES,
         hygiene::CASES,
@@ -128,7 +154,9 @@ fn families() -> impl Iterator<Item = &'static Case> {
         profile::CASES,
         limits::CASES,
         lower::CASES,
+        lower_broker::CASES,
         fallback::CASES,
+        template::CASES,
     ]
     .into_iter()
     .flatten()

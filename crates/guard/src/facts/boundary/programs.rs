@@ -13,6 +13,9 @@ use super::{Survey, existing};
 /// Where programs are looked for besides the directories that the environment names.
 const DIRECTORIES: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
+/// Why a directory of programs is held.
+const PROGRAMS_WHY: &str = "a directory of `PATH`: what is put there runs in the place of a program of that name";
+
 /// Programs that run what they are given, without which nothing starts: the rules about these are held against the
 /// arguments of each program that starts.
 const SHELLS: [&str; 3] = ["bash", "sh", "dash"];
@@ -40,6 +43,25 @@ impl Survey<'_> {
                 for file in other_names(&real, &directories) {
                     self.hide(&file, &rule.text, &rule.origin)?;
                 }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Survey<'_> {
+    /// Holds the directories in which the environment looks for programs, where they could be written: what is put there
+    /// runs in the place of a program of the same name. One that trusted settings make writable by name is left.
+    pub(super) fn directories_of_programs(&mut self) -> Result<(), String> {
+        let origin = super::built_in("PATH");
+        let opened: Vec<AbsPath> = self.policy.sandbox().allow_write.iter().map(|entry| entry.value.clone()).collect();
+        let opened: Vec<AbsPath> = opened.iter().filter_map(|path| Some(existing(path).ok()??.0)).collect();
+        for directory in &self.place.programs {
+            let Ok(Some((real, Entry::Directory))) = existing(directory) else { continue };
+            let holds_writable = self.found.writable.iter().any(|writable| writable.is_within(&real));
+            let is_opened = opened.iter().any(|path| real.is_within(path));
+            if !holds_writable && !is_opened {
+                self.hold(real, Entry::Directory, PROGRAMS_WHY, &origin)?;
             }
         }
         Ok(())

@@ -69,6 +69,7 @@ impl Survey<'_> {
         let mut walk = walks.begin(name.to_owned(), root);
         let mut pending = vec![walk.start()];
         while let Some(step) = pending.pop() {
+            (self.beat)();
             let seen = match walk.see(&step, |directory| Outside::at(directory, held, project)) {
                 Ok(seen) => seen,
                 // What cannot be listed is not opened.

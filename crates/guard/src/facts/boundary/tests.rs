@@ -69,7 +69,7 @@ impl Scene {
         }
         let (policy, diagnostics) = Policy::compile(&[layer], &self.place.home);
         assert_eq!(diagnostics, [], "{lines:?}");
-        gather(&policy, &self.place, std::slice::from_ref(&self.place.project))
+        gather(&policy, &self.place, std::slice::from_ref(&self.place.project), &|| ())
     }
 
     /// Returns paths below the home directory.

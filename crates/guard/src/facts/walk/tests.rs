@@ -66,7 +66,7 @@ impl Scene {
         let directory = AbsPath::parse(self.walks().to_str().unwrap()).unwrap();
         let now_ms = i64::try_from(now.as_millis()).unwrap();
         self.place.kept = kept.then_some(Kept { directory, now_ms });
-        gather(&self.policy, &self.place, std::slice::from_ref(&self.place.project))
+        gather(&self.policy, &self.place, std::slice::from_ref(&self.place.project), &|| ())
     }
 
     fn walks(&self) -> PathBuf {
@@ -322,7 +322,7 @@ fn a_change_within_one_tick_of_the_clock_is_seen() {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let directory = AbsPath::parse(scene.walks().to_str().unwrap()).unwrap();
         scene.place.kept = Some(Kept { directory, now_ms: i64::try_from(now.as_millis()).unwrap() });
-        let facts = gather(&scene.policy, &scene.place, std::slice::from_ref(&scene.place.project));
+        let facts = gather(&scene.policy, &scene.place, std::slice::from_ref(&scene.place.project), &|| ());
         assert_eq!(scene.own(&facts.unreadable), round, "round {round}");
         fs::write(scene.path(&format!("project/{round}.key")), "x").unwrap();
     }

@@ -1,25 +1,30 @@
 //! What writes to files, done for the caller.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use policy::AbsPath;
 use policy::tables::git::{self, Role};
-use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, Uid, XattrFlags};
+use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags};
 
 use super::caller::Caller;
 use super::decode::{Change, Errno, Made, Name};
+use super::git::again;
+use super::pending::Expected;
 use super::place::{Entry, Found, Place};
-use super::rules::{Forbidden, Rules};
+use super::rules::Forbidden;
 use super::{Broker, Outcome, give, refused};
+use crate::git::Pointer;
 use crate::limits::WAITING_OPENS_MAX;
 use crate::sys::filter::{self, Answer, Call};
 
 type Result<T> = std::result::Result<T, Errno>;
 
 /// Device number of `/dev/tty`.
-const TERMINAL: (u32, u32) = (5, 0);
+pub(super) const TERMINAL: (u32, u32) = (5, 0);
+/// What a directory of a rebase says to do next.
+pub(super) const LAST_TODO: &str = "git-rebase-todo";
 /// The first device number of pseudo-terminals.
 const PTS_MAJOR: u32 = 136;
 
@@ -27,9 +32,12 @@ fn errno(error: rustix::io::Errno) -> Errno {
     error.raw_os_error()
 }
 
-/// Returns the path under which an open file can be opened again.
-fn again(file: &OwnedFd) -> String {
-    format!("/proc/self/fd/{}", file.as_raw_fd())
+/// A file that was found and is to be opened.
+pub(super) struct Again {
+    pub(super) file: OwnedFd,
+    pub(super) kind: FileType,
+    pub(super) flags: OFlags,
+    pub(super) mode: Mode,
 }
 
 impl Broker {
@@ -43,6 +51,9 @@ impl Broker {
         mode: u32,
     ) -> Result<Outcome> {
         let flags = OFlags::from_bits_retain(flags);
+        if !flags.intersects(super::reads::WRITES) {
+            return self.open_for_reading(call, caller, name, flags);
+        }
         let makes = flags.contains(OFlags::CREATE);
         let name = Name { follows: name.follows && !flags.contains(OFlags::CREATE | OFlags::EXCL), ..name.clone() };
         match self.locate(call, caller, &name)? {
@@ -55,15 +66,26 @@ impl Broker {
     }
 
     fn open_new(&mut self, caller: &Caller<'_>, entry: &Entry, flags: OFlags, mode: u32) -> Result<Outcome> {
-        if let Some(forbidden) = self.rules.write(&entry.path) {
-            return self.open_forbidden(entry, &forbidden, flags);
-        }
         let mode = Mode::from_raw_mode(mode & 0o7777 & !self.umasks.of(caller)?);
-        // Whoever makes a link or a pipe there meanwhile gets nothing opened through it.
+        if let Some(forbidden) = self.forbids(&entry.path) {
+            return self.open_forbidden(entry, &forbidden, flags, mode);
+        }
+        if let Some(outcome) = self.completes_bare(entry) {
+            return Ok(outcome);
+        }
+        // Whoever makes a link or a pipe there meanwhile gets nothing opened through it, and whoever makes a file there
+        // that must not be read gets none opened.
         let more = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+        let unreadable = self.unreadable("open", Some(&entry.path));
+        let more = if unreadable.is_some() { more | OFlags::EXCL } else { more };
         let opened = rustix::fs::openat(&entry.directory, entry.name.as_slice(), flags | more, mode);
+        if let (Err(rustix::io::Errno::EXIST), Some(outcome), false) =
+            (&opened, unreadable, flags.contains(OFlags::EXCL))
+        {
+            return Ok(outcome);
+        }
         if opened.is_ok()
-            && let Some(outcome) = self.came_elsewhere("make", entry)
+            && let Some(outcome) = self.came_elsewhere("make", entry).or_else(|| self.came_into_bare(entry))
         {
             let _ = rustix::fs::unlinkat(&entry.directory, entry.name.as_slice(), AtFlags::empty());
             return Ok(outcome);
@@ -74,23 +96,24 @@ impl Broker {
         Ok(self.opened("make", &entry.path, opened, flags))
     }
 
-    /// A pointer to a data directory of git is written once it is known what it says, and a protected file once it is
-    /// known to be what the project has under the same name already: a checkout of its own in another place.
-    fn open_forbidden(&mut self, entry: &Entry, forbidden: &Forbidden, flags: OFlags) -> Result<Outcome> {
-        let closes_on_exec = flags.contains(OFlags::CLOEXEC);
-        if let Some(original) = self.original(&entry.path, forbidden) {
-            let file = self.pending.begin_copy(entry, original)?;
-            self.told.pending(1);
-            return Ok(Outcome::Opened { file, closes_on_exec });
-        }
-        match forbidden.git {
-            Some(role @ (Role::Pointer | Role::CommonDirectory)) => {
-                let file = self.pending.begin(entry, role)?;
-                self.told.pending(1);
-                Ok(Outcome::Opened { file, closes_on_exec })
+    /// A pointer to a data directory of git is written once it is known what it says, a configuration when it is closed, and
+    /// a protected file once it is known to be what the project has under the same name already: a checkout of its
+    /// own in another place.
+    fn open_forbidden(&mut self, entry: &Entry, forbidden: &Forbidden, flags: OFlags, mode: Mode) -> Result<Outcome> {
+        let original = self.original(&entry.path, forbidden);
+        let expected = match (forbidden.git, original) {
+            (Some(Role::Modules), original) => Expected::Judged(Role::Modules, original),
+            (Some(Role::Configuration), _) => Expected::Judged(Role::Configuration, None),
+            (Some(Role::Pointer), _) => Expected::Pointer(Pointer::DataDirectory),
+            (Some(Role::CommonDirectory), _) => Expected::Pointer(Pointer::CommonDirectory),
+            (Some(Role::Todo | Role::Program) | None, Some(original)) => Expected::Copy(original),
+            (Some(Role::Todo | Role::Program) | None, None) => {
+                return Ok(refused("make", &entry.path, forbidden.by.clone()));
             }
-            Some(Role::Configuration | Role::Program) | None => Ok(refused("make", &entry.path, forbidden.by.clone())),
-        }
+        };
+        let file = self.pending.begin(entry, expected, mode)?;
+        self.told.pending(self.pending.count());
+        Ok(Outcome::Opened { file, closes_on_exec: flags.contains(OFlags::CLOEXEC) })
     }
 
     fn open_found(
@@ -101,7 +124,7 @@ impl Broker {
         flags: OFlags,
         mode: u32,
     ) -> Result<Outcome> {
-        let Found { file, kind, path, entry, .. } = found;
+        let Found { file, kind, path, entry, mode: found_mode, .. } = found;
         match kind {
             FileType::Symlink => return Err(libc::ELOOP),
             FileType::Directory if flags.contains(OFlags::TMPFILE) => {}
@@ -112,26 +135,44 @@ impl Broker {
         }
         let shown = path.clone().unwrap_or_else(AbsPath::root);
         if let Some(path) = &path
-            && let Some(forbidden) = self.rules.write(path)
+            && let Some(forbidden) = self.forbids(path)
             && !(kind == FileType::Directory && forbidden.git == Some(Role::Pointer))
         {
             return match (forbidden.git, &entry) {
-                (Some(Role::Pointer | Role::CommonDirectory), Some(entry)) if flags.contains(OFlags::TRUNC) => {
-                    self.open_forbidden(entry, &forbidden, flags)
+                (Some(Role::Pointer | Role::CommonDirectory | Role::Modules), Some(entry))
+                    if flags.contains(OFlags::TRUNC) =>
+                {
+                    self.open_forbidden(entry, &forbidden, flags, Mode::from_raw_mode(found_mode & 0o777))
                 }
                 _ => Ok(refused("write", path, forbidden.by)),
             };
         }
-        let how = (flags & !(OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW)) | OFlags::CLOEXEC | OFlags::NOCTTY;
-        if kind == FileType::Fifo && !flags.contains(OFlags::NONBLOCK) {
-            return self.open_waiting(call, file, how, flags.contains(OFlags::CLOEXEC));
+        if let Some(role) = path.as_ref().and_then(|path| self.rules.locks(path)) {
+            return Ok(refused("write", &shown, lock(role)));
+        }
+        // Without reading a file one could still compare it with another; what is cut to nothing tells nothing.
+        if !(flags.contains(OFlags::WRONLY | OFlags::TRUNC))
+            && let Some(outcome) = self.unreadable("open", path.as_ref())
+        {
+            return Ok(outcome);
         }
         let mode = match flags.contains(OFlags::TMPFILE) {
             true => Mode::from_raw_mode(mode & 0o7777 & !self.umasks.of(caller)?),
             false => Mode::empty(),
         };
-        // Somebody may have a lease on the file, and may take long to give it up.
-        let is_patient = kind == FileType::RegularFile && !flags.contains(OFlags::NONBLOCK);
+        self.open_again(call, ("write", &shown), Again { file, kind, flags, mode })
+    }
+
+    /// Opens what was found, as it was asked for. What waits for another process waits in a thread of its own.
+    pub(super) fn open_again(&self, call: &Call, (what, shown): (&str, &AbsPath), wanted: Again) -> Result<Outcome> {
+        let Again { file, kind, flags, mode } = wanted;
+        let how = (flags & !(OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW)) | OFlags::CLOEXEC | OFlags::NOCTTY;
+        if kind == FileType::Fifo && !flags.contains(OFlags::NONBLOCK) {
+            return self.open_waiting(call, file, how, flags.contains(OFlags::CLOEXEC));
+        }
+        // Somebody may have a lease on the file, and may take long to give it up; a device may take for ever.
+        let waits = !matches!(kind, FileType::Directory | FileType::Fifo);
+        let is_patient = waits && !flags.contains(OFlags::NONBLOCK);
         let at_once = if is_patient { how | OFlags::NONBLOCK } else { how };
         let opened = match rustix::fs::openat(CWD, again(&file), at_once, mode) {
             Err(rustix::io::Errno::AGAIN) if is_patient => {
@@ -140,7 +181,7 @@ impl Broker {
             Ok(opened) if is_patient => rustix::fs::fcntl_setfl(&opened, how).map(|()| opened),
             opened => opened,
         };
-        Ok(self.opened("write", &shown, opened, flags))
+        Ok(self.opened(what, shown, opened, flags))
     }
 
     /// Returns the outcome of an opening. What the file system refuses is told too.
@@ -156,6 +197,9 @@ impl Broker {
         let errno = errno(error);
         let by = match errno {
             libc::EROFS => "outside the directories that may be written".to_owned(),
+            libc::EACCES if what != "read" && self.is_outside(path) => {
+                "outside the directories that may be written".to_owned()
+            }
             libc::EACCES => match self.rules.hidden(path) {
                 Some(why) => why.to_owned(),
                 None => "the rights of the file".to_owned(),
@@ -165,7 +209,7 @@ impl Broker {
         Outcome::Refused { errno, what: format!("{what} {path}"), by: Some(by) }
     }
 
-    fn done(&self, what: &str, path: &AbsPath, done: rustix::io::Result<()>) -> Outcome {
+    pub(super) fn done(&self, what: &str, path: &AbsPath, done: rustix::io::Result<()>) -> Outcome {
         match done {
             Ok(()) => Outcome::Done,
             Err(error) => self.failed(what, path, error),
@@ -173,7 +217,7 @@ impl Broker {
     }
 
     /// `/dev/tty` is the terminal of whoever opens it.
-    fn own_terminal(&self, caller: &Caller<'_>, flags: OFlags) -> Result<Outcome> {
+    pub(super) fn own_terminal(&self, caller: &Caller<'_>, flags: OFlags) -> Result<Outcome> {
         let (session, terminal) = caller.session_and_terminal()?;
         let path = match terminal {
             0 => return Err(libc::ENXIO),
@@ -193,7 +237,13 @@ impl Broker {
     }
 
     /// Opens a pipe, which waits for a reader, or a file that somebody has a lease on, without keeping anybody else.
-    fn open_waiting(&self, call: &Call, file: OwnedFd, flags: OFlags, closes_on_exec: bool) -> Result<Outcome> {
+    pub(super) fn open_waiting(
+        &self,
+        call: &Call,
+        file: OwnedFd,
+        flags: OFlags,
+        closes_on_exec: bool,
+    ) -> Result<Outcome> {
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING_OPENS_MAX {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
             return Err(libc::ENFILE);
@@ -224,10 +274,13 @@ impl Broker {
             }
         };
         let is_directory = matches!(made, Made::Directory { .. });
-        if let Some(forbidden) = self.rules.write(&entry.path)
+        if let Some(forbidden) = self.forbids(&entry.path)
             && !(is_directory && forbidden.spares_directory())
         {
             return Ok(refused("make", &entry.path, forbidden.by));
+        }
+        if let Some(outcome) = self.completes_bare(&entry) {
+            return Ok(outcome);
         }
         // Through a link of such a name the files of another directory would have protected names. One to its
         // neighbour, as git makes to learn whether there are links, leads to names that are held as well.
@@ -252,7 +305,7 @@ impl Broker {
             Made::Link { target } => rustix::fs::symlinkat(target.as_c_str(), &entry.directory, file),
         };
         if done.is_ok()
-            && let Some(outcome) = self.came_elsewhere("make", &entry)
+            && let Some(outcome) = self.came_elsewhere("make", &entry).or_else(|| self.came_into_bare(&entry))
         {
             let how = if is_directory { AtFlags::REMOVEDIR } else { AtFlags::empty() };
             let _ = rustix::fs::unlinkat(&entry.directory, file, how);
@@ -263,7 +316,7 @@ impl Broker {
 
     /// Looks again at a name that something was made under: the broker of another command may have moved its
     /// directory meanwhile. Returns the refusal when it is a name now that may not be written.
-    fn came_elsewhere(&self, what: &str, entry: &Entry) -> Option<Outcome> {
+    pub(super) fn came_elsewhere(&self, what: &str, entry: &Entry) -> Option<Outcome> {
         let above = match self.ground.path_of(entry.directory.as_fd()) {
             Ok(above) => above?,
             Err(errno) => return Some(Outcome::Failed(errno)),
@@ -277,10 +330,15 @@ impl Broker {
 
     /// Returns who could forbid something below a name, if it were a directory; `leads_away` says that what lies
     /// there would have other names as well.
-    fn could_lie_below(&self, path: &AbsPath, leads_away: bool) -> Option<String> {
+    pub(super) fn could_lie_below(&self, path: &AbsPath, leads_away: bool) -> Option<String> {
         let segments: Vec<&str> = path.segments().collect();
         if leads_away && git::is_nested(&segments) {
             return Some(nested());
+        }
+        let todo: Vec<&str> = segments.iter().copied().chain([LAST_TODO]).collect();
+        let is_rebase = segments.last().is_some_and(|last| last.eq_ignore_ascii_case("rebase-merge"));
+        if is_rebase && git::role(&todo) == Some(Role::Todo) {
+            return Some(format!("a rebase of git ({})", Role::Todo.why()));
         }
         let row = self.rules.rows_below(path).into_iter().next();
         let row = row.map(|(row, _)| format!("the protected name `{}` ({})", row.name, row.why));
@@ -300,122 +358,35 @@ impl Broker {
         let Some(entry) = &found.entry else {
             return Err(if is_directory { libc::EINVAL } else { libc::EISDIR });
         };
-        if let Some(forbidden) = self.rules.write(&entry.path) {
+        if let Some(outcome) = self.keeps_name(&found)? {
+            return Ok(outcome);
+        }
+        if let Some(forbidden) = self.forbids(&entry.path) {
             let may = match forbidden.git {
-                Some(Role::Pointer | Role::CommonDirectory) => true,
+                Some(Role::Pointer | Role::CommonDirectory | Role::Modules | Role::Todo) => {
+                    !self.rules.is_written(&entry.path)
+                }
+                Some(Role::Configuration) if forbidden.is_in_bare => true,
                 Some(Role::Configuration) => self.may_lose_configuration(&found, entry),
-                Some(Role::Program) => false,
+                Some(Role::Program) => forbidden.is_in_bare && !self.rules.is_written(&entry.path),
                 None => is_directory && forbidden.spares_directory(),
             };
             if !may {
                 return Ok(refused("remove", &entry.path, forbidden.by));
             }
         }
+        if !is_directory {
+            // Its number may be another file's next.
+            let _ = self.own.take(entry);
+        }
         let flags = if is_directory { AtFlags::REMOVEDIR } else { AtFlags::empty() };
         let done = rustix::fs::unlinkat(&entry.directory, entry.name.as_slice(), flags);
         Ok(self.done("remove", &entry.path, done))
     }
 
-    /// Gives a file another name, or two files each other's.
-    pub(super) fn rename(
-        &mut self,
-        call: &Call,
-        caller: &Caller<'_>,
-        [from, to]: [&Name; 2],
-        flags: u32,
-    ) -> Result<Outcome> {
-        let flags = RenameFlags::from_bits_retain(flags);
-        let Place::Found(source) = self.locate_name(call, caller, from)? else { return Err(libc::ENOENT) };
-        source.is_as_named()?;
-        let target = self.locate_name(call, caller, to)?;
-        let (there, target) = match target {
-            Place::Free { is_directory: true, .. } if source.kind != FileType::Directory => return Err(libc::ENOTDIR),
-            Place::Found(found) => {
-                if found.means_directory && source.kind != FileType::Directory {
-                    return Err(libc::ENOTDIR);
-                }
-                found.is_as_named()?;
-                let Found { kind, entry, .. } = found;
-                (Some(kind), entry.ok_or(libc::EBUSY)?)
-            }
-            Place::Free { entry, .. } => (None, entry),
-        };
-        let Some(entry) = &source.entry else { return Err(libc::EBUSY) };
-        let is_directory = source.kind == FileType::Directory;
-        let exchanged = flags.contains(RenameFlags::EXCHANGE).then_some(there).flatten();
-        if let Some(forbidden) = self.rules.write(&entry.path)
-            && !(is_directory && forbidden.git == Some(Role::Pointer))
-        {
-            return Ok(refused("rename", &entry.path, forbidden.by));
-        }
-        if let Some(forbidden) = self.rules.write(&target.path)
-            && !(is_directory && forbidden.git == Some(Role::Pointer))
-        {
-            let may_be_adopted = source.kind == FileType::RegularFile && RenameFlags::NOREPLACE.contains(flags);
-            if forbidden.git == Some(Role::Configuration) && may_be_adopted {
-                if there.is_some() && !flags.is_empty() {
-                    return Err(libc::EEXIST);
-                }
-                return self.adopt_configuration(&source, entry, &target, flags);
-            }
-            return Ok(refused("rename to", &target.path, forbidden.by));
-        }
-        let moved = [(source.kind, entry, &target), (exchanged.unwrap_or(FileType::RegularFile), &target, entry)];
-        for (kind, old, new) in moved {
-            if let Some(outcome) = self.moves_protected(kind, old, new) {
-                return Ok(outcome);
-            }
-        }
-        let done = rustix::fs::renameat_with(
-            &entry.directory,
-            entry.name.as_slice(),
-            &target.directory,
-            target.name.as_slice(),
-            flags,
-        );
-        // Once more: the broker of another command may have made something there meanwhile.
-        let is_moved = done.is_ok();
-        let came = is_moved.then(|| self.came_elsewhere("rename to", &target)).flatten();
-        let outcome = came.or_else(|| (is_moved && is_directory).then(|| held_in(&self.rules, &target)).flatten());
-        if let Some(outcome) = outcome {
-            put_back(&target, entry);
-            return Ok(outcome);
-        }
-        Ok(self.done("rename", &entry.path, done))
-    }
-
-    /// Refuses to move a directory, or a link to one, where that would bring something under a protected name or
-    /// out from under a rule.
-    fn moves_protected(&self, kind: FileType, old: &Entry, new: &Entry) -> Option<Outcome> {
-        match kind {
-            FileType::Directory => {}
-            FileType::Symlink => {
-                return self.could_lie_below(&new.path, true).map(|by| refused("rename to", &new.path, by));
-            }
-            _ => return None,
-        }
-        // A directory with such a name in it, before and after.
-        for path in [&old.path, &new.path] {
-            let segments: Vec<&str> = path.segments().collect();
-            let is_data = segments.last().is_some_and(|last| git::role(&[last]) == Some(Role::Pointer));
-            if git::is_nested(&segments) || is_data && git::NESTS.iter().any(|nest| holds(old, nest)) {
-                return Some(refused("rename", path, nested()));
-            }
-            for (row, missing) in self.rules.rows_below(path) {
-                if holds(old, missing) {
-                    let by = format!("the protected name `{}` ({})", row.name, row.why);
-                    return Some(refused("rename", path, by));
-                }
-            }
-        }
-        // Programs then copy, and every copy is judged.
-        let by = self.rules.written_below(&old.path).or_else(|| self.rules.written_below(&new.path))?;
-        Some(Outcome::Refused { errno: libc::EXDEV, what: format!("rename {}", old.path), by: Some(by) })
-    }
-
     /// Gives a file a second name.
     pub(super) fn link(&mut self, call: &Call, caller: &Caller<'_>, [from, to]: [&Name; 2]) -> Result<Outcome> {
-        let Place::Found(source) = self.locate(call, caller, from)? else { return Err(libc::ENOENT) };
+        let Place::Found(source) = self.find(call, caller, from)? else { return Err(libc::ENOENT) };
         let entry = match self.locate_name(call, caller, to)? {
             Place::Found(_) => return Err(libc::EEXIST),
             Place::Free { is_directory: true, .. } => return Err(libc::ENOENT),
@@ -424,14 +395,27 @@ impl Broker {
         if source.kind == FileType::Directory {
             return Err(libc::EPERM);
         }
+        if let Some(outcome) = self.held_behind(&source, "link", libc::EXDEV)? {
+            return Ok(outcome);
+        }
+        self.stays_in_its_directory(source.path.as_ref(), &entry.path)?;
         let names = source.path.iter().chain([&entry.path]);
-        if let Some((path, forbidden)) = names.filter_map(|path| Some((path, self.rules.write(path)?))).next() {
+        if let Some((path, forbidden)) = names.filter_map(|path| Some((path, self.forbids(path)?))).next() {
             return Ok(refused("link", path, forbidden.by));
+        }
+        if let Some((path, role)) = source.path.as_ref().and_then(|path| Some((path, self.rules.locks(path)?))) {
+            return Ok(refused("link", path, lock(role)));
+        }
+        if let Some(outcome) = self.unreadable("link", source.path.as_ref()) {
+            return Ok(outcome);
         }
         if source.kind == FileType::Symlink
             && let Some(by) = self.could_lie_below(&entry.path, true)
         {
             return Ok(refused("link", &entry.path, by));
+        }
+        if let Some(outcome) = self.completes_bare(&entry) {
+            return Ok(outcome);
         }
         let done = match &source.entry {
             Some(old) => rustix::fs::linkat(
@@ -450,7 +434,7 @@ impl Broker {
             ),
         };
         if done.is_ok()
-            && let Some(outcome) = self.came_elsewhere("link", &entry)
+            && let Some(outcome) = self.came_elsewhere("link", &entry).or_else(|| self.came_into_bare(&entry))
         {
             let _ = rustix::fs::unlinkat(&entry.directory, entry.name.as_slice(), AtFlags::empty());
             return Ok(outcome);
@@ -460,7 +444,7 @@ impl Broker {
 
     /// Changes what a file is besides its contents.
     pub(super) fn change(&mut self, call: &Call, caller: &Caller<'_>, name: &Name, change: &Change) -> Result<Outcome> {
-        let Place::Found(found) = self.locate(call, caller, name)? else { return Err(libc::ENOENT) };
+        let Place::Found(found) = self.find(call, caller, name)? else { return Err(libc::ENOENT) };
         self.change_found(&found, change)
     }
 
@@ -477,13 +461,21 @@ impl Broker {
     }
 
     fn change_found(&self, found: &Found, change: &Change) -> Result<Outcome> {
+        if let Some(outcome) = self.held_behind(found, "change", libc::EPERM)? {
+            return Ok(outcome);
+        }
         let shown = found.path.clone().unwrap_or_else(AbsPath::root);
         if let Some(path) = &found.path
-            && let Some(forbidden) = self.rules.write(path)
+            && let Some(forbidden) = self.forbids(path)
             && !(found.kind == FileType::Directory && forbidden.git == Some(Role::Pointer))
             && !is_harmless(&forbidden, change)
         {
             return Ok(refused("change", path, forbidden.by));
+        }
+        if matches!(change, Change::Length(_))
+            && let Some((path, role)) = found.path.as_ref().and_then(|path| Some((path, self.rules.locks(path)?)))
+        {
+            return Ok(refused("change", path, lock(role)));
         }
         let done = apply(&found.file, found.kind, change);
         Ok(self.done("change", &shown, done))
@@ -493,40 +485,8 @@ impl Broker {
 /// git tries whether the right to run a file can be changed, on its own configuration.
 fn is_harmless(forbidden: &Forbidden, change: &Change) -> bool {
     let keeps_owner = |mode: u32| mode & 0o600 == 0o600 && mode & 0o7022 == 0;
-    forbidden.git == Some(Role::Configuration) && matches!(change, Change::Mode(mode) if keeps_owner(*mode & 0o7777))
-}
-
-/// Returns true when a directory has this in it, or a link where it could come to be.
-fn holds(directory: &Entry, missing: &str) -> bool {
-    let ends = missing.match_indices('/').map(|(end, _)| end).chain([missing.len()]);
-    let mut parts = ends.filter_map(|end| missing.get(..end));
-    parts.any(|part| {
-        let inside = [directory.name.as_slice(), b"/", part.as_bytes()].concat();
-        match rustix::fs::statat(&directory.directory, inside, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => part == missing || FileType::from_raw_mode(stat.st_mode) == FileType::Symlink,
-            Err(error) => error != rustix::io::Errno::NOENT,
-        }
-    })
-}
-
-/// Returns the refusal when a directory holds a protected name where it is.
-fn held_in(rules: &Rules, directory: &Entry) -> Option<Outcome> {
-    let rows = rules.rows_below(&directory.path);
-    let (row, _) = rows.into_iter().find(|(_, missing)| holds(directory, missing))?;
-    Some(refused("rename to", &directory.path, format!("the protected name `{}` ({})", row.name, row.why)))
-}
-
-/// Gives a file its old name back, or one like it when that is taken.
-fn put_back(now: &Entry, before: &Entry) {
-    for number in 0..64 {
-        let mut name = before.name.clone();
-        name.extend(std::iter::repeat_n(b'~', number));
-        let (old, new) = (now.name.as_slice(), name.as_slice());
-        let flags = RenameFlags::NOREPLACE;
-        if rustix::fs::renameat_with(&now.directory, old, &before.directory, new, flags).is_ok() {
-            return;
-        }
-    }
+    let is_judged = matches!(forbidden.git, Some(Role::Configuration | Role::Modules | Role::Todo));
+    is_judged && matches!(change, Change::Mode(mode) if keeps_owner(*mode & 0o7777))
 }
 
 /// Returns true for a link's text that names something in the directory of the link.
@@ -534,8 +494,13 @@ fn is_neighbour(target: &[u8]) -> bool {
     !target.contains(&b'/') && !matches!(target, b"" | b"." | b"..")
 }
 
+/// Says why nobody opens the lock of such a file again: it is the file's next form.
+pub(super) fn lock(role: Role) -> String {
+    format!("the lock of a file of git ({})", role.why())
+}
+
 /// Says why no directory comes to where git keeps worktrees and submodules.
-fn nested() -> String {
+pub(super) fn nested() -> String {
     format!("a data directory of git ({})", Role::Configuration.why())
 }
 
@@ -574,7 +539,7 @@ fn apply(file: &OwnedFd, kind: FileType, change: &Change) -> rustix::io::Result<
 }
 
 /// Returns the number of the device that a file is.
-fn device(file: &OwnedFd) -> Result<(u32, u32)> {
+pub(super) fn device(file: &OwnedFd) -> Result<(u32, u32)> {
     let stat = rustix::fs::fstat(file.as_fd()).map_err(errno)?;
     Ok((rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev)))
 }

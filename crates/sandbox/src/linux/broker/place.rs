@@ -67,6 +67,16 @@ pub(super) enum Place {
     },
 }
 
+impl Place {
+    /// Returns the file that is there.
+    pub(super) fn found(&self) -> Option<&Found> {
+        match self {
+            Self::Found(found) => Some(found),
+            Self::Free { .. } => None,
+        }
+    }
+}
+
 /// The two directories that names are looked up in.
 #[derive(Debug)]
 pub(super) struct Ground {
@@ -141,6 +151,11 @@ impl Ground {
         }
     }
 
+    /// Returns true for a file of some `/proc`.
+    pub(super) fn is_proc(&self, file: &OwnedFd) -> Result<bool> {
+        Ok(rustix::fs::fstatfs(file).map_err(errno)?.f_type == rustix::fs::PROC_SUPER_MAGIC)
+    }
+
     pub(super) fn found(&self, file: OwnedFd, entry: Option<Entry>) -> Result<Found> {
         let flags = StatxFlags::TYPE | StatxFlags::MODE | StatxFlags::NLINK;
         let stat = rustix::fs::statx(&file, c"", AtFlags::EMPTY_PATH, flags).map_err(errno)?;
@@ -196,7 +211,7 @@ impl Walk<'_> {
             if let Some(file) = self.behind_magic(&entry)? {
                 return self.ground.found(file, None).map(Place::Found);
             }
-            let target = rustix::fs::readlinkat(&file, c"", Vec::new()).map_err(errno)?.into_bytes();
+            let target = self.target(&entry, &file)?;
             start = if target.starts_with(b"/") { self.root()? } else { entry.directory };
             path = target;
             if ends_in_slash {
@@ -222,15 +237,11 @@ impl Walk<'_> {
         let how = ResolveFlags::NO_MAGICLINKS;
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         match rustix::fs::openat2(start, path, flags, Mode::empty(), how) {
-            Ok(directory) if self.is_proc(&directory)? => self.by_hand(start, path),
+            Ok(directory) if self.ground.is_proc(&directory)? => self.by_hand(start, path),
             Ok(directory) => Ok(directory),
             Err(rustix::io::Errno::LOOP) => self.by_hand(start, path),
             Err(error) => Err(errno(error)),
         }
-    }
-
-    fn is_proc(&self, file: &OwnedFd) -> Result<bool> {
-        Ok(rustix::fs::fstatfs(file).map_err(errno)?.f_type == rustix::fs::PROC_SUPER_MAGIC)
     }
 
     /// Walks a path name by name.
@@ -260,14 +271,19 @@ impl Walk<'_> {
                 at = file;
                 continue;
             }
-            let target = match self.own_number(&entry)? {
-                Some(number) => number.into_bytes(),
-                None => rustix::fs::readlinkat(&found.file, c"", Vec::new()).map_err(errno)?.into_bytes(),
-            };
+            let target = self.target(&entry, &found.file)?;
             at = if target.starts_with(b"/") { self.root()? } else { entry.directory };
             rest.extend(names(&target).into_iter().rev());
         }
         Ok(at)
+    }
+
+    /// Returns where a link leads for the caller.
+    fn target(&self, entry: &Entry, link: &OwnedFd) -> Result<Vec<u8>> {
+        match self.own_number(entry)? {
+            Some(number) => Ok(number.into_bytes()),
+            None => Ok(rustix::fs::readlinkat(link, c"", Vec::new()).map_err(errno)?.into_bytes()),
+        }
     }
 
     /// Returns where `/proc/self` and `/proc/thread-self` lead for the caller.
@@ -283,7 +299,8 @@ impl Walk<'_> {
     /// Opens what a link of `/proc` leads to that is no text but a file of a process. Those of this process
     /// lead out of what the caller may have.
     fn behind_magic(&self, entry: &Entry) -> Result<Option<OwnedFd>> {
-        if !self.is_proc(&entry.directory)? || matches!(entry.path.as_str(), "/proc/self" | "/proc/thread-self") {
+        if !self.ground.is_proc(&entry.directory)? || matches!(entry.path.as_str(), "/proc/self" | "/proc/thread-self")
+        {
             return Ok(None);
         }
         let mut segments = entry.path.segments().skip(1);

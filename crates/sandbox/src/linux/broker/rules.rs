@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use policy::AbsPath;
 use policy::bounds::{Bounds, Why};
-use policy::tables::{git, protected};
+use policy::tables::{credentials, git, protected};
 
 use crate::plan::{Plan, Step};
+
+/// Directories of the kernel's own files.
+const KERNEL: [&str; 3] = ["dev", "proc", "sys"];
 
 /// Everything that forbids a name.
 #[derive(Debug)]
@@ -24,6 +27,10 @@ pub(super) struct Rules {
     /// The private directories and caches: nothing outside reads them, so no name in them is protected. What the
     /// settings forbid counts there.
     private: Vec<AbsPath>,
+    /// Directories of the host that are seen in the caches: where they are, and where they are seen.
+    seeds: Vec<(AbsPath, AbsPath)>,
+    /// Stores of credentials that were not there when the command started; nothing where openings are not checked.
+    stores: Vec<(AbsPath, &'static str)>,
 }
 
 /// Who forbids it.
@@ -35,6 +42,10 @@ pub(super) struct Forbidden {
     pub(super) git: Option<git::Role>,
     /// The path from the protected name on, where the table of names forbids it.
     pub(super) row: Option<Tail>,
+    /// Whether it is git's directory of hooks itself.
+    is_hooks: bool,
+    /// Whether it lies in a directory that is a repository by what is in it alone.
+    pub(super) is_in_bare: bool,
 }
 
 /// A path from a protected name on.
@@ -46,18 +57,26 @@ pub(super) struct Tail {
 }
 
 impl Forbidden {
+    /// Returns what forbids a file in a directory that git takes for a repository.
+    pub(super) fn in_bare(path: &AbsPath, role: git::Role) -> Self {
+        let by = format!("a file of a repository of git ({})", role.why());
+        let is_hooks = role == git::Role::Program && path.name() == Some("hooks");
+        Self { by, git: Some(role), row: None, is_hooks, is_in_bare: true }
+    }
+
     /// Returns true when an empty directory of this name is harmless.
     pub(super) fn spares_directory(&self) -> bool {
-        self.git == Some(git::Role::Pointer) || self.row.as_ref().is_some_and(|row| row.is_directory)
+        self.git == Some(git::Role::Pointer) || self.is_hooks || self.row.as_ref().is_some_and(|row| row.is_directory)
     }
 }
 
 impl Rules {
     /// Compiles the plan's rules. A rule that cannot be read is an error: nothing runs without it.
     pub(super) fn new(plan: &Plan) -> Result<Self, String> {
-        let bounds = Bounds::compile(&plan.bounds, &plan.home, &plan.project, &plan.cwd)?;
+        let mut bounds = Bounds::compile(&plan.bounds, &plan.home, &plan.project, &plan.cwd)?;
         let (mut held, mut hidden) = (BTreeMap::new(), BTreeMap::new());
         let (mut writable, mut reopened) = (Vec::new(), BTreeSet::new());
+        let mut seeds = Vec::new();
         let mut private = vec![AbsPath::root().join("dev/shm")];
         for step in &plan.steps {
             match step {
@@ -79,29 +98,66 @@ impl Rules {
                 Step::Writable { path, zone: _ } => writable.push(path.clone()),
                 Step::Cache { path, zone: _ } => private.push(path.clone()),
                 Step::Private { zone } => private.push(AbsPath::root().join(zone.path())),
-                Step::Read { .. } | Step::Link { .. } | Step::Seed { .. } | Step::Pin { .. } | Step::ByKey { .. } => {}
+                Step::Seed { from, at } => seeds.push((from.clone(), at.clone())),
+                Step::Read { .. } | Step::Link { .. } | Step::Pin { .. } | Step::ByKey { .. } => {}
             }
         }
-        Ok(Self { bounds, held, hidden, reopened, writable, private })
+        let mut stores = Vec::new();
+        if plan.checks_reads {
+            bounds.know_hidden(|path| covering(&hidden, path).is_some());
+            stores = credentials::paths(&plan.home).filter(|(path, _)| covering(&hidden, path).is_none()).collect();
+        }
+        Ok(Self { bounds, held, hidden, reopened, writable, private, seeds, stores })
+    }
+
+    /// Returns who forbids that a file is read which no mount hides. In the private places nobody but the command
+    /// makes files, and in the kernel's own nobody does.
+    pub(super) fn read(&self, path: &AbsPath) -> Option<String> {
+        let seen = self.seeds.iter().find_map(|(from, at)| Some(from.join(path.below(at)?.trim_start_matches('/'))));
+        let path = seen.as_ref().unwrap_or(path);
+        if self.is_private(path) || KERNEL.iter().any(|name| path.segments().next() == Some(name)) {
+            return None;
+        }
+        let store = || self.stores.iter().find(|(store, _)| path.is_within(store));
+        let why = self.bounds.late_read(path).map(|why| why.to_string());
+        why.or_else(|| store().map(|(_, why)| format!("{why} (built-in credential stores)")))
+    }
+
+    /// Returns who forbids that something is read below a directory that loses its name.
+    pub(super) fn read_below(&self, path: &AbsPath) -> Option<String> {
+        let is_store = |(store, _): &&(AbsPath, &'static str)| store.is_within(path);
+        let why = self.bounds.late_read_below(path).map(|why| why.to_string());
+        why.or_else(|| self.stores.iter().find(is_store).map(|(_, why)| (*why).to_owned()))
     }
 
     /// Returns who forbids that this name is written, made, renamed or removed.
     pub(super) fn write(&self, path: &AbsPath) -> Option<Forbidden> {
         if let Some(why) = covering(&self.held, path) {
-            return Some(Forbidden { by: why.to_owned(), git: None, row: None });
+            return Some(Forbidden { by: why.to_owned(), git: None, row: None, is_hooks: false, is_in_bare: false });
         }
         let why = self.bounds.write(path)?;
         let (git, row) = match why {
             Why::Written(..) => (None, None),
             Why::Git(_) | Why::Protected(_) if self.is_private(path) => return None,
-            Why::Git(role) => (Some(role), (role == git::Role::Configuration).then(|| last(path)).flatten()),
+            Why::Git(role) => (Some(role), (role == git::Role::Modules).then(|| last(path)).flatten()),
             Why::Protected(row) => (None, tail(row, path)),
         };
-        Some(Forbidden { by: why.to_string(), git, row })
+        let is_hooks = git == Some(git::Role::Program) && path.name() == Some("hooks");
+        Some(Forbidden { by: why.to_string(), git, row, is_hooks, is_in_bare: false })
+    }
+
+    /// Returns what the file is to git of which this is the lock: its new form, until it is renamed.
+    pub(super) fn locks(&self, path: &AbsPath) -> Option<git::Role> {
+        let stem = path.name()?.strip_suffix(".lock")?;
+        let role = self.write(&path.parent()?.join(stem))?.git?;
+        match role {
+            git::Role::Configuration | git::Role::Modules | git::Role::Todo => Some(role),
+            git::Role::Pointer | git::Role::CommonDirectory | git::Role::Program => None,
+        }
     }
 
     /// Returns true for a path that nobody outside reads.
-    fn is_private(&self, path: &AbsPath) -> bool {
+    pub(super) fn is_private(&self, path: &AbsPath) -> bool {
         let lies_in = |directories: &[AbsPath]| directories.iter().any(|directory| path.is_within(directory));
         lies_in(&self.private) && !lies_in(&self.writable)
     }

@@ -9,6 +9,8 @@ use crate::sys::filter::Instruction;
 pub(crate) enum Telling {
     /// Refused calls and addresses go to the supervisor, who answers.
     Supervisor,
+    /// The same, and openings for reading too.
+    SupervisorOfReads,
     /// Refused calls fail at once.
     Nobody,
 }
@@ -46,6 +48,15 @@ const ARGUMENTS: u32 = 16;
 ///    and a search from end to end would be a tenth of the start-up;
 /// 5. allow what is in no row.
 pub(crate) fn assemble(telling: Telling) -> Vec<Instruction> {
+    assemble_rows(rows(), telling)
+}
+
+/// Returns the program for a broker where there are no namespaces.
+pub(crate) fn assemble_brokered(telling: Telling) -> Vec<Instruction> {
+    assemble_rows(closed::brokered(), telling)
+}
+
+fn assemble_rows(rows: impl Iterator<Item = &'static Row>, telling: Telling) -> Vec<Instruction> {
     let mut program = vec![
         plain(LOAD, ARCHITECTURE_OFFSET),
         jump(JUMP_EQUAL, ARCHITECTURE, 1, 0),
@@ -57,15 +68,15 @@ pub(crate) fn assemble(telling: Telling) -> Vec<Instruction> {
         jump(JUMP_GREATER, NEWEST, 0, 1),
         plain(RETURN, action(Verdict::Quiet(libc::ENOSYS), telling)),
     ];
-    program.extend(search(rows(), telling));
+    program.extend(search(rows, telling));
     program
 }
 
 /// Returns the program of what is refused besides where there are no namespaces. Other architectures are the
 /// first program's matter.
-pub(crate) fn assemble_closed() -> Vec<Instruction> {
+pub(crate) fn assemble_closed(telling: Telling) -> Vec<Instruction> {
     let mut program = vec![plain(LOAD, NUMBER)];
-    program.extend(search(closed::rows(), Telling::Nobody));
+    program.extend(search(closed::rows(telling), Telling::Nobody));
     program
 }
 
@@ -132,9 +143,12 @@ fn condition_block(condition: &Condition, past: u8) -> Vec<Instruction> {
 fn action(verdict: Verdict, telling: Telling) -> u32 {
     let errno = |errno: i32| libc::SECCOMP_RET_ERRNO | (errno.cast_unsigned() & libc::SECCOMP_RET_DATA);
     match (verdict, telling) {
-        (Verdict::Allow, _) | (Verdict::Look | Verdict::Act, Telling::Nobody) => libc::SECCOMP_RET_ALLOW,
+        (Verdict::Allow, _)
+        | (Verdict::Look | Verdict::Act | Verdict::Check, Telling::Nobody)
+        | (Verdict::Check, Telling::Supervisor) => libc::SECCOMP_RET_ALLOW,
         (Verdict::Quiet(number), _) | (Verdict::Tell(number), Telling::Nobody) => errno(number),
-        (Verdict::Tell(_) | Verdict::Look | Verdict::Act, Telling::Supervisor) => libc::SECCOMP_RET_USER_NOTIF,
+        (Verdict::Tell(_) | Verdict::Look | Verdict::Act, Telling::Supervisor | Telling::SupervisorOfReads)
+        | (Verdict::Check, Telling::SupervisorOfReads) => libc::SECCOMP_RET_USER_NOTIF,
     }
 }
 

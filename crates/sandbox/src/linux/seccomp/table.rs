@@ -15,6 +15,8 @@ pub(crate) enum Verdict {
     Look,
     /// The broker does it in the caller's place, if the rules let it.
     Act,
+    /// The same where openings for reading are checked; elsewhere it goes ahead.
+    Check,
 }
 
 /// A condition on the low or high half of an argument. The kernel reads `int` arguments from the low
@@ -114,6 +116,9 @@ const SOCKETPAIR: &[Case] = &[
 /// The bits of a request that say whose it is.
 const REQUESTED_OF: u32 = 0xff00;
 
+/// The bits of a request that say whose it is and which, without its direction and size.
+const REQUEST: u32 = 0xffff;
+
 /// Requests that put input into a terminal or change what is behind one; and those of file systems that make or
 /// remove a name in a directory that is open for reading, which neither the broker nor Landlock would see.
 const IOCTL: &[Case] = &[
@@ -122,11 +127,20 @@ const IOCTL: &[Case] = &[
     case(&[low(1, Test::Is, 0xc018_9436)], Verdict::Allow), // FIDEDUPERANGE
     case(&[masked(1, REQUESTED_OF, Test::Is, 0x9400)], Verdict::Tell(EPERM)), // Btrfs: subvolumes and snapshots
     case(&[masked(1, REQUESTED_OF, Test::Is, 0xbc00)], Verdict::Tell(EPERM)), // bcachefs: the same
-    case(&[masked(1, 0xffff, Test::Is, 0x6f04)], Verdict::Tell(EPERM)), // OCFS2_IOC_REFLINK
-    case(&[low(1, Test::Is, 0x5412)], Verdict::Tell(EPERM)), // TIOCSTI
-    case(&[low(1, Test::Is, 0x541c)], Verdict::Tell(EPERM)), // TIOCLINUX
-    case(&[low(1, Test::Is, 0x5423)], Verdict::Tell(EPERM)), // TIOCSETD
-    case(&[low(1, Test::Is, 0x541d)], Verdict::Tell(EPERM)), // TIOCCONS
+    case(&[masked(1, REQUEST, Test::Is, 0x6f04)], Verdict::Tell(EPERM)), // OCFS2_IOC_REFLINK
+    // Flags, attributes, keys and versions of a file that is open for reading: FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR and theirs.
+    case(&[masked(1, REQUEST, Test::Is, 0x6602)], Verdict::Tell(EPERM)), // FS_IOC_SETFLAGS
+    case(&[masked(1, REQUEST, Test::Is, 0x5820)], Verdict::Tell(EPERM)), // FS_IOC_FSSETXATTR
+    case(&[masked(1, REQUEST, Test::Is, 0x7602)], Verdict::Tell(EPERM)), // FS_IOC_SETVERSION
+    case(&[masked(1, REQUEST, Test::Is, 0x6604)], Verdict::Tell(EPERM)), // its older number
+    case(&[masked(1, REQUEST, Test::Is, 0x6609)], Verdict::Tell(EPERM)), // EXT4_IOC_MIGRATE
+    case(&[masked(1, REQUEST, Test::Is, 0x6613)], Verdict::Tell(EPERM)), // FS_IOC_SET_ENCRYPTION_POLICY
+    case(&[masked(1, REQUEST, Test::Is, 0x6685)], Verdict::Tell(EPERM)), // FS_IOC_ENABLE_VERITY
+    case(&[masked(1, REQUEST, Test::Is, 0x7211)], Verdict::Tell(EPERM)), // FAT_IOCTL_SET_ATTRIBUTES
+    case(&[low(1, Test::Is, 0x5412)], Verdict::Tell(EPERM)),             // TIOCSTI
+    case(&[low(1, Test::Is, 0x541c)], Verdict::Tell(EPERM)),             // TIOCLINUX
+    case(&[low(1, Test::Is, 0x5423)], Verdict::Tell(EPERM)),             // TIOCSETD
+    case(&[low(1, Test::Is, 0x541d)], Verdict::Tell(EPERM)),             // TIOCCONS
 ];
 
 /// Asking, and Linux as it is, and nothing else.
@@ -146,14 +160,20 @@ const WRITES: u32 = (libc::O_WRONLY | libc::O_RDWR | libc::O_CREAT | libc::O_TRU
 const UNNAMED: u32 = (libc::O_TMPFILE & !libc::O_DIRECTORY).cast_unsigned();
 /// With it every other flag counts for nothing: the file can be named, and nothing of it is written or made.
 const NAMES_ONLY: u32 = libc::O_PATH.cast_unsigned();
+/// With it nothing but a directory can be opened: names are seen, and nothing that a file holds.
+const LISTS_ONLY: u32 = libc::O_DIRECTORY.cast_unsigned();
 const OPENAT: &[Case] = &[
     case(&[masked(2, NAMES_ONLY, Test::IsNot, 0)], Verdict::Allow),
     case(&[masked(2, WRITES, Test::IsNot, 0)], Verdict::Act),
+    case(&[masked(2, LISTS_ONLY, Test::IsNot, 0)], Verdict::Allow),
+    case(&[], Verdict::Check),
 ];
 #[cfg(target_arch = "x86_64")]
 const OPEN: &[Case] = &[
     case(&[masked(1, NAMES_ONLY, Test::IsNot, 0)], Verdict::Allow),
     case(&[masked(1, WRITES, Test::IsNot, 0)], Verdict::Act),
+    case(&[masked(1, LISTS_ONLY, Test::IsNot, 0)], Verdict::Allow),
+    case(&[], Verdict::Check),
 ];
 
 macro_rules! rows {
@@ -332,8 +352,15 @@ pub(crate) fn verdict(number: i32, arguments: &[u64; 6]) -> Verdict {
         return Verdict::Quiet(ENOSYS);
     }
     let Some(row) = rows().find(|row| row.number == i64::from(number)) else { return Verdict::Allow };
-    let holds = |case: &&Case| case.conditions.iter().all(|condition| condition.holds(arguments));
-    row.cases.iter().find(holds).map_or(Verdict::Allow, |case| case.verdict)
+    row.verdict(arguments)
+}
+
+impl Row {
+    /// Returns what a call of this row gets.
+    pub(super) fn verdict(&self, arguments: &[u64; 6]) -> Verdict {
+        let holds = |case: &&Case| case.conditions.iter().all(|condition| condition.holds(arguments));
+        self.cases.iter().find(holds).map_or(Verdict::Allow, |case| case.verdict)
+    }
 }
 
 impl Condition {

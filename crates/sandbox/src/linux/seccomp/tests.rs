@@ -50,18 +50,22 @@ fn interpret(program: &[Instruction], data: &Data) -> u32 {
 
 fn expected(number: u32, arguments: &[u64; 6], telling: Telling) -> u32 {
     match (verdict(number.cast_signed(), arguments), telling) {
-        (Verdict::Allow, _) | (Verdict::Look | Verdict::Act, Telling::Nobody) => libc::SECCOMP_RET_ALLOW,
+        (Verdict::Allow, _)
+        | (Verdict::Look | Verdict::Act | Verdict::Check, Telling::Nobody)
+        | (Verdict::Check, Telling::Supervisor) => libc::SECCOMP_RET_ALLOW,
         (Verdict::Quiet(errno), _) | (Verdict::Tell(errno), Telling::Nobody) => {
             libc::SECCOMP_RET_ERRNO | errno.cast_unsigned()
         }
-        (Verdict::Tell(_) | Verdict::Look | Verdict::Act, Telling::Supervisor) => libc::SECCOMP_RET_USER_NOTIF,
+        (Verdict::Tell(_) | Verdict::Look | Verdict::Act | Verdict::Check, _) => libc::SECCOMP_RET_USER_NOTIF,
     }
 }
 
 /// Values at which some condition turns, each with junk above.
 fn values() -> Vec<u64> {
-    let edges =
-        [0, 1, 2, 3, 5, 6, 9, 10, 15, 16, 17, 38, 40, 262, 0x80, 0x5411, 0x5412, 0x541c, 0x541d, 0x5423, 0x6f04];
+    let edges = [
+        0, 1, 2, 3, 5, 6, 9, 10, 15, 16, 17, 38, 40, 262, 0x80, 0x5411, 0x5412, 0x541c, 0x541d, 0x5423, 0x6f04, 0x6602,
+        0x5820,
+    ];
     let flags = [0x1000_0000, 0x0002_0000, 0x4000_0000, 0x0080_0000, 0x80801, 0x80802, 0x1200_0000, 0xffff_ffff];
     let requests = [0x4004_9409, 0x4020_940d, 0xc018_9436, 0x5000_940e, 0x4020_bc10, 0x4018_6f04, 0x0020_0041];
     let low: Vec<u64> = edges.into_iter().chain(flags).chain(requests).collect();
@@ -70,7 +74,7 @@ fn values() -> Vec<u64> {
 
 #[test]
 fn program_does_what_the_table_says() {
-    for telling in [Telling::Supervisor, Telling::Nobody] {
+    for telling in [Telling::Supervisor, Telling::SupervisorOfReads, Telling::Nobody] {
         let program = assemble(telling);
         for number in (0..=NEWEST + 600).chain([u32::MAX, u32::MAX - 1, 0x3fff_ffff]) {
             if number & X32 != 0 && number != u32::MAX {
@@ -110,7 +114,7 @@ fn other_architectures_are_killed() {
 
 #[test]
 fn programs_fit_and_jump_forward_inside() {
-    for telling in [Telling::Supervisor, Telling::Nobody] {
+    for telling in [Telling::Supervisor, Telling::SupervisorOfReads, Telling::Nobody] {
         let program = assemble(telling);
         assert!(program.len() < 4096);
         for (at, instruction) in program.iter().enumerate().filter(|(_, instruction)| instruction.code & 7 == 5) {
@@ -135,9 +139,11 @@ fn what_programs_need_is_allowed() {
     for number in [libc::SYS_read, libc::SYS_write, libc::SYS_futex, libc::SYS_sendmsg, libc::SYS_bind] {
         assert_eq!(verdict(number as i32, &[u64::MAX; 6]), Verdict::Allow);
     }
-    // Opening for reading is nobody's business; for writing it is the broker's.
-    let reading = (libc::O_CLOEXEC | libc::O_DIRECTORY | libc::O_NOFOLLOW | libc::O_NONBLOCK) as u64;
-    assert_eq!(verdict(libc::SYS_openat as i32, &[0, 0, reading, 0, 0, 0]), Verdict::Allow);
+    // Opening for reading is nobody's business, unless it is checked; listing never is. For writing it is the broker's.
+    let reading = (libc::O_CLOEXEC | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOATIME) as u64;
+    assert_eq!(verdict(libc::SYS_openat as i32, &[0, 0, reading, 0, 0, 0]), Verdict::Check);
+    let listing = reading | libc::O_DIRECTORY as u64;
+    assert_eq!(verdict(libc::SYS_openat as i32, &[0, 0, listing, 0, 0, 0]), Verdict::Allow);
     for flag in [libc::O_WRONLY, libc::O_RDWR, libc::O_CREAT, libc::O_TRUNC, libc::O_TMPFILE, libc::O_ACCMODE] {
         assert_eq!(verdict(libc::SYS_openat as i32, &[0, 0, flag as u64, 0, 0, 0]), Verdict::Act);
         let junk = flag as u64 | 0xffff_ffff_0000_0000;
@@ -152,6 +158,12 @@ fn what_programs_need_is_allowed() {
         (0x5000_940e, Verdict::Tell(libc::EPERM)),
         (0x5000_9401, Verdict::Tell(libc::EPERM)),
         (0x4018_6f04, Verdict::Tell(libc::EPERM)),
+        (0x4008_6602, Verdict::Tell(libc::EPERM)),
+        (0x4004_6602, Verdict::Tell(libc::EPERM)),
+        (0x401c_5820, Verdict::Tell(libc::EPERM)),
+        (0x8008_6601, Verdict::Allow),
+        (0x801c_581f, Verdict::Allow),
+        (0xc020_660b, Verdict::Allow),
     ] {
         assert_eq!(verdict(libc::SYS_ioctl as i32, &[3, request, 0, 0, 0, 0]), expected);
         assert_eq!(verdict(libc::SYS_ioctl as i32, &[3, request | 1 << 40, 0, 0, 0, 0]), expected);

@@ -159,6 +159,7 @@ fn made(wish: &Wish) -> Option<Plan> {
         reopened: absolute(&wish.open),
         project: AbsPath::parse(&wish.cwd).unwrap(),
         bounds: Vec::new(),
+        late_reads: policy::controls::LateReads::None,
         reading: Reading::Open,
         caches: None,
         require: Vec::new(),
@@ -173,6 +174,7 @@ fn made(wish: &Wish) -> Option<Plan> {
         terminal: Terminal::Own,
         tiers: crate::Tiers::all(),
         require: Vec::new(),
+        held: false,
     };
     plan(&controls, &invocation).ok()
 }

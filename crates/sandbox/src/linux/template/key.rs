@@ -1,0 +1,139 @@
+//! What a held boundary depends on.
+
+use rustix::fs::{AtFlags, CWD, StatxFlags};
+use sha2::{Digest, Sha256};
+
+use super::super::failure::{At, Failure};
+use crate::error::Step as Stage;
+use crate::plan::{Plan, Step};
+use crate::wire::Order;
+
+/// A digest of everything that a held boundary depends on, in hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Key(pub(super) String);
+
+impl Key {
+    /// Computes the key of an order, here and now.
+    pub(super) fn of(order: &Order) -> Result<Self, Failure> {
+        let mut digest = Sha256::new();
+        let template = order.template().render().map_err(|_| rustix::io::Errno::INVAL).at(Stage::Template)?;
+        part(&mut digest, &template);
+        for path in paths(&order.plan) {
+            part(&mut digest, file(path)?.as_bytes());
+        }
+        for context in context()? {
+            part(&mut digest, &context);
+        }
+        Ok(Self(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
+    }
+}
+
+/// Adds a part with its length, so that no two lists of parts are the same bytes.
+fn part(digest: &mut Sha256, bytes: &[u8]) {
+    digest.update(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_le_bytes());
+    digest.update(bytes);
+}
+
+/// Returns every path that the plan names.
+fn paths(plan: &Plan) -> impl Iterator<Item = &str> {
+    plan.steps.iter().flat_map(|step| match step {
+        Step::Read { path, why: _ }
+        | Step::Link { path, target: _ }
+        | Step::Writable { path, zone: _ }
+        | Step::Cache { path, zone: _ }
+        | Step::Pin { path }
+        | Step::ReadOnly { path, why: _ }
+        | Step::ByKey { path, why: _ }
+        | Step::Hide { path, why: _ } => vec![path.as_str()],
+        Step::Private { zone } => vec![zone.path()],
+        Step::Seed { from, at } => vec![from.as_str(), at.as_str()],
+        Step::Veil { path, parts, why: _ } => {
+            std::iter::once(path.as_str()).chain(parts.iter().map(policy::AbsPath::as_str)).collect()
+        }
+    })
+}
+
+/// Returns which file lies at a path, and on which mount.
+fn file(path: &str) -> Result<String, Failure> {
+    let wanted = StatxFlags::INO | StatxFlags::TYPE | StatxFlags::MNT_ID;
+    match rustix::fs::statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, wanted) {
+        Ok(stat) => Ok(format!(
+            "{}:{} {} {:o} {}",
+            stat.stx_dev_major,
+            stat.stx_dev_minor,
+            stat.stx_ino,
+            stat.stx_mode & 0o170_000,
+            stat.stx_mnt_id
+        )),
+        Err(error @ (rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR | rustix::io::Errno::ACCESS)) => {
+            Ok(format!("{error}"))
+        }
+        Err(error) => Err(error).at_path(Stage::Template, path),
+    }
+}
+
+/// Files of `/proc/self` that say what this process passes on.
+const FILES: [&str; 5] = ["mountinfo", "limits", "cgroup", "oom_score_adj", "personality"];
+
+/// What `/proc/self/status` says of what this process passes on.
+const STATUS: [&str; 14] = [
+    "Umask",
+    "Uid",
+    "Gid",
+    "Groups",
+    "CapInh",
+    "CapPrm",
+    "CapEff",
+    "CapBnd",
+    "CapAmb",
+    "NoNewPrivs",
+    "Seccomp",
+    "Seccomp_filters",
+    "Cpus_allowed",
+    "Mems_allowed",
+];
+
+/// Where `/proc/self/stat` has, after the name, the nice value, the real-time priority and the scheduling policy.
+const STAT: [usize; 3] = [16, 37, 38];
+
+/// The namespaces.
+const NAMESPACES: [&str; 9] = ["user", "mnt", "pid", "pid_for_children", "net", "ipc", "uts", "cgroup", "time"];
+
+/// Returns what this process passes on to a boundary besides the plan.
+fn context() -> Result<Vec<Vec<u8>>, Failure> {
+    let mut parts: Vec<Vec<u8>> = FILES.into_iter().map(read).collect::<Result<_, _>>()?;
+    let status = read("status")?;
+    let status = String::from_utf8_lossy(&status);
+    let wanted = |line: &&str| line.split_once(':').is_some_and(|(name, _)| STATUS.contains(&name));
+    parts.push(status.lines().filter(wanted).collect::<Vec<_>>().join("\n").into_bytes());
+    let stat = read("stat")?;
+    let stat = String::from_utf8_lossy(&stat);
+    let fields: Vec<&str> =
+        stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect()).unwrap_or_default();
+    parts.push(STAT.into_iter().filter_map(|index| fields.get(index).copied()).collect::<Vec<_>>().join(" ").into());
+    // Where security modules confine processes by label, this is the label.
+    parts.push(read("attr/current").unwrap_or_default());
+    for name in NAMESPACES {
+        parts.push(link(&format!("ns/{name}")).unwrap_or_default());
+    }
+    parts.push(program()?);
+    Ok(parts)
+}
+
+/// Returns which program this is: another version is another boundary.
+fn program() -> Result<Vec<u8>, Failure> {
+    let wanted = StatxFlags::INO | StatxFlags::SIZE | StatxFlags::MTIME;
+    let stat = rustix::fs::statx(CWD, "/proc/self/exe", AtFlags::empty(), wanted).at(Stage::Template)?;
+    let (time, nanoseconds) = (stat.stx_mtime.tv_sec, stat.stx_mtime.tv_nsec);
+    let device = (stat.stx_dev_major, stat.stx_dev_minor);
+    Ok(format!("{device:?} {} {} {time}.{nanoseconds}", stat.stx_ino, stat.stx_size).into_bytes())
+}
+
+fn read(name: &str) -> Result<Vec<u8>, Failure> {
+    let path = format!("/proc/self/{name}");
+    super::read(&path).at_path(Stage::Template, &path)
+}
+
+fn link(name: &str) -> Option<Vec<u8>> {
+    rustix::fs::readlink(format!("/proc/self/{name}"), Vec::new()).ok().map(std::ffi::CString::into_bytes)
+}

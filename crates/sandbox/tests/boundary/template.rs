@@ -1,0 +1,315 @@
+//! Held boundaries: who gets one, when nobody does, and what is left of them.
+
+use std::fs;
+use std::io::BufRead;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use sandbox::Tier;
+
+use crate::runner::Case;
+use crate::world::World;
+
+/// Cases with this in their name have holders of their own.
+pub(crate) const OWN: &str = "template_own";
+
+pub(crate) const CASES: &[Case] = &[
+    ("template_own_holder", own_holder),
+    ("template_keeps_nothing_for_the_next", nothing_kept),
+    ("template_streams_and_terminal", streams),
+    ("template_own_not_after_a_change", changes),
+    ("template_own_not_under_other_limits", other_limits),
+    ("template_own_impostor", impostor),
+    ("template_own_owner_ends", owner),
+    ("template_own_holder_killed", holder_killed),
+    ("template_own_deadline", deadline),
+    ("template_command_ends_with_its_launcher", launcher_killed),
+];
+
+/// A holder of this process's, ended with the test.
+#[derive(Debug)]
+pub(crate) struct Holder(Child);
+
+impl Holder {
+    /// Starts one.
+    pub(crate) fn start() -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["hold", "3600000"]).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut holder = command.spawn().unwrap();
+        let mut line = String::new();
+        std::io::BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        Self(holder)
+    }
+
+    pub(crate) fn is_alive(&mut self) -> bool {
+        matches!(self.0.try_wait(), Ok(None))
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A shell that owns a holder and runs launchers; it answers each line that it reads with what came of it.
+struct Owner {
+    shell: Child,
+    out: std::io::BufReader<std::process::ChildStdout>,
+}
+
+impl Owner {
+    /// Starts a shell with a holder below it that lasts so many milliseconds.
+    fn start(lasting: u32) -> Self {
+        Self::of(std::env::current_exe().unwrap().to_str().unwrap(), lasting)
+    }
+
+    fn of(program: &str, lasting: u32) -> Self {
+        let script = format!("'{program}' hold {lasting} & while read -r line; do eval \"$line\"; done");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut shell = command.spawn().unwrap();
+        let out = std::io::BufReader::new(shell.stdout.take().unwrap());
+        Self { shell, out }
+    }
+
+    /// Has the shell run something, and returns the next line that is printed.
+    fn say(&mut self, line: &str) -> String {
+        use std::io::Write;
+        writeln!(self.shell.stdin.as_mut().unwrap(), "{line}").unwrap();
+        self.next_line()
+    }
+
+    fn next_line(&mut self) -> String {
+        let mut line = String::new();
+        self.out.read_line(&mut line).unwrap();
+        line.trim().to_owned()
+    }
+
+    /// Runs a command inside and returns whether its boundary was held.
+    fn is_held(&mut self, world: &World, way: &str, prefix: &str) -> bool {
+        let mut spec = world.spec.clone();
+        spec.template = vec![way.to_owned()];
+        let words: Vec<String> = spec.arguments().iter().map(|word| format!("'{word}'")).collect();
+        let program = std::env::current_exe().unwrap();
+        let _ = fs::remove_file(&world.spec.report);
+        let done =
+            self.say(&format!("{prefix} '{}' {} true </dev/null; echo done", program.display(), words.join(" ")));
+        assert_eq!(done, "done");
+        is_held(&fs::read_to_string(&world.spec.report).unwrap())
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        let _ = self.shell.kill();
+        let _ = self.shell.wait();
+    }
+}
+
+fn is_held(report: &str) -> bool {
+    assert!(report.contains("\"from_holder\": true") || report.contains("\"from_holder\": false"), "{report}");
+    report.contains("\"from_holder\": true")
+}
+
+/// Waits until something holds.
+#[track_caller]
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < Duration::from_secs(10), "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Returns the processes below one, itself not among them.
+fn below(pid: &str) -> Vec<String> {
+    let parent_of = |name: &str| {
+        let stat = fs::read_to_string(format!("/proc/{name}/stat")).ok()?;
+        Some(stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.to_owned())
+    };
+    let names = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let all: Vec<(String, String)> = names.filter_map(|name| parent_of(&name).map(|parent| (name, parent))).collect();
+    let mut found = vec![pid.to_owned()];
+    let mut index = 0;
+    while let Some(parent) = found.get(index).cloned() {
+        found.extend(all.iter().filter(|(_, of)| *of == parent).map(|(name, _)| name.clone()));
+        index += 1;
+    }
+    found.split_off(1)
+}
+
+fn is_there(pid: &String) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    !stat.is_empty() && !stat.contains(") Z ")
+}
+
+fn own_holder(world: &World) {
+    let mut owner = Owner::start(60_000);
+    owner.next_line();
+    assert!(!owner.is_held(world, "no", ""), "nothing is held before anybody asked");
+    assert!(owner.is_held(world, "warm", ""));
+    // Another kind of command, of the same policy.
+    assert!(owner.is_held(world, "warm", "A=b"));
+}
+
+/// Nothing of a command is there for the next one, though both boundaries stood when the first began.
+fn nothing_kept(world: &World) {
+    let script = "ls -A /tmp /var/tmp /dev/shm | grep -c palisade-left; touch /tmp/palisade-left /dev/shm/palisade-left; \
+                  hostname; ps -e | wc -l";
+    let first = world.run(&["sh", "-c", script]);
+    let second = world.run(&["sh", "-c", script]);
+    assert_eq!(first.out.lines().next(), Some("0"), "{} {}", first.out, first.error);
+    assert_eq!(first.out, second.out);
+    if world.is_held {
+        assert!(is_held(&first.report) && is_held(&second.report));
+    }
+}
+
+fn streams(world: &World) {
+    fs::write(world.path("project/input"), "from a file\n").unwrap();
+    let mut command = world.launcher(&["sh", "-c", "cat; echo error >&2; exit 3"]);
+    command.stdin(fs::File::open(world.path("project/input")).unwrap());
+    let seen = world.seen(&command.output().unwrap());
+    assert_eq!((seen.out.as_str(), seen.error.as_str(), seen.code), ("from a file", "error", 3), "{}", seen.report);
+    // What must not be read is no input either.
+    let mut command = world.launcher(&["cat"]);
+    command.stdin(fs::File::open(world.path("project/.env")).unwrap());
+    let seen = world.seen(&command.output().unwrap());
+    assert!(!seen.out.contains("SECRET"), "{}", seen.out);
+}
+
+fn changes(world: &World) {
+    let mut owner = Owner::start(60_000);
+    owner.next_line();
+    assert!(owner.is_held(world, "warm", ""), "the control");
+    wait_until("the next one", || owner.is_held(world, "held", ""));
+    // The project is another directory of the same name.
+    fs::rename(world.path("project"), world.path("moved")).unwrap();
+    for name in ["project/.git/hooks", "project/src"] {
+        fs::create_dir_all(world.path(name)).unwrap();
+    }
+    for name in ["project/.env", "project/.git/config"] {
+        fs::write(world.path(name), "").unwrap();
+    }
+    assert!(!owner.is_held(world, "held", ""), "another project");
+    // A held file is another one.
+    assert!(owner.is_held(world, "warm", ""), "built anew");
+    fs::write(world.path("project/.env.new"), "").unwrap();
+    fs::rename(world.path("project/.env.new"), world.path("project/.env")).unwrap();
+    assert!(!owner.is_held(world, "held", ""), "another held file");
+    // A held file is gone, and comes again.
+    assert!(owner.is_held(world, "warm", ""), "built anew");
+    fs::remove_file(world.path("project/.env")).unwrap();
+    assert!(!owner.is_held(world, "held", ""), "a held file is gone");
+    assert!(owner.is_held(world, "warm", ""), "built anew");
+    fs::write(world.path("project/.env"), "").unwrap();
+    assert!(!owner.is_held(world, "held", ""), "a held file has come");
+    // Another policy.
+    let mut other = world.spec.clone();
+    other.hidden.pop();
+    assert!(owner.is_held(world, "warm", ""), "built anew");
+    let kept = other.arguments().iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" ");
+    let program = std::env::current_exe().unwrap();
+    owner.say(&format!(
+        "'{}' {} true </dev/null; echo done",
+        program.display(),
+        kept.replacen("'launch'", "'launch' '--template' 'held'", 1)
+    ));
+    assert!(!is_held(&fs::read_to_string(&world.spec.report).unwrap()), "another policy");
+    if rustix::process::geteuid().is_root() {
+        assert!(owner.is_held(world, "warm", ""), "built anew");
+        let at = world.path("outside/deep");
+        assert!(world.outside_shell(&format!("mount -t tmpfs none '{at}'")));
+        let held = owner.is_held(world, "held", "");
+        assert!(world.outside_shell(&format!("umount '{at}'")));
+        assert!(!held, "another mount");
+    }
+}
+
+/// What a process passes on to its children is that of the launcher, or there is no boundary from elsewhere.
+fn other_limits(world: &World) {
+    let mut owner = Owner::start(60_000);
+    owner.next_line();
+    for prefix in ["ulimit -n 100;", "umask 077;", "nice -n 3", "prlimit --data=1000000000"] {
+        assert!(owner.is_held(world, "warm", ""), "the control");
+        let subshell = format!("( {prefix}");
+        let program = std::env::current_exe().unwrap();
+        let mut spec = world.spec.clone();
+        spec.template = vec!["held".to_owned()];
+        let words = spec.arguments().iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" ");
+        owner.say(&format!("{subshell} '{}' {words} true </dev/null ); echo done", program.display()));
+        assert!(!is_held(&fs::read_to_string(&world.spec.report).unwrap()), "{prefix}");
+    }
+    // What it ignores goes along.
+    let program = std::env::current_exe().unwrap();
+    let mut spec = world.spec.clone();
+    spec.template = vec!["warm".to_owned()];
+    let words = spec.arguments().iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" ");
+    let seen = owner
+        .say(&format!("( trap '' HUP; '{}' {words} grep SigIgn /proc/self/status </dev/null )", program.display()));
+    let own = owner.say("( trap '' HUP; grep SigIgn /proc/self/status )");
+    assert_eq!(seen, own);
+    assert!(own.ends_with('1'), "the control: {own}");
+    assert!(is_held(&fs::read_to_string(&world.spec.report).unwrap()));
+}
+
+/// Whoever takes the name of a holder and is another program is not believed.
+fn impostor(world: &World) {
+    let copy = world.path("outside/copy");
+    fs::copy(world.probe(), &copy).unwrap();
+    let mut owner = Owner::of(&copy, 60_000);
+    owner.next_line();
+    assert!(!owner.is_held(world, "held", ""));
+    assert!(!owner.is_held(world, "held", ""));
+}
+
+fn owner(world: &World) {
+    let mut owner = Owner::start(60_000);
+    let holder = owner.next_line();
+    assert!(owner.is_held(world, "warm", ""));
+    wait_until("others are ready", || below(&holder).len() >= 4);
+    let held = below(&holder);
+    owner.shell.kill().unwrap();
+    owner.shell.wait().unwrap();
+    wait_until("the holder is gone", || !is_there(&holder));
+    wait_until("what it held is gone", || !held.iter().any(is_there));
+}
+
+fn holder_killed(world: &World) {
+    let mut owner = Owner::start(60_000);
+    let holder = owner.next_line();
+    assert!(owner.is_held(world, "warm", ""));
+    wait_until("others are ready", || below(&holder).len() >= 4);
+    let held = below(&holder);
+    owner.say(&format!("kill -9 {holder}; echo killed"));
+    wait_until("what it held is gone", || !held.iter().any(is_there));
+    assert!(!owner.is_held(world, "held", ""), "and the next command runs without");
+}
+
+fn deadline(world: &World) {
+    let mut owner = Owner::start(1_500);
+    let holder = owner.next_line();
+    assert!(owner.is_held(world, "warm", ""));
+    let held = below(&holder);
+    wait_until("the holder is gone", || !is_there(&holder));
+    wait_until("what it held is gone", || !held.iter().any(is_there));
+}
+
+fn launcher_killed(world: &World) {
+    let mark = world.path("project/alive");
+    let beat = format!("while true; do date +%s%N > '{mark}'; sleep 0.01; done");
+    let mut command = world.launcher(&["sh", "-c", &beat]);
+    let mut launcher = command.spawn().unwrap();
+    wait_until("it runs", || fs::metadata(&mark).is_ok());
+    let before = fs::read_to_string(&mark).unwrap();
+    wait_until("it goes on", || fs::read_to_string(&mark).unwrap() != before);
+    launcher.kill().unwrap();
+    launcher.wait().unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    let then = fs::read_to_string(&mark).unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(fs::read_to_string(&mark).unwrap(), then, "it goes on without its launcher");
+    assert_eq!(world.tier, Tier::Full);
+}
