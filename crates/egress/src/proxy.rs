@@ -7,6 +7,7 @@ mod captured;
 mod dial;
 mod exchange;
 mod http;
+mod lines;
 mod pool;
 mod record;
 mod socks;
@@ -26,6 +27,7 @@ use tokio::task::JoinSet;
 pub use admit::{Live, Resolver, Resolving, System};
 pub use answers::{Answer, Answering, Decider, Nobody, Question};
 pub use dial::Upstream;
+pub use lines::{Conversation, Lines, Over};
 pub use record::{Caller, Journal, Record, Stage, Unrecorded, Way};
 
 use crate::limits::Bounds;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use egress::Bounds;
-use egress::proxy::{Record, Token};
+use egress::proxy::{Lines, Record, Token};
 
 use crate::made::{Made, question};
 use crate::world::{Canary, LONG, Making, Person, World, assert_in_time, client, exactly, head, place, rest, upstream};
@@ -605,6 +605,49 @@ fn a_person_is_asked_once_and_for_what_was_answered() {
     assert_eq!(open("crash"), "");
     assert!(open("session").contains(" 200 "));
     assert_eq!(canary.count(), 0);
+}
+
+/// A program answers by lines, which must be answers and nothing else.
+#[test]
+fn a_decider_says_exactly_what_it_means() {
+    let line = |answer: &str| format!("{{\"version\":1,\"id\":1,\"answer\":{answer}}}\n");
+    let gone = "no rule allows it, and the decider is gone";
+    let late = "no rule allows it, and nobody answered in time";
+    for (said, expected) in [
+        (line("\"once\""), "HTTP/1.1 200 Connection established"),
+        (line("\"always\""), "HTTP/1.1 200 Connection established"),
+        (line("\"deny\",\"reason\":\"not\\ntoday\""), "no rule allows it, and not today"),
+        (line("\"deny\""), "no rule allows it, and the decider said no"),
+        (line("\"yes\""), gone),
+        (line("true"), gone),
+        (line("\"once\",\"more\":1"), gone),
+        (line("\"once\"").replace(":1,", ":2,"), gone),
+        (line("\"once\"").replace("\"id\":1", "\"id\":9"), late),
+        ("true\n".to_owned(), gone),
+        ("\n".to_owned(), gone),
+        ("x".repeat(100_000), gone),
+        (String::new(), late),
+    ] {
+        let canary = Canary::echo();
+        let (outside, inside) = std::os::unix::net::UnixStream::pair().unwrap();
+        let (lines, conversation) = Lines::new(inside);
+        let mut making = Making::new(&[]).forward(&[&canary]);
+        (making.decider, making.beside) = (Arc::new(lines), Some(conversation));
+        making.bounds.question = Duration::from_millis(600);
+        let world = making.start();
+        world.book.put("new.example", &[&["127.0.0.1"]]);
+        let mut stream = world.connect();
+        stream.write_all(format!("CONNECT new.example:{} HTTP/1.1\r\n\r\n", canary.port()).as_bytes()).unwrap();
+        let mut question = String::new();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(&outside), &mut question).unwrap();
+        let target = format!("\"host\":\"new.example\",\"port\":{}", canary.port());
+        let rest_of = "\"command\":\"command 7\",\"program\":\"probe\",\"reason\":\"no rule allows it\"";
+        assert_eq!(question, format!("{{\"version\":1,\"id\":1,{target},{rest_of}}}\n"));
+        // It may hang up before it has heard everything.
+        drop((&outside).write_all(said.as_bytes()));
+        let head = head(&mut stream);
+        assert!(first_line(&head).ends_with(expected), "{said:?}: {head}");
+    }
 }
 
 #[test]

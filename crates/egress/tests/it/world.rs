@@ -10,8 +10,8 @@ use std::time::Duration;
 use egress::host::Readings;
 use egress::network::{Network, Words, compile};
 use egress::proxy::{
-    Answer, Answering, Caller, Comes, Decider, Door, Journal, Live, Names, Nobody, Parts, Proxy, Question, Record,
-    Resolver, Resolving, Stage, Token, Unrecorded, Upstream,
+    Answer, Answering, Caller, Comes, Conversation, Decider, Door, Journal, Live, Names, Nobody, Parts, Proxy,
+    Question, Record, Resolver, Resolving, Stage, Token, Unrecorded, Upstream,
 };
 use egress::{Bounds, Target};
 use policy::layer::Sourced;
@@ -121,6 +121,8 @@ pub(crate) struct Making {
     /// Where clients and questions come, where that is not the test's own interface.
     pub(crate) doors: Option<(TcpListener, UdpSocket)>,
     pub(crate) pool: Ipv4Addr,
+    /// What goes on beside the proxy.
+    pub(crate) beside: Option<Conversation>,
 }
 
 impl Making {
@@ -135,6 +137,7 @@ impl Making {
             captured: Vec::new(),
             doors: None,
             pool: Ipv4Addr::new(127, 200, 0, 0),
+            beside: None,
         }
     }
 
@@ -166,8 +169,18 @@ impl Making {
         }
         let (stop, stopped) = oneshot::channel::<()>();
         let names_door = vec![Names { socket, caller: caller() }];
+        let beside = self.beside;
         let thread = std::thread::spawn(move || {
-            proxy.run(doors, names_door, async { drop(stopped.await) }).unwrap();
+            let stop = async {
+                let beside = async {
+                    if let Some(conversation) = beside {
+                        drop(conversation.run().await);
+                    }
+                    std::future::pending::<()>().await;
+                };
+                tokio::select! { _ = stopped => {}, () = beside => {} }
+            };
+            proxy.run(doors, names_door, stop).unwrap();
         });
         World { address, names, kept, book, live, forwards: self.forwards, stop: Some(stop), thread: Some(thread) }
     }
