@@ -125,9 +125,6 @@ impl HostPattern {
         // A star stands for a letter, so that the label around it is judged as one.
         let letters = name.replace('*', "a");
         letters.split('.').try_for_each(check_label).map_err(PatternFault::Host)?;
-        if ends_in_number(&letters) || ends_in_number(&name) {
-            return Err(PatternFault::Host(HostFault::Number));
-        }
         match name.strip_prefix("*.") {
             Some(rest) if !rest.contains('*') => Ok(Self::Below(rest.to_owned())),
             Some(_) | None => Ok(Self::Labels(name.split('.').map(str::to_owned).collect())),
@@ -147,23 +144,38 @@ impl HostPattern {
         match (self, host.as_name(), host.as_address()) {
             (Self::Any, _, _) => true,
             (Self::Address(own), _, Some(address)) => *own == address,
-            (Self::Below(domain), Some(name), _) => {
-                name.strip_suffix(domain.as_str()).is_some_and(|left| left.len() > 1 && left.ends_with('.'))
-            }
+            (Self::Below(domain), Some(name), _) => is_below(domain, name),
             (Self::Labels(labels), Some(name), _) => match_labels(labels, name),
             (Self::Address(_) | Self::Below(_) | Self::Labels(_), _, _) => false,
         }
     }
 
-    /// Returns true when a rule that tightens covers the host: a `*.` before other stars is any depth.
+    /// Returns true when a rule that tightens covers the host: a `*.` before other stars is any depth, and stars
+    /// cover the numbers of an address of version 4 too.
     pub fn tightens(&self, host: &Host) -> bool {
-        if self.covers(host) {
-            return true;
+        let shown = host.to_string();
+        let name = shown.as_str();
+        match self {
+            Self::Any | Self::Address(_) => self.covers(host),
+            Self::Below(domain) => is_below(domain, name),
+            Self::Labels(labels) => {
+                let Some((first, rest)) = labels.split_first() else { return false };
+                let mut tails = name.match_indices('.').filter_map(|(at, _)| name.get(at + 1..));
+                match_labels(labels, name) || first == "*" && tails.any(|tail| match_labels(rest, tail))
+            }
         }
-        let (Self::Labels(labels), Some(name)) = (self, host.as_name()) else { return false };
-        let Some((first, rest)) = labels.split_first() else { return false };
-        let tails = name.match_indices('.').filter_map(|(at, _)| name.get(at + 1..));
-        first == "*" && tails.into_iter().any(|tail| match_labels(rest, tail))
+    }
+
+    /// Returns true for a pattern with stars whose end no name has: it could cover addresses alone.
+    pub fn is_of_numbers(&self) -> bool {
+        match self {
+            Self::Any | Self::Address(_) => false,
+            Self::Below(name) => ends_in_number(name),
+            Self::Labels(labels) => labels.last().is_some_and(|last| {
+                let has_digit = last.bytes().any(|byte| byte.is_ascii_digit());
+                has_digit && ends_in_number(&last.replace('*', "0"))
+            }),
+        }
     }
 
     /// Returns true for the pattern of every host.
@@ -192,6 +204,10 @@ impl Place {
     pub fn forbids(&self, target: &Target) -> bool {
         self.pattern.tightens(&target.host) && self.port.is_none_or(|own| own == target.port())
     }
+}
+
+fn is_below(domain: &str, name: &str) -> bool {
+    name.strip_suffix(domain).is_some_and(|left| left.len() > 1 && left.ends_with('.'))
 }
 
 fn match_labels(labels: &[String], name: &str) -> bool {

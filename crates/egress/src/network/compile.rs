@@ -182,6 +182,7 @@ impl Network {
 fn too_wide(pattern: &HostPattern) -> Option<(&'static str, &'static str)> {
     match pattern {
         HostPattern::Any => Some(("allows every host, which a list cannot", "name the hosts")),
+        _ if pattern.is_of_numbers() => Some(("has a `*` in an address, which allows nothing", "name each address")),
         HostPattern::Below(name) if !name.contains('.') || SHARED.contains(&name.as_str()) => {
             Some(("allows names that anybody can have", "name the hosts"))
         }

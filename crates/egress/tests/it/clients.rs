@@ -36,6 +36,7 @@ server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), lambda *a: Handler(*a
 if len(sys.argv) > 2:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(sys.argv[2], sys.argv[3])
+    if sys.argv[4] != 'any': context.set_ecdh_curve(sys.argv[4])
     server.socket = context.wrap_socket(server.socket, server_side=True)
 print(server.server_port, flush=True)
 server.serve_forever()
@@ -68,7 +69,7 @@ struct Scene {
 }
 
 /// Returns two servers of the same files, plain and by TLS, and where the files and the certificate are.
-pub(crate) fn servers() -> (TempDir, Files, Files) {
+pub(crate) fn servers(curve: &str) -> (TempDir, Files, Files) {
     let directory = TempDir::new().unwrap();
     let files = directory.path().join("files");
     std::fs::create_dir(&files).unwrap();
@@ -82,7 +83,7 @@ pub(crate) fn servers() -> (TempDir, Files, Files) {
             .args(["-subj", "/CN=good.example", "-addext", names, "-keyout"])
             .args([&key, Path::new("-out"), &cert]),
     );
-    let (plain, tls) = (Files::start(&[&files]), Files::start(&[&files, &cert, &key]));
+    let (plain, tls) = (Files::start(&[&files]), Files::start(&[&files, &cert, &key, Path::new(curve)]));
     (directory, plain, tls)
 }
 
@@ -97,7 +98,12 @@ pub(crate) fn done(command: &mut Command) {
 
 impl Scene {
     fn new() -> Self {
-        let (directory, plain, tls) = servers();
+        Self::with("any")
+    }
+
+    /// Returns a scene whose TLS server knows one curve alone.
+    fn with(curve: &str) -> Self {
+        let (directory, plain, tls) = servers(curve);
         let rules = [format!("allow good.example:{}", plain.port), format!("allow good.example:{}", tls.port)];
         let mut making = Making::new(&rules.each_ref().map(String::as_str));
         making.forwards = [plain.port, tls.port].map(|port| ([127, 0, 0, 1], port).into()).to_vec();
@@ -291,6 +297,28 @@ fn git() {
         let other = scene.directory.path().join("other");
         fails(git().args(["clone", &scene.url(scheme, "evil.example", "a.git")]).arg(other), "403");
     }
+}
+
+/// A server that wants a hello with another curve gets one.
+#[test]
+fn openssl_says_hello_twice() {
+    let scene = Scene::with("secp384r1");
+    let target = format!("good.example:{}", scene.tls.port);
+    let mut command = scene.command("openssl");
+    command.args(["s_client", "-msg", "-verify_return_error", "-CAfile", &scene.cert(), "-groups", "X25519:P-384"]);
+    command.args(["-servername", "good.example", "-proxy", &scene.world.address.to_string(), "-connect", &target]);
+    let said = text(&run(&mut command));
+    assert_eq!(said.matches("ClientHello").count(), 2, "{said}");
+    assert!(said.contains("Verify return code: 0 (ok)"), "{said}");
+    let mut curl = scene.command("curl");
+    curl.args([
+        "--silent",
+        "--show-error",
+        "--cacert",
+        &scene.cert(),
+        &scene.url("https", "good.example", "hello.txt"),
+    ]);
+    works(&mut curl, "hello\n");
 }
 
 #[test]
