@@ -96,8 +96,8 @@ fn kill(kills: &Kills) -> anyhow::Result<End> {
     for number in kills.only.map_or(0..kills.runs, |only| only..only + 1) {
         let trial = Trial::new(kills.seed, number, scene.has_strace());
         let outcome = trial.run(&scene, GONE).with_context(|| format!("run {number}: {trial}"))?;
-        // What a killed launcher leaves of control groups, empty ones, is taken away by whoever starts next.
-        if before.has_more_groups() {
+        // Where the janitor was killed with the launcher, whoever starts next takes control groups away.
+        if outcome.lost_janitor && before.has_more_groups()? {
             scene.start_next(&trial)?;
             swept += 1;
         }
@@ -123,7 +123,7 @@ fn kill(kills: &Kills) -> anyhow::Result<End> {
     for (stage, count) in &stages {
         println!("{count:6}  {stage}");
     }
-    println!("{swept:6}  of them left an empty control group until the next start");
+    println!("{swept:6}  of them, the janitor killed as well, left a control group until the next start");
     println!("kills: {total} runs of seed {}, {} findings", kills.seed, findings.len());
     Ok(if findings.is_empty() { End::Good } else { End::Finding })
 }

@@ -60,6 +60,8 @@ pub(crate) const SAID_BYTES_MAX: u64 = 4096;
 pub(crate) const GROUPS_PER_PROCESS: u32 = 16;
 /// Milliseconds for the kernel to let go of what ended in a control group.
 pub(crate) const GROUP_END_MS: u32 = 2_000;
+/// Milliseconds in which what a killed launcher left in its groups must be gone.
+pub(crate) const JANITOR_MS_MAX: u64 = 30_000;
 /// Milliseconds that a command has to end when a limit ends it.
 pub(crate) const GRACE_MS: u64 = 5_000;
 /// Milliseconds after that grace in which the boundary ends by itself, should the launcher be stopped.

@@ -263,13 +263,7 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
     steps.extend(roots.into_iter().map(|path| Step::Writable { zone: Zone::of(&path), path }));
     steps.extend(granted::cache_steps(caches));
     steps.extend(pins.into_iter().map(|path| Step::Pin { path }));
-    steps.extend(closed.into_iter().map(|(path, why)| {
-        if is_by_key(&path, unwritable) && !invocation.protect.contains(&path) {
-            Step::ByKey { path, why }
-        } else {
-            Step::ReadOnly { path, why }
-        }
-    }));
+    steps.extend(closed.into_iter().map(|(path, why)| close(path, why, unwritable, invocation)));
     steps.extend(inner.into_iter().map(veil));
     steps.extend(hidden.into_iter().map(|hidden| Step::Hide { path: hidden.path, why: hidden.why }));
     Ok(Plan {
@@ -282,6 +276,15 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
         root,
         variables,
     })
+}
+
+/// Returns the step that keeps a path from being written.
+fn close(path: AbsPath, why: String, unwritable: &[facts::Held], invocation: &Invocation) -> Step {
+    if is_by_key(&path, unwritable) && !invocation.protect.contains(&path) {
+        Step::ByKey { path, why }
+    } else {
+        Step::ReadOnly { path, why }
+    }
 }
 
 /// Returns true for a configuration of git that nothing but the table of protected names holds.

@@ -40,10 +40,10 @@ pub struct Report {
     pub ended_by_boundary: Option<String>,
     /// How much it could take of everything that was limited.
     pub limits: Vec<Limit>,
-    /// Whether it ran in a boundary that a holder had ready.
-    pub held: bool,
     /// The Read rules that could come to cover a file while the command ran; `None` where there were none.
     pub late_reads: Option<LateReads>,
+    /// Whether it ran in a boundary that a holder had ready.
+    pub from_holder: bool,
 }
 
 /// What happened to files that came under a Read rule while the command ran.

@@ -344,6 +344,8 @@ pub(crate) enum Message {
     NotStarted { errno: i32 },
     /// The boundary ends the command because it no longer holds.
     Ended { why: String },
+    /// Nothing is left inside.
+    Gone,
     /// Everything is built, and waits for a command.
     Waiting,
     /// What was handed over is in place; the command waits for `Start`.
@@ -429,7 +431,7 @@ struct ReportWire<'a> {
     temporary: &'a [&'static str],
     ended_by_boundary: Option<&'a str>,
     limits: Vec<limits::LimitWire<'a>>,
-    held: bool,
+    from_holder: bool,
     late_reads: Option<LateReadsWire<'a>>,
 }
 
@@ -487,7 +489,7 @@ impl Report {
             temporary,
             ended_by_boundary,
             limits,
-            held,
+            from_holder,
             late_reads,
         } = self;
         let wire = ReportWire {
@@ -518,7 +520,7 @@ impl Report {
             temporary,
             ended_by_boundary: ended_by_boundary.as_deref(),
             limits: limits.iter().map(limits::render).collect(),
-            held: *held,
+            from_holder: *from_holder,
             late_reads: late_reads.as_ref().map(|late| LateReadsWire {
                 rules: &late.rules,
                 held: late.are_held,

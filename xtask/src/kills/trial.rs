@@ -19,6 +19,14 @@ const EARLY_US: usize = 9_000;
 /// The rest, while the command runs.
 const WHOLE_US: usize = 60_000;
 
+/// What the janitor's command line begins with.
+const JANITOR: &[u8] = b"palisade: janitor";
+/// What the boundary process's begins with.
+const BOUNDARY: &[u8] = b"palisade: boundary";
+
+/// The longest time from one kill to the next.
+const GAP_US: usize = 2_000;
+
 /// What was killed sooner than this after its start has written nothing late.
 const TIMELY: Duration = Duration::from_millis(400);
 
@@ -91,12 +99,34 @@ pub(super) enum Program {
     Palisade,
 }
 
-/// Who is killed, counted from the launcher on.
+/// Who is killed: one counted from the launcher on, the process that takes the launcher's control groups away, or one
+/// after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Victim {
     Launcher,
     Boundary,
     Init,
+    Janitor,
+    /// From the launcher inwards, the janitor at the end or not at all.
+    Inwards(Janitor),
+    /// From the first process inside outwards, the janitor first or not at all.
+    Outwards(Janitor),
+}
+
+/// Whether the janitor is killed with the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Janitor {
+    Killed,
+    Spared,
+}
+
+impl Victim {
+    fn has_janitor(self) -> bool {
+        match self {
+            Self::Inwards(which) | Self::Outwards(which) => which == Janitor::Killed,
+            Self::Launcher | Self::Boundary | Self::Init | Self::Janitor => false,
+        }
+    }
 }
 
 /// When.
@@ -113,6 +143,8 @@ pub(super) struct Trial {
     pub(super) user: User,
     pub(super) program: Program,
     victim: Victim,
+    /// Between one kill and the next.
+    gap: Duration,
     moment: Moment,
     pub(super) command: &'static str,
     has_terminal: bool,
@@ -122,6 +154,8 @@ pub(super) struct Trial {
 pub(super) struct Outcome {
     /// How far it had come.
     pub(super) stage: &'static str,
+    /// Nobody was left who takes control groups away: the janitor was killed, and others too.
+    pub(super) lost_janitor: bool,
     pub(super) finding: Option<String>,
 }
 
@@ -150,11 +184,17 @@ impl Trial {
             moment,
             user: if random.below(2) == 0 { User::Own } else { User::Nobody },
             program: if random.below(3) == 0 { Program::Palisade } else { Program::Launch },
-            victim: match random.below(4) {
-                0 => Victim::Boundary,
-                1 => Victim::Init,
+            victim: match random.below(12) {
+                0 | 1 => Victim::Boundary,
+                2 | 3 => Victim::Init,
+                4 => Victim::Janitor,
+                5 => Victim::Inwards(Janitor::Killed),
+                6 => Victim::Inwards(Janitor::Spared),
+                7 => Victim::Outwards(Janitor::Killed),
+                8 => Victim::Outwards(Janitor::Spared),
                 _ => Victim::Launcher,
             },
+            gap: Duration::from_micros(random.below(GAP_US) as u64),
             command: random.choose(COMMANDS).unwrap_or(&"true"),
             has_terminal: random.below(5) == 0,
         }
@@ -178,15 +218,19 @@ impl Trial {
         let mut child = command.spawn()?;
         drop(command);
         let mut stage = "";
+        let mut lost_janitor = trial.victim.has_janitor();
         if let Moment::After(delay) = trial.moment {
             std::thread::sleep(delay);
-            stage = strike(&child, trial.victim)?;
+            let struck = strike(&child, trial.victim, trial.gap)?;
+            stage = struck.stage;
+            lost_janitor |= struck.unknown;
         }
         let finding = ended(&mut child, limit)?;
         if let Moment::Call(..) = trial.moment {
             let trace = scene.trace(user);
-            let is_hit = fs::read_to_string(&trace)?.contains("killed by SIGKILL");
-            stage = if is_hit { "killed at a call" } else { "over before the call" };
+            let killed = Killed::read(&fs::read_to_string(&trace)?);
+            stage = if killed.others { "killed at a call" } else { "over before the call" };
+            lost_janitor = killed.janitor;
             fs::remove_file(trace)?;
         }
         drop(terminal);
@@ -194,7 +238,7 @@ impl Trial {
         if matches!(trial.moment, Moment::Call(..)) || begin.elapsed() > TIMELY {
             remove(&scene.project(user).join("late"))?;
         }
-        Ok(Outcome { stage, finding })
+        Ok(Outcome { stage, lost_janitor, finding })
     }
 
     fn start(&self, scene: &Scene) -> Command {
@@ -205,7 +249,7 @@ impl Trial {
         if let Moment::Call(call, when) = self.moment {
             words.extend(["strace", "-f", "-q", "-o"].map(str::to_owned));
             words.extend([scene.trace(self.user).display().to_string(), "-e".to_owned()]);
-            words.push(format!("trace={call}"));
+            words.push(format!("trace={call},execve"));
             words.push("-e".to_owned());
             words.push(format!("inject={call}:signal=KILL:when={when}"));
         }
@@ -220,12 +264,33 @@ impl Trial {
 
 impl fmt::Display for Trial {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { user, program, victim, moment, command, has_terminal } = self;
+        let Self { user, program, victim, gap, moment, command, has_terminal } = self;
         match moment {
-            Moment::After(delay) => write!(formatter, "{victim:?} killed after {} µs", delay.as_micros())?,
+            Moment::After(delay) => {
+                write!(formatter, "{victim:?} killed after {} µs, {} µs apart", delay.as_micros(), gap.as_micros())?;
+            }
             Moment::Call(call, when) => write!(formatter, "killed at the {when}. `{call}`")?,
         }
         write!(formatter, " of {program:?} by {user:?}, terminal: {has_terminal}, `{command}`")
+    }
+}
+
+/// Who was killed of a traced run: every process that makes the call often enough, and the janitor also by its launcher.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Killed {
+    janitor: bool,
+    others: bool,
+}
+
+impl Killed {
+    fn read(trace: &str) -> Self {
+        let of = |line: &str| line.split_once(' ').map(|(pid, _)| pid.to_owned());
+        let started = trace.lines().find(|line| line.contains("[\"palisade: janitor\"")).and_then(of);
+        let killed = trace.lines().filter(|line| line.ends_with("+++ killed by SIGKILL +++")).filter_map(of);
+        killed.fold(Self::default(), |all, pid| match Some(pid) == started {
+            true => Self { janitor: true, ..all },
+            false => Self { others: true, ..all },
+        })
     }
 }
 
@@ -238,12 +303,25 @@ fn terminal() -> anyhow::Result<(OwnedFd, OwnedFd)> {
     Ok((master, slave))
 }
 
+/// What was struck.
+struct Struck {
+    stage: &'static str,
+    /// Perhaps the janitor, before it said so.
+    unknown: bool,
+}
+
 /// Kills the victim, or as much of the way to it as is there, and returns how far the run had come.
-fn strike(child: &Child, victim: Victim) -> anyhow::Result<&'static str> {
+fn strike(child: &Child, victim: Victim, gap: Duration) -> anyhow::Result<Struck> {
     let all = processes()?;
     let launcher = i32::try_from(child.id())?;
-    let below = |pid: i32| all.values().find(|process| process.parent == pid).map(|process: &Process| process.pid);
-    let chain: Vec<i32> = std::iter::successors(Some(launcher), |pid| below(*pid)).take(4).collect();
+    let said = |pid: i32, beginning: &[u8]| {
+        fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.starts_with(beginning))
+    };
+    let is_janitor = |process: &&Process| said(process.pid, JANITOR);
+    let below = |pid: i32| all.values().filter(move |process| process.parent == pid);
+    let next = |pid: &i32| below(*pid).find(|process| !is_janitor(process)).map(|process| process.pid);
+    let chain: Vec<i32> = std::iter::successors(Some(launcher), next).take(4).collect();
+    let janitor = below(launcher).find(is_janitor).map(|process| process.pid);
     let stage = match chain.len() {
         _ if all.get(&launcher).is_none_or(|process| process.has_ended) => "over before anything was killed",
         1 => "killed when there was no boundary, yet or any more",
@@ -251,17 +329,27 @@ fn strike(child: &Child, victim: Victim) -> anyhow::Result<&'static str> {
         3 => "killed while the first process built mounts",
         _ => "killed while the command ran",
     };
-    let at = match victim {
-        Victim::Launcher => 0,
-        Victim::Boundary => 1,
-        Victim::Init => 2,
+    let one = |at: usize| chain.get(at.min(chain.len().saturating_sub(1))).copied().into_iter().collect::<Vec<_>>();
+    let with = |which: Janitor| janitor.filter(|_| which == Janitor::Killed);
+    let targets: Vec<i32> = match victim {
+        Victim::Launcher => one(0),
+        Victim::Boundary => one(1),
+        Victim::Init => one(2),
+        Victim::Janitor => janitor.into_iter().collect(),
+        Victim::Inwards(which) => chain.iter().copied().take(3).chain(with(which)).collect(),
+        Victim::Outwards(which) => with(which).into_iter().chain(chain.iter().copied().take(3).rev()).collect(),
     };
-    let target = chain.get(at.min(chain.len().saturating_sub(1))).copied().and_then(Pid::from_raw);
-    if let Some(target) = target {
+    // Between its start and its first word a child of the launcher may be either.
+    let is_known = |pid: i32| pid == launcher || said(pid, JANITOR) || said(pid, BOUNDARY);
+    let unknown = targets.iter().any(|pid| !is_known(*pid) && below(launcher).any(|child| child.pid == *pid));
+    for (number, target) in targets.into_iter().filter_map(Pid::from_raw).enumerate() {
+        if number > 0 {
+            std::thread::sleep(gap);
+        }
         // It may just have ended.
         let _ = rustix::process::kill_process(target, Signal::KILL);
     }
-    Ok(stage)
+    Ok(Struck { stage, unknown })
 }
 
 /// Waits until the launcher has ended; one that does not is a finding.
@@ -276,4 +364,21 @@ fn ended(child: &mut Child, limit: Duration) -> anyhow::Result<Option<String>> {
     child.kill()?;
     child.wait()?;
     Ok(Some("the launcher did not end".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Killed;
+
+    #[test]
+    fn the_janitor_is_told_from_others() {
+        let start = "7 execve(\"/proc/self/exe\", [\"palisade: janitor\", \"x\"], 0x1 /* 0 vars */) = 0\n";
+        let killed = |lines: &str| {
+            let Killed { janitor, others } = Killed::read(&format!("{start}{lines}"));
+            (janitor, others)
+        };
+        assert_eq!(killed("7 +++ killed by SIGKILL +++\n8 +++ exited with 0 +++"), (true, false));
+        assert_eq!(killed("8   +++ killed by SIGKILL +++"), (false, true));
+        assert_eq!(killed("7 +++ exited with 0 +++"), (false, false));
+    }
 }

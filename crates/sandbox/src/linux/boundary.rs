@@ -33,15 +33,13 @@ pub(crate) fn boundary_main() -> ! {
         Some(word) if word == probe::PROBE => probe::probe_main(),
         Some(word) if word == probe::NOTHING => sys::process::exit_now(0),
         Some(word) if word == template::HOLDER => template::holder_main(),
+        Some(word) if word == resources::JANITOR => resources::janitor_main(),
         Some(_) | None => {}
     }
     let Some(control) = sys::process::inherited(CONTROL) else { sys::process::exit_now(EXIT_BUG) };
     let channel = Arc::new(Channel::from_descriptor(control));
     match build(&channel) {
-        Ok(init) => {
-            drop(channel);
-            wait(init)
-        }
+        Ok(init) => wait(&channel, init),
         Err(failure) => {
             report(&channel, failure);
             sys::process::exit_now(EXIT_BUG)
@@ -105,13 +103,17 @@ pub(super) fn read_plan(plan: OwnedFd) -> Result<Order, Failure> {
     Order::parse(&bytes).ok_or(rustix::io::Errno::BADMSG).at(Step::ReadPlan)
 }
 
-/// Waits until the first process inside is gone, and with it everything inside.
-fn wait(init: Pid) -> ! {
+/// Waits until the first process inside is gone, and with it everything inside, and says so: the kernel takes the
+/// namespaces down only when this process ends, and nobody need wait for that.
+fn wait(channel: &Channel, init: Pid) -> ! {
     let _ = release_streams();
     loop {
         match rustix::process::waitpid(Some(init), WaitOptions::empty()) {
             Err(rustix::io::Errno::INTR) => {}
-            Ok(_) => sys::process::exit_now(0),
+            Ok(_) => {
+                let _ = channel.send(&Message::Gone, None);
+                sys::process::exit_now(0)
+            }
             Err(_) => {
                 // It cannot be waited for: then it must not live on either.
                 let _ = rustix::process::kill_process(init, Signal::KILL);

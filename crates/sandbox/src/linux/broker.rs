@@ -19,16 +19,17 @@ mod decode;
 mod fence;
 mod files;
 mod git;
+mod own;
 mod pending;
 mod place;
 mod put;
 mod reads;
+mod rename;
 mod rules;
 mod start;
 mod told;
 mod umasks;
 
-use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -43,6 +44,7 @@ use self::caller::Caller;
 use self::decode::{Errno, Name, Request};
 use self::fence::Fence;
 pub(crate) use self::fence::hides_inside;
+use self::own::Own;
 use self::pending::Pending;
 use self::place::{Found, Ground, Place};
 use self::rules::Rules;
@@ -71,10 +73,7 @@ pub(crate) struct Broker {
     /// The session whose terminal `/dev/tty` is.
     session: i32,
     pending: Pending,
-    /// Configurations of git that this run made.
-    made: BTreeSet<AbsPath>,
-    /// Keys of such configurations that this run set.
-    own_keys: BTreeSet<(AbsPath, String)>,
+    own: Own,
     umasks: Umasks,
     /// Whether the command's own program has started: that one was decided about.
     has_started: bool,
@@ -140,8 +139,7 @@ impl Broker {
             listener: Arc::new(listener),
             session,
             pending: Pending::default(),
-            made: BTreeSet::new(),
-            own_keys: BTreeSet::new(),
+            own: Own::default(),
             umasks: Umasks::default(),
             has_started: false,
             waiting: Arc::default(),

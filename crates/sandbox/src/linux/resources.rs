@@ -17,6 +17,7 @@ mod cgroup1;
 mod cgroup2;
 mod files;
 mod group;
+mod janitor;
 mod rlimits;
 
 use std::os::fd::OwnedFd;
@@ -26,15 +27,17 @@ use std::time::Duration;
 use policy::controls::limits::{Limit, Limits, Resource};
 use policy::layer::Origin;
 
-use self::cgroup2::Made;
+use self::cgroup2::{Made, Maker};
 use self::files::{Files, Kernel, Place};
-use self::group::{Controller, Group, Owner, Wanted};
+use self::group::{Controller, Group, Owner, Version, Wanted};
+use self::janitor::{Janitor, Site};
 use crate::error::Error;
 use crate::limits::OWN_PROCESSES;
 use crate::report::{self, Hit, Holder, Missing};
 use crate::wire::Inside;
 
 pub(super) use group::fork_into;
+pub(super) use janitor::{JANITOR, janitor_main};
 pub(super) use rlimits::enforce;
 
 /// What is in place for one command, until it is gone.
@@ -65,26 +68,35 @@ struct Asked {
 #[derive(Debug, Default)]
 struct Groups {
     owner: Option<Owner>,
+    janitor: Option<Janitor>,
     second: Option<Made>,
     first: Vec<(Controller, Group)>,
 }
 
 impl Drop for Groups {
     fn drop(&mut self) {
+        let mut is_gone = true;
+        let janitor = self.janitor.take();
         if let (Some(owner), Some(made)) = (self.owner, &mut self.second) {
-            made.end(&Kernel, owner);
+            is_gone &= made.end(&Kernel, Maker { owner, janitor: janitor.as_ref().map(Janitor::pid) });
         }
-        self.first.iter().for_each(|(_, group)| group.end(&Kernel));
+        for (_, group) in &self.first {
+            is_gone &= group.end(&Kernel);
+        }
+        // What stays is the janitor's when this process ends.
+        if let Some(janitor) = janitor.filter(|_| is_gone) {
+            janitor.dismiss();
+        }
     }
 }
 
 /// Puts everything in place that must be there before the boundary starts, in this order:
 ///
 /// 1. resolve what is limited: shares of the machine, what the caller itself may have;
-/// 2. make the groups;
+/// 2. make the groups, and before them what takes them away should this process be killed;
 /// 3. find what holds each limit;
 /// 4. refuse when nothing holds one that somebody wrote.
-pub(super) fn prepare(limits: &Limits) -> Result<Resources, Error> {
+pub(super) fn prepare(limits: &Limits, init: &Path) -> Result<Resources, Error> {
     let host = Host::look();
     let mut asked = resolve(limits, &host);
     let wanted = Controller::ALL.map(|controller| {
@@ -92,7 +104,7 @@ pub(super) fn prepare(limits: &Limits) -> Result<Resources, Error> {
         found.map(|one| Wanted { controller, at_most: one.at_most })
     });
     let wanted: Vec<Wanted> = wanted.into_iter().flatten().collect();
-    let (groups, faults) = make_groups(&host, &wanted);
+    let (groups, faults) = make_groups(&host, &wanted, init);
     for one in &mut asked {
         (one.held_by, one.note) = held_by(one, &groups, &faults, &host);
     }
@@ -129,6 +141,17 @@ impl Resources {
     /// Opens the group of version 2, in which the first process inside is born.
     pub(super) fn birthplace(&self) -> std::io::Result<Option<OwnedFd>> {
         self.groups.second.as_ref().map(|made| made.group.birthplace()).transpose()
+    }
+
+    /// Makes the groups those of the command alone: the boundary's own processes stood before there were any.
+    pub(super) fn count_the_command_alone(&self) -> std::io::Result<()> {
+        let Some(one) = self.asked.iter().find(|one| one.resource == Resource::Processes) else { return Ok(()) };
+        let second = self.groups.second.as_ref().filter(|made| made.held.contains(&Controller::Pids));
+        let first = self.groups.first.iter().find(|(held, _)| *held == Controller::Pids);
+        match (second.map(|made| &made.group), first.map(|(_, group)| group)) {
+            (Some(group), _) | (None, Some(group)) => group.count_the_command_alone(&Kernel, one.at_most),
+            (None, None) => Ok(()),
+        }
     }
 
     /// Returns true when the kernel ended everything inside because memory ran out.
@@ -299,7 +322,7 @@ fn controller_of(resource: Resource) -> Option<Controller> {
 
 /// Makes the groups: one of version 2 for as much as it can hold, and of version 1 for the rest. Returns why
 /// what is left is not held.
-fn make_groups(host: &Host, wanted: &[Wanted]) -> (Groups, Vec<(Controller, String)>) {
+fn make_groups(host: &Host, wanted: &[Wanted], init: &Path) -> (Groups, Vec<(Controller, String)>) {
     let mut groups = Groups::default();
     let mut faults = Vec::new();
     let owner = match Owner::this(&Kernel) {
@@ -310,9 +333,15 @@ fn make_groups(host: &Host, wanted: &[Wanted]) -> (Groups, Vec<(Controller, Stri
         }
     };
     groups.owner = Some(owner);
+    let sites = sites(&Kernel, host, wanted);
+    if !sites.is_empty() {
+        // Where there is none, the next start takes away what this one leaves.
+        groups.janitor = Janitor::start(init, owner, &sites).ok();
+    }
+    let maker = Maker { owner, janitor: groups.janitor.as_ref().map(Janitor::pid) };
     let mut why_second = "no control groups of version 2 are mounted".to_owned();
     if let Some(place) = files::place_v2(&host.groups, &host.mounts).filter(|_| !wanted.is_empty()) {
-        match Made::make(&Kernel, &place, owner, wanted) {
+        match Made::make(&Kernel, &place, maker, wanted) {
             Ok(made) => groups.second = Some(made),
             Err(why) => why_second = why,
         }
@@ -329,6 +358,25 @@ fn make_groups(host: &Host, wanted: &[Wanted]) -> (Groups, Vec<(Controller, Stri
         }
     }
     (groups, faults)
+}
+
+/// Returns the places where groups can be made for what is wanted.
+fn sites(files: &dyn Files, host: &Host, wanted: &[Wanted]) -> Vec<Site> {
+    let may_be_in = |directory: &Path| files.open(&directory.join("cgroup.procs")).is_ok();
+    let mut sites = Vec::new();
+    if let Some(place) = files::place_v2(&host.groups, &host.mounts).filter(|_| !wanted.is_empty()) {
+        let above = place.own.ancestors().take_while(|directory| directory.starts_with(&place.top));
+        for directory in above.filter(|directory| may_be_in(directory)) {
+            let enabled = files.read(&directory.join("cgroup.subtree_control")).unwrap_or_default();
+            let is_given = |one: &Controller| enabled.split_whitespace().any(|name| name == one.name());
+            let given = Controller::ALL.into_iter().filter(is_given).collect();
+            sites.push(Site { parent: directory.to_owned(), version: Version::Two, given });
+        }
+    }
+    let first = wanted.iter().filter_map(|one| files::place_v1(&host.groups, &host.mounts, one.controller.name()));
+    let first = first.filter(|place| may_be_in(&place.own));
+    sites.extend(first.map(|place| Site { parent: place.own, version: Version::One, given: Vec::new() }));
+    sites
 }
 
 /// Returns what holds a limit, and what is to be said about that.

@@ -13,7 +13,7 @@ use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags};
 use super::control::Channel;
 use super::failure::{At, Failure};
 use super::output::Output;
-use super::resources;
+use super::resources::{self, Resources};
 use super::streams::{self, Stream};
 use super::supervise::{self, Process, Supervised};
 use super::{advice, boundary, bubblewrap, caches, inputs, template};
@@ -66,7 +66,7 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, (brokered, held): (bool, bool)
     let streams = streams::look()?;
     let (plan, lacking) = with_caches(plan, *tier);
     let own_terminal = streams.map(|stream| stream == Stream::Terminal && invocation.terminal == Terminal::Own);
-    let resources = resources::prepare(limits)?;
+    let resources = resources::prepare(limits, &invocation.init)?;
     let (output, pipes) = match resources.output {
         Some(limit) => {
             let (output, pipes) = Output::new(limit, streams).map_err(advice::with_fix)?;
@@ -92,7 +92,8 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, (brokered, held): (bool, bool)
     let groups = resources.entrances().at(Step::Limits).map_err(advice::with_fix)?;
     let birthplace = resources.birthplace().at(Step::Limits).map_err(advice::with_fix)?;
     let outside = Outside { streams, pipes, groups, birthplace };
-    let taken = if held && *tier == Tier::Full { take(&order, &outside).map_err(advice::with_fix)? } else { None };
+    let taken =
+        if held && *tier == Tier::Full { take(&order, &outside, &resources).map_err(advice::with_fix)? } else { None };
     let is_held = taken.is_some();
     let (process, channel) = match taken {
         Some(taken) => taken,
@@ -116,7 +117,7 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, (brokered, held): (bool, bool)
     });
     let mut report = supervised.map_err(|error| if is_held { before_the_command(error) } else { error })?;
     report.missing.extend(lacking);
-    report.held = is_held;
+    report.from_holder = is_held;
     Ok(report)
 }
 
@@ -133,7 +134,7 @@ fn before_the_command(error: Error) -> Error {
 }
 
 /// Takes a boundary that stands, if there is one for this order.
-fn take(order: &Order, outside: &Outside) -> Result<Option<(Process, Channel)>, Failure> {
+fn take(order: &Order, outside: &Outside, resources: &Resources) -> Result<Option<(Process, Channel)>, Failure> {
     let Outside { streams, pipes: [output_pipe, error_pipe], groups, birthplace } = outside;
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
     let null = null.at_path(Step::StartBoundary, "/dev/null")?;
@@ -153,15 +154,17 @@ fn take(order: &Order, outside: &Outside) -> Result<Option<(Process, Channel)>, 
     let order = Order { inputs, ignored: sys::signal::ignored(), ..order.clone() };
     let memory = into_memory(&order.render().map_err(|_| rustix::io::Errno::INVAL).at(Step::HandPlan)?)?;
     let given = template::Given { streams: [input, output, error], birthplace: birthplace.as_ref(), entrances: groups };
-    let taken = template::take(&order, &memory, &given);
-    Ok(taken.map(|template::Taken { channel, process }| (Process::Taken(process), channel)))
+    let Some(taken) = template::take(&order, &memory, &given) else { return Ok(None) };
+    resources.count_the_command_alone().at(Step::Template)?;
+    let template::Taken { channel, process } = taken.start().at(Step::Template)?;
+    Ok(Some((Process::Taken(process), channel)))
 }
 
 /// Has a holder build the boundary of a command with this plan, and waits until it stands.
-pub(crate) fn warm(plan: &Plan, limits: &Limits) -> Result<bool, Error> {
+pub(crate) fn warm(plan: &Plan, limits: &Limits, init: &Path) -> Result<bool, Error> {
     let (plan, _) = with_caches(plan, Tier::Full);
     let order = Order {
-        inside: resources::prepare(limits)?.inside,
+        inside: resources::prepare(limits, init)?.inside,
         environment: Vec::new(),
         plan,
         argv: Vec::new(),
@@ -373,7 +376,7 @@ fn out_of_the_way(fd: BorrowedFd<'_>) -> Result<OwnedFd, Failure> {
 }
 
 /// Returns a command for a program with no environment.
-fn program(path: &Path) -> Command {
+pub(super) fn program(path: &Path) -> Command {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that starts a process")]
     let mut command = Command::new(path);
     command.env_clear();

@@ -3,6 +3,7 @@
 
 use std::os::fd::OwnedFd;
 use std::process::Child;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use policy::controls::limits::Resource;
@@ -90,9 +91,12 @@ pub(super) enum Process {
 }
 
 impl Process {
-    /// Waits until it is gone, and says how it ended.
-    fn wait(&mut self) -> String {
+    /// Waits until it is gone, and says how it ended. When nothing is left inside there is only the kernel's work on the
+    /// namespaces, which takes about as long as making them.
+    fn wait(&mut self, is_gone: bool) -> String {
         match self {
+            Self::Taken(_) if is_gone => "nothing is left".to_owned(),
+            Self::Child(_) if is_gone => "nothing is left".to_owned(),
             Self::Child(child) => child.wait().map_or_else(|error| error.to_string(), |status| status.to_string()),
             Self::Taken(process) => {
                 let mut ended = [PollFd::new(process, PollFlags::IN)];
@@ -117,6 +121,8 @@ struct Learnt {
     /// The Landlock version, once the program runs.
     started: Option<u32>,
     end: Option<End>,
+    /// Whether nothing is left inside.
+    is_gone: bool,
 }
 
 impl Learnt {
@@ -180,7 +186,8 @@ pub(super) fn supervise(supervised: Supervised<'_>) -> Result<Report, Error> {
     let Loop { channel, relay, mut learnt, mut output, ending, .. } = state;
     // Without this socket the boundary ends, whatever it was doing.
     drop(channel);
-    let status = process.wait();
+    let status = process.wait(learnt.is_gone);
+    let process = if learnt.is_gone { reap_later(process) } else { Some(process) };
     if let Some(relay) = relay {
         last_output(relay, output.as_mut());
     }
@@ -196,12 +203,24 @@ pub(super) fn supervise(supervised: Supervised<'_>) -> Result<Report, Error> {
     result.map_err(advice::with_fix)?;
     let lost = || Error::Lost(status);
     let limited = Limited { resources, ended };
-    conclude(learnt, limited, own_terminal, (start, invocation, tier)).unwrap_or_else(|| match said(process) {
+    conclude(learnt, limited, own_terminal, (start, invocation, tier)).unwrap_or_else(|| match process.and_then(said) {
         Some(said) => {
             Err(Error::Step { step: Step::Bubblewrap, path: None, source: std::io::Error::other(said), fix: None })
         }
         None => Err(lost()),
     })
+}
+
+/// Boundary processes with nothing left in them.
+static ENDING: Mutex<Vec<Child>> = Mutex::new(Vec::new());
+
+/// Takes leave of our own child, and of those before it that ended since. Nobody has anything to say any more.
+fn reap_later(process: Process) -> Option<Process> {
+    let Process::Child(child) = process else { return None };
+    let mut ending = ENDING.lock().unwrap_or_else(PoisonError::into_inner);
+    ending.push(child);
+    ending.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
+    None
 }
 
 /// Returns what the program in between said of its failure.
@@ -225,7 +244,7 @@ impl Loop<'_> {
             if let Some(output) = &mut self.output {
                 output.pump();
             }
-            if self.is_time_up() {
+            if self.learnt.is_gone || self.is_time_up() {
                 return Ok(());
             }
             if ready.signals {
@@ -286,6 +305,7 @@ impl Loop<'_> {
                 std::mem::take(&mut self.early).into_iter().for_each(|signal| self.signal(signal));
             }
             (Message::Stopped { signal: _ }, _) => self.suspend(),
+            (Message::Gone, _) => self.learnt.is_gone = true,
             (Message::Exited { code }, _) => self.end(End::Exit(Exit::Code(code))),
             (Message::Signaled { signal }, _) => self.end(End::Exit(Exit::Signal(signal))),
             (Message::Ended { why }, _) => self.end(End::ByBoundary(why)),
@@ -416,7 +436,7 @@ fn conclude(
     own_terminal: [bool; 3],
     (start, invocation, tier): (Instant, &Invocation, Tier),
 ) -> Option<Result<Report, Error>> {
-    let Learnt { refused, refused_more, not_present, mut missing, checked, started, end } = learnt;
+    let Learnt { refused, refused_more, not_present, mut missing, checked, started, end, is_gone: _ } = learnt;
     let Limited { resources, ended } = limited;
     let by_limit = ended.map(ended_by);
     let (exit, ended_by_boundary) = match end.or(by_limit.clone().map(End::ByBoundary))? {
@@ -455,7 +475,7 @@ fn conclude(
         temporary,
         ended_by_boundary,
         limits,
-        held: false,
+        from_holder: false,
         late_reads: checked.map(|cost| LateReads { rules: Vec::new(), are_held: true, cost: Some(cost) }),
     }))
 }

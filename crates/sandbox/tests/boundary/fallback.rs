@@ -5,6 +5,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::docker;
 use crate::runner::Case;
 use crate::world::{Seen, World, check};
 
@@ -15,7 +16,7 @@ pub(crate) const CASES: &[Case] = &[
     ("fallback_required_layers", required),
     ("fallback_not_by_a_plan", not_by_a_plan),
     ("fallback_probe", probe),
-    ("fallback_docker", docker),
+    ("fallback_docker", docker::default_profile),
     ("race_swapped_links", swapped_links),
 ];
 
@@ -90,25 +91,6 @@ fn not_by_a_plan(world: &World) {
     let seen = inner.run(&["sh", "-c", "echo ran > src/ran"]);
     assert!(seen.report.starts_with("error: the boundary cannot be built: the step `hide a path`"), "{}", seen.report);
     assert!(!std::path::Path::new(&inner.path("project/src/ran")).exists());
-}
-
-/// A container of Docker's with everything as it comes, the host's files in it.
-fn docker(world: &World) {
-    let run = |words: &[&str]| {
-        let output = Command::new("docker").args(words).output().ok().filter(|output| output.status.success())?;
-        Some(String::from_utf8_lossy(&output.stdout).into_owned())
-    };
-    let images = run(&["info"]).and_then(|_| run(&["images", "--quiet"])).unwrap_or_default();
-    let Some(image) = images.lines().next() else {
-        println!("NOT TESTED in a container of Docker's: its daemon does not run here, or has no image");
-        return;
-    };
-    let words = ["run", "--rm", "--network=none", "--volume=/:/host", "--entrypoint=/host/usr/sbin/chroot", image];
-    let program = world.probe();
-    match run(&[words.as_slice(), &["/host", program.as_str(), "machine"]].concat()) {
-        Some(text) => assert!(text.starts_with("tier landlock: "), "{text}"),
-        None => println!("NOT TESTED in a container of Docker's: `{image}` cannot run the host's programs"),
-    }
 }
 
 /// Row 59, with a link that another process swaps in while the boundary is built: it may be refused, and what is

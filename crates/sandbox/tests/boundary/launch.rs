@@ -53,9 +53,9 @@ impl Spec {
             ("--without", &self.without),
             ("--require", &self.require),
             ("--limit", &self.limits),
-            ("--template", &self.template),
             ("--deny", &self.rules),
             ("--check-reads", &self.checks_reads),
+            ("--template", &self.template),
         ];
         let mut arguments = vec!["launch".to_owned()];
         for (name, paths) in lists {

@@ -5,7 +5,8 @@
 //!
 //! What is tried where is listed in `docs/internals/escapes.md`, a line a row of the checklist. Each case runs in
 //! every tier that claims it: `claims.rs` says which rows a lower tier does not cover, `lower.rs` has cases of the
-//! lowest tier alone, and `fallback.rs` those in which namespaces are really taken away.
+//! lowest tier alone, and `fallback.rs` those in which namespaces are really taken away; `docker.rs` runs all of the
+//! lowest tier again in a container.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 #![expect(clippy::indexing_slicing, clippy::print_stdout, reason = "tests")]
@@ -13,6 +14,7 @@
 
 mod broker;
 mod claims;
+mod docker;
 mod fallback;
 mod files;
 mod hygiene;

@@ -69,6 +69,7 @@ fn late(world: &World) {
         "grep -r LATE deep".to_owned(),
         format!("{probe} probe read deep/late.pem"),
         format!("{probe} probe read-write deep/late.pem"),
+        format!("{probe} probe append deep/late.pem x && {probe} probe read deep/late.pem"),
         format!("{probe} probe read-named deep/late.pem"),
         format!("{probe} probe read-removed deep/late.pem"),
         format!("{probe} probe exchange deep/late.pem src/lib.rs && cat src/lib.rs"),

@@ -11,6 +11,7 @@ pub(crate) const CASES: &[Case] = &[
     ("broker_git_submodules_are_data", submodules),
     ("broker_git_rebase_runs_nothing_later", rebase),
     ("broker_git_locks_are_written_once", locks),
+    ("broker_git_configuration_of_another_repository", another_in_its_place),
     ("broker_git_configuration_written_directly", written_directly),
     ("broker_git_repositories_by_what_is_in_them", bare),
     ("broker_git_leaves_nothing_when_killed", killed),
@@ -124,6 +125,23 @@ fn locks(world: &World) {
     assert_eq!(world.text("project/sub/.git/config.lock"), "[core]\n");
     check("made anew", &world.inside(&["unlink", "sub/.git/config.lock"]).out, &["ok"]);
     check("made anew", &world.inside(&["write", "sub/.git/config.lock", "[core]"]).out, &["ok"]);
+}
+
+/// What this run set is known by the file and not by its path.
+fn another_in_its_place(world: &World) {
+    fs::create_dir_all(world.path("project/lib/.git")).unwrap();
+    let theirs = "[remote \"origin\"]\n\turl = https://example.com/theirs\n";
+    fs::write(world.path("project/lib/.git/config"), theirs).unwrap();
+    let script = "mkdir -p x/.git; printf '[remote \"origin\"]\\n\\turl = https://example.com/x\\n' > x/.git/config.lock; \
+        mv x/.git/config.lock x/.git/config; mv x y; mv lib x; \
+        printf '[remote \"origin\"]\\n\\turl = https://example.com/evil\\n' > x/.git/config.lock; \
+        mv x/.git/config.lock x/.git/config; rm -f x/.git/config; mv x lib; grep -c evil y/.git/config; \
+        printf '[remote \"origin\"]\\n\\turl = https://example.com/evil\\n' > y/.git/config.lock; \
+        mv y/.git/config.lock y/.git/config; grep -c evil y/.git/config";
+    let seen = world.run(&["sh", "-c", script]);
+    assert_eq!(world.text("project/lib/.git/config"), theirs, "{}", seen.report);
+    // Its own it may change, wherever it lies.
+    assert_eq!(seen.out, "0\n1", "{} {}", seen.error, seen.report);
 }
 
 /// A new configuration is written to memory, and made when nobody writes to it any more and it says what it may.

@@ -4,6 +4,7 @@
 //! names, `hooks` too. So the last of these names is made only where nothing evil lies beside it, and what decides there what
 //! git runs is judged as in a `.git`.
 
+use std::collections::BTreeSet;
 use std::os::fd::AsFd;
 
 use policy::AbsPath;
@@ -116,7 +117,7 @@ impl Broker {
         let path = marker.path.parent().unwrap_or_else(AbsPath::root).join(name);
         has_one_name
             && sys::lease::is_written_by_nobody(file.as_fd())
-            && put::read(&file).is_ok_and(|bytes| self.check_git(role, &path, "", &bytes).is_ok())
+            && put::read(&file).is_ok_and(|bytes| self.check_git(role, &path, ("", &BTreeSet::new()), &bytes).is_ok())
     }
 
     /// Looks again at what was made: the broker of another command may have made a repository around it, or put

@@ -6,14 +6,14 @@ use std::sync::atomic::Ordering;
 
 use policy::AbsPath;
 use policy::tables::git::{self, Role};
-use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, Uid, XattrFlags};
+use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags};
 
 use super::caller::Caller;
 use super::decode::{Change, Errno, Made, Name};
 use super::git::again;
 use super::pending::Expected;
 use super::place::{Entry, Found, Place};
-use super::rules::{Forbidden, Rules};
+use super::rules::Forbidden;
 use super::{Broker, Outcome, give, refused};
 use crate::git::Pointer;
 use crate::limits::WAITING_OPENS_MAX;
@@ -23,10 +23,8 @@ type Result<T> = std::result::Result<T, Errno>;
 
 /// Device number of `/dev/tty`.
 pub(super) const TERMINAL: (u32, u32) = (5, 0);
-/// Where a data directory of git says what a rebase does next, and the directory of a rebase.
-const TODO: &str = "rebase-merge/git-rebase-todo";
-/// See [`TODO`].
-const LAST_TODO: &str = "git-rebase-todo";
+/// What a directory of a rebase says to do next.
+pub(super) const LAST_TODO: &str = "git-rebase-todo";
 /// The first device number of pseudo-terminals.
 const PTS_MAJOR: u32 = 136;
 
@@ -75,9 +73,17 @@ impl Broker {
         if let Some(outcome) = self.completes_bare(entry) {
             return Ok(outcome);
         }
-        // Whoever makes a link or a pipe there meanwhile gets nothing opened through it.
+        // Whoever makes a link or a pipe there meanwhile gets nothing opened through it, and whoever makes a file there
+        // that must not be read gets none opened.
         let more = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+        let unreadable = self.unreadable("open", Some(&entry.path));
+        let more = if unreadable.is_some() { more | OFlags::EXCL } else { more };
         let opened = rustix::fs::openat(&entry.directory, entry.name.as_slice(), flags | more, mode);
+        if let (Err(rustix::io::Errno::EXIST), Some(outcome), false) =
+            (&opened, unreadable, flags.contains(OFlags::EXCL))
+        {
+            return Ok(outcome);
+        }
         if opened.is_ok()
             && let Some(outcome) = self.came_elsewhere("make", entry).or_else(|| self.came_into_bare(entry))
         {
@@ -144,8 +150,9 @@ impl Broker {
         if let Some(role) = path.as_ref().and_then(|path| self.rules.locks(path)) {
             return Ok(refused("write", &shown, lock(role)));
         }
-        if flags.contains(OFlags::RDWR)
-            && let Some(outcome) = self.unreadable("read", path.as_ref())
+        // Without reading a file one could still compare it with another; what is cut to nothing tells nothing.
+        if !(flags.contains(OFlags::WRONLY | OFlags::TRUNC))
+            && let Some(outcome) = self.unreadable("open", path.as_ref())
         {
             return Ok(outcome);
         }
@@ -202,7 +209,7 @@ impl Broker {
         Outcome::Refused { errno, what: format!("{what} {path}"), by: Some(by) }
     }
 
-    fn done(&self, what: &str, path: &AbsPath, done: rustix::io::Result<()>) -> Outcome {
+    pub(super) fn done(&self, what: &str, path: &AbsPath, done: rustix::io::Result<()>) -> Outcome {
         match done {
             Ok(()) => Outcome::Done,
             Err(error) => self.failed(what, path, error),
@@ -309,7 +316,7 @@ impl Broker {
 
     /// Looks again at a name that something was made under: the broker of another command may have moved its
     /// directory meanwhile. Returns the refusal when it is a name now that may not be written.
-    fn came_elsewhere(&self, what: &str, entry: &Entry) -> Option<Outcome> {
+    pub(super) fn came_elsewhere(&self, what: &str, entry: &Entry) -> Option<Outcome> {
         let above = match self.ground.path_of(entry.directory.as_fd()) {
             Ok(above) => above?,
             Err(errno) => return Some(Outcome::Failed(errno)),
@@ -323,7 +330,7 @@ impl Broker {
 
     /// Returns who could forbid something below a name, if it were a directory; `leads_away` says that what lies
     /// there would have other names as well.
-    fn could_lie_below(&self, path: &AbsPath, leads_away: bool) -> Option<String> {
+    pub(super) fn could_lie_below(&self, path: &AbsPath, leads_away: bool) -> Option<String> {
         let segments: Vec<&str> = path.segments().collect();
         if leads_away && git::is_nested(&segments) {
             return Some(nested());
@@ -368,139 +375,13 @@ impl Broker {
                 return Ok(refused("remove", &entry.path, forbidden.by));
             }
         }
+        if !is_directory {
+            // Its number may be another file's next.
+            let _ = self.own.take(entry);
+        }
         let flags = if is_directory { AtFlags::REMOVEDIR } else { AtFlags::empty() };
         let done = rustix::fs::unlinkat(&entry.directory, entry.name.as_slice(), flags);
         Ok(self.done("remove", &entry.path, done))
-    }
-
-    /// Gives a file another name, or two files each other's.
-    pub(super) fn rename(
-        &mut self,
-        call: &Call,
-        caller: &Caller<'_>,
-        [from, to]: [&Name; 2],
-        flags: u32,
-    ) -> Result<Outcome> {
-        let flags = RenameFlags::from_bits_retain(flags);
-        let Place::Found(source) = self.locate_name(call, caller, from)? else { return Err(libc::ENOENT) };
-        source.is_as_named()?;
-        let target = self.locate_name(call, caller, to)?;
-        for found in std::iter::once(&source).chain(target.found()) {
-            if let Some(outcome) = self.keeps_name(found)? {
-                return Ok(outcome);
-            }
-        }
-        let (there, target) = name_of(target, source.kind)?;
-        let Some(entry) = &source.entry else { return Err(libc::EBUSY) };
-        self.stays_in_its_directory(Some(&entry.path), &target.path)?;
-        let is_directory = source.kind == FileType::Directory;
-        let exchanged = flags.contains(RenameFlags::EXCHANGE).then_some(there).flatten();
-        // A `.git` that is a directory says nothing; what comes to its place must be one as well.
-        let are_directories = is_directory && exchanged.is_none_or(|kind| kind == FileType::Directory);
-        if let Some(forbidden) = self.forbids(&entry.path)
-            && !(are_directories && forbidden.git == Some(Role::Pointer))
-        {
-            return Ok(refused("rename", &entry.path, forbidden.by));
-        }
-        if let Some(forbidden) = self.forbids(&target.path)
-            && !(are_directories && forbidden.git == Some(Role::Pointer))
-        {
-            let may_be_adopted = source.kind == FileType::RegularFile && RenameFlags::NOREPLACE.contains(flags);
-            if let Some(role @ (Role::Configuration | Role::Modules | Role::Todo)) = forbidden.git
-                && may_be_adopted
-            {
-                if there.is_some() && !flags.is_empty() {
-                    return Err(libc::EEXIST);
-                }
-                return self.adopt((&source, entry), &target, role, flags);
-            }
-            return Ok(refused("rename to", &target.path, forbidden.by));
-        }
-        if there.is_none()
-            && let Some(outcome) = self.completes_bare(&target)
-        {
-            return Ok(outcome);
-        }
-        let locks = [Some(entry), exchanged.is_some().then_some(&target)].into_iter().flatten();
-        if let Some((path, role)) = locks.filter_map(|entry| Some((&entry.path, self.rules.locks(&entry.path)?))).next()
-        {
-            return Ok(refused("rename", path, lock(role)));
-        }
-        let given_away = [Some(entry), exchanged.is_some().then_some(&target)].into_iter().flatten();
-        if let Some(outcome) = given_away.filter_map(|entry| self.unreadable("rename", Some(&entry.path))).next() {
-            return Ok(outcome);
-        }
-        let moved = [(source.kind, entry, &target), (exchanged.unwrap_or(FileType::RegularFile), &target, entry)];
-        for (kind, old, new) in moved {
-            if let Some(outcome) = self.moves_protected(kind, old, new) {
-                return Ok(outcome);
-            }
-        }
-        let done = rustix::fs::renameat_with(
-            &entry.directory,
-            entry.name.as_slice(),
-            &target.directory,
-            target.name.as_slice(),
-            flags,
-        );
-        // Once more: the broker of another command may have made something there meanwhile.
-        let came = || self.came_wrong([entry, &target], (is_directory, there), exchanged);
-        let outcome = if done.is_ok() { came() } else { None };
-        if let Some(outcome) = outcome {
-            put_back(&target, entry, exchanged.is_some());
-            return Ok(outcome);
-        }
-        Ok(self.done("rename", &entry.path, done))
-    }
-
-    /// Looks again at two names after a rename. Returns the refusal when something came where it may not be.
-    fn came_wrong(
-        &self,
-        [entry, target]: [&Entry; 2],
-        (is_directory, there): (bool, Option<FileType>),
-        exchanged: Option<FileType>,
-    ) -> Option<Outcome> {
-        let held_there = |is_directory: bool, entry| if is_directory { held_in(&self.rules, entry) } else { None };
-        let into_bare = || if there.is_none() { self.came_into_bare(target) } else { None };
-        let came = self.came_elsewhere("rename to", target).or_else(into_bare);
-        let came = came.or_else(|| held_there(is_directory, target));
-        let other_came = || exchanged.and_then(|_| self.came_elsewhere("rename to", entry));
-        came.or_else(other_came).or_else(|| held_there(exchanged == Some(FileType::Directory), entry))
-    }
-
-    /// Refuses to move a directory, or a link to one, where that would bring something under a protected name or
-    /// out from under a rule.
-    fn moves_protected(&self, kind: FileType, old: &Entry, new: &Entry) -> Option<Outcome> {
-        match kind {
-            FileType::Directory => {}
-            FileType::Symlink => {
-                return self.could_lie_below(&new.path, true).map(|by| refused("rename to", &new.path, by));
-            }
-            _ => return None,
-        }
-        // A directory with such a name in it, before and after.
-        for path in [&old.path, &new.path] {
-            let segments: Vec<&str> = path.segments().collect();
-            let is_data = segments.last().is_some_and(|last| git::role(&[last]) == Some(Role::Pointer));
-            if git::is_nested(&segments) || is_data && git::NESTS.iter().any(|nest| holds(old, nest)) {
-                return Some(refused("rename", path, nested()));
-            }
-            let todo = if is_data { TODO } else { LAST_TODO };
-            let whole: Vec<&str> = segments.iter().copied().chain(todo.split('/')).collect();
-            if git::role(&whole) == Some(Role::Todo) && holds(old, todo) {
-                return Some(refused("rename", path, format!("a rebase of git ({})", Role::Todo.why())));
-            }
-            for (row, missing) in self.rules.rows_below(path) {
-                if holds(old, missing) {
-                    let by = format!("the protected name `{}` ({})", row.name, row.why);
-                    return Some(refused("rename", path, by));
-                }
-            }
-        }
-        // Programs then copy, and every copy is judged.
-        let written = self.rules.written_below(&old.path).or_else(|| self.rules.written_below(&new.path));
-        let by = written.or_else(|| self.rules.read_below(&old.path))?;
-        Some(Outcome::Refused { errno: libc::EXDEV, what: format!("rename {}", old.path), by: Some(by) })
     }
 
     /// Gives a file a second name.
@@ -601,64 +482,11 @@ impl Broker {
     }
 }
 
-/// Returns the name that something gets, and what has it.
-fn name_of(place: Place, source: FileType) -> Result<(Option<FileType>, Entry)> {
-    match place {
-        Place::Free { is_directory: true, .. } if source != FileType::Directory => Err(libc::ENOTDIR),
-        Place::Found(found) => {
-            if found.means_directory && source != FileType::Directory {
-                return Err(libc::ENOTDIR);
-            }
-            found.is_as_named()?;
-            Ok((Some(found.kind), found.entry.ok_or(libc::EBUSY)?))
-        }
-        Place::Free { entry, .. } => Ok((None, entry)),
-    }
-}
-
 /// git tries whether the right to run a file can be changed, on its own configuration.
 fn is_harmless(forbidden: &Forbidden, change: &Change) -> bool {
     let keeps_owner = |mode: u32| mode & 0o600 == 0o600 && mode & 0o7022 == 0;
     let is_judged = matches!(forbidden.git, Some(Role::Configuration | Role::Modules | Role::Todo));
     is_judged && matches!(change, Change::Mode(mode) if keeps_owner(*mode & 0o7777))
-}
-
-/// Returns true when a directory has this in it, or a link where it could come to be.
-fn holds(directory: &Entry, missing: &str) -> bool {
-    let ends = missing.match_indices('/').map(|(end, _)| end).chain([missing.len()]);
-    let mut parts = ends.filter_map(|end| missing.get(..end));
-    parts.any(|part| {
-        let inside = [directory.name.as_slice(), b"/", part.as_bytes()].concat();
-        match rustix::fs::statat(&directory.directory, inside, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => part == missing || FileType::from_raw_mode(stat.st_mode) == FileType::Symlink,
-            Err(error) => error != rustix::io::Errno::NOENT,
-        }
-    })
-}
-
-/// Returns the refusal when a directory holds a protected name where it is.
-fn held_in(rules: &Rules, directory: &Entry) -> Option<Outcome> {
-    let rows = rules.rows_below(&directory.path);
-    let (row, _) = rows.into_iter().find(|(_, missing)| holds(directory, missing))?;
-    Some(refused("rename to", &directory.path, format!("the protected name `{}` ({})", row.name, row.why)))
-}
-
-/// Gives a file its old name back, or one like it when that is taken; two that were exchanged get each other's.
-fn put_back(now: &Entry, before: &Entry, are_two: bool) {
-    let (old, new) = (now.name.as_slice(), before.name.as_slice());
-    if are_two && rustix::fs::renameat_with(&now.directory, old, &before.directory, new, RenameFlags::EXCHANGE).is_ok()
-    {
-        return;
-    }
-    for number in 0..64 {
-        let mut name = before.name.clone();
-        name.extend(std::iter::repeat_n(b'~', number));
-        let (old, new) = (now.name.as_slice(), name.as_slice());
-        let flags = RenameFlags::NOREPLACE;
-        if rustix::fs::renameat_with(&now.directory, old, &before.directory, new, flags).is_ok() {
-            return;
-        }
-    }
 }
 
 /// Returns true for a link's text that names something in the directory of the link.
@@ -667,12 +495,12 @@ fn is_neighbour(target: &[u8]) -> bool {
 }
 
 /// Says why nobody opens the lock of such a file again: it is the file's next form.
-fn lock(role: Role) -> String {
+pub(super) fn lock(role: Role) -> String {
     format!("the lock of a file of git ({})", role.why())
 }
 
 /// Says why no directory comes to where git keeps worktrees and submodules.
-fn nested() -> String {
+pub(super) fn nested() -> String {
     format!("a data directory of git ({})", Role::Configuration.why())
 }
 

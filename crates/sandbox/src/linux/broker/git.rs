@@ -1,5 +1,6 @@
 //! Git's own files: a configuration is taken over with the keys that may be set, and what is data when it is data.
 
+use std::collections::BTreeSet;
 use std::os::fd::AsFd;
 
 use policy::AbsPath;
@@ -11,7 +12,6 @@ use super::place::{Entry, Found};
 use super::put::{self, read, read_named};
 use super::{Broker, Outcome, refused};
 use crate::git;
-use crate::limits::MADE_MAX;
 
 fn errno(error: rustix::io::Errno) -> Errno {
     error.raw_os_error()
@@ -35,13 +35,20 @@ impl Broker {
     }
 
     /// Looks whether this may come to stand at a path in the place of what is there.
-    pub(super) fn check_git(&self, role: Role, path: &AbsPath, old: &str, new: &[u8]) -> Result<(), String> {
+    /// `own` are the keys that this run has set.
+    pub(super) fn check_git(
+        &self,
+        role: Role,
+        path: &AbsPath,
+        (old, own): (&str, &BTreeSet<String>),
+        new: &[u8],
+    ) -> Result<(), String> {
         let text = || std::str::from_utf8(new).map_err(|_| "it is no text".to_owned());
         match role {
             Role::Configuration => {
                 let directory = path.parent().unwrap_or_else(AbsPath::root);
                 let is_inside = |target: &str| self.leads_inside(&directory.join(target));
-                git::check(old, text()?, is_inside, |key| self.own_keys.contains(&(path.clone(), key.to_owned())))
+                git::check(old, text()?, is_inside, |key| own.contains(key))
             }
             Role::Modules => git::check_modules(text()?),
             Role::Todo => git::check_todo(new),
@@ -50,16 +57,10 @@ impl Broker {
     }
 
     /// Remembers what this run has set: it may be changed and taken away again.
-    pub(super) fn know_own(&mut self, role: Role, path: &AbsPath, old: Option<&str>, new: &[u8]) {
-        if role != Role::Configuration {
-            return;
-        }
-        if old.is_none() && self.made.len() < MADE_MAX {
-            self.made.insert(path.clone());
-        }
-        let added = git::added(old.unwrap_or(NOTHING), &String::from_utf8_lossy(new));
-        let room = MADE_MAX.saturating_sub(self.own_keys.len());
-        self.own_keys.extend(added.into_iter().take(room).map(|key| (path.clone(), key)));
+    pub(super) fn know_own(&mut self, entry: &Entry, old: Option<&str>, new: &[u8], own: (bool, BTreeSet<String>)) {
+        let (was_made, mut keys) = own;
+        keys.extend(git::added(old.unwrap_or(NOTHING), &String::from_utf8_lossy(new)));
+        self.own.put(entry, was_made || old.is_none(), keys);
     }
 
     /// Puts what the caller wrote in the place of another, if the rules for such a file let it. The file that comes
@@ -83,11 +84,16 @@ impl Broker {
             (_, Some(_)) => Some(String::new()),
             (_, None) => None,
         };
-        if let Err(why) = self.check_git(role, &to.path, old.as_deref().unwrap_or(NOTHING), &new) {
+        let own = self.own.take(to);
+        let checked = self.check_git(role, &to.path, (old.as_deref().unwrap_or(NOTHING), &own.1), &new);
+        if let Err(why) = checked {
+            self.own.put(to, own.0, own.1);
             return Ok(refused("change", &to.path, format!("{}: {why}", role.why())));
         }
         put::in_place_of(from, to, (&new, source.mode), flags)?;
-        self.know_own(role, &to.path, old.as_deref(), &new);
+        if role == Role::Configuration {
+            self.know_own(to, old.as_deref(), &new, own);
+        }
         Ok(Outcome::Done)
     }
 
@@ -96,7 +102,7 @@ impl Broker {
     pub(super) fn may_lose_configuration(&self, found: &Found, entry: &Entry) -> bool {
         let text = || String::from_utf8(read_named(found).ok()?).ok();
         let is_innocent = || text().is_some_and(|text| git::is_innocent_whole(&text));
-        !self.rules.is_written(&entry.path) && (self.made.contains(&entry.path) || is_innocent())
+        !self.rules.is_written(&entry.path) && (self.own.made(&found.file) || is_innocent())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Files that a caller writes into memory: they are made once it is known what they say.
 
+use std::collections::BTreeSet;
 use std::os::fd::{AsFd, OwnedFd};
 
 use policy::AbsPath;
@@ -119,7 +120,7 @@ impl Broker {
         let failed = |errno: Errno| std::io::Error::from_raw_os_error(errno).to_string();
         let bytes = read(&begun.memory).map_err(failed)?;
         if original.is_none_or(|original| original.bytes != bytes) {
-            self.check_git(role, &begun.entry.path, "", &bytes)?;
+            self.check_git(role, &begun.entry.path, ("", &BTreeSet::new()), &bytes)?;
         }
         let stat = rustix::fs::fstat(&begun.memory).map_err(|error| failed(errno(error)))?;
         Ok((bytes, stat.st_mode & 0o755))
@@ -131,7 +132,7 @@ impl Broker {
             Expected::Judged(Role::Configuration, _) => {
                 let done = put::at_free(&begun.entry, (bytes, mode));
                 if done.is_ok() {
-                    self.know_own(Role::Configuration, &begun.entry.path, None, bytes);
+                    self.know_own(&begun.entry, None, bytes, (false, BTreeSet::new()));
                 }
                 done
             }

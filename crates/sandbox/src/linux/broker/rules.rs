@@ -27,6 +27,8 @@ pub(super) struct Rules {
     /// The private directories and caches: nothing outside reads them, so no name in them is protected. What the
     /// settings forbid counts there.
     private: Vec<AbsPath>,
+    /// Directories of the host that are seen in the caches: where they are, and where they are seen.
+    seeds: Vec<(AbsPath, AbsPath)>,
     /// Stores of credentials that were not there when the command started; nothing where openings are not checked.
     stores: Vec<(AbsPath, &'static str)>,
 }
@@ -74,6 +76,7 @@ impl Rules {
         let mut bounds = Bounds::compile(&plan.bounds, &plan.home, &plan.project, &plan.cwd)?;
         let (mut held, mut hidden) = (BTreeMap::new(), BTreeMap::new());
         let (mut writable, mut reopened) = (Vec::new(), BTreeSet::new());
+        let mut seeds = Vec::new();
         let mut private = vec![AbsPath::root().join("dev/shm")];
         for step in &plan.steps {
             match step {
@@ -95,7 +98,8 @@ impl Rules {
                 Step::Writable { path, zone: _ } => writable.push(path.clone()),
                 Step::Cache { path, zone: _ } => private.push(path.clone()),
                 Step::Private { zone } => private.push(AbsPath::root().join(zone.path())),
-                Step::Read { .. } | Step::Link { .. } | Step::Seed { .. } | Step::Pin { .. } | Step::ByKey { .. } => {}
+                Step::Seed { from, at } => seeds.push((from.clone(), at.clone())),
+                Step::Read { .. } | Step::Link { .. } | Step::Pin { .. } | Step::ByKey { .. } => {}
             }
         }
         let mut stores = Vec::new();
@@ -103,12 +107,14 @@ impl Rules {
             bounds.know_hidden(|path| covering(&hidden, path).is_some());
             stores = credentials::paths(&plan.home).filter(|(path, _)| covering(&hidden, path).is_none()).collect();
         }
-        Ok(Self { bounds, held, hidden, reopened, writable, private, stores })
+        Ok(Self { bounds, held, hidden, reopened, writable, private, seeds, stores })
     }
 
     /// Returns who forbids that a file is read which no mount hides. In the private places nobody but the command
     /// makes files, and in the kernel's own nobody does.
     pub(super) fn read(&self, path: &AbsPath) -> Option<String> {
+        let seen = self.seeds.iter().find_map(|(from, at)| Some(from.join(path.below(at)?.trim_start_matches('/'))));
+        let path = seen.as_ref().unwrap_or(path);
         if self.is_private(path) || KERNEL.iter().any(|name| path.segments().next() == Some(name)) {
             return None;
         }

@@ -19,6 +19,25 @@ pub(super) struct Made {
     aside: Option<Aside>,
 }
 
+/// Who makes a group.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Maker {
+    pub(super) owner: Owner,
+    /// The process that takes away what the owner leaves, and goes where it goes.
+    pub(super) janitor: Option<u32>,
+}
+
+impl Maker {
+    fn processes(self) -> impl Iterator<Item = String> {
+        std::iter::once(self.owner.pid).chain(self.janitor).map(|pid| pid.to_string())
+    }
+
+    /// Moves the processes into a group.
+    fn enter(self, files: &dyn Files, group: &Path) -> io::Result<()> {
+        self.processes().try_for_each(|pid| files.write(&group.join("cgroup.procs"), &pid))
+    }
+}
+
 /// Where this process stepped aside.
 #[derive(Debug)]
 struct Aside {
@@ -39,24 +58,24 @@ struct Candidate {
 
 impl Made {
     /// Makes a group that holds as much as can be of what is wanted, or says why there is none.
-    pub(super) fn make(files: &dyn Files, place: &Place, owner: Owner, wanted: &[Wanted]) -> Result<Self, String> {
+    pub(super) fn make(files: &dyn Files, place: &Place, maker: Maker, wanted: &[Wanted]) -> Result<Self, String> {
         let mut best: Option<Candidate> = None;
         for directory in place.own.ancestors().take_while(|directory| directory.starts_with(&place.top)) {
-            let Some(candidate) = Candidate::look(files, directory, place, owner, wanted) else { continue };
+            let Some(candidate) = Candidate::look((files, maker), directory, place, wanted) else { continue };
             let has = |candidate: &Candidate| candidate.given.len() + candidate.possible.len();
             if has(&candidate) > best.as_ref().map_or(0, has) {
                 best = Some(candidate);
             }
         }
         let Some(best) = best else { return Err(why_none(files, place)) };
-        let (aside, switched_on) = best.switch_on(files, place, owner)?;
+        let (aside, switched_on) = best.switch_on(files, place, maker)?;
         let controllers: Vec<Controller> = best.given.iter().copied().chain(switched_on).collect();
-        let made = Group::make(files, &best.directory, Version::Two, owner);
+        let made = Group::make(files, &best.directory, Version::Two, maker.owner);
         let group = match made {
             Ok(group) => group,
             Err(error) => {
                 if let Some(aside) = aside {
-                    aside.back(files, owner);
+                    aside.back(files, maker);
                 }
                 return Err(said("no group can be made", &best.directory, &error));
             }
@@ -70,31 +89,29 @@ impl Made {
             }
         }
         if made.held.is_empty() {
-            made.end(files, owner);
+            made.end(files, maker);
             return Err(fault.unwrap_or_else(|| why_none(files, place)));
         }
         Ok(made)
     }
 
-    /// Ends the group, and goes back to where we were.
-    pub(super) fn end(&mut self, files: &dyn Files, owner: Owner) {
-        self.group.end(files);
-        if let Some(aside) = self.aside.take() {
-            aside.back(files, owner);
-        }
+    /// Ends the group, and goes back to where we were. Returns false when something stays.
+    pub(super) fn end(&mut self, files: &dyn Files, maker: Maker) -> bool {
+        let is_gone = self.group.end(files);
+        self.aside.take().is_none_or(|aside| aside.back(files, maker)) && is_gone
     }
 }
 
 impl Candidate {
     /// Looks at a group; `None` when we may not put processes there.
-    fn look(files: &dyn Files, directory: &Path, place: &Place, owner: Owner, wanted: &[Wanted]) -> Option<Self> {
+    fn look((files, maker): (&dyn Files, Maker), directory: &Path, place: &Place, wanted: &[Wanted]) -> Option<Self> {
         // Who moves a process needs this file of the group above both places.
         files.open(&directory.join("cgroup.procs")).ok()?;
         let list = |name: &str| files.read(&directory.join(name)).unwrap_or_default();
         let among = |list: &str, controller: Controller| list.split_whitespace().any(|name| name == controller.name());
         let (available, enabled) = (list("cgroup.controllers"), list("cgroup.subtree_control"));
-        let own = owner.pid.to_string();
-        let is_ours = |pid: &str| directory == place.own && pid == own;
+        let own: Vec<String> = maker.processes().collect();
+        let is_ours = |pid: &str| directory == place.own && own.iter().any(|one| one == pid);
         // The very first group may hold processes and hand down.
         let is_first = files.read(&directory.join("cgroup.events")).is_err();
         let may_switch = is_first || list("cgroup.procs").split_whitespace().all(is_ours);
@@ -114,7 +131,7 @@ impl Candidate {
         &self,
         files: &dyn Files,
         place: &Place,
-        owner: Owner,
+        maker: Maker,
     ) -> Result<(Option<Aside>, Vec<Controller>), String> {
         if self.possible.is_empty() {
             return Ok((None, Vec::new()));
@@ -122,9 +139,10 @@ impl Candidate {
         let mut aside = None;
         let is_first = files.read(&self.directory.join("cgroup.events")).is_err();
         if self.directory == place.own && !is_first {
-            let to = Group::make(files, &self.directory, Version::Two, owner)
+            let to = Group::make(files, &self.directory, Version::Two, maker.owner)
                 .map_err(|error| said("no group can be made", &self.directory, &error))?;
-            if let Err(error) = files.write(&to.directory.join("cgroup.procs"), &owner.pid.to_string()) {
+            if let Err(error) = maker.enter(files, &to.directory) {
+                let _ = maker.enter(files, &self.directory);
                 let _ = files.remove(&to.directory);
                 return Err(said("no process can be moved", &self.directory, &error));
             }
@@ -145,15 +163,13 @@ impl Candidate {
 }
 
 impl Aside {
-    fn back(self, files: &dyn Files, owner: Owner) {
+    fn back(self, files: &dyn Files, maker: Maker) -> bool {
         let Self { from, to, switched_on } = self;
         for controller in switched_on {
             let _ = files.write(&from.join("cgroup.subtree_control"), &format!("-{}", controller.name()));
         }
         // When this fails we stay where we are, which holds nothing back; the group goes with its owner.
-        if files.write(&from.join("cgroup.procs"), &owner.pid.to_string()).is_ok() {
-            let _ = files.remove(&to.directory);
-        }
+        maker.enter(files, &from).is_ok() && files.remove(&to.directory).is_ok()
     }
 }
 

@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::limits::MOUNT_LIST_BYTES_MAX;
 
@@ -23,6 +24,8 @@ pub(super) trait Files {
     fn directories(&self, directory: &Path) -> io::Result<Vec<String>>;
     /// Opens a file for writing.
     fn open(&self, path: &Path) -> io::Result<OwnedFd>;
+    /// Ends the processes of a group, one by one.
+    fn kill(&self, group: &Path);
 }
 
 /// The kernel's own.
@@ -67,6 +70,19 @@ impl Files for Kernel {
 
     fn open(&self, path: &Path) -> io::Result<OwnedFd> {
         Ok(rustix::fs::open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?)
+    }
+
+    fn kill(&self, group: &Path) {
+        let list = || self.read(&group.join("cgroup.procs")).unwrap_or_default();
+        let pids = |list: &str| list.lines().filter_map(|line| Pid::from_raw(line.parse().ok()?)).collect::<Vec<_>>();
+        let opened =
+            pids(&list()).into_iter().filter_map(|pid| Some((pid, pidfd_open(pid, PidfdFlags::empty()).ok()?)));
+        let opened: Vec<_> = opened.collect();
+        // A number that is still in the list when its process is held is no other process's.
+        let still = pids(&list());
+        for (_, process) in opened.iter().filter(|(pid, _)| still.contains(pid)) {
+            let _ = pidfd_send_signal(process, Signal::KILL);
+        }
     }
 }
 

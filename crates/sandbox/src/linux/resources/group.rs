@@ -36,8 +36,13 @@ impl Owner {
         Ok(Self { namespace, pid, started: started(files, pid)?.ok_or_else(unknown)? })
     }
 
+    /// Returns what the names of its groups begin with.
+    pub(super) fn prefix(self) -> String {
+        format!("{PREFIX}{}-{}-{}-", self.namespace, self.pid, self.started)
+    }
+
     fn name(self, number: u32) -> String {
-        format!("{PREFIX}{}-{}-{}-{number}", self.namespace, self.pid, self.started)
+        format!("{}{number}", self.prefix())
     }
 
     fn parse(name: &str) -> Option<Self> {
@@ -152,15 +157,25 @@ impl Group {
         }
     }
 
+    /// Limits processes where none of the boundary's own is in the group; the broker is one of those that are counted.
+    pub(super) fn count_the_command_alone(&self, files: &dyn Files, at_most: u64) -> io::Result<()> {
+        files.write(&self.directory.join("pids.max"), &at_most.saturating_sub(1).max(1).to_string())
+    }
+
     /// Opens the directory, for a process that is to be born in the group.
     pub(super) fn birthplace(&self) -> io::Result<OwnedFd> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(rustix::fs::open(&self.directory, flags, Mode::empty())?)
     }
 
-    /// Opens the file by which a process enters.
+    /// Opens the file by which a process of one thread enters. Of version 1 that is the list of threads: for a thread that
+    /// moves itself the kernel (5.16 or later) waits for nobody, for a process it waits some milliseconds.
     pub(super) fn entrance(&self, files: &dyn Files) -> io::Result<OwnedFd> {
-        files.open(&self.directory.join("cgroup.procs"))
+        let name = match self.version {
+            Version::One => "tasks",
+            Version::Two => "cgroup.procs",
+        };
+        files.open(&self.directory.join(name))
     }
 
     /// Returns how often a limit held something back: processes killed, processes not started, periods in
@@ -175,8 +190,8 @@ impl Group {
         value(&files.read(&self.directory.join(file)).ok()?, key)
     }
 
-    /// Kills what is left inside, waits until it is gone, and removes the group.
-    pub(super) fn end(&self, files: &dyn Files) {
+    /// Kills what is left inside, waits until it is gone, and removes the group. Returns false when it stays.
+    pub(super) fn end(&self, files: &dyn Files) -> bool {
         if self.version == Version::Two {
             // Kernels before 5.14 have no such file; the boundary's end has killed everything anyway.
             let _ = files.write(&self.directory.join("cgroup.kill"), "1");
@@ -187,9 +202,11 @@ impl Group {
                 Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
                     std::thread::sleep(Duration::from_millis(1));
                 }
-                Ok(()) | Err(_) => return,
+                Ok(()) => return true,
+                Err(error) => return error.kind() == io::ErrorKind::NotFound,
             }
         }
+        false
     }
 }
 

@@ -13,9 +13,10 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use super::cgroup1;
-use super::cgroup2::Made;
+use super::cgroup2::{Made, Maker};
 use super::files::{Files, Kernel, Place, place_v1, place_v2};
 use super::group::{Controller, Group, Owner, Version, Wanted};
+use super::janitor::{Site, clear};
 
 /// A group of the fake.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +41,7 @@ struct Fake {
 
 const TOP: &str = "/cg";
 const OWN: Owner = Owner { namespace: 7, pid: 100, started: 5000 };
+const MAKER: Maker = Maker { owner: OWN, janitor: None };
 const INTERFACE: [&str; 5] = ["memory.max", "memory.swap.max", "memory.oom.group", "pids.max", "cpu.max"];
 
 fn error<T>(errno: i32) -> io::Result<T> {
@@ -196,6 +198,10 @@ impl Files for Fake {
             error(libc::EACCES)
         }
     }
+
+    fn kill(&self, group: &Path) {
+        self.groups.borrow_mut().get_mut(group).unwrap().processes.clear();
+    }
 }
 
 const WANTED: [Wanted; 3] = [
@@ -211,12 +217,12 @@ fn check(own: &str, groups: &[&str], expected: &str) {
     let fake = Fake::new(groups);
     let before = format!("{:?}", fake.groups.borrow());
     let place = Place { top: PathBuf::from(TOP), own: Path::new(TOP).join(own) };
-    match Made::make(&fake, &place, OWN, &WANTED) {
+    match Made::make(&fake, &place, MAKER, &WANTED) {
         Ok(mut made) => {
             fake.enter(&made.group.directory, 200).unwrap();
             let names: Vec<&str> = made.held.iter().map(|controller| controller.name()).collect();
             writeln!(fake.log.borrow_mut(), "holds {}", names.join(" ")).unwrap();
-            made.end(&fake, OWN);
+            made.end(&fake, MAKER);
             fake.groups.borrow_mut().values_mut().for_each(|group| group.processes.retain(|pid| *pid != 200));
         }
         Err(why) => writeln!(fake.log.borrow_mut(), "none: {why}").unwrap(),
@@ -288,10 +294,10 @@ fn a_group_above_us_that_is_empty_is_switched_on() {
     let fake = Fake::new(&["service+:", "service/main+: 100"]);
     let place = Place { top: PathBuf::from(TOP), own: PathBuf::from("/cg/service/main") };
     // Empty of processes: its only one is in the group below.
-    let mut made = Made::make(&fake, &place, OWN, &WANTED[1..2]).unwrap();
+    let mut made = Made::make(&fake, &place, MAKER, &WANTED[1..2]).unwrap();
     assert_eq!(made.group.directory, Path::new("/cg/service/palisade-7-100-5000-0"));
     assert_eq!(made.held, [Controller::Pids]);
-    made.end(&fake, OWN);
+    made.end(&fake, MAKER);
     assert!(!fake.log.borrow().contains("cgroup.procs"), "nobody was moved");
 }
 
@@ -311,6 +317,123 @@ fn groups_of_killed_launchers_are_taken_away_and_no_others() {
     let expected =
         ["palisade-7-100-5000-0", "palisade-7-200-6000-0", "palisade-8-999-1-0", "palisade-of-someone-else", "shell"];
     assert_eq!(left, expected);
+}
+
+/// A launcher that is killed after so many changes: whatever it would do then does not happen.
+struct Mortal<'a> {
+    fake: &'a Fake,
+    left: std::cell::Cell<usize>,
+}
+
+impl Mortal<'_> {
+    fn may(&self) -> io::Result<()> {
+        self.left.set(self.left.get().checked_sub(1).ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?);
+        Ok(())
+    }
+}
+
+impl Files for Mortal<'_> {
+    fn read(&self, path: &Path) -> io::Result<String> {
+        self.fake.read(path)
+    }
+
+    fn write(&self, path: &Path, text: &str) -> io::Result<()> {
+        self.may()?;
+        self.fake.write(path, text)
+    }
+
+    fn make(&self, directory: &Path) -> io::Result<()> {
+        self.may()?;
+        self.fake.make(directory)
+    }
+
+    fn remove(&self, directory: &Path) -> io::Result<()> {
+        self.may()?;
+        self.fake.remove(directory)
+    }
+
+    fn directories(&self, directory: &Path) -> io::Result<Vec<String>> {
+        self.fake.directories(directory)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<OwnedFd> {
+        self.fake.open(path)
+    }
+
+    fn kill(&self, _: &Path) {}
+}
+
+/// What a launcher does in groups such as these, it is killed after each change of it, in turn, and the janitor, which is
+/// process 101, leaves what was there before.
+#[track_caller]
+fn check_killed(own: &str, groups: &[&str], moments: std::ops::RangeInclusive<usize>) {
+    let place = Place { top: PathBuf::from(TOP), own: Path::new(TOP).join(own) };
+    let maker = Maker { owner: OWN, janitor: Some(101) };
+    let mut changes = 0;
+    for moment in 0..100 {
+        let mut fake = Fake::new(groups);
+        let enabled = |path: &Path| fake.groups.borrow()[path].enabled.clone();
+        let sites: Vec<Site> = place
+            .own
+            .ancestors()
+            .take_while(|directory| directory.starts_with(&place.top))
+            .map(|directory| Site {
+                parent: directory.to_owned(),
+                version: Version::Two,
+                given: Controller::ALL
+                    .into_iter()
+                    .filter(|one| enabled(directory).contains(&one.name().to_owned()))
+                    .collect(),
+            })
+            .collect();
+        let mortal = Mortal { fake: &fake, left: std::cell::Cell::new(moment) };
+        if let Ok(mut made) = Made::make(&mortal, &place, maker, &WANTED) {
+            fake.enter(&made.group.directory, 300).unwrap();
+            fake.enter(&made.group.directory, 301).unwrap();
+            made.end(&mortal, maker);
+        }
+        let is_whole = mortal.left.get() > 0;
+        fake.alive.remove(&100);
+        fake.groups.get_mut().values_mut().for_each(|group| group.processes.retain(|pid| *pid != 100));
+        let looks = (1..10).find(|_| clear(&fake, &OWN.prefix(), &sites, 101));
+        assert!(looks.is_some(), "killed after {moment} changes: {:?}", fake.groups);
+        let after = Fake::new(groups);
+        after.groups.borrow_mut().values_mut().for_each(|group| group.processes.retain(|pid| *pid != 100));
+        // A group above that was switched on stays so: others may rely on it.
+        for (path, group) in &*fake.groups.borrow() {
+            let before = &after.groups.borrow()[path];
+            assert_eq!(group.processes, before.processes, "killed after {moment} changes: {}", path.display());
+            let is_own = path == &place.own;
+            assert!(!is_own || group.enabled == before.enabled, "killed after {moment} changes: {}", path.display());
+        }
+        assert_eq!(fake.groups.borrow().len(), after.groups.borrow().len(), "killed after {moment} changes");
+        if is_whole {
+            changes = moment;
+            break;
+        }
+    }
+    assert!(moments.contains(&changes), "{changes} changes");
+}
+
+#[test]
+fn a_launcher_killed_after_any_change_leaves_nothing() {
+    check_killed(
+        "user/app/shell",
+        &["user:(memory pids)", "user/app+:(memory pids)", "user/app/shell+: 100 101 302"],
+        5..=20,
+    );
+    check_killed("service", &["service+: 100 101"], 15..=30);
+    check_killed("service/main", &["service+:", "service/main+: 100 101"], 8..=20);
+}
+
+#[test]
+fn groups_of_others_are_left_to_them() {
+    let fake =
+        Fake::new(&["user+:(memory pids)", "user/palisade-7-200-6000-0+: 200", "user/palisade-7-100-5000-3+: 300"]);
+    let site = Site { parent: PathBuf::from("/cg/user"), version: Version::Two, given: vec![Controller::Pids] };
+    assert!(clear(&fake, &OWN.prefix(), &[site], 101));
+    assert_eq!(fake.directories(Path::new("/cg/user")).unwrap(), ["palisade-7-200-6000-0"]);
+    assert_eq!(*fake.log.borrow(), "1 > user/palisade-7-100-5000-3/cgroup.kill\nrmdir user/palisade-7-100-5000-3\n");
 }
 
 #[test]

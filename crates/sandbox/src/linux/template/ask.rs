@@ -31,7 +31,16 @@ pub(in crate::linux) struct Taken {
     pub(in crate::linux) process: OwnedFd,
 }
 
-/// Takes a held boundary for an order and starts the command in it. Whatever goes wrong before the command starts is
+impl Taken {
+    /// Lets the command start.
+    pub(in crate::linux) fn start(self) -> std::io::Result<Self> {
+        wait_for(&self.channel, 0)?;
+        self.channel.send(&Request::Start, None)?;
+        Ok(self)
+    }
+}
+
+/// Takes a held boundary for an order, in which the command can start. Whatever goes wrong is
 /// `None`, and the launcher builds a boundary itself; a holder that had none builds one for the next command.
 pub(in crate::linux) fn take(order: &Order, memory: &OwnedFd, given: &Given<'_>) -> Option<Taken> {
     let holder = find()?;
@@ -97,7 +106,7 @@ fn ask(holder: &Channel, Key(key): &Key) -> std::io::Result<Option<Taken>> {
     }
 }
 
-/// Hands everything over and lets the command start, once all of it was taken.
+/// Hands everything over, and waits until all of it was taken.
 fn hand_over(taken: Taken, memory: &OwnedFd, given: &Given<'_>) -> std::io::Result<Taken> {
     let Taken { channel, process } = taken;
     wait_for(&channel, HOLDER_MS)?;
@@ -111,7 +120,5 @@ fn hand_over(taken: Taken, memory: &OwnedFd, given: &Given<'_>) -> std::io::Resu
         Some(Received { message: Message::Taken, descriptor: None }) => {}
         Some(_) | None => return Err(Errno::STALE.into()),
     }
-    wait_for(&channel, 0)?;
-    channel.send(&Request::Start, None)?;
     Ok(Taken { channel, process })
 }
