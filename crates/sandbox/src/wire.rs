@@ -38,7 +38,8 @@ pub(crate) struct Order {
     pub(crate) inside: Inside,
     /// Whether everything is built and waits for the order with the command.
     pub(crate) waits: bool,
-    /// How many control groups of version 1 the first process below this one enters by itself, whose files come after the other descriptors.
+    /// How many control groups of version 1 the first process below this one enters by itself; their files come after
+    /// the other descriptors.
     pub(crate) entrances: u8,
     /// Standard streams that are opened anew inside, where only the launcher saw the host's files.
     pub(crate) inputs: Vec<Input>,
