@@ -138,6 +138,7 @@ fn ordinary(world: &World) {
         [ "$(cat /dev/null)" = "" ]; head -c 4 /dev/urandom > r; [ "$(stat -c %s r)" = 4 ]
         [ "$(cat /proc/self/comm)" = cat ]; [ "$(cut -d ' ' -f 2 /proc/self/stat)" = "(cut)" ]
         [ "$(cat /proc/thread-self/comm)" = cat ]; [ "$(head -c 2 /proc/$$/cmdline)" = sh ]
+        [ "$(cat /proc/self/task/*/comm)" = cat ]; ln -s /proc/self/task t; [ "$(cat t/*/comm)" = cat ]
         cat /proc/self/environ /proc/self/maps /proc/self/mountinfo /proc/meminfo /proc/net/dev > /dev/null
         cat /proc/1/comm /proc/1/stat > /dev/null; [ -r /etc/passwd ]; grep -q root /etc/passwd
         mkdir long; cd long; i=0

@@ -232,8 +232,8 @@ impl Walk<'_> {
         match rustix::fs::openat2(start, path, flags, Mode::empty(), how) {
             Ok(directory) if self.ground.is_proc(&directory)? => self.by_hand(start, path),
             Ok(directory) => Ok(directory),
-            Err(rustix::io::Errno::LOOP) => self.by_hand(start, path),
-            Err(error) => Err(errno(error)),
+            // What is not there, or closed, may be so for this process alone: `/proc/self/task/7`.
+            Err(_) => self.by_hand(start, path),
         }
     }
 
