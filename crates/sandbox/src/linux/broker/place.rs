@@ -271,7 +271,9 @@ impl Walk<'_> {
             at = if target.starts_with(b"/") { self.root()? } else { entry.directory };
             rest.extend(names(&target).into_iter().rev());
         }
-        Ok(at)
+        // A link to a process may have led to no directory.
+        let stat = rustix::fs::fstat(&at).map_err(errno)?;
+        if FileType::from_raw_mode(stat.st_mode) == FileType::Directory { Ok(at) } else { Err(libc::ENOTDIR) }
     }
 
     /// Returns where `/proc/self` and `/proc/thread-self` lead for the caller.
