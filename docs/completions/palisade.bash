@@ -134,6 +134,9 @@ _palisade() {
             palisade__subcmd__help__subcmd__audit,verify)
                 cmd="palisade__subcmd__help__subcmd__audit__subcmd__verify"
                 ;;
+            palisade__subcmd__help__subcmd__sandbox,hold)
+                cmd="palisade__subcmd__help__subcmd__sandbox__subcmd__hold"
+                ;;
             palisade__subcmd__help__subcmd__sandbox,plan)
                 cmd="palisade__subcmd__help__subcmd__sandbox__subcmd__plan"
                 ;;
@@ -152,6 +155,9 @@ _palisade() {
             palisade__subcmd__sandbox,help)
                 cmd="palisade__subcmd__sandbox__subcmd__help"
                 ;;
+            palisade__subcmd__sandbox,hold)
+                cmd="palisade__subcmd__sandbox__subcmd__hold"
+                ;;
             palisade__subcmd__sandbox,plan)
                 cmd="palisade__subcmd__sandbox__subcmd__plan"
                 ;;
@@ -160,6 +166,9 @@ _palisade() {
                 ;;
             palisade__subcmd__sandbox__subcmd__help,help)
                 cmd="palisade__subcmd__sandbox__subcmd__help__subcmd__help"
+                ;;
+            palisade__subcmd__sandbox__subcmd__help,hold)
+                cmd="palisade__subcmd__sandbox__subcmd__help__subcmd__hold"
                 ;;
             palisade__subcmd__sandbox__subcmd__help,plan)
                 cmd="palisade__subcmd__sandbox__subcmd__help__subcmd__plan"
@@ -650,8 +659,22 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__help__subcmd__sandbox)
-            opts="status plan"
+            opts="status plan hold"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        palisade__subcmd__help__subcmd__sandbox__subcmd__hold)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -926,7 +949,7 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__sandbox)
-            opts="-h -V --help --version status plan help"
+            opts="-h -V --help --version status plan hold help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -940,7 +963,7 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__sandbox__subcmd__help)
-            opts="status plan help"
+            opts="status plan hold help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -954,6 +977,20 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__sandbox__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        palisade__subcmd__sandbox__subcmd__help__subcmd__hold)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -988,6 +1025,28 @@ _palisade() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        palisade__subcmd__sandbox__subcmd__hold)
+            opts="-h -V --owner --for --detach --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -97,7 +97,7 @@ fn kill(kills: &Kills) -> anyhow::Result<End> {
         let trial = Trial::new(kills.seed, number, scene.has_strace());
         let outcome = trial.run(&scene, GONE).with_context(|| format!("run {number}: {trial}"))?;
         // Where the janitor was killed with the launcher, whoever starts next takes control groups away.
-        if trial.may_leave_groups() && before.has_more_groups() {
+        if outcome.lost_janitor && before.has_more_groups()? {
             scene.start_next(&trial)?;
             swept += 1;
         }

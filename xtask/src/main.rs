@@ -47,9 +47,9 @@ const USAGE: &str = "usage: cargo xtask TASK
   bench [--runs N]                      measure how long Palisade takes to start
   bench decide [--rounds N] [--json]    measure how long decisions take at 10, 300 and 10,000 rules
   bench walk [--runs N] [--files N]     measure what a large repository costs each command in it
-  bench boundary [--runs N] [--work N] [--files N]
+  bench boundary [--runs N] [--work N] [--files N] [--only start|held|agents|work] [--place DIR]
                                         measure what the boundary costs, beside other sandboxes; with `--files`,
-                                        also in a repository of so many files
+                                        also in a repository of so many files; scenes are made in DIR
   kills [--runs N] [--seed N] [--only N]
                                         kill commands inside at random moments, and look for what is left
   fuzz [--seconds N] [TARGET]           build the fuzz targets and run each for N seconds (60)

@@ -98,7 +98,8 @@ impl Scratch {
         Self::below(&target(), name)
     }
 
-    fn below(directory: &Path, name: &str) -> anyhow::Result<Self> {
+    /// Makes one in a directory.
+    pub(crate) fn below(directory: &Path, name: &str) -> anyhow::Result<Self> {
         let path = directory.join(format!("palisade-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&path).with_context(|| format!("{} cannot be made", path.display()))?;
         Ok(Self { path })

@@ -43,7 +43,7 @@ pub struct Report {
     /// The Read rules that could come to cover a file while the command ran; `None` where there were none.
     pub late_reads: Option<LateReads>,
     /// Whether it ran in a boundary that a holder had ready.
-    pub held: bool,
+    pub from_holder: bool,
 }
 
 /// What happened to files that came under a Read rule while the command ran.

@@ -431,8 +431,8 @@ struct ReportWire<'a> {
     temporary: &'a [&'static str],
     ended_by_boundary: Option<&'a str>,
     limits: Vec<limits::LimitWire<'a>>,
+    from_holder: bool,
     late_reads: Option<LateReadsWire<'a>>,
-    held: bool,
 }
 
 #[derive(Serialize)]
@@ -489,8 +489,8 @@ impl Report {
             temporary,
             ended_by_boundary,
             limits,
+            from_holder,
             late_reads,
-            held,
         } = self;
         let wire = ReportWire {
             schema_version: REPORT_SCHEMA,
@@ -520,6 +520,7 @@ impl Report {
             temporary,
             ended_by_boundary: ended_by_boundary.as_deref(),
             limits: limits.iter().map(limits::render).collect(),
+            from_holder: *from_holder,
             late_reads: late_reads.as_ref().map(|late| LateReadsWire {
                 rules: &late.rules,
                 held: late.are_held,
@@ -527,7 +528,6 @@ impl Report {
                 took_us: late.cost.map(|cost| u64::try_from(cost.took.as_micros()).unwrap_or(u64::MAX)),
                 meaning: late.meaning(),
             }),
-            held: *held,
         };
         // The form holds nothing that JSON cannot: no maps, no floats.
         serde_json::to_string_pretty(&wire).unwrap_or_default()

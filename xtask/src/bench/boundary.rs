@@ -4,9 +4,13 @@
 //! settings, decides and keeps the journal too.
 
 mod large;
+mod ready;
 mod scene;
 
+use std::path::PathBuf;
 use std::process::Command;
+
+use anyhow::bail;
 
 use super::{Program, WARM_UP, heading, interleave, is_there, machine, median, print};
 use crate::End;
@@ -20,6 +24,9 @@ const WORK: usize = 15;
 const HELD: [usize; 3] = [0, 50, 500];
 /// A peer that takes its time is started once for this many starts of the others.
 const SLOW: usize = 5;
+
+/// What `--only` can name.
+const PARTS: [&str; 4] = ["start", "held", "agents", "work"];
 
 const OUTSIDE: &str = "outside";
 const LAUNCH: &str = "launch";
@@ -44,6 +51,13 @@ const WORKS: &[Work] = &[
     Work {
         name: "git status, 500 files",
         argv: &["git", "status", "--porcelain"],
+        clear: &[],
+        needs: "git",
+        makes: None,
+    },
+    Work {
+        name: "git status 20 times in one start",
+        argv: &["sh", "-c", "i=0; while [ $i -lt 20 ]; do git status --porcelain; i=$((i+1)); done"],
         clear: &[],
         needs: "git",
         makes: None,
@@ -76,27 +90,45 @@ pub(super) fn run(mut options: Options) -> anyhow::Result<End> {
     let runs: usize = options.value("--runs")?.unwrap_or(RUNS);
     let work: usize = options.value("--work")?.unwrap_or(WORK);
     let files: Option<usize> = options.value("--files")?;
+    let place: Option<PathBuf> = options.value("--place")?;
+    let only: Option<String> = options.value("--only")?;
     options.end()?;
-    let scene = Scene::new()?;
-    let peers = [(SRT, installed(SANDBOX_RUNTIME, &["bwrap", "socat", "rg"])), (CODEX_SANDBOX, installed(CODEX, &[]))];
+    let is_wanted = |part: &str| only.as_ref().is_none_or(|only| only == part);
+    if let Some(other) = only.as_deref().filter(|only| !PARTS.contains(only)) {
+        bail!("there is no part `{other}`: {}", PARTS.join(", "));
+    }
+    let scene = Scene::new(place.as_deref())?;
     println!("{}; milliseconds, median (quartiles)", machine()?);
-    for held in HELD {
-        println!("\n`/bin/true`, {held} files held, {runs} rounds\n");
-        start(&scene, held, runs)?;
+    if is_wanted("start") {
+        for held in HELD {
+            println!("\n`/bin/true`, {held} files held, {runs} rounds\n");
+            start(&scene, held, runs)?;
+        }
     }
-    println!("\n`/bin/true` in sandboxes of agents, {} rounds\n", runs.div_ceil(SLOW));
-    for held in HELD {
-        against(&scene, held, runs.div_ceil(SLOW), &peers)?;
+    if is_wanted("held") {
+        ready::run(&scene, runs)?;
     }
-    println!("\nwork inside and outside, {work} rounds\n");
-    heading();
-    let mut notes = Vec::new();
-    for one in WORKS {
-        notes.extend(inside(&scene, one, work)?);
+    if is_wanted("agents") {
+        agents(&scene, runs.div_ceil(SLOW))?;
     }
-    println!("\n{}", notes.join("\n"));
+    if is_wanted("work") {
+        println!("\nwork inside and outside, {work} rounds\n");
+        heading();
+        let mut notes = Vec::new();
+        for one in WORKS {
+            notes.extend(inside(&scene, one, work)?);
+        }
+        println!("\n{}", notes.join("\n"));
+    }
     files.map_or(Ok(()), |files| large::run(&scene, files))?;
     Ok(End::Good)
+}
+
+/// The start of nothing in the sandboxes that agents bring along.
+fn agents(scene: &Scene, rounds: usize) -> anyhow::Result<()> {
+    let peers = [(SRT, installed(SANDBOX_RUNTIME, &["bwrap", "socat", "rg"])), (CODEX_SANDBOX, installed(CODEX, &[]))];
+    println!("\n`/bin/true` in sandboxes of agents, {rounds} rounds\n");
+    HELD.into_iter().try_for_each(|held| against(scene, held, rounds, &peers))
 }
 
 /// Returns a peer's program, or says why it is left out.

@@ -18,8 +18,9 @@ const FILE_BYTES_MAX: u64 = 64 * 1024;
 const GROUPS: &str = "/sys/fs/cgroup";
 /// How often groups are looked at before they count as left.
 const GROUP_LOOKS: usize = 50;
-/// What a control group of ours has in its name.
-const OURS: &str = "palisade";
+/// What the names of control groups of ours begin with, before the number of the process namespace: other people may have
+/// some meanwhile.
+const OURS: &str = "palisade-";
 
 /// What is there, as lines that can be compared.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,7 +49,7 @@ impl Host {
         for process in processes()?.into_values() {
             host.look_at(&process);
         }
-        groups(Path::new(GROUPS), &mut host.groups);
+        groups(Path::new(GROUPS), &ours()?, &mut host.groups);
         Ok(host)
     }
 
@@ -76,19 +77,20 @@ impl Host {
     }
 
     /// Returns true when there are control groups of ours that were not there, and do not go in a moment.
-    pub(super) fn has_more_groups(&self) -> bool {
+    pub(super) fn has_more_groups(&self) -> anyhow::Result<bool> {
+        let ours = ours()?;
         let has_more = || {
             let mut now = BTreeSet::new();
-            groups(Path::new(GROUPS), &mut now);
+            groups(Path::new(GROUPS), &ours, &mut now);
             now.difference(&self.groups).next().is_some()
         };
-        (0..GROUP_LOOKS).all(|_| {
+        Ok((0..GROUP_LOOKS).all(|_| {
             let has_more = has_more();
             if has_more {
                 std::thread::sleep(PAUSE);
             }
             has_more
-        })
+        }))
     }
 
     fn difference(&self, now: &Self) -> Vec<String> {
@@ -126,13 +128,18 @@ fn tree(directory: &Path, files: &mut BTreeSet<String>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn groups(directory: &Path, found: &mut BTreeSet<String>) {
+/// Returns what the names of the groups of these runs begin with.
+fn ours() -> anyhow::Result<String> {
+    Ok(format!("{OURS}{}-", fs::metadata("/proc/self/ns/pid")?.ino()))
+}
+
+fn groups(directory: &Path, ours: &str, found: &mut BTreeSet<String>) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            if entry.file_name().to_string_lossy().contains(OURS) {
+            if entry.file_name().to_string_lossy().starts_with(ours) {
                 found.insert(entry.path().display().to_string());
             }
-            groups(&entry.path(), found);
+            groups(&entry.path(), ours, found);
         }
     }
 }

@@ -21,6 +21,8 @@ const WHOLE_US: usize = 60_000;
 
 /// What the janitor's command line begins with.
 const JANITOR: &[u8] = b"palisade: janitor";
+/// What the boundary process's begins with.
+const BOUNDARY: &[u8] = b"palisade: boundary";
 
 /// The longest time from one kill to the next.
 const GAP_US: usize = 2_000;
@@ -118,6 +120,15 @@ enum Janitor {
     Spared,
 }
 
+impl Victim {
+    fn has_janitor(self) -> bool {
+        match self {
+            Self::Inwards(which) | Self::Outwards(which) => which == Janitor::Killed,
+            Self::Launcher | Self::Boundary | Self::Init | Self::Janitor => false,
+        }
+    }
+}
+
 /// When.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Moment {
@@ -143,6 +154,8 @@ pub(super) struct Trial {
 pub(super) struct Outcome {
     /// How far it had come.
     pub(super) stage: &'static str,
+    /// Nobody was left who takes control groups away: the janitor was killed, and others too.
+    pub(super) lost_janitor: bool,
     pub(super) finding: Option<String>,
 }
 
@@ -187,24 +200,6 @@ impl Trial {
         }
     }
 
-    /// Returns true when nobody is left who takes control groups away: the janitor may be among those killed.
-    pub(super) fn may_leave_groups(&self) -> bool {
-        match (self.moment, self.victim) {
-            // Whichever process makes the call is killed alone.
-            (Moment::Call(..), _) => false,
-            (Moment::After(_), Victim::Inwards(Janitor::Killed) | Victim::Outwards(Janitor::Killed)) => true,
-            (
-                Moment::After(_),
-                Victim::Launcher
-                | Victim::Boundary
-                | Victim::Init
-                | Victim::Janitor
-                | Victim::Inwards(Janitor::Spared)
-                | Victim::Outwards(Janitor::Spared),
-            ) => false,
-        }
-    }
-
     /// Starts it, kills it, and waits for its launcher.
     pub(super) fn run(&self, scene: &Scene, limit: Duration) -> anyhow::Result<Outcome> {
         let user = if scene.users().contains(&self.user) { self.user } else { User::Own };
@@ -223,15 +218,19 @@ impl Trial {
         let mut child = command.spawn()?;
         drop(command);
         let mut stage = "";
+        let mut lost_janitor = trial.victim.has_janitor();
         if let Moment::After(delay) = trial.moment {
             std::thread::sleep(delay);
-            stage = strike(&child, trial.victim, trial.gap)?;
+            let struck = strike(&child, trial.victim, trial.gap)?;
+            stage = struck.stage;
+            lost_janitor |= struck.unknown;
         }
         let finding = ended(&mut child, limit)?;
         if let Moment::Call(..) = trial.moment {
             let trace = scene.trace(user);
-            let is_hit = fs::read_to_string(&trace)?.contains("killed by SIGKILL");
-            stage = if is_hit { "killed at a call" } else { "over before the call" };
+            let killed = Killed::read(&fs::read_to_string(&trace)?);
+            stage = if killed.others { "killed at a call" } else { "over before the call" };
+            lost_janitor = killed.janitor;
             fs::remove_file(trace)?;
         }
         drop(terminal);
@@ -239,7 +238,7 @@ impl Trial {
         if matches!(trial.moment, Moment::Call(..)) || begin.elapsed() > TIMELY {
             remove(&scene.project(user).join("late"))?;
         }
-        Ok(Outcome { stage, finding })
+        Ok(Outcome { stage, lost_janitor, finding })
     }
 
     fn start(&self, scene: &Scene) -> Command {
@@ -250,7 +249,7 @@ impl Trial {
         if let Moment::Call(call, when) = self.moment {
             words.extend(["strace", "-f", "-q", "-o"].map(str::to_owned));
             words.extend([scene.trace(self.user).display().to_string(), "-e".to_owned()]);
-            words.push(format!("trace={call}"));
+            words.push(format!("trace={call},execve"));
             words.push("-e".to_owned());
             words.push(format!("inject={call}:signal=KILL:when={when}"));
         }
@@ -276,6 +275,25 @@ impl fmt::Display for Trial {
     }
 }
 
+/// Who was killed of a traced run: every process that makes the call often enough, and the janitor also by its launcher.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Killed {
+    janitor: bool,
+    others: bool,
+}
+
+impl Killed {
+    fn read(trace: &str) -> Self {
+        let of = |line: &str| line.split_once(' ').map(|(pid, _)| pid.to_owned());
+        let started = trace.lines().find(|line| line.contains("[\"palisade: janitor\"")).and_then(of);
+        let killed = trace.lines().filter(|line| line.ends_with("+++ killed by SIGKILL +++")).filter_map(of);
+        killed.fold(Self::default(), |all, pid| match Some(pid) == started {
+            true => Self { janitor: true, ..all },
+            false => Self { others: true, ..all },
+        })
+    }
+}
+
 /// Returns both ends of a new terminal.
 fn terminal() -> anyhow::Result<(OwnedFd, OwnedFd)> {
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
@@ -285,13 +303,21 @@ fn terminal() -> anyhow::Result<(OwnedFd, OwnedFd)> {
     Ok((master, slave))
 }
 
+/// What was struck.
+struct Struck {
+    stage: &'static str,
+    /// Perhaps the janitor, before it said so.
+    unknown: bool,
+}
+
 /// Kills the victim, or as much of the way to it as is there, and returns how far the run had come.
-fn strike(child: &Child, victim: Victim, gap: Duration) -> anyhow::Result<&'static str> {
+fn strike(child: &Child, victim: Victim, gap: Duration) -> anyhow::Result<Struck> {
     let all = processes()?;
     let launcher = i32::try_from(child.id())?;
-    let is_janitor = |process: &&Process| {
-        fs::read(format!("/proc/{}/cmdline", process.pid)).is_ok_and(|line| line.starts_with(JANITOR))
+    let said = |pid: i32, beginning: &[u8]| {
+        fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.starts_with(beginning))
     };
+    let is_janitor = |process: &&Process| said(process.pid, JANITOR);
     let below = |pid: i32| all.values().filter(move |process| process.parent == pid);
     let next = |pid: &i32| below(*pid).find(|process| !is_janitor(process)).map(|process| process.pid);
     let chain: Vec<i32> = std::iter::successors(Some(launcher), next).take(4).collect();
@@ -313,6 +339,9 @@ fn strike(child: &Child, victim: Victim, gap: Duration) -> anyhow::Result<&'stat
         Victim::Inwards(which) => chain.iter().copied().take(3).chain(with(which)).collect(),
         Victim::Outwards(which) => with(which).into_iter().chain(chain.iter().copied().take(3).rev()).collect(),
     };
+    // Between its start and its first word a child of the launcher may be either.
+    let is_known = |pid: i32| pid == launcher || said(pid, JANITOR) || said(pid, BOUNDARY);
+    let unknown = targets.iter().any(|pid| !is_known(*pid) && below(launcher).any(|child| child.pid == *pid));
     for (number, target) in targets.into_iter().filter_map(Pid::from_raw).enumerate() {
         if number > 0 {
             std::thread::sleep(gap);
@@ -320,7 +349,7 @@ fn strike(child: &Child, victim: Victim, gap: Duration) -> anyhow::Result<&'stat
         // It may just have ended.
         let _ = rustix::process::kill_process(target, Signal::KILL);
     }
-    Ok(stage)
+    Ok(Struck { stage, unknown })
 }
 
 /// Waits until the launcher has ended; one that does not is a finding.
@@ -335,4 +364,21 @@ fn ended(child: &mut Child, limit: Duration) -> anyhow::Result<Option<String>> {
     child.kill()?;
     child.wait()?;
     Ok(Some("the launcher did not end".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Killed;
+
+    #[test]
+    fn the_janitor_is_told_from_others() {
+        let start = "7 execve(\"/proc/self/exe\", [\"palisade: janitor\", \"x\"], 0x1 /* 0 vars */) = 0\n";
+        let killed = |lines: &str| {
+            let Killed { janitor, others } = Killed::read(&format!("{start}{lines}"));
+            (janitor, others)
+        };
+        assert_eq!(killed("7 +++ killed by SIGKILL +++\n8 +++ exited with 0 +++"), (true, false));
+        assert_eq!(killed("8   +++ killed by SIGKILL +++"), (false, true));
+        assert_eq!(killed("7 +++ exited with 0 +++"), (false, false));
+    }
 }

@@ -110,8 +110,8 @@ pub(super) fn attempt(way: Way, targets: &Targets) -> Tried {
         Way::SeeDevices => Tried::seen(&devices()),
         Way::MakeDevice => make_device(&targets.project.join(&targets.name)),
         Way::Call(call) => filtered(call.attempt()),
-        Way::Capabilities => status("Cap", |value| u64::from_str_radix(value, 16).is_ok_and(|set| set == 0)),
-        Way::NoNewPrivileges => status("NoNewPrivs", |value| value == "1"),
+        Way::Capabilities => capabilities(),
+        Way::NoNewPrivileges => status("NoNewPrivs", |_, value| value == "1"),
         Way::Descriptors => Tried::seen(&descriptors()),
         Way::Environment => environment(),
         Way::Limits => Tried::Refused(limits()),
@@ -269,7 +269,14 @@ fn make_device(path: &Path) -> Tried {
     Tried::of(made.map_err(io::Error::from), "made the device")
 }
 
-fn status(beginning: &str, is_right: impl Fn(&str) -> bool) -> Tried {
+/// What bounds the capabilities that a program could get is no matter where no program gets any.
+fn capabilities() -> Tried {
+    let gains_none = matches!(status("NoNewPrivs", |_, value| value == "1"), Tried::Refused(_));
+    let is_empty = |value: &str| u64::from_str_radix(value, 16).is_ok_and(|set| set == 0);
+    status("Cap", |name, value| is_empty(value) || (name == "CapBnd" && gains_none))
+}
+
+fn status(beginning: &str, is_right: impl Fn(&str, &str) -> bool) -> Tried {
     let text = text(Path::new("/proc/self/status"));
     let pairs: Vec<(&str, &str)> = text
         .lines()
@@ -280,8 +287,11 @@ fn status(beginning: &str, is_right: impl Fn(&str) -> bool) -> Tried {
     if pairs.is_empty() {
         return Tried::Worked("/proc/self/status does not tell".to_owned());
     }
-    let wrong: Vec<String> =
-        pairs.iter().filter(|(_, value)| !is_right(value)).map(|(name, value)| format!("{name}={value}")).collect();
+    let wrong: Vec<String> = pairs
+        .iter()
+        .filter(|(name, value)| !is_right(name, value))
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     Tried::seen(&wrong)
 }
 

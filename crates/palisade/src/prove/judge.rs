@@ -7,7 +7,7 @@ use sandbox::Report;
 use sandbox::report::Holder;
 use serde_json::{Value, json};
 
-use super::attempts::Tried;
+use super::attempts::{SECRET, Tried};
 use super::table::{Expected, Probe, Way};
 use super::world::World;
 use crate::say::{self, Paint, shown};
@@ -98,13 +98,54 @@ impl Bench<'_> {
                 None => Judged { because: (self.opened_by)(world, probe.way), ..judged(Status::Differs, said) },
             };
         }
-        let (status, control) = match (world.control(&probe), probe.expected) {
+        let control = world.control(&probe).or_else(|| self.reported(probe.way));
+        let (status, control) = match (control, probe.expected) {
             (Some(Tried::Worked(what)), _) => (Status::Ok, Some(what)),
             (Some(Tried::Refused(what) | Tried::Skipped(what)), Expected::Filtered) => (Status::Ok, Some(what)),
-            (Some(Tried::Refused(what) | Tried::Skipped(what)), _) => (Status::NotProven, Some(what)),
+            (Some(Tried::Refused(what) | Tried::Skipped(what)), _) => match probe.way.is_for_some() {
+                Some(why) => {
+                    let because = Some(why.to_owned());
+                    return Judged { control: Some(what), because, ..judged(Status::NotTried, said) };
+                }
+                None => (Status::NotProven, Some(what)),
+            },
             (None, _) => (Status::Ok, None),
         };
         Judged { control, ..judged(status, said) }
+    }
+
+    /// Returns what the launcher knows to have been there without a boundary.
+    fn reported(&self, way: Way) -> Option<Tried> {
+        match way {
+            Way::Environment => {
+                let was_there = self.report.environment_dropped.iter().any(|dropped| dropped.name == SECRET);
+                let told = "the caller's environment has it";
+                Some(if was_there {
+                    Tried::Worked(told.to_owned())
+                } else {
+                    Tried::Refused("it was not there".to_owned())
+                })
+            }
+            Way::Write(_)
+            | Way::WriteThroughLink
+            | Way::Protected(_)
+            | Way::Read(_)
+            | Way::List
+            | Way::SeeProcess
+            | Way::Signal
+            | Way::Trace
+            | Way::Loopback
+            | Way::UnixSocket
+            | Way::AbstractSocket
+            | Way::KernelSetting
+            | Way::SeeDevices
+            | Way::MakeDevice
+            | Way::Call(_)
+            | Way::Capabilities
+            | Way::NoNewPrivileges
+            | Way::Descriptors
+            | Way::Limits => None,
+        }
     }
 
     /// Returns what the boundary lacks that would cover a probe.

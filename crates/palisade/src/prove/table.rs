@@ -94,6 +94,33 @@ impl Way {
     pub(super) fn protected(self) -> Option<&'static str> {
         if let Self::Protected(name) = self { Some(name) } else { None }
     }
+
+    /// Returns why an attempt may fail without a boundary, too: it takes rights, or a machine, that not everybody has. Then
+    /// there is nothing to prove here.
+    pub(super) fn is_for_some(self) -> Option<&'static str> {
+        match self {
+            Self::KernelSetting => Some("without a boundary you may not either"),
+            Self::MakeDevice => Some("without a boundary you may make none either"),
+            Self::SeeDevices => Some("without a boundary there is none either"),
+            Self::NoNewPrivileges => Some("without a boundary you cannot either"),
+            Self::Write(_)
+            | Self::WriteThroughLink
+            | Self::Protected(_)
+            | Self::Read(_)
+            | Self::List
+            | Self::SeeProcess
+            | Self::Signal
+            | Self::Trace
+            | Self::Loopback
+            | Self::UnixSocket
+            | Self::AbstractSocket
+            | Self::Call(_)
+            | Self::Capabilities
+            | Self::Descriptors
+            | Self::Environment
+            | Self::Limits => None,
+        }
+    }
 }
 
 /// Where a file is made.

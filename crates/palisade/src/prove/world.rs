@@ -150,7 +150,8 @@ impl World {
         }
     }
 
-    /// Makes the same attempt without a boundary, on what is our own. `None` where that is no proof of anything.
+    /// Makes the same attempt without a boundary, on what is our own; what only looks is made by this process. `None` where
+    /// the report is the control.
     pub(super) fn control(&mut self, probe: &Probe) -> Option<Tried> {
         match probe.way {
             Way::Write(place) => {
@@ -185,9 +186,8 @@ impl World {
             | Way::MakeDevice
             | Way::Capabilities
             | Way::NoNewPrivileges
-            | Way::Descriptors
-            | Way::Environment
-            | Way::Limits => None,
+            | Way::Descriptors => Some(attempt(probe.way, &self.control)),
+            Way::Environment | Way::Limits => None,
         }
     }
 

@@ -116,7 +116,7 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, (brokered, held): (bool, bool)
     });
     let mut report = supervised.map_err(|error| if is_held { before_the_command(error) } else { error })?;
     report.missing.extend(lacking);
-    report.held = is_held;
+    report.from_holder = is_held;
     Ok(report)
 }
 

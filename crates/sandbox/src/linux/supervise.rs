@@ -475,8 +475,8 @@ fn conclude(
         temporary,
         ended_by_boundary,
         limits,
+        from_holder: false,
         late_reads: checked.map(|cost| LateReads { rules: Vec::new(), are_held: true, cost: Some(cost) }),
-        held: false,
     }))
 }
 

@@ -109,8 +109,8 @@ impl Drop for Owner {
 }
 
 fn is_held(report: &str) -> bool {
-    assert!(report.contains("\"held\": true") || report.contains("\"held\": false"), "{report}");
-    report.contains("\"held\": true")
+    assert!(report.contains("\"from_holder\": true") || report.contains("\"from_holder\": false"), "{report}");
+    report.contains("\"from_holder\": true")
 }
 
 /// Waits until something holds.

@@ -153,7 +153,7 @@ impl World {
     pub(crate) fn seen(&self, output: &Output) -> Seen {
         let report = fs::read_to_string(&self.spec.report).unwrap_or_default();
         if report.starts_with('{') {
-            let way = if report.contains("\"held\": true") { &HELD } else { &BUILT };
+            let way = if report.contains("\"from_holder\": true") { &HELD } else { &BUILT };
             way.fetch_add(1, Ordering::Relaxed);
         }
         Seen {

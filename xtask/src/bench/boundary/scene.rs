@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use serde_json::json;
 
 use super::HELD;
@@ -20,6 +21,38 @@ const PACKAGE_FILES: usize = 40;
 /// What is taken over from the caller's environment, as far as it is there.
 const KEPT: [&str; 6] = ["PATH", "LANG", "LD_LIBRARY_PATH", "RUSTUP_TOOLCHAIN", "RUSTUP_HOME", "CARGO_HOME"];
 
+/// How long something may be held, in milliseconds.
+const HOLD_MS: u64 = 600_000;
+/// How long a holder takes until it is found.
+const HOLDER_STARTS: Duration = Duration::from_millis(300);
+
+/// Whose boundaries are held ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    Launch,
+    Palisade,
+}
+
+/// A process that holds boundaries ready, ended when this is.
+pub(super) struct Holder(Child);
+
+impl Holder {
+    /// Fails when it has ended by itself.
+    pub(super) fn check(&mut self) -> anyhow::Result<()> {
+        match self.0.try_wait()? {
+            None => Ok(()),
+            Some(status) => bail!("what holds boundaries ready has ended: {status}"),
+        }
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// The directories, gone in the end, and the programs.
 pub(super) struct Scene {
     scratch: Scratch,
@@ -29,9 +62,14 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    pub(super) fn new() -> anyhow::Result<Self> {
+    /// Makes everything in a directory, or else beside the builds.
+    pub(super) fn new(place: Option<&Path>) -> anyhow::Result<Self> {
         let (palisade, launch) = (palisade(Profile::Release)?, launcher()?);
-        let scene = Self { scratch: Scratch::on_disk("bench")?, palisade, launch, environment: environment() };
+        let scratch = match place {
+            Some(place) => Scratch::below(place, "bench")?,
+            None => Scratch::on_disk("bench")?,
+        };
+        let scene = Self { scratch, palisade, launch, environment: environment() };
         for held in HELD {
             scene.home(held)?;
         }
@@ -119,6 +157,34 @@ impl Scene {
         command.arg("launch").arg("--writable").arg(&project).arg("--cwd").arg(&project).args(["--report", ""]);
         command.args(self.held(held).flat_map(|path| ["--close".to_owned(), path])).arg("--").args(argv);
         command
+    }
+
+    /// The boundary alone, one that a holder has ready.
+    pub(super) fn launch_held(&self, held: usize, argv: &[&str]) -> Command {
+        let cold = self.launch(held, argv);
+        let mut command = self.command(&self.launch, held);
+        command.arg("launch").args(["--template", "held"]).args(cold.get_args().skip(1));
+        command
+    }
+
+    /// What keeps boundaries ready for commands that this program starts.
+    pub(super) fn holder(&self, whose: Whose) -> anyhow::Result<Holder> {
+        let mut command = match whose {
+            Whose::Launch => {
+                let mut command = self.command(&self.launch, 0);
+                command.args(["hold", &HOLD_MS.to_string()]);
+                command
+            }
+            Whose::Palisade => {
+                let mut command = self.command(&self.palisade, 0);
+                command.args(["sandbox", "hold"]);
+                command
+            }
+        };
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let child = command.spawn().context("nothing is held ready")?;
+        std::thread::sleep(HOLDER_STARTS);
+        Ok(Holder(child))
     }
 
     pub(super) fn palisade(&self, held: usize, argv: &[&str]) -> Command {
