@@ -167,9 +167,17 @@ impl Plan {
 
     /// Returns the plan of a command whose package managers have no place of their own.
     pub(crate) fn without_caches(self) -> Self {
+        let plan = self.without_seeds();
+        let is_cache = |step: &Step| matches!(step, Step::Cache { .. });
+        Self { steps: plan.steps.into_iter().filter(|step| !is_cache(step)).collect(), variables: Vec::new(), ..plan }
+    }
+
+    /// Returns the plan of a command that sees nothing of the host's in its private caches.
+    pub(crate) fn without_seeds(self) -> Self {
         let is_kept = |step: &Step| match step {
-            Step::Cache { .. } | Step::Seed { .. } => false,
-            Step::Read { .. }
+            Step::Seed { .. } => false,
+            Step::Cache { .. }
+            | Step::Read { .. }
             | Step::Link { .. }
             | Step::Private { .. }
             | Step::Writable { .. }
@@ -179,7 +187,7 @@ impl Plan {
             | Step::Hide { .. }
             | Step::Veil { .. } => true,
         };
-        Self { steps: self.steps.into_iter().filter(is_kept).collect(), variables: Vec::new(), ..self }
+        Self { steps: self.steps.into_iter().filter(is_kept).collect(), ..self }
     }
 }
 
@@ -224,9 +232,7 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
         limits: _,
     } = controls;
     check_count(unreadable.len() + unwritable.len() + reopened.len() + invocation.protect.len())?;
-    for path in writable {
-        check_writable(path, home)?;
-    }
+    writable.iter().try_for_each(|path| check_writable(path, home))?;
     let hidden = nested::hidden(unreadable.iter().map(|held| (held.path.clone(), reason(held))), reopened);
     let own = invocation.protect.iter().map(|path| (path.clone(), "Palisade's own".to_owned()));
     let closed = held::outermost(unwritable.iter().map(|held| (held.path.clone(), reason(held))).chain(own));

@@ -296,7 +296,7 @@ pub(crate) const CANNOT_SHOW: [&str; 4] = [
 
 /// What cannot be shown besides where there are no namespaces.
 pub(crate) const CANNOT_SHOW_CLOSED: &str =
-    "sockets, attributes of files and shared memory: the filter refuses them without a word to us";
+    "shared memory and message queues: the filter refuses them without a word to us";
 
 /// What cannot be shown besides when the kernel gives no notification.
 pub(crate) const CANNOT_SHOW_CALLS: &str = "refused system calls and connections: this kernel gives no notification";

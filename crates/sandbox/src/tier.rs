@@ -55,7 +55,11 @@ const BUBBLEWRAP_LACKS: &[(&str, &str)] =
     &[("mount-propagation", "what the host mounts later appears inside, where Landlock keeps it from being written")];
 
 const LANDLOCK_LACKS: &[(&str, &str)] = &[
-    ("user-namespace", "the command has the user's own number on the host"),
+    (
+        "user-namespace",
+        "the command has the user's own number on the host; a limit on processes that no control group holds counts all \
+         that the user has",
+    ),
     (
         "mount-namespace",
         "names, sizes and times of hidden files can be seen, their contents not; files that are made beside a hidden \
@@ -77,7 +81,6 @@ const LANDLOCK_LACKS: &[(&str, &str)] = &[
     ("cgroup-namespace", "the host's control groups are seen"),
     ("kernel-interfaces", "`/proc` is the host's, and tells of its kernel"),
     ("own-devices", "names of devices are seen; a program inside can make no terminal"),
-    ("file-attributes", "modes, owners, times and extended attributes of files cannot be changed anywhere"),
 ];
 
 /// A set of tiers.

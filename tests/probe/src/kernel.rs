@@ -103,6 +103,8 @@ pub(crate) fn attempt(words: &[&str]) -> Option<Outcome> {
         }
         ["memfd-exec"] => memfd_exec(),
         ["listener"] => listener(),
+        // SAFETY: with this flag the kernel wants a null pointer and no size.
+        ["landlock"] => returned(unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, 0, 0, 1) }),
         ["capabilities"] => Ok(status("Cap")),
         ["no-new-privileges"] => Ok(status("NoNewPrivs")),
         _ => return None,

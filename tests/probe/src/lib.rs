@@ -21,9 +21,7 @@ pub(crate) type Outcome = Result<String, i32>;
 /// Makes the attempt that the arguments name, prints the outcome, and returns the exit code.
 pub fn main(args: &[String]) -> i32 {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
-    let families =
-        [container::attempt, files::attempt, processes::attempt, kernel::attempt, sockets::attempt, resources::attempt];
-    let Some(outcome) = families.iter().find_map(|family| family(&words)) else {
+    let Some(outcome) = attempt(&words) else {
         println!("no such attempt");
         return 2;
     };
@@ -33,6 +31,13 @@ pub fn main(args: &[String]) -> i32 {
         Err(errno) => println!("{}", name(*errno)),
     }
     i32::from(outcome.is_err())
+}
+
+/// Makes the attempt that the words name, if there is one.
+pub(crate) fn attempt(words: &[&str]) -> Option<Outcome> {
+    let families =
+        [container::attempt, files::attempt, processes::attempt, kernel::attempt, sockets::attempt, resources::attempt];
+    families.iter().find_map(|family| family(words))
 }
 
 /// Returns the outcome of a call that returns -1 on failure.

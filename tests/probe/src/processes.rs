@@ -40,6 +40,12 @@ pub(crate) fn attempt(words: &[&str]) -> Option<Outcome> {
         ["own-memory", path] => own_memory(path),
         ["page-frame"] => page_frame(),
         ["open-up", path] => open_up(path),
+        ["thread-apart", directory, name, text] => thread_apart(directory, name, text),
+        ["undumpable", ref words @ ..] => {
+            // SAFETY: takes numbers only.
+            unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) };
+            return crate::attempt(words);
+        }
         ["setuid"] => returned(unsafe { libc::setresuid(0, 0, 0) }.into()),
         ["setgroups"] => returned(unsafe { libc::setgroups(0, std::ptr::null()) }.into()),
         _ => return None,
@@ -123,6 +129,19 @@ fn page_frame() -> Outcome {
 }
 
 /// Opens itself to every tracer, and then reads what belongs to another.
+/// Writes to a file from a thread that has a start directory and descriptors of its own.
+fn thread_apart(directory: &str, name: &str, text: &str) -> Outcome {
+    std::thread::scope(|scope| {
+        let apart = scope.spawn(|| {
+            // SAFETY: takes numbers only.
+            returned(unsafe { libc::unshare(libc::CLONE_FS | libc::CLONE_FILES) }.into())?;
+            crate::done(std::env::set_current_dir(directory))?;
+            crate::done(std::fs::write(name, text))
+        });
+        apart.join().unwrap_or(Err(0))
+    })
+}
+
 fn open_up(path: &str) -> Outcome {
     // SAFETY: takes numbers only.
     unsafe {

@@ -4,7 +4,8 @@
 //! that this means on descriptors, asks the rules about its real name, and acts on what it found: the caller
 //! never gets to repeat a call with other words. So a name can be held that does not exist, and one whose mount
 //! somebody outside took away by putting another file in its place. It runs in a thread of the first process
-//! inside: with the command's user, namespaces and Landlock rules, it can do no more than the command could.
+//! inside: with the command's user, namespaces and Landlock rules, it can do no more than the command could. Where there
+//! are no namespaces its Landlock rules are around the command's, and `fence` holds what mounts would.
 //!
 //! Never: a call that writes answered with "go on", a name judged and another one used, an answer after an error
 //! but a refusal.
@@ -15,6 +16,7 @@ mod bare;
 mod caller;
 mod connect;
 mod decode;
+mod fence;
 mod files;
 mod git;
 mod own;
@@ -36,9 +38,12 @@ use std::time::{Duration, Instant};
 
 use policy::AbsPath;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::Pid;
 
 use self::caller::Caller;
 use self::decode::{Errno, Name, Request};
+use self::fence::Fence;
+pub(crate) use self::fence::hides_inside;
 use self::own::Own;
 use self::pending::Pending;
 use self::place::{Found, Ground, Place};
@@ -51,7 +56,11 @@ use super::seccomp::{self, Verdict};
 use crate::error::Step;
 use crate::limits::{PENDING_END_MS, PENDING_MS};
 use crate::plan::Plan;
+use crate::sys;
 use crate::sys::filter::{self, Answer, Call};
+
+/// What a command has in memory before its program starts.
+static SAMPLE: &[u8; 8] = b"palisade";
 
 /// Answers the calls that the filter holds back.
 #[derive(Debug)]
@@ -70,6 +79,8 @@ pub(crate) struct Broker {
     has_started: bool,
     /// Openings that wait for another process, each in a thread of its own.
     waiting: Arc<AtomicUsize>,
+    /// What mounts hold elsewhere; nothing where there are any.
+    fence: Option<Fence>,
 }
 
 /// What comes next.
@@ -101,6 +112,19 @@ enum Outcome {
 }
 
 impl Broker {
+    /// Makes the broker where there are no mounts, and looks that it can read what a command has in memory.
+    pub(crate) fn apart(plan: &Plan, channel: Arc<Channel>, listener: OwnedFd, command: Pid) -> Result<Self, Failure> {
+        let fence = Some(Fence::of(plan, command)?);
+        // The command is this program still, and waits for the first answer.
+        let mut found = [0; SAMPLE.len()];
+        let address = u64::try_from(SAMPLE.as_ptr().addr()).map_err(|_| rustix::io::Errno::FAULT).at(Step::Listener)?;
+        match sys::memory::read(command.as_raw_pid(), address, &mut found) {
+            Ok(_) if found == *SAMPLE => Ok(Self { fence, ..Self::new(plan, channel, listener)? }),
+            Ok(_) => Err(rustix::io::Errno::FAULT).at(Step::Listener),
+            Err(error) => Err(error).at(Step::Listener),
+        }
+    }
+
     /// Makes the broker, inside the new root and before the command starts.
     pub(crate) fn new(plan: &Plan, channel: Arc<Channel>, listener: OwnedFd) -> Result<Self, Failure> {
         let rules =
@@ -119,6 +143,7 @@ impl Broker {
             umasks: Umasks::default(),
             has_started: false,
             waiting: Arc::default(),
+            fence: None,
         })
     }
 
@@ -174,7 +199,11 @@ impl Broker {
         let ground = Arc::clone(&self.ground);
         let caller = Caller { pid: call.pid.cast_signed(), proc: &ground.proc };
         self.settle_pending();
-        let outcome = match seccomp::verdict(call.number, &call.arguments) {
+        let verdict = match &self.fence {
+            Some(_) => seccomp::verdict_apart(call.number, &call.arguments),
+            None => seccomp::verdict(call.number, &call.arguments),
+        };
+        let outcome = match verdict {
             Verdict::Tell(errno) => Outcome::Refused { errno, what: connect::describe(call), by: None },
             Verdict::Look => connect::look(call, &caller),
             Verdict::Act => self.act(call, &caller),
@@ -216,6 +245,9 @@ impl Broker {
             Err(errno) => return Outcome::Failed(errno),
         };
         let done = match request {
+            Request::Open { name, flags, mode } if self.finds_to_read(call, caller, &name, flags) => {
+                self.open(call, caller, &name, flags & !libc::O_CREAT.cast_unsigned(), mode)
+            }
             Request::Open { name, flags, mode } => self.open(call, caller, &name, flags, mode),
             Request::Make { name, made } => self.make(call, caller, &name, &made),
             Request::Remove { name, is_directory } => self.remove(call, caller, &name, is_directory),
@@ -232,10 +264,10 @@ impl Broker {
         done.unwrap_or_else(Outcome::Failed)
     }
 
-    /// Finds what a name means, and looks that it is still the same process that asks.
+    /// Finds what a name means that is to be written.
     fn locate(&self, call: &Call, caller: &Caller<'_>, name: &Name) -> Result<Place, Errno> {
-        let place = self.ground.locate(caller, name)?;
-        self.is_waiting(call)?;
+        let place = self.find(call, caller, name)?;
+        self.look_behind(caller, &place)?;
         Ok(place)
     }
 
@@ -246,7 +278,10 @@ impl Broker {
         let end = bytes.iter().rposition(|byte| *byte != b'/').map_or(bytes.len(), |last| last + 1);
         let means_directory = end < bytes.len();
         let path = CString::new(bytes.get(..end).unwrap_or_default()).map_err(|_| libc::EINVAL)?;
-        let place = self.locate(call, caller, &Name { path, follows: false, ..name.clone() })?;
+        let place = self.find(call, caller, &Name { path, follows: false, ..name.clone() })?;
+        if let Place::Free { .. } = &place {
+            self.look_behind(caller, &place)?;
+        }
         Ok(match place {
             Place::Free { entry, is_directory: _ } => Place::Free { entry, is_directory: means_directory },
             Place::Found(found) => Place::Found(Found { means_directory, ..found }),

@@ -173,7 +173,7 @@ fn make_terminal(channel: &Channel) -> Result<Terminal, Failure> {
 /// could not be started and has said why.
 ///
 /// Landlock is enforced on this process: the command and the broker inherit it and are under the same rules. Without
-/// a process namespace it is the command's process alone, so that it cannot signal this one.
+/// a process namespace the command's process has rules of its own below those, so that it cannot signal this one.
 fn start(channel: &Arc<Channel>, order: &Order, ready: Ready) -> Result<Option<Watched>, Failure> {
     let Ready { terminal, rules, held, notes, groups } = ready;
     for note in &notes {
@@ -195,7 +195,11 @@ fn start(channel: &Arc<Channel>, order: &Order, ready: Ready) -> Result<Option<W
             rules.enforce()?;
             None
         }
-        Shape::Landlock => Some(rules),
+        Shape::Landlock => {
+            let mut rules = rules;
+            rules.enforce_around()?;
+            Some(rules)
+        }
     };
     let (ours, theirs) = if order.brokered { Channel::pair().map(split).at(Step::Broker)? } else { (None, None) };
     let command = match boundary::fork_init(groups.birthplace.as_ref()).at(Step::Fork)? {
@@ -209,16 +213,9 @@ fn start(channel: &Arc<Channel>, order: &Order, ready: Ready) -> Result<Option<W
     drop((starting, terminal, rules, theirs, groups));
     boundary::release_streams().at(Step::Fork)?;
     let told = match ours {
-        Some(ours) => match ours.receive::<Message>().at(Step::Broker)? {
-            Some(Received { message: _, descriptor: Some(listener) }) => {
-                let broker = Broker::new(&order.plan, Arc::clone(channel), listener)?;
-                let told = broker.told();
-                let thread = std::thread::Builder::new().name("palisade: broker".to_owned());
-                thread.spawn(move || broker.serve()).map(drop).at(Step::Broker)?;
-                Some(told)
-            }
-            // It has said why.
-            Some(Received { message: _, descriptor: None }) | None => return Ok(None),
+        Some(ours) => match start_broker(channel, order, &ours, command)? {
+            Some(told) => Some(told),
+            None => return Ok(None),
         },
         None => None,
     };
@@ -230,6 +227,31 @@ fn start(channel: &Arc<Channel>, order: &Order, ready: Ready) -> Result<Option<W
     channel.send(&Message::Started { landlock_abi: abi }, None).at(Step::Control)?;
     let deadline = order.inside.wall_ms.and_then(|wall| Instant::now().checked_add(late(wall)));
     Ok(Some(Watched { command, children, mounts, held, told, deadline }))
+}
+
+/// Starts the broker once the command has sent the listener; `None` when one of them has said why not.
+fn start_broker(channel: &Arc<Channel>, order: &Order, ours: &Channel, command: Pid) -> Result<Option<Told>, Failure> {
+    let Some(Received { message: _, descriptor: Some(listener) }) = ours.receive::<Message>().at(Step::Broker)? else {
+        return Ok(None);
+    };
+    // Until a failure is told the command waits: it would tell of the listener's end.
+    let waits = listener.try_clone().map_err(|_| rustix::io::Errno::MFILE).at(Step::Broker)?;
+    let broker = match order.shape {
+        Shape::Full | Shape::Bubblewrap(_) => Broker::new(&order.plan, Arc::clone(channel), listener),
+        Shape::Landlock => Broker::apart(&order.plan, Arc::clone(channel), listener, command),
+    };
+    let broker = match broker {
+        Ok(broker) => broker,
+        Err(failure) => {
+            boundary::report(channel, failure);
+            drop(waits);
+            return Ok(None);
+        }
+    };
+    let told = broker.told();
+    let thread = std::thread::Builder::new().name("palisade: broker".to_owned());
+    thread.spawn(move || broker.serve()).map(drop).at(Step::Broker)?;
+    Ok(Some(told))
 }
 
 fn split((ours, theirs): (Channel, Channel)) -> (Option<Channel>, Option<Channel>) {

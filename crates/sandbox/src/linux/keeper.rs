@@ -22,6 +22,7 @@ use rustix::process::{DumpableBehavior, Pid, PidfdFlags, Signal, WaitOptions};
 use super::control::Channel;
 use super::failure::{At, Failure};
 use super::kernel_files::read_whole;
+use super::landlock::absent;
 use super::mount::{self, Held};
 use super::{boundary, init};
 use crate::error::Step;
@@ -87,7 +88,8 @@ fn temporary(order: &mut Order) -> Result<PathBuf, Failure> {
                     *value = path.clone().into();
                 }
                 let directory = policy::AbsPath::parse(&path).ok_or(Errno::INVAL).at(Step::Keeper)?;
-                order.plan.steps.push(plan::Step::Writable { path: directory, zone: None });
+                // Nothing outside reads it, as of a cache.
+                order.plan.steps.push(plan::Step::Cache { path: directory, zone: None });
                 return Ok(path.into());
             }
             Err(error) => last = error,
@@ -121,10 +123,11 @@ fn remove(directory: &Path) {
 /// 5. end everything in the domain, then tell how the command ended.
 fn init_main(channel: &Arc<Channel>, order: &Order) -> ! {
     let mut domain = Domain::None;
-    let ready = enter().and_then(|()| init::furnish(channel, order, Held::nothing()?)).and_then(|ready| {
-        domain = Domain::enter(ready.abi())?;
-        Ok(ready)
-    });
+    let ready =
+        enter().and_then(|()| init::furnish(channel, order, Held::nothing(absent(&order.plan)?)?)).and_then(|ready| {
+            domain = Domain::enter(ready.abi())?;
+            Ok(ready)
+        });
     let why = init::conduct(channel, order, ready);
     domain.end();
     if let Some(why) = why {

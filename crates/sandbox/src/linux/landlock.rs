@@ -4,6 +4,8 @@
 
 mod grants;
 
+pub(super) use grants::absent;
+
 use landlock::{
     ABI, Access, AccessFs, BitFlags, CompatLevel, Compatible, PathBeneath, Ruleset, RulesetAttr, RulesetCreated,
     RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
@@ -25,6 +27,8 @@ pub(super) struct Rules {
     ruleset: RulesetCreated,
     /// The version it was made for.
     pub(super) abi: u32,
+    /// Rules of whoever acts for the command, around those of the command.
+    around: Option<RulesetCreated>,
 }
 
 /// What each version of Landlock brought that we use, when the kernel's is older.
@@ -38,7 +42,7 @@ const BROUGHT: &[(u32, &str, &str)] = &[
 /// Returns the rules of an order's tier, and what they lack.
 pub(super) fn rules_for(order: &Order) -> Result<(Rules, Vec<Missing>), Failure> {
     match order.shape {
-        Shape::Landlock => grants::rules(&order.plan),
+        Shape::Landlock => grants::rules(&order.plan, order.brokered),
         Shape::Full | Shape::Bubblewrap(_) => {
             let rules = rules(&order.plan)?;
             let missing = missing(rules.abi);
@@ -90,7 +94,7 @@ fn rules(plan: &Plan) -> Result<Rules, Failure> {
             (_, false) => return Err(rustix::io::Errno::NOENT).at_path(Step::LandlockRules, path),
         };
     }
-    Ok(Rules { ruleset: streams(ruleset, version)?, abi })
+    Ok(Rules { ruleset: streams(ruleset, version)?, abi, around: None })
 }
 
 /// Lets everything be read and run, or in the closed profile what is there to be read and the kernel's own files.
@@ -113,10 +117,19 @@ fn reading(mut ruleset: RulesetCreated, plan: &Plan, version: ABI) -> Result<Rul
 }
 
 impl Rules {
+    /// Enforces the rules of whoever acts for the command on this thread, if there are any: what it starts later, the
+    /// command too, is in their domain.
+    pub(super) fn enforce_around(&mut self) -> Result<(), Failure> {
+        match self.around.take() {
+            Some(ruleset) => Self { ruleset, abi: self.abi, around: None }.enforce(),
+            None => Ok(()),
+        }
+    }
+
     /// Adds what the standard streams allow that this process has now.
     pub(super) fn with_streams(self) -> Result<Self, Failure> {
-        let Self { ruleset, abi } = self;
-        Ok(Self { ruleset: streams(ruleset, version(abi))?, abi })
+        let Self { ruleset, abi, around } = self;
+        Ok(Self { ruleset: streams(ruleset, version(abi))?, abi, around })
     }
 
     /// Enforces the rules on this thread, whole or not at all.
@@ -147,9 +160,12 @@ fn version(abi: u32) -> ABI {
 }
 
 fn create(version: ABI) -> Result<RulesetCreated, RulesetError> {
-    let mut ruleset = Ruleset::default()
-        .set_compatibility(CompatLevel::HardRequirement)
-        .handle_access(AccessFs::from_all(version))?;
+    create_for(AccessFs::from_all(version), version)
+}
+
+/// Begins rules about these accesses, and about signals and abstract sockets.
+fn create_for(handled: BitFlags<AccessFs>, version: ABI) -> Result<RulesetCreated, RulesetError> {
+    let mut ruleset = Ruleset::default().set_compatibility(CompatLevel::HardRequirement).handle_access(handled)?;
     let scope = Scope::from_all(version);
     if !scope.is_empty() {
         ruleset = ruleset.scope(scope)?;

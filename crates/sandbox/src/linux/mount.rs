@@ -72,8 +72,8 @@ pub(super) struct Held {
 
 impl Held {
     /// Returns what holds without mounts: nothing to look at again.
-    pub(super) fn nothing() -> Result<Self, Failure> {
-        Self::found(Vec::new(), Vec::new())
+    pub(super) fn nothing(not_present: Vec<String>) -> Result<Self, Failure> {
+        Self::found(Vec::new(), not_present)
     }
 
     /// Returns what mounts hold that another program has made.

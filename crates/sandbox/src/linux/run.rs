@@ -28,25 +28,26 @@ use crate::{ROLE, sys};
 /// The lowest number that the launcher's own descriptors get, above those that the boundary takes.
 const FIRST_FREE: i32 = 10;
 
-/// Runs a command in one tier with a broker; where the kernel gives none (another supervisor is there already), mounts
-/// alone hold what exists, and the report says what is missing. Without mounts there is none yet: the rules refuse more.
+/// Runs a command in one tier with a broker; where the kernel gives none, mounts alone hold what exists, or without them
+/// Landlock with more refused, and the report says what is missing. Another supervisor that is there already could act past
+/// Landlock for the command, so that nothing runs where Landlock holds alone.
 pub(super) fn run(plan: &Plan, limits: &Limits, invocation: &Invocation, chosen: Chosen) -> Result<Report, Error> {
-    let brokered = match chosen.tier {
-        Tier::Full | Tier::Bubblewrap => true,
-        Tier::Landlock => false,
-    };
     let wanted = Wanted { plan, limits, invocation };
     let attempt = |brokered, held| run_once(&wanted, &chosen, (brokered, held));
-    let ended = match attempt(brokered, invocation.held && brokered) {
+    let ended = match attempt(true, invocation.held) {
         // Nothing started in it.
-        Err(Error::Step { step: Step::Template, .. }) => attempt(brokered, false),
+        Err(Error::Step { step: Step::Template, .. }) => attempt(true, false),
         ended => ended,
     };
     match ended {
         Err(Error::Step { step: Step::Listener, .. }) if plan.checks_reads => {
             Err(Error::Required(super::tiers::CHECKED_READS.to_owned()))
         }
-        Err(Error::Step { step: Step::Listener, .. }) => attempt(false, false),
+        Err(Error::Step { step: Step::Listener, source, .. })
+            if !(chosen.tier == Tier::Landlock && source.raw_os_error() == Some(libc::EBUSY)) =>
+        {
+            attempt(false, false)
+        }
         ended => ended,
     }
 }
@@ -207,20 +208,27 @@ pub(super) fn start_waiting(init: &Path, order: &Order) -> Result<(Child, Channe
 }
 
 /// Makes the private caches. Where they cannot be made, or the tier has no place for them, the command runs without,
-/// and is told so.
+/// and is told so; what is seen there of the host's takes a mount.
 fn with_caches(plan: &Plan, tier: Tier) -> (Plan, Option<Missing>) {
     let has_caches = plan.steps.iter().any(|step| matches!(step, crate::plan::Step::Cache { .. }));
-    if tier != Tier::Full && has_caches {
+    let has_seeds = plan.steps.iter().any(|step| matches!(step, crate::plan::Step::Seed { .. }));
+    if tier == Tier::Bubblewrap && has_caches {
         let meaning = format!("package managers have no place of their own in the tier `{}`", tier.name());
         return (plan.clone().without_caches(), Some(Missing { what: "private-caches".to_owned(), meaning }));
     }
-    match caches::make(plan) {
-        Ok(()) => (plan.clone(), None),
+    let (plan, lacking) = if tier == Tier::Landlock && has_seeds {
+        let meaning = "what the host has downloaded is not seen in the private caches".to_owned();
+        (plan.clone().without_seeds(), Some(Missing { what: "shared-downloads".to_owned(), meaning }))
+    } else {
+        (plan.clone(), None)
+    };
+    match caches::make(&plan) {
+        Ok(()) => (plan, lacking),
         Err(failure) => {
             let why = advice::with_fix(failure);
             let source = std::error::Error::source(&why).map(|source| format!(": {source}")).unwrap_or_default();
             let meaning = format!("package managers have no place of their own: {why}{source}");
-            (plan.clone().without_caches(), Some(Missing { what: "private-caches".to_owned(), meaning }))
+            (plan.without_caches(), Some(Missing { what: "private-caches".to_owned(), meaning }))
         }
     }
 }

@@ -4,7 +4,8 @@ mod assemble;
 mod closed;
 mod table;
 
-pub(crate) use assemble::{Telling, assemble, assemble_closed};
+pub(crate) use assemble::{Telling, assemble, assemble_brokered, assemble_closed};
+pub(crate) use closed::verdict as verdict_apart;
 pub(crate) use table::{FCHMODAT2, Verdict, name, verdict};
 
 #[cfg(test)]

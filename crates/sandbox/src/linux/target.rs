@@ -10,10 +10,12 @@ use super::control::Channel;
 use super::failure::{At, Failure, errno};
 use super::landlock::Rules;
 use super::pty::Terminal;
-use super::{boundary, privileges, resources, seccomp};
+use super::seccomp::{self, Telling};
+use super::{boundary, broker, privileges, resources};
 use crate::error::Step;
 use crate::shape::Shape;
 use crate::sys;
+use crate::sys::filter::Instruction;
 use crate::sys::process::Close;
 use crate::wire::{Message, Order};
 
@@ -90,29 +92,36 @@ fn confine(
     if let Some(rules) = rules {
         rules.enforce()?;
     }
+    let mut telling = if order.plan.checks_reads { Telling::SupervisorOfReads } else { Telling::Supervisor };
     if order.shape == Shape::Landlock {
-        sys::filter::install(&seccomp::assemble_closed(), 0).map(drop).at(Step::Seccomp)?;
+        let closed = if broker.is_some() { telling } else { Telling::Nobody };
+        sys::filter::install(&seccomp::assemble_closed(closed), 0).map(drop).at(Step::Seccomp)?;
+        if broker::hides_inside(&order.plan) {
+            telling = Telling::SupervisorOfReads;
+        }
     }
-    filter(channel, order.plan.checks_reads, broker)
+    let asking = match order.shape {
+        Shape::Full | Shape::Bubblewrap(_) => seccomp::assemble(telling),
+        Shape::Landlock => seccomp::assemble_brokered(telling),
+    };
+    filter(channel, broker, &asking)
 }
 
 /// Installs the filter, whose listener goes to the broker if there is to be one.
-fn filter(channel: &Channel, checks_reads: bool, broker: Option<Channel>) -> Result<(), Failure> {
+fn filter(channel: &Channel, broker: Option<Channel>, asking: &[Instruction]) -> Result<(), Failure> {
     let Some(broker) = broker else {
-        let quiet = seccomp::assemble(seccomp::Telling::Nobody);
+        let quiet = seccomp::assemble(Telling::Nobody);
         sys::filter::install(&quiet, 0).map(drop).at(Step::Seccomp)?;
         let (what, meaning) = ("broker", "names that are made later are not held, and refused calls are not told");
         return channel.send(&Message::Missing { what: what.into(), meaning: meaning.into() }, None).at(Step::Control);
     };
     // The broker reads the name of the first program from this memory. Nobody else is inside yet.
     rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable).at(Step::Listener)?;
-    let telling = if checks_reads { seccomp::Telling::SupervisorOfReads } else { seccomp::Telling::Supervisor };
-    let told = seccomp::assemble(telling);
     let listener = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
     let patient = libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
-    let installed = sys::filter::install(&told, listener | patient).or_else(|error| match error.raw_os_error() {
+    let installed = sys::filter::install(asking, listener | patient).or_else(|error| match error.raw_os_error() {
         // A kernel that does not know of the second.
-        Some(libc::EINVAL) => sys::filter::install(&told, listener),
+        Some(libc::EINVAL) => sys::filter::install(asking, listener),
         _ => Err(error),
     });
     let listener = installed.at(Step::Listener)?;

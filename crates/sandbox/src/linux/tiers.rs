@@ -21,8 +21,6 @@ pub(crate) fn run(plan: &Plan, limits: &Limits, invocation: &Invocation, require
         return Err(Error::NoCommand);
     }
     let tiers = invocation.tiers.with_layers(require);
-    // Without a broker no opening is held back.
-    let tiers = if plan.checks_reads { tiers.without(Tier::Landlock) } else { tiers };
     let mut why: Option<Error> = None;
     if tiers.has(Tier::Full) {
         match run::run(plan, limits, invocation, Chosen { tier: Tier::Full, lacks: Vec::new() }) {
@@ -134,6 +132,6 @@ pub(super) fn built_from(tier: Tier) -> &'static [Ability] {
             Ability::Seccomp,
         ],
         Tier::Bubblewrap => &[Ability::Bubblewrap, Ability::Landlock, Ability::Seccomp],
-        Tier::Landlock => &[Ability::LandlockTruncate, Ability::Seccomp],
+        Tier::Landlock => &[Ability::LandlockTruncate, Ability::Seccomp, Ability::SeccompNotification],
     }
 }

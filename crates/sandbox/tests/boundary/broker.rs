@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use crate::processes::wait_until;
 use crate::runner::Case;
 use crate::world::{World, check};
+use sandbox::Tier;
 
 pub(crate) const CASES: &[Case] = &[
     ("broker_protected_names_cannot_be_made", made),
@@ -30,6 +32,7 @@ pub(crate) const CASES: &[Case] = &[
     ("broker_git_configuration_is_made_under_a_held_name", made_under_a_held_name),
     ("broker_git_pointers", git_pointers),
     ("broker_lets_honest_names_be", honest),
+    ("broker_git_works_all_day", git_works),
 ];
 
 const NAMES: [&str; 8] = [
@@ -458,11 +461,12 @@ fn git_pointers(world: &World) {
 fn honest(world: &World) {
     fs::create_dir_all(world.path("project/.cargo")).unwrap();
     fs::write(world.path("project/.cargo/config.toml"), "[build]\n").unwrap();
-    let script = "mkdir -p /tmp/c/.cargo /dev/shm/d && echo x > /tmp/c/.cargo/config.toml && echo x > /dev/shm/d/.envrc && \
+    let shared = if world.tier == Tier::Landlock { "$TMPDIR" } else { "/dev/shm" };
+    let script = "mkdir -p $TMPDIR/c/.cargo SHARED/d && echo x > $TMPDIR/c/.cargo/config.toml && echo x > SHARED/d/.envrc && \
                   mkdir -p node_modules/p/.vscode && echo x > node_modules/p/.vscode/tasks.json && \
                   echo x > node_modules/p/.npmrc && rm -r node_modules/p && \
                   mkdir -p wt/.cargo wt/.vscode && rmdir wt/.vscode && cp .cargo/config.toml wt/.cargo/config.toml";
-    let seen = world.run(&["sh", "-ec", script]);
+    let seen = world.run(&["sh", "-ec", &script.replace("SHARED", shared)]);
     assert_eq!(seen.code, 0, "{}", seen.report);
     assert_eq!(world.text("project/wt/.cargo/config.toml"), "[build]\n");
     let script = "mkdir -p two/.cargo; printf '[build]\\nrustc-wrapper = \"evil\"\\n' > two/.cargo/config.toml; sleep 0.1; \
@@ -475,4 +479,42 @@ fn honest(world: &World) {
     {
         assert!(!is_there(world, name), "{name}");
     }
+}
+
+/// Git does what a person does all day, on a repository that the host's git made.
+fn git_works(world: &World) {
+    if Command::new("git").arg("--version").output().is_err() {
+        println!("NOT TESTED: there is no git here");
+        return;
+    }
+    let mut inner = world.another();
+    inner.spec.closed.clear();
+    fs::remove_dir_all(inner.path("project/.git")).unwrap();
+    let before = "exec 2>&1; set -e; export HOME=$PWD GIT_CONFIG_NOSYSTEM=1; git init -q -b main .; \
+                  git config user.name a; git config user.email a@example.org; echo one > file; git add file src; \
+                  git commit -qm one; git init -q -b main ../other; cd ../other; git config user.name a; \
+                  git config user.email a@example.org; git config receive.denyCurrentBranch ignore; \
+                  echo x > x; git add x; git commit -qm x";
+    assert!(inner.outside_shell(before), "the host's git");
+    inner.spec.writable.push(inner.path("other"));
+    let script = r#"set -e; export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=protocol.file.allow \
+            GIT_CONFIG_VALUE_0=always
+        git status --short; echo two >> file; git commit -qam two; git checkout -qb side HEAD~1
+        echo side > side; git add side; git commit -qm side; git rebase -q main; git branch -u main
+        git checkout -q main; git merge -q --ff-only side; git branch -d side; git tag v1; git stash list
+        echo dirty >> file; git stash -q; git stash pop -q; git commit -qam three; git gc -q
+        git worktree add -q wt -b tree; (cd wt; echo tree > tree; git add tree; git commit -qm tree); git worktree list
+        git worktree remove wt; git merge -q tree; git branch -d tree
+        git submodule add -q ../other sub; git commit -qm sub; git submodule update -q --init
+        git remote add up ../other; git fetch -q up; git branch --set-upstream-to=up/main; git push -q up main:new
+        git clone -q ../other clone; rm -rf clone; git submodule -q deinit -f sub; git config branch.main.description d
+        ! git config core.hooksPath evil 2>/dev/null; ! git config core.fsmonitor evil 2>/dev/null
+        ! (echo evil > .git/hooks/pre-commit) 2>/dev/null; ! (echo evil >> .git/config) 2>/dev/null
+        git log --format=%s | tr '\n' ' '; git status --short"#;
+    let seen = inner.run(&["sh", "-c", script]);
+    assert_eq!(seen.code, 0, "{} {} {}", seen.out, seen.error, seen.report);
+    assert!(seen.out.ends_with("sub tree three side two one ?? .env"), "{} {}", seen.out, seen.error);
+    assert!(!inner.text("project/.git/config").contains("evil"));
+    assert!(!is_there(&inner, ".git/hooks/pre-commit"));
+    assert!(inner.outside_shell("export HOME=$PWD; git fsck --strict && git config core.fsmonitor false"), "control");
 }

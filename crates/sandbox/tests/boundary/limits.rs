@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::runner::Case;
 use crate::world::{Seen, World, check};
+use sandbox::Tier;
 
 pub(crate) const CASES: &[Case] = &[
     ("limits_fork_bomb", fork_bomb),
@@ -57,9 +58,15 @@ fn fork_bomb(world: &World) {
         if is_refused(&seen, "processes=20") {
             continue;
         }
+        let (held_by, hit) = said(&seen, "processes");
+        if world.tier == Tier::Landlock && held_by == "rlimit" {
+            // What others of the same user have counts: there is no user namespace to tell them apart.
+            let started = seen.out.strip_prefix("ok ").and_then(|text| text.parse::<u64>().ok()).unwrap();
+            assert!(started <= 18, "{attempt}: {started}");
+            continue;
+        }
         // The probe and the broker are two of the twenty.
         check(attempt, &seen.out, &["ok 18"]);
-        let (held_by, hit) = said(&seen, "processes");
         match held_by.as_str() {
             "rlimit" => check("hit", &hit, &["unseen"]),
             _ => check("hit", &hit, &["yes"]),

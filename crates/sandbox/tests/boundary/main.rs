@@ -22,6 +22,7 @@ mod kernel;
 mod launch;
 mod limits;
 mod lower;
+mod lower_broker;
 mod mounts;
 mod processes;
 mod profile;

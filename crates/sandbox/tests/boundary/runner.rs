@@ -13,8 +13,8 @@ use sandbox::Tier;
 use crate::template::Holder;
 use crate::world::{BUILT, HELD, World};
 use crate::{
-    broker, claims, fallback, files, hygiene, kernel, limits, lower, mounts, processes, profile, programs, races,
-    reads, repositories, sockets, template, terminal,
+    broker, claims, fallback, files, hygiene, kernel, limits, lower, lower_broker, mounts, processes, profile,
+    programs, races, reads, repositories, sockets, template, terminal,
 };
 
 /// A case: its name and what it does.
@@ -154,6 +154,7 @@ fn families() -> impl Iterator<Item = &'static Case> {
         profile::CASES,
         limits::CASES,
         lower::CASES,
+        lower_broker::CASES,
         fallback::CASES,
         template::CASES,
     ]

@@ -170,8 +170,9 @@ impl Broker {
         if kind == FileType::Fifo && !flags.contains(OFlags::NONBLOCK) {
             return self.open_waiting(call, file, how, flags.contains(OFlags::CLOEXEC));
         }
-        // Somebody may have a lease on the file, and may take long to give it up.
-        let is_patient = kind == FileType::RegularFile && !flags.contains(OFlags::NONBLOCK);
+        // Somebody may have a lease on the file, and may take long to give it up; a device may take for ever.
+        let waits = !matches!(kind, FileType::Directory | FileType::Fifo);
+        let is_patient = waits && !flags.contains(OFlags::NONBLOCK);
         let at_once = if is_patient { how | OFlags::NONBLOCK } else { how };
         let opened = match rustix::fs::openat(CWD, again(&file), at_once, mode) {
             Err(rustix::io::Errno::AGAIN) if is_patient => {
@@ -196,6 +197,9 @@ impl Broker {
         let errno = errno(error);
         let by = match errno {
             libc::EROFS => "outside the directories that may be written".to_owned(),
+            libc::EACCES if what != "read" && self.is_outside(path) => {
+                "outside the directories that may be written".to_owned()
+            }
             libc::EACCES => match self.rules.hidden(path) {
                 Some(why) => why.to_owned(),
                 None => "the rights of the file".to_owned(),
@@ -233,7 +237,13 @@ impl Broker {
     }
 
     /// Opens a pipe, which waits for a reader, or a file that somebody has a lease on, without keeping anybody else.
-    fn open_waiting(&self, call: &Call, file: OwnedFd, flags: OFlags, closes_on_exec: bool) -> Result<Outcome> {
+    pub(super) fn open_waiting(
+        &self,
+        call: &Call,
+        file: OwnedFd,
+        flags: OFlags,
+        closes_on_exec: bool,
+    ) -> Result<Outcome> {
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING_OPENS_MAX {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
             return Err(libc::ENFILE);
@@ -348,6 +358,9 @@ impl Broker {
         let Some(entry) = &found.entry else {
             return Err(if is_directory { libc::EINVAL } else { libc::EISDIR });
         };
+        if let Some(outcome) = self.keeps_name(&found)? {
+            return Ok(outcome);
+        }
         if let Some(forbidden) = self.forbids(&entry.path) {
             let may = match forbidden.git {
                 Some(Role::Pointer | Role::CommonDirectory | Role::Modules | Role::Todo) => {
@@ -373,7 +386,7 @@ impl Broker {
 
     /// Gives a file a second name.
     pub(super) fn link(&mut self, call: &Call, caller: &Caller<'_>, [from, to]: [&Name; 2]) -> Result<Outcome> {
-        let Place::Found(source) = self.locate(call, caller, from)? else { return Err(libc::ENOENT) };
+        let Place::Found(source) = self.find(call, caller, from)? else { return Err(libc::ENOENT) };
         let entry = match self.locate_name(call, caller, to)? {
             Place::Found(_) => return Err(libc::EEXIST),
             Place::Free { is_directory: true, .. } => return Err(libc::ENOENT),
@@ -382,6 +395,10 @@ impl Broker {
         if source.kind == FileType::Directory {
             return Err(libc::EPERM);
         }
+        if let Some(outcome) = self.held_behind(&source, "link", libc::EXDEV)? {
+            return Ok(outcome);
+        }
+        self.stays_in_its_directory(source.path.as_ref(), &entry.path)?;
         let names = source.path.iter().chain([&entry.path]);
         if let Some((path, forbidden)) = names.filter_map(|path| Some((path, self.forbids(path)?))).next() {
             return Ok(refused("link", path, forbidden.by));
@@ -427,7 +444,7 @@ impl Broker {
 
     /// Changes what a file is besides its contents.
     pub(super) fn change(&mut self, call: &Call, caller: &Caller<'_>, name: &Name, change: &Change) -> Result<Outcome> {
-        let Place::Found(found) = self.locate(call, caller, name)? else { return Err(libc::ENOENT) };
+        let Place::Found(found) = self.find(call, caller, name)? else { return Err(libc::ENOENT) };
         self.change_found(&found, change)
     }
 
@@ -444,6 +461,9 @@ impl Broker {
     }
 
     fn change_found(&self, found: &Found, change: &Change) -> Result<Outcome> {
+        if let Some(outcome) = self.held_behind(found, "change", libc::EPERM)? {
+            return Ok(outcome);
+        }
         let shown = found.path.clone().unwrap_or_else(AbsPath::root);
         if let Some(path) = &found.path
             && let Some(forbidden) = self.forbids(path)

@@ -67,6 +67,16 @@ pub(super) enum Place {
     },
 }
 
+impl Place {
+    /// Returns the file that is there.
+    pub(super) fn found(&self) -> Option<&Found> {
+        match self {
+            Self::Found(found) => Some(found),
+            Self::Free { .. } => None,
+        }
+    }
+}
+
 /// The two directories that names are looked up in.
 #[derive(Debug)]
 pub(super) struct Ground {
@@ -201,10 +211,7 @@ impl Walk<'_> {
             if let Some(file) = self.behind_magic(&entry)? {
                 return self.ground.found(file, None).map(Place::Found);
             }
-            let target = match self.own_number(&entry)? {
-                Some(number) => number.into_bytes(),
-                None => rustix::fs::readlinkat(&file, c"", Vec::new()).map_err(errno)?.into_bytes(),
-            };
+            let target = self.target(&entry, &file)?;
             start = if target.starts_with(b"/") { self.root()? } else { entry.directory };
             path = target;
             if ends_in_slash {
@@ -264,16 +271,21 @@ impl Walk<'_> {
                 at = file;
                 continue;
             }
-            let target = match self.own_number(&entry)? {
-                Some(number) => number.into_bytes(),
-                None => rustix::fs::readlinkat(&found.file, c"", Vec::new()).map_err(errno)?.into_bytes(),
-            };
+            let target = self.target(&entry, &found.file)?;
             at = if target.starts_with(b"/") { self.root()? } else { entry.directory };
             rest.extend(names(&target).into_iter().rev());
         }
         // A link to a process may have led to no directory.
         let stat = rustix::fs::fstat(&at).map_err(errno)?;
         if FileType::from_raw_mode(stat.st_mode) == FileType::Directory { Ok(at) } else { Err(libc::ENOTDIR) }
+    }
+
+    /// Returns where a link leads for the caller.
+    fn target(&self, entry: &Entry, link: &OwnedFd) -> Result<Vec<u8>> {
+        match self.own_number(entry)? {
+            Some(number) => Ok(number.into_bytes()),
+            None => Ok(rustix::fs::readlinkat(link, c"", Vec::new()).map_err(errno)?.into_bytes()),
+        }
     }
 
     /// Returns where `/proc/self` and `/proc/thread-self` lead for the caller.

@@ -40,7 +40,10 @@ impl Broker {
         name: &Name,
         flags: OFlags,
     ) -> Result<Outcome> {
-        let Place::Found(found) = self.locate(call, caller, name)? else { return Err(libc::ENOENT) };
+        let Place::Found(found) = self.find(call, caller, name)? else { return Err(libc::ENOENT) };
+        if let Some(outcome) = self.hidden_behind(&found)? {
+            return Ok(outcome);
+        }
         let Found { file, kind, path, entry, .. } = found;
         match kind {
             FileType::Symlink => return Err(libc::ELOOP),
@@ -82,6 +85,9 @@ impl Broker {
             return Err(libc::EACCES);
         }
         let segments: Vec<&str> = path.segments().collect();
+        if segments.first() != Some(&"proc") {
+            return Err(libc::EACCES);
+        }
         let owner = match segments.get(1).and_then(|segment| segment.parse::<i32>().ok()) {
             Some(pid) => Some(Caller { pid, proc: &self.ground.proc }.process()?),
             None => None,

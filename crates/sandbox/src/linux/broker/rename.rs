@@ -51,19 +51,14 @@ impl Broker {
         let Place::Found(source) = self.locate_name(call, caller, from)? else { return Err(libc::ENOENT) };
         source.is_as_named()?;
         let target = self.locate_name(call, caller, to)?;
-        let (there, target) = match target {
-            Place::Free { is_directory: true, .. } if source.kind != FileType::Directory => return Err(libc::ENOTDIR),
-            Place::Found(found) => {
-                if found.means_directory && source.kind != FileType::Directory {
-                    return Err(libc::ENOTDIR);
-                }
-                found.is_as_named()?;
-                let Found { kind, entry, .. } = found;
-                (Some(kind), entry.ok_or(libc::EBUSY)?)
+        for found in std::iter::once(&source).chain(target.found()) {
+            if let Some(outcome) = self.keeps_name(found)? {
+                return Ok(outcome);
             }
-            Place::Free { entry, .. } => (None, entry),
-        };
+        }
+        let (there, target) = name_of(target, source.kind)?;
         let Some(entry) = &source.entry else { return Err(libc::EBUSY) };
+        self.stays_in_its_directory(Some(&entry.path), &target.path)?;
         let moved = Moved { source: &source, entry, target: &target, there, flags };
         match self.judge_names(&moved)? {
             Some(outcome) => Ok(outcome),
@@ -211,5 +206,20 @@ fn put_back(now: &Entry, before: &Entry, are_two: bool) {
         if rustix::fs::renameat_with(&now.directory, old, &before.directory, new, flags).is_ok() {
             return;
         }
+    }
+}
+
+/// Returns the name that something gets, and what has it.
+fn name_of(place: Place, source: FileType) -> Result<(Option<FileType>, Entry)> {
+    match place {
+        Place::Free { is_directory: true, .. } if source != FileType::Directory => Err(libc::ENOTDIR),
+        Place::Found(found) => {
+            if found.means_directory && source != FileType::Directory {
+                return Err(libc::ENOTDIR);
+            }
+            found.is_as_named()?;
+            Ok((Some(found.kind), found.entry.ok_or(libc::EBUSY)?))
+        }
+        Place::Free { entry, .. } => Ok((None, entry)),
     }
 }

@@ -22,10 +22,11 @@ impl Broker {
         name: &Name,
         arguments: u64,
     ) -> Result<Outcome, Errno> {
-        let Place::Found(found) = self.locate(call, caller, name)? else { return Err(libc::ENOENT) };
+        let Place::Found(found) = self.find(call, caller, name)? else { return Err(libc::ENOENT) };
+        let hidden = self.hidden(&found)?;
         let Some(path) = found.path else { return Ok(Outcome::GoesOn) };
-        if let Some(why) = self.rules.hidden(&path) {
-            return Ok(not_started(&path, why.to_owned()));
+        if let Some(why) = hidden {
+            return Ok(not_started(&path, why));
         }
         // Nothing of it is read by starting it; a program that is hidden does not start either.
         if let Some(why) = self.rules.read(&path) {

@@ -7,16 +7,16 @@
 use std::collections::BTreeSet;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use landlock::{AccessFs, BitFlags, PathBeneath, RulesetCreated, RulesetCreatedAttr};
+use landlock::{ABI, AccessFs, BitFlags, PathBeneath, RulesetCreated, RulesetCreatedAttr};
 use rustix::fs::{Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::{Rules, changes, create, devices, failed, streams, version};
+use super::{Rules, changes, create, create_for, devices, failed, streams, version};
 use crate::error::Step;
 use crate::limits::{GRANTS_MAX, TOLD_DIRECTORIES_MAX};
 use crate::linux::failure::{At, Failure};
 use crate::linux::{kernel_files, mount, tree};
-use crate::plan::{self, Plan};
+use crate::plan::{self, Plan, Root};
 use crate::report::Missing;
 
 /// The first version that keeps files from being truncated.
@@ -32,38 +32,80 @@ const BROUGHT: &[(u32, &str, &str)] = &[
     ),
 ];
 
+/// What may be done with a file or directory that is only read.
+fn reading() -> BitFlags<AccessFs> {
+    AccessFs::Execute | AccessFs::ReadFile | AccessFs::ReadDir
+}
+
 /// Makes the rules on the host's files, and says what they cannot hold.
-pub(super) fn rules(plan: &Plan) -> Result<(Rules, Vec<Missing>), Failure> {
+///
+/// Without a broker they are the command's alone. With one there are two domains, one in the other: the broker's may
+/// write what the plan lets be written, and the command's, which lies in it, writes nothing by name at all.
+pub(super) fn rules(plan: &Plan, brokered: bool) -> Result<(Rules, Vec<Missing>), Failure> {
     let abi = crate::sys::kernel::landlock_abi().at(Step::LandlockRules)?;
     if abi < LEAST {
         return Err(Errno::OPNOTSUPP).at(Step::LandlockRules);
     }
     let version = version(abi);
-    let reading = AccessFs::Execute | AccessFs::ReadFile | AccessFs::ReadDir;
     let held = Held::of(plan)?;
-    let mut grants =
-        Grants { ruleset: create(version).map_err(failed)?, files: AccessFs::from_file(version), ..Grants::none()? };
-    let root = mount::open_inside("/").at_path(Step::LandlockRules, "/")?;
-    // The names in a directory cannot be told apart from those in the directories below.
-    grants.add(root.as_fd(), AccessFs::ReadDir.into())?;
-    grants.around(root, Vec::new(), &held.unreadable, reading)?;
-    for device in kernel_files::DEVICES {
-        let path = format!("/dev/{device}");
-        let device = mount::open_inside(&path).at_path(Step::LandlockRules, &path)?;
-        grants.add(device.as_fd(), AccessFs::ReadFile | AccessFs::WriteFile | devices(version))?;
+    let mut grants = Grants::new(version)?;
+    grants.outside(plan, &held)?;
+    grants.devices(AccessFs::ReadFile | AccessFs::WriteFile | devices(version))?;
+    if !brokered {
+        for path in &held.writable {
+            grants.inside_alone(path, &held, version)?;
+        }
+        held.verify()?;
+        let mut missing = missing(abi, &grants, ALONE);
+        if plan.root == Root::Empty {
+            missing.extend(lines(CLOSED));
+        }
+        return Ok((Rules { ruleset: streams(grants.ruleset, version)?, abi, around: None }, missing));
     }
     for path in &held.writable {
-        let directory = resolve(path)?;
-        let again = directory.try_clone().at_path(Step::LandlockRules, path)?;
-        grants.around(again, path.as_bytes().to_vec(), &held.hidden, reading)?;
-        grants.partial.clear();
-        grants.around(directory, path.as_bytes().to_vec(), &held.unwritable, changes(version))?;
-        grants.closed.append(&mut grants.partial);
+        grants.add(resolve(path)?.as_fd(), changes(version))?;
     }
+    let (ruleset, closed) = commands(plan, &held, version)?;
     held.verify()?;
-    let missing = missing(abi, &grants);
-    Ok((Rules { ruleset: streams(grants.ruleset, version)?, abi }, missing))
+    let mut missing = missing(abi, &grants, if plan.root == Root::Empty { CLOSED } else { &[] });
+    missing.extend(closed);
+    Ok((Rules { ruleset, abi, around: Some(streams(grants.ruleset, version)?) }, missing))
 }
+
+/// Makes the rules of a command for which a broker acts, and says what they cannot let it do.
+///
+/// What it reads is bounded by the broker's domain around its own. Only where a hidden path could be run, which nobody
+/// can do in a caller's place, its own rules let it read around that.
+fn commands(plan: &Plan, held: &Held<'_>, version: ABI) -> Result<(RulesetCreated, Vec<Missing>), Failure> {
+    if !held.could_be_run() {
+        let mut grants = Grants::writing(version)?;
+        grants.devices(BitFlags::from(AccessFs::WriteFile) | devices(version))?;
+        return Ok((grants.ruleset, Vec::new()));
+    }
+    let mut grants = Grants::new(version)?;
+    grants.outside(plan, held)?;
+    grants.devices(AccessFs::ReadFile | AccessFs::WriteFile | devices(version))?;
+    grants.partial.clear();
+    for path in &held.writable {
+        grants.around(resolve(path)?, path.as_bytes().to_vec(), &held.hidden, reading())?;
+    }
+    let closed = grants.partial.iter().map(|path| {
+        let path = String::from_utf8_lossy(path).into_owned();
+        format!("programs that are made in `{path}` itself cannot be run, because something in it is hidden")
+    });
+    let missing = told("new-programs", closed);
+    Ok((grants.ruleset, missing))
+}
+
+/// What nothing holds in the closed profile.
+const CLOSED: &[(&str, &str)] = &[(
+    "closed-names",
+    "what is not to be read is there: who knows a name can see its size and times, and `/proc` is the host's",
+)];
+
+/// What nothing holds without a broker.
+const ALONE: &[(&str, &str)] =
+    &[("file-attributes", "modes, owners, times and extended attributes of files cannot be changed anywhere")];
 
 fn resolve(path: &str) -> Result<OwnedFd, Failure> {
     let root = mount::open_inside("/").at_path(Step::Writable, "/")?;
@@ -72,11 +114,10 @@ fn resolve(path: &str) -> Result<OwnedFd, Failure> {
     if is_directory { Ok(directory) } else { Err(Errno::NOTDIR).at_path(Step::Writable, path) }
 }
 
-fn missing(abi: u32, grants: &Grants) -> Vec<Missing> {
-    let lacking = BROUGHT.iter().filter(|(version, _, _)| abi < *version);
-    let mut missing: Vec<Missing> = lacking
-        .map(|(_, what, meaning)| Missing { what: (*what).to_owned(), meaning: (*meaning).to_owned() })
-        .collect();
+fn missing(abi: u32, grants: &Grants, always: &[(&str, &str)]) -> Vec<Missing> {
+    let lacking = BROUGHT.iter().filter(|(version, _, _)| abi < *version).map(|(_, what, meaning)| (*what, *meaning));
+    let lacking: Vec<(&str, &str)> = lacking.collect();
+    let mut missing: Vec<Missing> = lines(&lacking).chain(lines(always)).collect();
     let closed = grants.closed.iter().map(|path| {
         let path = String::from_utf8_lossy(path).into_owned();
         format!("nothing can be made, removed or renamed in `{path}` itself, because something in it is held")
@@ -88,6 +129,10 @@ fn missing(abi: u32, grants: &Grants) -> Vec<Missing> {
     missing.extend(told("new-names", closed));
     missing.extend(told("unlisted-directories", unlisted));
     missing
+}
+
+fn lines(rows: &[(&str, &str)]) -> impl Iterator<Item = Missing> {
+    rows.iter().map(|(what, meaning)| Missing { what: (*what).to_owned(), meaning: (*meaning).to_owned() })
 }
 
 /// Returns a row for each line, up to a bound, and one that says how many more there are.
@@ -167,6 +212,8 @@ struct Held<'a> {
     unreadable: Paths,
     /// What must not be written in a writable directory.
     unwritable: Paths,
+    /// Parts of hidden directories that can be read.
+    parts: Vec<&'a str>,
     /// The held paths, with what was there.
     places: Vec<(&'a str, Option<(u64, u64)>)>,
 }
@@ -174,27 +221,34 @@ struct Held<'a> {
 impl<'a> Held<'a> {
     fn of(plan: &'a Plan) -> Result<Self, Failure> {
         let (mut hidden, mut unwritable, mut names) = (Paths::default(), Paths::default(), BTreeSet::new());
-        let (mut writable, mut places) = (Vec::new(), Vec::new());
+        let (mut writable, mut parts, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for step in &plan.steps {
             match step {
                 plan::Step::Private { zone } => {
                     names.insert(zone.path().into());
                     names.extend(behind_link(zone.path()));
                 }
-                plan::Step::Writable { path, zone: _ } => writable.push(path.as_str()),
-                // Nothing can be renamed in a directory that leads to a held path.
+                plan::Step::Writable { path, zone: _ } | plan::Step::Cache { path, zone: _ } => {
+                    writable.push(path.as_str());
+                }
+                // Nothing can be renamed in a directory that leads to a held path, or the broker sees to it.
                 plan::Step::Pin { path: _ } => {}
+                // What is there to be read is granted by itself, and a link is there as it is.
+                plan::Step::Read { path: _, why: _ } | plan::Step::Link { path: _, target: _ } => {}
                 plan::Step::ReadOnly { path, why: _ } | plan::Step::ByKey { path, why: _ } => {
                     let file = file_at(path.as_str(), Step::ReadOnly)?;
                     unwritable.hold(path.as_str(), file);
                     places.push((path.as_str(), file));
                 }
-                // Not in this tier yet: parts of a hidden directory that are seen, an empty root, caches.
-                plan::Step::Veil { path, .. }
-                | plan::Step::Read { path, .. }
-                | plan::Step::Link { path, .. }
-                | plan::Step::Cache { path, .. }
-                | plan::Step::Seed { at: path, .. } => return Err(Errno::OPNOTSUPP).at_path(Step::Hide, path.as_str()),
+                // It takes a mount.
+                plan::Step::Seed { from: _, at } => return Err(Errno::OPNOTSUPP).at_path(Step::Caches, at.as_str()),
+                plan::Step::Veil { path, parts: seen, why: _ } => {
+                    let file = file_at(path.as_str(), Step::Hide)?;
+                    unwritable.hold(path.as_str(), file);
+                    hidden.hold(path.as_str(), file);
+                    places.push((path.as_str(), file));
+                    parts.extend(seen.iter().map(policy::AbsPath::as_str));
+                }
                 plan::Step::Hide { path, why: _ } => {
                     let file = file_at(path.as_str(), Step::Hide)?;
                     unwritable.hold(path.as_str(), file);
@@ -212,7 +266,29 @@ impl<'a> Held<'a> {
         names.extend(kernel_files::elsewhere()?.into_iter().map(std::os::unix::ffi::OsStringExt::into_vec));
         let mut unreadable = hidden.clone();
         unreadable.names.append(&mut names);
-        Ok(Self { writable, hidden, unreadable, unwritable, places })
+        Ok(Self { writable, hidden, unreadable, unwritable, parts, places })
+    }
+
+    /// Returns true when something hidden in a writable directory could be run: a directory can hold programs, and of
+    /// what cannot be looked at nobody knows.
+    fn could_be_run(&self) -> bool {
+        let could_be_run = |path: &str| match self.places.iter().find(|(place, _)| *place == path) {
+            Some((_, Some(_))) => {
+                mount::open_inside(path).and_then(|file| rustix::fs::fstat(&file)).map_or(true, |stat| {
+                    FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile || stat.st_mode & 0o111 != 0
+                })
+            }
+            // Nothing is there: what comes to have the name is not known to be hidden, but by its name.
+            Some((_, None)) | None => false,
+        };
+        let hidden = self.hidden.names.iter().filter_map(|name| std::str::from_utf8(name).ok());
+        hidden.filter(|path| self.is_inside(path)).any(could_be_run)
+    }
+
+    /// Returns true for a path in a writable directory.
+    fn is_inside(&self, path: &str) -> bool {
+        let below = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        self.writable.iter().any(|root| below(root))
     }
 
     /// Looks again: a path that moved while the grants were made may have got one.
@@ -224,6 +300,14 @@ impl<'a> Held<'a> {
         }
         Ok(())
     }
+}
+
+/// Returns the held paths that are not there.
+pub(in crate::linux) fn absent(plan: &Plan) -> Result<Vec<String>, Failure> {
+    let root = mount::open_inside("/").at_path(Step::LandlockRules, "/")?;
+    let is_absent = |path: &str| matches!(tree::resolve(root.as_fd(), path), Err(Errno::NOENT));
+    let places = Held::of(plan)?.places;
+    Ok(places.into_iter().map(|(path, _)| path).filter(|path| is_absent(path)).map(str::to_owned).collect())
 }
 
 /// Returns where a path leads that is a link.
@@ -257,16 +341,85 @@ struct Walk<'a> {
 }
 
 impl Grants {
-    fn none() -> Result<Self, Failure> {
-        let version = landlock::ABI::V1;
-        Ok(Self {
-            ruleset: create(version).map_err(failed)?,
-            files: AccessFs::from_file(version),
-            count: 0,
-            partial: Vec::new(),
-            closed: Vec::new(),
-            unlisted: Vec::new(),
-        })
+    /// Begins rules that refuse all that they do not grant.
+    fn new(version: ABI) -> Result<Self, Failure> {
+        Ok(Self::with(create(version).map_err(failed)?, version))
+    }
+
+    /// Begins rules that refuse all writing that they do not grant.
+    fn writing(version: ABI) -> Result<Self, Failure> {
+        let handled = AccessFs::from_write(version);
+        Ok(Self::with(create_for(handled, version).map_err(failed)?, version))
+    }
+
+    fn with(ruleset: RulesetCreated, version: ABI) -> Self {
+        let files = AccessFs::from_file(version);
+        let (partial, closed, unlisted) = (Vec::new(), Vec::new(), Vec::new());
+        Self { ruleset, files, count: 0, partial, closed, unlisted }
+    }
+
+    /// Lets everything outside the writable directories be read that may be: of the host's files all but what is
+    /// held, or in the closed profile what is there to be read and the kernel's own.
+    fn outside(&mut self, plan: &Plan, held: &Held<'_>) -> Result<(), Failure> {
+        if plan.root == Root::Host {
+            let root = mount::open_inside("/").at_path(Step::LandlockRules, "/")?;
+            // The names in a directory cannot be told apart from those in the directories below.
+            self.add(root.as_fd(), AccessFs::ReadDir.into())?;
+            self.around(root, Vec::new(), &held.unreadable, reading())?;
+        } else {
+            let proc = mount::open_inside("/proc").at_path(Step::LandlockRules, "/proc")?;
+            self.add(proc.as_fd(), reading())?;
+            for step in &plan.steps {
+                let plan::Step::Read { path, why: _ } = step else { continue };
+                self.part(path.as_str(), &held.unreadable)?;
+            }
+        }
+        for path in &held.parts {
+            self.part(path, &held.hidden)?;
+        }
+        Ok(())
+    }
+
+    /// Lets a file or directory be read, around what is held in it. One that is gone needs no grant.
+    fn part(&mut self, path: &str, held: &Paths) -> Result<(), Failure> {
+        let root = mount::open_inside("/").at_path(Step::LandlockRules, "/")?;
+        let found = match tree::resolve(root.as_fd(), path) {
+            Ok(found) => found,
+            Err(Errno::NOENT | Errno::ACCESS) => return Ok(()),
+            Err(error) => return Err(error).at_path(Step::LandlockRules, path),
+        };
+        match FileType::from_raw_mode(rustix::fs::fstat(&found).at_path(Step::LandlockRules, path)?.st_mode) {
+            FileType::Directory => self.around(found, path.as_bytes().to_vec(), held, reading()),
+            FileType::RegularFile if !held.has(path.as_bytes()) => self.add(found.as_fd(), reading() & self.files),
+            FileType::RegularFile
+            | FileType::Symlink
+            | FileType::Fifo
+            | FileType::Socket
+            | FileType::CharacterDevice
+            | FileType::BlockDevice
+            | FileType::Unknown => Ok(()),
+        }
+    }
+
+    /// Lets the usual devices be used.
+    fn devices(&mut self, access: BitFlags<AccessFs>) -> Result<(), Failure> {
+        for device in kernel_files::DEVICES {
+            let path = format!("/dev/{device}");
+            let device = mount::open_inside(&path).at_path(Step::LandlockRules, &path)?;
+            self.add(device.as_fd(), access)?;
+        }
+        Ok(())
+    }
+
+    /// Lets a directory be read and written around what is held in it, where nobody else holds that.
+    fn inside_alone(&mut self, path: &str, held: &Held<'_>, version: ABI) -> Result<(), Failure> {
+        let directory = resolve(path)?;
+        let again = directory.try_clone().at_path(Step::LandlockRules, path)?;
+        self.around(again, path.as_bytes().to_vec(), &held.hidden, reading())?;
+        self.partial.clear();
+        self.around(directory, path.as_bytes().to_vec(), &held.unwritable, changes(version))?;
+        self.closed.append(&mut self.partial);
+        Ok(())
     }
 
     fn add(&mut self, file: BorrowedFd<'_>, access: BitFlags<AccessFs>) -> Result<(), Failure> {

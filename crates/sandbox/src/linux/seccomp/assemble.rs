@@ -48,6 +48,15 @@ const ARGUMENTS: u32 = 16;
 ///    and a search from end to end would be a tenth of the start-up;
 /// 5. allow what is in no row.
 pub(crate) fn assemble(telling: Telling) -> Vec<Instruction> {
+    assemble_rows(rows(), telling)
+}
+
+/// Returns the program for a broker where there are no namespaces.
+pub(crate) fn assemble_brokered(telling: Telling) -> Vec<Instruction> {
+    assemble_rows(closed::brokered(), telling)
+}
+
+fn assemble_rows(rows: impl Iterator<Item = &'static Row>, telling: Telling) -> Vec<Instruction> {
     let mut program = vec![
         plain(LOAD, ARCHITECTURE_OFFSET),
         jump(JUMP_EQUAL, ARCHITECTURE, 1, 0),
@@ -59,15 +68,15 @@ pub(crate) fn assemble(telling: Telling) -> Vec<Instruction> {
         jump(JUMP_GREATER, NEWEST, 0, 1),
         plain(RETURN, action(Verdict::Quiet(libc::ENOSYS), telling)),
     ];
-    program.extend(search(rows(), telling));
+    program.extend(search(rows, telling));
     program
 }
 
 /// Returns the program of what is refused besides where there are no namespaces. Other architectures are the
 /// first program's matter.
-pub(crate) fn assemble_closed() -> Vec<Instruction> {
+pub(crate) fn assemble_closed(telling: Telling) -> Vec<Instruction> {
     let mut program = vec![plain(LOAD, NUMBER)];
-    program.extend(search(closed::rows(), Telling::Nobody));
+    program.extend(search(closed::rows(telling), Telling::Nobody));
     program
 }
 

@@ -1,13 +1,17 @@
 //! What is refused besides where there are no namespaces: everything that they would have kept from the host.
 //!
-//! These rows are a filter of their own over the table's, so that nobody is asked about them. A supervisor
-//! that answers some of these calls itself takes their rows from here.
+//! These rows are a filter of their own over the table's, so that nobody is asked about them. A broker that answers some
+//! of these calls itself takes their rows from here, and has the table's other rows for what it is told of besides.
 
-use libc::EPERM;
+use libc::{EOPNOTSUPP, EPERM};
 
-use super::table::{Case, Row, Test, Verdict, case, low, masked};
+use super::assemble::Telling;
+use super::table::{self, Case, Row, Test, Verdict, case, low, masked};
 
 const REFUSED: &[Case] = &[case(&[], Verdict::Quiet(EPERM))];
+const TOLD: &[Case] = &[case(&[], Verdict::Tell(EPERM))];
+/// As if the kernel ran without it.
+const OFF: &[Case] = &[case(&[], Verdict::Quiet(EOPNOTSUPP))];
 
 /// The calling process alone: the number of another one is refused.
 const OWN: &[Case] = &[case(&[low(0, Test::IsNot, 0)], Verdict::Quiet(EPERM))];
@@ -41,8 +45,8 @@ macro_rules! rows {
     };
 }
 
-/// The rows that every architecture has.
-const ROWS: &[Row] = rows! {
+/// The rows that a broker takes over.
+const TAKEN_ROWS: &[Row] = rows! {
     // The network, and the host's services.
     SYS_socket REFUSED,
     // Files of any owner's own: their attributes are outside of what Landlock knows.
@@ -57,6 +61,10 @@ const ROWS: &[Row] = rows! {
     SYS_removexattr REFUSED,
     SYS_lremovexattr REFUSED,
     SYS_fremovexattr REFUSED,
+};
+
+/// The rows that every architecture has.
+const ROWS: &[Row] = rows! {
     SYS_ioctl IOCTL,
     SYS_fcntl FCNTL,
     // What the host's processes share.
@@ -83,7 +91,16 @@ const ROWS: &[Row] = rows! {
     SYS_sched_setaffinity OWN,
 };
 
-/// The rows that have the same number on every architecture, which `libc` does not name everywhere.
+/// The rows with a broker alone. It is not in a domain that a caller makes for itself, so that nothing inside can rely on
+/// one.
+const BROKER_ROWS: &[Row] = rows! {
+    SYS_landlock_create_ruleset OFF,
+    SYS_landlock_add_rule OFF,
+    SYS_landlock_restrict_self OFF,
+};
+
+/// The rows that have the same number on every architecture, which `libc` does not name everywhere, and a broker takes
+/// over.
 const LATE_ROWS: &[Row] = &[
     Row { number: 452, name: "SYS_fchmodat2", cases: REFUSED },
     Row { number: 463, name: "SYS_setxattrat", cases: REFUSED },
@@ -91,7 +108,7 @@ const LATE_ROWS: &[Row] = &[
     Row { number: 469, name: "SYS_file_setattr", cases: REFUSED },
 ];
 
-/// The rows of this architecture.
+/// The rows of this architecture that a broker takes over.
 #[cfg(target_arch = "x86_64")]
 const ARCHITECTURE_ROWS: &[Row] = rows! {
     SYS_chmod REFUSED,
@@ -101,13 +118,30 @@ const ARCHITECTURE_ROWS: &[Row] = rows! {
     SYS_utimes REFUSED,
     SYS_futimesat REFUSED,
 };
-/// The rows of this architecture.
+/// The rows of this architecture that a broker takes over.
 #[cfg(target_arch = "aarch64")]
 const ARCHITECTURE_ROWS: &[Row] = &[];
 
-/// Returns every row.
-pub(super) fn rows() -> impl Iterator<Item = &'static Row> {
-    ROWS.iter().chain(LATE_ROWS).chain(ARCHITECTURE_ROWS)
+/// Returns every row that is refused without asking.
+pub(super) fn rows(telling: Telling) -> impl Iterator<Item = &'static Row> {
+    let (taken, added) = match telling {
+        Telling::Nobody => ([TAKEN_ROWS, LATE_ROWS, ARCHITECTURE_ROWS], [].as_slice()),
+        Telling::Supervisor | Telling::SupervisorOfReads => ([[].as_slice(); 3], BROKER_ROWS),
+    };
+    ROWS.iter().chain(added).chain(taken.into_iter().flatten())
+}
+
+/// The row that stands in place of the table's: sockets are refused, and that is told.
+const SOCKET: Row = Row { number: libc::SYS_socket, name: "SYS_socket", cases: TOLD };
+
+/// Returns the table's rows as they are for a broker where there are no namespaces.
+pub(super) fn brokered() -> impl Iterator<Item = &'static Row> {
+    table::rows().map(|row| if row.number == SOCKET.number { &SOCKET } else { row })
+}
+
+/// Returns what a call gets where there are no namespaces.
+pub(crate) fn verdict(number: i32, arguments: &[u64; 6]) -> Verdict {
+    if i64::from(number) == SOCKET.number { SOCKET.verdict(arguments) } else { table::verdict(number, arguments) }
 }
 
 #[cfg(test)]

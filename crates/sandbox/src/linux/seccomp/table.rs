@@ -352,8 +352,15 @@ pub(crate) fn verdict(number: i32, arguments: &[u64; 6]) -> Verdict {
         return Verdict::Quiet(ENOSYS);
     }
     let Some(row) = rows().find(|row| row.number == i64::from(number)) else { return Verdict::Allow };
-    let holds = |case: &&Case| case.conditions.iter().all(|condition| condition.holds(arguments));
-    row.cases.iter().find(holds).map_or(Verdict::Allow, |case| case.verdict)
+    row.verdict(arguments)
+}
+
+impl Row {
+    /// Returns what a call of this row gets.
+    pub(super) fn verdict(&self, arguments: &[u64; 6]) -> Verdict {
+        let holds = |case: &&Case| case.conditions.iter().all(|condition| condition.holds(arguments));
+        self.cases.iter().find(holds).map_or(Verdict::Allow, |case| case.verdict)
+    }
 }
 
 impl Condition {

@@ -1,6 +1,6 @@
-use super::super::assemble::assemble_closed;
+use super::super::assemble::{Telling, assemble_brokered, assemble_closed};
 use super::super::table::{self, Verdict};
-use super::rows;
+use super::{brokered, rows, verdict};
 use crate::sys::filter::Instruction;
 
 /// Returns what the program says of a call, as the kernel runs it.
@@ -12,6 +12,7 @@ fn answer(program: &[Instruction], number: u32, arguments: [u64; 6]) -> u32 {
         let jump = |is_true: bool| usize::from(if is_true { jump_true } else { jump_false });
         match code {
             0x20 if operand == 0 => accumulator = number,
+            0x20 if operand == 4 => accumulator = super::super::assemble::ARCHITECTURE,
             0x20 => {
                 let argument = arguments[((operand - 16) / 8) as usize];
                 accumulator = if operand.is_multiple_of(8) { argument as u32 } else { (argument >> 32) as u32 };
@@ -20,6 +21,7 @@ fn answer(program: &[Instruction], number: u32, arguments: [u64; 6]) -> u32 {
             0x05 => at += operand as usize,
             0x15 => at += jump(accumulator == operand),
             0x25 => at += jump(accumulator > operand),
+            0x45 => at += jump(accumulator & operand != 0),
             0x06 => return operand,
             other => panic!("no such instruction: {other:#x}"),
         }
@@ -28,10 +30,15 @@ fn answer(program: &[Instruction], number: u32, arguments: [u64; 6]) -> u32 {
 
 /// Renders what a call gets.
 fn check(number: i64, arguments: &[u64], expected: &str) {
+    check_program(&assemble_closed(Telling::Nobody), (number, arguments), expected);
+}
+
+fn check_program(program: &[Instruction], (number, arguments): (i64, &[u64]), expected: &str) {
     let mut all = [0; 6];
     all[..arguments.len()].copy_from_slice(arguments);
-    let found = match answer(&assemble_closed(), u32::try_from(number).unwrap(), all) {
+    let found = match answer(program, u32::try_from(number).unwrap(), all) {
         libc::SECCOMP_RET_ALLOW => "allowed".to_owned(),
+        libc::SECCOMP_RET_USER_NOTIF => "asked".to_owned(),
         other => format!("fails with {}", other & libc::SECCOMP_RET_DATA),
     };
     assert_eq!(found, expected, "call {number} {arguments:x?}");
@@ -74,21 +81,81 @@ fn what_programs_need_is_allowed() {
     }
 }
 
+/// With a broker the rows that it takes over are gone from this filter, and the table's ask it.
+#[test]
+fn a_broker_takes_rows_over() {
+    let alone = assemble_closed(Telling::Nobody);
+    let (closed, asking) = (assemble_closed(Telling::Supervisor), assemble_brokered(Telling::Supervisor));
+    for number in [libc::SYS_socket, libc::SYS_fchmod, libc::SYS_utimensat, libc::SYS_fsetxattr, 452, 463, 469] {
+        check_program(&alone, (number, &[0; 6]), "fails with 1");
+        check_program(&closed, (number, &[0; 6]), "allowed");
+        check_program(&asking, (number, &[0; 6]), "asked");
+    }
+    for number in [libc::SYS_mq_open, libc::SYS_shmget, libc::SYS_ioctl] {
+        check_program(&closed, (number, &[u64::MAX; 6]), "fails with 1");
+    }
+    for number in 444..=446 {
+        check_program(&alone, (number, &[0; 6]), "allowed");
+        check_program(&closed, (number, &[0; 6]), "fails with 95");
+    }
+}
+
+#[test]
+fn reading_asks_where_something_hidden_could_be_read() {
+    const READS: u64 = libc::O_CLOEXEC as u64;
+    const NAMES: u64 = libc::O_PATH as u64;
+    let (writing, all) = (assemble_brokered(Telling::Supervisor), assemble_brokered(Telling::SupervisorOfReads));
+    check_program(&writing, (libc::SYS_openat, &[0, 0, READS]), "allowed");
+    check_program(&all, (libc::SYS_openat, &[0, 0, READS]), "asked");
+    check_program(&all, (libc::SYS_openat, &[0, 0, NAMES]), "allowed");
+    for number in [libc::SYS_openat2, libc::SYS_execve, libc::SYS_execveat] {
+        check_program(&all, (number, &[0; 6]), "asked");
+    }
+    #[cfg(target_arch = "x86_64")]
+    {
+        check_program(&writing, (libc::SYS_open, &[0, READS]), "allowed");
+        check_program(&all, (libc::SYS_open, &[0, READS]), "asked");
+        check_program(&all, (libc::SYS_open, &[0, NAMES]), "allowed");
+        check_program(&all, (libc::SYS_creat, &[0]), "asked");
+    }
+}
+
+/// What the filter holds back the broker reads from the same rows.
+#[test]
+fn the_broker_reads_the_same_rows() {
+    let arguments = [[0; 6], [1; 6], [2; 6], [u64::MAX; 6], [0, 0, libc::O_PATH as u64, 0, 0, 0]];
+    for telling in [Telling::Supervisor, Telling::SupervisorOfReads] {
+        let program = assemble_brokered(telling);
+        for (number, arguments) in (0..=500).flat_map(|number| arguments.map(|arguments| (number, arguments))) {
+            let is_asked = answer(&program, number, arguments) == libc::SECCOMP_RET_USER_NOTIF;
+            let verdict = verdict(i32::try_from(number).unwrap(), &arguments);
+            let is_checked = verdict == Verdict::Check && telling == Telling::SupervisorOfReads;
+            let asks = is_checked || matches!(verdict, Verdict::Tell(_) | Verdict::Look | Verdict::Act);
+            assert_eq!(is_asked, asks, "call {number} {arguments:x?}");
+        }
+        let mut numbers: Vec<i64> = brokered().map(|row| row.number).collect();
+        numbers.sort_unstable();
+        assert!(numbers.is_sorted_by(|left, right| left < right), "each once");
+    }
+}
+
 #[test]
 fn calls_in_no_row_are_the_first_filters_matter() {
-    let program = assemble_closed();
-    let numbers: Vec<i64> = rows().map(|row| row.number).collect();
-    for number in (0..=1024).filter(|number| !numbers.contains(&i64::from(*number))) {
-        assert_eq!(answer(&program, number, [u64::MAX; 6]), libc::SECCOMP_RET_ALLOW, "call {number}");
+    for telling in [Telling::Nobody, Telling::Supervisor] {
+        let program = assemble_closed(telling);
+        let numbers: Vec<i64> = rows(telling).map(|row| row.number).collect();
+        for number in (0..=1024).filter(|number| !numbers.contains(&i64::from(*number))) {
+            assert_eq!(answer(&program, number, [u64::MAX; 6]), libc::SECCOMP_RET_ALLOW, "call {number}");
+        }
     }
 }
 
 /// A supervisor would be asked about a call that this filter has answered already, and so never is.
 #[test]
 fn no_row_refuses_what_the_first_filter_refuses_whatever_it_carries() {
-    for row in rows() {
+    for row in rows(Telling::Supervisor) {
         let number = i32::try_from(row.number).unwrap();
         let found = table::verdict(number, &[0; 6]);
-        assert!(!matches!(found, Verdict::Tell(_)) || row.name == "SYS_socket", "{}", row.name);
+        assert!(!matches!(found, Verdict::Tell(_) | Verdict::Act), "{}", row.name);
     }
 }
