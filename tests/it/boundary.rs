@@ -606,3 +606,38 @@ fn what_git_reads_from_elsewhere_is_held() {
         assert!(!scene.exists("project/sub/.git"), "the attack does not work without the boundary");
     });
 }
+
+/// A holder below a shell: the first command builds its boundary, the next ones take theirs, and all that is left ends
+/// with the shell.
+#[test]
+fn commands_take_boundaries_that_stand_ready() {
+    each_user(|scene| {
+        let program = scene.program();
+        let run = |number: usize| {
+            format!(
+                "{program} run --quiet --report r{number}.json -- sh -c 'cat a; echo {number} > made{number}'; sleep 0.2; "
+            )
+        };
+        scene.write("project/a", "in the project\n");
+        let commands: String = (1..=4).map(run).collect();
+        let script = format!(
+            "{program} sandbox hold --detach --owner $$ || exit 9; {program} sandbox hold --detach --owner $$; echo \"again $?\"; \
+             echo $$ > owner; {commands} echo '{{}}' > ../home/.claude/settings.json; {}",
+            run(5)
+        );
+        scene.settings(&json!({"permissions": {"deny": ["Read(./secret)"]}}));
+        let finished = scene.bash(&script).run();
+        assert_eq!(finished.code, 0, "{finished:#?}");
+        assert_eq!(finished.stdout, format!("again 1\n{}", "in the project\n".repeat(5)), "{finished:#?}");
+        let from_holder = |number: usize| {
+            let report: Value = serde_json::from_str(&scene.read(&format!("project/r{number}.json"))).unwrap();
+            report["from_holder"].as_bool().unwrap()
+        };
+        assert!(!from_holder(1), "the first one has none");
+        assert!((2..=4).filter(|number| from_holder(*number)).count() >= 2, "hardly any was taken");
+        assert!(!from_holder(5), "another policy, another boundary");
+        assert!((1..=5).all(|number| scene.read(&format!("project/made{number}")) == format!("{number}\n")));
+        let holder = format!("hold\0{}\0", scene.read("project/owner").trim());
+        until("the holder is gone", || processes(&holder).is_empty());
+    });
+}

@@ -126,6 +126,7 @@ fn tells_its_own_outcome_apart() {
                 "temporary": ["/tmp", "/var/tmp", "/dev/shm"],
                 "ended_by_boundary": null,
                 "limits": null,
+                "late_reads": null,
             })
         );
 

@@ -39,6 +39,8 @@ const ROWS: &[Row] = &[
         "what is made beside a hidden path outside cannot be read at all; see checked_reads_of_late_directories",
     ),
     row(Tier::Landlock, "checked_reads_that_no_rule_forbids", "", "`/tmp` is closed; see lower_temporary"),
+    row(Tier::Bubblewrap, "template_*", "", "no boundary of this tier is held ready"),
+    row(Tier::Landlock, "template_*", "", "no boundary of this tier is held ready"),
     row(Tier::Landlock, "mounts_*", "", "there are no mounts"),
     row(Tier::Landlock, "broker_leases_keep_only_who_waits", "", "no lease can be taken on a file; see lower_leases"),
     row(Tier::Landlock, "hygiene_no_user_namespaces", "", "about the best tier; see fallback_no_namespaces_left"),
