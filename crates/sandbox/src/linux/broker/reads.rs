@@ -40,6 +40,9 @@ impl Broker {
         name: &Name,
         flags: OFlags,
     ) -> Result<Outcome> {
+        if let Some(outcome) = self.runs_unreadable(caller)? {
+            return Ok(outcome);
+        }
         let Place::Found(found) = self.find(call, caller, name)? else { return Err(libc::ENOENT) };
         if let Some(outcome) = self.hidden_behind(&found)? {
             return Ok(outcome);
@@ -70,6 +73,20 @@ impl Broker {
         self.open_again(call, ("read", &shown), wanted)
     }
 
+    /// Returns the refusal of whatever a process opens whose own program must not be read.
+    ///
+    /// A start is judged by its name and then made by the kernel, which reads the name again: another thread can have
+    /// changed it. What runs then has the file in its memory; without opening anything it loads nobody's code to tell.
+    fn runs_unreadable(&self, process: &Caller<'_>) -> Result<Option<Outcome>> {
+        let path = match rustix::fs::readlinkat(process.proc, format!("{}/exe", process.pid), Vec::new()) {
+            // What is ending has no memory any more.
+            Err(rustix::io::Errno::NOENT) => return Ok(None),
+            other => other.map_err(|error| error.raw_os_error())?,
+        };
+        let path = AbsPath::parse(&path.to_string_lossy()).map(|path| named(&path));
+        Ok(self.unreadable("run", path.as_ref()))
+    }
+
     /// Returns the refusal of what is done with a file that must not be read.
     pub(super) fn unreadable(&self, what: &str, path: Option<&AbsPath>) -> Option<Outcome> {
         let path = path?;
@@ -94,6 +111,13 @@ impl Broker {
         };
         if owner == Some(rustix::process::getpid().as_raw_pid()) && !is_open_to_all(&segments) {
             return Err(libc::EACCES);
+        }
+        // Its memory would tell.
+        if let Some(pid) = owner
+            && !is_open_to_all(&segments)
+            && let Some(outcome) = self.runs_unreadable(&Caller { pid, proc: &self.ground.proc })?
+        {
+            return Ok(outcome);
         }
         if owner.is_some() && owner == caller.process().ok() {
             return self.open_again(call, ("read", path), wanted);
