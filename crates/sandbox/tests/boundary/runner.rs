@@ -116,7 +116,9 @@ fn run_all(shelter: &Path, words: &[&String], (user, tier, is_held): (&str, Tier
         if !words.is_empty() && !words.iter().any(|word| name.contains(word.as_str())) {
             continue;
         }
-        if !claims::claims(tier, name) || is_held && name.starts_with(template::OWN) {
+        // Whether lower tiers are found has nothing to do with what is held ready.
+        let is_apart = name.starts_with(template::OWN) || name.starts_with("fallback_");
+        if !claims::claims(tier, name) || is_held && is_apart {
             left_out += 1;
             continue;
         }
