@@ -104,7 +104,7 @@ fn run_held(shelter: &Path, words: &[&String], user: &str) -> i32 {
     let [held, built] = [after[0] - before[0], after[1] - before[1]];
     // Some scenes are of other users or namespaces, or are different each time.
     println!("{held} commands took a boundary that stood ready, for {built} it was built\n");
-    assert!(held > built, "hardly anything was held");
+    assert!(held > built || built == 0, "hardly anything was held");
     failed
 }
 
