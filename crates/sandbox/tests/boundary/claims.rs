@@ -42,6 +42,8 @@ const ROWS: &[Row] = &[
     row(Tier::Bubblewrap, "template_*", "", "no boundary of this tier is held ready"),
     row(Tier::Landlock, "template_*", "", "no boundary of this tier is held ready"),
     row(Tier::Landlock, "mounts_*", "", "there are no mounts"),
+    row(Tier::Bubblewrap, "template_*", "", "boundaries of the best tier alone are held ready"),
+    row(Tier::Landlock, "template_*", "", "boundaries of the best tier alone are held ready"),
     row(Tier::Landlock, "broker_leases_keep_only_who_waits", "", "no lease can be taken on a file; see lower_leases"),
     row(Tier::Landlock, "hygiene_no_user_namespaces", "", "about the best tier; see fallback_no_namespaces_left"),
     row(Tier::Landlock, "kernel_queues_and_memory_of_the_host", "", "they are refused; see lower_shared_memory"),
