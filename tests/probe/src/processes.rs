@@ -181,7 +181,9 @@ fn start_race(one: &str, other: &str, times: i64) -> Outcome {
             loop {
                 for name in &names {
                     libc::strcpy(page, name.as_ptr());
-                    (0..300).for_each(|turn| drop(std::hint::black_box(turn)));
+                    for turn in 0..300 {
+                        let _ = std::hint::black_box(turn);
+                    }
                 }
             }
         }
