@@ -117,7 +117,7 @@ fn is_held(report: &str) -> bool {
     report.contains("\"from_holder\": true")
 }
 
-/// Waits until something holds.
+/// Waits until something holds: whatever is mounted meanwhile on this machine ends what stands.
 #[track_caller]
 fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
@@ -187,7 +187,7 @@ fn streams(world: &World) {
 fn changes(world: &World) {
     let mut owner = Owner::start(60_000);
     owner.next_line();
-    assert!(owner.is_held(world, "warm", ""), "the control");
+    wait_until("the control", || owner.is_held(world, "warm", ""));
     wait_until("the next one", || owner.is_held(world, "held", ""));
     // The project is another directory of the same name.
     fs::rename(world.path("project"), world.path("moved")).unwrap();
@@ -199,21 +199,21 @@ fn changes(world: &World) {
     }
     assert!(!owner.is_held(world, "held", ""), "another project");
     // A held file is another one.
-    assert!(owner.is_held(world, "warm", ""), "built anew");
+    wait_until("built anew", || owner.is_held(world, "warm", ""));
     fs::write(world.path("project/.env.new"), "").unwrap();
     fs::rename(world.path("project/.env.new"), world.path("project/.env")).unwrap();
     assert!(!owner.is_held(world, "held", ""), "another held file");
     // A held file is gone, and comes again.
-    assert!(owner.is_held(world, "warm", ""), "built anew");
+    wait_until("built anew", || owner.is_held(world, "warm", ""));
     fs::remove_file(world.path("project/.env")).unwrap();
     assert!(!owner.is_held(world, "held", ""), "a held file is gone");
-    assert!(owner.is_held(world, "warm", ""), "built anew");
+    wait_until("built anew", || owner.is_held(world, "warm", ""));
     fs::write(world.path("project/.env"), "").unwrap();
     assert!(!owner.is_held(world, "held", ""), "a held file has come");
     // Another policy.
     let mut other = world.spec.clone();
     other.hidden.pop();
-    assert!(owner.is_held(world, "warm", ""), "built anew");
+    wait_until("built anew", || owner.is_held(world, "warm", ""));
     let kept = other.arguments().iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" ");
     let program = std::env::current_exe().unwrap();
     owner.say(&format!(
@@ -223,7 +223,7 @@ fn changes(world: &World) {
     ));
     assert!(!is_held(&fs::read_to_string(&world.spec.report).unwrap()), "another policy");
     if rustix::process::geteuid().is_root() {
-        assert!(owner.is_held(world, "warm", ""), "built anew");
+        wait_until("built anew", || owner.is_held(world, "warm", ""));
         let at = world.path("outside/deep");
         assert!(world.outside_shell(&format!("mount -t tmpfs none '{at}'")));
         let held = owner.is_held(world, "held", "");
@@ -239,7 +239,7 @@ fn other_limits(world: &World) {
     let prefixes =
         ["ulimit -n 100;", "umask 077;", "nice -n 3", "prlimit --data=1000000000", "ionice -c 3", "choom -n 100 --"];
     for prefix in prefixes {
-        assert!(owner.is_held(world, "warm", ""), "the control");
+        wait_until("the control", || owner.is_held(world, "warm", ""));
         let subshell = format!("( {prefix}");
         let program = std::env::current_exe().unwrap();
         let mut spec = world.spec.clone();
@@ -329,7 +329,7 @@ fn mounted_and_back(world: &World) {
     }
     let mut owner = Owner::start(60_000);
     owner.next_line();
-    assert!(owner.is_held(world, "warm", ""), "the control");
+    wait_until("the control", || owner.is_held(world, "warm", ""));
     wait_until("the next one", || owner.is_held(world, "held", ""));
     std::thread::sleep(Duration::from_millis(300));
     let at = world.path("outside/deep");
