@@ -25,8 +25,8 @@ impl Way {
         match self {
             Self::Call => by_call(pid, address, buffer),
             Self::File => by_file(proc, pid, address, buffer).map_err(|error| match error {
-                // What the file says of an address where nothing is.
-                Errno::IO => Errno::FAULT.into(),
+                // What the file says of an address where nothing is, or nothing can be.
+                Errno::IO | Errno::INVAL => Errno::FAULT.into(),
                 other => other.into(),
             }),
         }
@@ -59,3 +59,6 @@ fn by_call(pid: i32, address: u64, buffer: &mut [u8]) -> io::Result<usize> {
     let read = unsafe { libc::process_vm_readv(pid, &raw const local, 1, remote.as_ptr(), remote.len() as _, 0) };
     usize::try_from(read).map_err(|_| io::Error::last_os_error())
 }
+
+#[cfg(test)]
+mod tests;
