@@ -47,7 +47,7 @@ pub(crate) use self::fence::hides_inside;
 use self::own::Own;
 use self::pending::Pending;
 use self::place::{Found, Ground, Place};
-use self::rules::Rules;
+pub(crate) use self::rules::Rules;
 pub(crate) use self::told::Told;
 use self::umasks::Umasks;
 use super::control::Channel;
@@ -115,7 +115,12 @@ enum Outcome {
 
 impl Broker {
     /// Makes the broker where there are no mounts, and looks that it can read what a command has in memory.
-    pub(crate) fn apart(plan: &Plan, channel: Arc<Channel>, listener: OwnedFd, command: Pid) -> Result<Self, Failure> {
+    pub(crate) fn apart(
+        (plan, rules): (&Plan, Rules),
+        channel: Arc<Channel>,
+        listener: OwnedFd,
+        command: Pid,
+    ) -> Result<Self, Failure> {
         let fence = Some(Fence::of(plan, command)?);
         // The command is this program still, and waits for the first answer.
         let mut found = [0; SAMPLE.len()];
@@ -125,20 +130,24 @@ impl Broker {
         for way in Way::ALL {
             read = way.read(proc.as_fd(), command.as_raw_pid(), address, &mut found);
             if read.is_ok() && found == *SAMPLE {
-                return Ok(Self { fence, ..Self::reading(plan, channel, listener, way)? });
+                return Ok(Self { fence, ..Self::reading((plan, rules), channel, listener, way)? });
             }
         }
         Err(read.err().unwrap_or_else(|| rustix::io::Errno::FAULT.into())).at(Step::Listener)
     }
 
     /// Makes the broker, inside the new root and before the command starts.
-    pub(crate) fn new(plan: &Plan, channel: Arc<Channel>, listener: OwnedFd) -> Result<Self, Failure> {
-        Self::reading(plan, channel, listener, Way::Call)
+    pub(crate) fn new(planned: (&Plan, Rules), channel: Arc<Channel>, listener: OwnedFd) -> Result<Self, Failure> {
+        Self::reading(planned, channel, listener, Way::Call)
     }
 
-    fn reading(plan: &Plan, channel: Arc<Channel>, listener: OwnedFd, way: Way) -> Result<Self, Failure> {
-        let rules =
-            Rules::new(plan).map_err(|why| Failure { step: Step::Broker, path: Some(why), errno: libc::EINVAL })?;
+    /// Makes the broker that reads a caller's memory in one way.
+    fn reading(
+        (plan, rules): (&Plan, Rules),
+        channel: Arc<Channel>,
+        listener: OwnedFd,
+        way: Way,
+    ) -> Result<Self, Failure> {
         let session = rustix::process::getsid(None).at(Step::Broker)?.as_raw_pid();
         let ground = Arc::new(Ground::open(way).at(Step::Broker)?);
         Ok(Self {
@@ -155,6 +164,11 @@ impl Broker {
             waiting: Arc::default(),
             fence: None,
         })
+    }
+
+    /// Compiles the rules that the broker asks.
+    pub(crate) fn rules(plan: &Plan) -> Result<Rules, Failure> {
+        Rules::new(plan).map_err(|why| Failure { step: Step::Broker, path: Some(why), errno: libc::EINVAL })
     }
 
     /// Returns the book of refusals.
