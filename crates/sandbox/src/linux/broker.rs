@@ -52,12 +52,14 @@ pub(crate) use self::told::Told;
 use self::umasks::Umasks;
 use super::control::Channel;
 use super::failure::{At, Failure};
+use super::mount;
 use super::seccomp::{self, Verdict};
+
 use crate::error::Step;
 use crate::limits::{PENDING_END_MS, PENDING_MS};
 use crate::plan::Plan;
-use crate::sys;
 use crate::sys::filter::{self, Answer, Call};
+use crate::sys::memory::Way;
 
 /// What a command has in memory before its program starts.
 static SAMPLE: &[u8; 8] = b"palisade";
@@ -123,21 +125,31 @@ impl Broker {
         // The command is this program still, and waits for the first answer.
         let mut found = [0; SAMPLE.len()];
         let address = u64::try_from(SAMPLE.as_ptr().addr()).map_err(|_| rustix::io::Errno::FAULT).at(Step::Listener)?;
-        match sys::memory::read(command.as_raw_pid(), address, &mut found) {
-            Ok(_) if found == *SAMPLE => Ok(Self { fence, ..Self::new((plan, rules), channel, listener)? }),
-            Ok(_) => Err(rustix::io::Errno::FAULT).at(Step::Listener),
-            Err(error) => Err(error).at(Step::Listener),
+        let proc = mount::open_inside("/proc").at_path(Step::Listener, "/proc")?;
+        let mut read = Err(rustix::io::Errno::FAULT.into());
+        for way in Way::ALL {
+            read = way.read(proc.as_fd(), command.as_raw_pid(), address, &mut found);
+            if read.is_ok() && found == *SAMPLE {
+                return Ok(Self { fence, ..Self::reading((plan, rules), channel, listener, way)? });
+            }
         }
+        Err(read.err().unwrap_or_else(|| rustix::io::Errno::FAULT.into())).at(Step::Listener)
     }
 
     /// Makes the broker, inside the new root and before the command starts.
-    pub(crate) fn new(
+    pub(crate) fn new(planned: (&Plan, Rules), channel: Arc<Channel>, listener: OwnedFd) -> Result<Self, Failure> {
+        Self::reading(planned, channel, listener, Way::Call)
+    }
+
+    /// Makes the broker that reads a caller's memory in one way.
+    fn reading(
         (plan, rules): (&Plan, Rules),
         channel: Arc<Channel>,
         listener: OwnedFd,
+        way: Way,
     ) -> Result<Self, Failure> {
         let session = rustix::process::getsid(None).at(Step::Broker)?.as_raw_pid();
-        let ground = Arc::new(Ground::open().at(Step::Broker)?);
+        let ground = Arc::new(Ground::open(way).at(Step::Broker)?);
         Ok(Self {
             ground,
             rules,
@@ -209,7 +221,7 @@ impl Broker {
 
     fn answer(&mut self, call: &Call) {
         let ground = Arc::clone(&self.ground);
-        let caller = Caller { pid: call.pid.cast_signed(), proc: &ground.proc };
+        let caller = ground.caller(call.pid.cast_signed());
         self.settle_pending();
         let verdict = match &self.fence {
             Some(_) => seccomp::verdict_apart(call.number, &call.arguments),

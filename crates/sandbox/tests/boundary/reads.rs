@@ -176,7 +176,7 @@ fn ordinary(world: &World) {
 fn of_processes(world: &World) {
     let inner = checked(world, &RULES);
     let plain = world.another();
-    for path in ["/proc/1/environ", "/proc/1/mem", "/proc/1/maps", "/proc/1/auxv", "/proc/1/fd/3", "/proc/1/io"] {
+    for path in ["/proc/1/environ", "/proc/1/mem", "/proc/1/maps", "/proc/1/auxv", "/proc/1/fd/0", "/proc/1/io"] {
         let found = inner.inside(&["read", path]).out;
         check(path, &found, &["EACCES", "EPERM"]);
         check(path, &plain.inside(&["read", path]).out, &["EACCES", "EPERM"]);

@@ -10,6 +10,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, StatxFlags};
 
 use super::caller::Caller;
 use super::decode::{Errno, Name};
+use crate::sys::memory::Way;
 
 /// Links that are followed before a name counts as a loop, as the kernel has it.
 const LINKS_MAX: usize = 40;
@@ -84,6 +85,8 @@ pub(super) struct Ground {
     pub(super) proc: OwnedFd,
     /// `/proc/self/fd`, to learn and open again what a descriptor is.
     pub(super) descriptors: OwnedFd,
+    /// How a caller's memory is read.
+    way: Way,
 }
 
 type Result<T> = std::result::Result<T, Errno>;
@@ -94,14 +97,20 @@ fn errno(error: rustix::io::Errno) -> Errno {
 
 impl Ground {
     /// Opens them. `/proc` must be the one inside.
-    pub(super) fn open() -> rustix::io::Result<Self> {
+    pub(super) fn open(way: Way) -> rustix::io::Result<Self> {
         let directory = |path: &str, flags| rustix::fs::open(path, flags | OFlags::CLOEXEC, Mode::empty());
         let flags = OFlags::PATH | OFlags::DIRECTORY;
         Ok(Self {
             root: directory("/", flags)?,
             proc: directory("/proc", flags)?,
             descriptors: directory("/proc/self/fd", flags)?,
+            way,
         })
+    }
+
+    /// Returns a thread by its number.
+    pub(super) fn caller(&self, pid: i32) -> Caller<'_> {
+        Caller { pid, proc: &self.proc, way: self.way }
     }
 
     /// Returns the path of an open file; `None` when it has none. One that cannot be told, as it is too long, is an
@@ -307,7 +316,7 @@ impl Walk<'_> {
         }
         let mut segments = entry.path.segments().skip(1);
         let Some(number) = segments.next().and_then(|segment| segment.parse::<i32>().ok()) else { return Ok(None) };
-        let owner = Caller { pid: number, proc: &self.ground.proc }.process()?;
+        let owner = self.ground.caller(number).process()?;
         if owner == rustix::process::getpid().as_raw_pid() || segments.next().is_none() {
             return Err(libc::EACCES);
         }

@@ -106,7 +106,7 @@ impl Broker {
             return Err(libc::EACCES);
         }
         let owner = match segments.get(1).and_then(|segment| segment.parse::<i32>().ok()) {
-            Some(pid) => Some(Caller { pid, proc: &self.ground.proc }.process()?),
+            Some(pid) => Some(self.ground.caller(pid).process()?),
             None => None,
         };
         if owner == Some(rustix::process::getpid().as_raw_pid()) && !is_open_to_all(&segments) {
