@@ -149,6 +149,7 @@ pub const KEYS: &[Key] = &[
     key("core.filemode", Value::OneOf(&["true", "false"]), "`git init`"),
     key("core.bare", Value::OneOf(&["true", "false"]), "`git init`"),
     key("core.logallrefupdates", Value::OneOf(&["true", "false", "always"]), "`git init`"),
+    key("core.autocrlf", Value::OneOf(&["true", "false", "input"]), "Cargo, in what it fetches by git"),
     key("core.ignorecase", Value::OneOf(&["true", "false"]), "`git init`"),
     key("core.symlinks", Value::OneOf(&["true", "false"]), "`git init`"),
     key("core.precomposeunicode", Value::OneOf(&["true", "false"]), "`git init`"),

@@ -1,6 +1,7 @@
 //! Rows 77-81: what git writes, and what others write in its place.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::runner::Case;
@@ -17,6 +18,7 @@ pub(crate) const CASES: &[Case] = &[
     ("broker_git_repositories_by_what_is_in_them", bare),
     ("broker_git_repositories_in_doubt", bare_in_doubt),
     ("broker_git_worktrees_stay_inside", worktrees),
+    ("broker_git_private_caches", private_caches),
     ("broker_git_leaves_nothing_when_killed", killed),
 ];
 
@@ -294,6 +296,45 @@ fn bare_in_doubt(world: &World) {
     let honest =
         format!("mkdir {no_text}; cd {no_text}; echo x > y; mkdir z; ln y w; exec 3> w; rm w; echo z >&3; grep -q z y");
     let seen = world.run(&["sh", "-c", &honest]);
+    assert_eq!(seen.code, 0, "{} {}", seen.error, seen.report);
+}
+
+/// What a private cache holds stays, and a link or pointer in the project may lead a person there.
+fn private_caches(world: &World) {
+    let evil = "printf '[core]\\n\\trepositoryformatversion = 0\\n\\tbare = false\\n\\tworktree = .\\n\\tfsmonitor = \"touch EVIL; false\"\\n'";
+    let marks = "mkdir objects refs; echo 'ref: refs/heads/main' > HEAD";
+    let to = "mkdir -p CACHE/x; ln -s CACHE/x sub; cd CACHE/x";
+    let ways = [
+        format!("{to}; mkdir .git; cd .git; {evil} > config; {marks}"),
+        format!("{to}; mkdir y; {evil} > y/config; mv y .git; cd .git; {marks}"),
+        format!("{to}; {evil} > config; {marks}"),
+        format!("{to}; {marks}; {evil} > config"),
+        format!(
+            "mkdir sub; echo 'gitdir: ../a/.git/worktrees/w' > sub/.git; ln -s CACHE/x a; mkdir -p CACHE/x/.git/worktrees/w; \
+             cd CACHE/x/.git/worktrees/w; {evil} > config; {marks}"
+        ),
+    ];
+    for way in ways {
+        let worlds = [world.another(), world.another()].map(|mut world| {
+            world.spec.caches = vec![world.path("caches/one")];
+            world
+        });
+        let [inner, control] = &worlds;
+        let seen = inner.run(&["sh", "-c", &format!("{}; true", way.replace("CACHE", &inner.path("caches/one")))]);
+        assert!(Path::new(&inner.path("caches/one/x")).is_dir(), "{}", seen.report);
+        let look = "cd sub; git status >/dev/null 2>&1; test -e EVIL || test -e ../a/.git/worktrees/w/EVIL";
+        assert!(!inner.outside_shell(look), "{way}: {}", seen.report);
+        fs::create_dir_all(control.path("caches/one")).unwrap();
+        control.outside_shell(&format!("{}; true", way.replace("CACHE", &control.path("caches/one"))));
+        assert!(control.outside_shell(look), "control {way}");
+    }
+    let mut honest = world.another();
+    honest.spec.caches = vec![honest.path("caches/one")];
+    let script = format!(
+        "{SET_UP}cd ${{CARGO_HOME%/cargo}}; git clone -q --mirror $OLDPWD m.git; git -C m.git fetch -q; git clone -q m.git c; \
+         git -C c config core.autocrlf false; mkdir -p p/.vscode; echo x > p/.vscode/tasks.json; echo x > p/.envrc; rm -rf m.git"
+    );
+    let seen = honest.run(&["sh", "-c", &script]);
     assert_eq!(seen.code, 0, "{} {}", seen.error, seen.report);
 }
 
