@@ -468,7 +468,12 @@ impl Broker {
         self.change_found(&found, change)
     }
 
-    fn change_found(&self, found: &Found, change: &Change) -> Result<Outcome> {
+    fn change_found(&mut self, found: &Found, change: &Change) -> Result<Outcome> {
+        if self.fence.is_none() && found.path.is_some() && !self.mounts.hold(&self.ground, found.file.as_fd())? {
+            let what = format!("change {}", found.path.clone().unwrap_or_else(AbsPath::root));
+            let by = "a file of the host's that the command was given".to_owned();
+            return Ok(Outcome::Refused { errno: libc::EPERM, what, by: Some(by) });
+        }
         if let Some(outcome) = self.held_behind(found, "change", libc::EPERM)? {
             return Ok(outcome);
         }
