@@ -174,7 +174,11 @@ impl Rules {
 
     /// Returns the rows of names of which a directory of this path would hold the rest, each with that rest.
     pub(super) fn rows_below(&self, path: &AbsPath) -> Vec<(&'static protected::Name, &'static str)> {
-        if self.is_unprotected(path) { Vec::new() } else { self.bounds.rows_below(path) }
+        let mut rows = if self.is_private(path) { Vec::new() } else { self.bounds.rows_below(path) };
+        if self.is_unprotected(path) {
+            rows.retain(|(row, _)| protected::is_of_git(row));
+        }
+        rows
     }
 
     /// Returns who could forbid something below a directory that comes to have this name, or loses it.
