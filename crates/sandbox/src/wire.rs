@@ -38,6 +38,9 @@ pub(crate) struct Order {
     pub(crate) inside: Inside,
     /// Whether everything is built and waits for the order with the command.
     pub(crate) waits: bool,
+    /// How many control groups of version 1 the first process below this one enters by itself; their files come after
+    /// the other descriptors.
+    pub(crate) entrances: u8,
     /// Standard streams that are opened anew inside, where only the launcher saw the host's files.
     pub(crate) inputs: Vec<Input>,
     /// Signals that the command ignores, where it does not have that of its launcher.
@@ -70,6 +73,7 @@ struct OrderWire {
     brokered: bool,
     inside: Inside,
     waits: bool,
+    entrances: u8,
     inputs: Vec<Input>,
     ignored: Vec<i32>,
     arguments: usize,
@@ -142,6 +146,7 @@ impl Order {
             environment: Vec::new(),
             terminal: [false; 3],
             waits: true,
+            entrances: 0,
             inputs: Vec::new(),
             ignored: Vec::new(),
         }
@@ -167,6 +172,7 @@ impl Order {
             brokered: self.brokered,
             inside: self.inside,
             waits: self.waits,
+            entrances: self.entrances,
             inputs: self.inputs.clone(),
             ignored: self.ignored.clone(),
             arguments: self.argv.len(),
@@ -215,8 +221,20 @@ impl Order {
         };
         let shape = shape_from_wire(wire.shape);
         let (terminal, brokered, inside) = (wire.terminal, wire.brokered, wire.inside);
-        let (waits, inputs, ignored) = (wire.waits, wire.inputs, wire.ignored);
-        is_whole.then_some(Self { plan, argv, environment, terminal, shape, brokered, inside, waits, inputs, ignored })
+        let (waits, entrances, inputs, ignored) = (wire.waits, wire.entrances, wire.inputs, wire.ignored);
+        is_whole.then_some(Self {
+            plan,
+            argv,
+            environment,
+            terminal,
+            shape,
+            brokered,
+            inside,
+            waits,
+            entrances,
+            inputs,
+            ignored,
+        })
     }
 }
 

@@ -269,6 +269,18 @@ impl PathPattern {
         })
     }
 
+    /// Returns false where no name on the way to a path ends as what this covers does, in letters of whatever case: most
+    /// rules are about something else, and that is seen here at no cost. Letters that are not seen, blanks and points may
+    /// stand at the end of a name on file systems that leave them out.
+    pub(crate) fn could_cover_in_any_case(&self, path: &AbsPath) -> bool {
+        self.glob.last_letter().is_none_or(|letter| {
+            path.segments().any(|name| {
+                let last = name.chars().next_back();
+                last.is_none_or(|own| !own.is_ascii() || matches!(own, ' ' | '.') || super::glob::fold(own) == letter)
+            })
+        })
+    }
+
     /// Returns true when it covers a path that `shell` could name, a shell's pattern below `directory`.
     pub fn could_meet(&self, directory: &AbsPath, shell: &Glob, project: &AbsPath, cwd: &AbsPath) -> bool {
         if !self.could_end(directory, shell) {

@@ -8,6 +8,7 @@ use rustix::process::{DumpableBehavior, Pid, Resource, Rlimit, Signal, WaitOptio
 
 use super::control::Channel;
 use super::failure::{At, Failure};
+use super::init::Groups;
 use super::{bubblewrap, init, inside, keeper, namespaces, probe, resources, template};
 use crate::error::Step;
 use crate::limits::PLAN_BYTES_MAX;
@@ -70,14 +71,21 @@ fn build(channel: &Arc<Channel>) -> Result<Pid, Failure> {
     if order.inside.has_group && group.is_none() {
         return Err(rustix::io::Errno::BADF).at(Step::ReadPlan);
     }
-    let first_closed = if group.is_some() { GROUP + 1 } else { GROUP };
+    let last = GROUP.saturating_add(order.entrances.into());
+    let entrances = (GROUP + 1..=last).map(sys::process::inherited).collect::<Option<Vec<OwnedFd>>>();
+    let entrances = entrances.ok_or(rustix::io::Errno::BADF).at(Step::ReadPlan)?;
+    if group.is_none() && !entrances.is_empty() {
+        drop(sys::process::inherited(GROUP));
+    }
+    let is_more = group.is_some() || !entrances.is_empty();
+    let first_closed = if is_more { last + 1 } else { GROUP };
     sys::process::close_from(first_closed.unsigned_abs(), Close::Now).at(Step::ReadPlan)?;
     let limit = Rlimit { current: Some(0), maximum: Some(0) };
     rustix::process::setrlimit(Resource::Core, limit).at(Step::CoreDumps)?;
     match order.shape {
         Shape::Full => {}
         Shape::Landlock if order.waits => return Err(rustix::io::Errno::BADMSG).at(Step::ReadPlan),
-        Shape::Landlock => keeper::keeper_main(channel, order, group),
+        Shape::Landlock => keeper::keeper_main(channel, order, Groups { birthplace: group, entrances }),
         // That one is told by its arguments.
         Shape::Bubblewrap(_) => return Err(rustix::io::Errno::BADMSG).at(Step::ReadPlan),
     }

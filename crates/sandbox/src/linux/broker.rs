@@ -49,7 +49,7 @@ use self::mounts::Mounts;
 use self::own::Own;
 use self::pending::Pending;
 use self::place::{Found, Ground, Place};
-use self::rules::Rules;
+pub(crate) use self::rules::Rules;
 pub(crate) use self::told::Told;
 use self::umasks::Umasks;
 use super::control::Channel;
@@ -116,22 +116,29 @@ enum Outcome {
 
 impl Broker {
     /// Makes the broker where there are no mounts, and looks that it can read what a command has in memory.
-    pub(crate) fn apart(plan: &Plan, channel: Arc<Channel>, listener: OwnedFd, command: Pid) -> Result<Self, Failure> {
+    pub(crate) fn apart(
+        (plan, rules): (&Plan, Rules),
+        channel: Arc<Channel>,
+        listener: OwnedFd,
+        command: Pid,
+    ) -> Result<Self, Failure> {
         let fence = Some(Fence::of(plan, command)?);
         // The command is this program still, and waits for the first answer.
         let mut found = [0; SAMPLE.len()];
         let address = u64::try_from(SAMPLE.as_ptr().addr()).map_err(|_| rustix::io::Errno::FAULT).at(Step::Listener)?;
         match sys::memory::read(command.as_raw_pid(), address, &mut found) {
-            Ok(_) if found == *SAMPLE => Ok(Self { fence, ..Self::new(plan, channel, listener)? }),
+            Ok(_) if found == *SAMPLE => Ok(Self { fence, ..Self::new((plan, rules), channel, listener)? }),
             Ok(_) => Err(rustix::io::Errno::FAULT).at(Step::Listener),
             Err(error) => Err(error).at(Step::Listener),
         }
     }
 
     /// Makes the broker, inside the new root and before the command starts.
-    pub(crate) fn new(plan: &Plan, channel: Arc<Channel>, listener: OwnedFd) -> Result<Self, Failure> {
-        let rules =
-            Rules::new(plan).map_err(|why| Failure { step: Step::Broker, path: Some(why), errno: libc::EINVAL })?;
+    pub(crate) fn new(
+        (plan, rules): (&Plan, Rules),
+        channel: Arc<Channel>,
+        listener: OwnedFd,
+    ) -> Result<Self, Failure> {
         let session = rustix::process::getsid(None).at(Step::Broker)?.as_raw_pid();
         let ground = Arc::new(Ground::open().at(Step::Broker)?);
         Ok(Self {
@@ -149,6 +156,11 @@ impl Broker {
             waiting: Arc::default(),
             fence: None,
         })
+    }
+
+    /// Compiles the rules that the broker asks.
+    pub(crate) fn rules(plan: &Plan) -> Result<Rules, Failure> {
+        Rules::new(plan).map_err(|why| Failure { step: Step::Broker, path: Some(why), errno: libc::EINVAL })
     }
 
     /// Returns the book of refusals.

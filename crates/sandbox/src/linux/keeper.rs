@@ -21,10 +21,11 @@ use rustix::process::{DumpableBehavior, Pid, PidfdFlags, Signal, WaitOptions};
 
 use super::control::Channel;
 use super::failure::{At, Failure};
+use super::init::{self, Groups};
 use super::kernel_files::read_whole;
 use super::landlock::absent;
 use super::mount::{self, Held};
-use super::{boundary, init};
+use super::{boundary, target};
 use crate::error::Step;
 use crate::limits::{PROC_FILE_BYTES_MAX, SWEEP_MS_MAX};
 use crate::plan;
@@ -46,7 +47,8 @@ const ATTEMPTS: u32 = 16;
 /// 2. a temporary directory for the command;
 /// 3. start the init and wait for its end, which comes with the launcher's end too;
 /// 4. end every process that is left, and remove the directory.
-pub(super) fn keeper_main(channel: &Arc<Channel>, mut order: Order, group: Option<OwnedFd>) -> ! {
+pub(super) fn keeper_main(channel: &Arc<Channel>, mut order: Order, groups: Groups) -> ! {
+    let Groups { birthplace, entrances } = groups;
     let temporary = match stand_apart().and_then(|()| temporary(&mut order)) {
         Ok(temporary) => temporary,
         Err(failure) => {
@@ -54,8 +56,8 @@ pub(super) fn keeper_main(channel: &Arc<Channel>, mut order: Order, group: Optio
             sys::process::exit_now(0)
         }
     };
-    match boundary::fork_init(group.as_ref()).at(Step::Init) {
-        Ok(Fork::Child) => init_main(channel, &order),
+    match boundary::fork_init(birthplace.as_ref()).at(Step::Init) {
+        Ok(Fork::Child) => init_main(channel, &order, &entrances),
         Ok(Fork::Parent(init)) => {
             let _ = boundary::release_streams();
             let _ = rustix::io::retry_on_intr(|| rustix::process::waitpid(Some(init), WaitOptions::empty()));
@@ -122,15 +124,16 @@ fn remove(directory: &Path) {
 
 /// Is the init, in this order:
 ///
-/// 1. end with the keeper, take orphans;
+/// 1. enter the command's control groups, end with the keeper, take orphans;
 /// 2. what every tier has;
 /// 3. a Landlock domain that bounds signals, if the kernel has them;
 /// 4. the command, to its end;
 /// 5. end everything in the domain, then tell how the command ended.
-fn init_main(channel: &Arc<Channel>, order: &Order) -> ! {
+fn init_main(channel: &Arc<Channel>, order: &Order, entrances: &[OwnedFd]) -> ! {
     let mut domain = Domain::None;
-    let ready =
-        enter().and_then(|()| init::furnish(channel, order, Held::nothing(absent(&order.plan)?)?)).and_then(|ready| {
+    let ready = enter(entrances)
+        .and_then(|()| init::furnish(channel, order, Held::nothing(absent(&order.plan)?)?))
+        .and_then(|ready| {
             domain = Domain::enter(ready.abi())?;
             Ok(ready)
         });
@@ -142,7 +145,8 @@ fn init_main(channel: &Arc<Channel>, order: &Order) -> ! {
     sys::process::exit_now(0)
 }
 
-fn enter() -> Result<(), Failure> {
+fn enter(entrances: &[OwnedFd]) -> Result<(), Failure> {
+    target::enter(entrances)?;
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).at(Step::Keeper)?;
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).at(Step::Keeper)?;
     rustix::thread::set_name(c"palisade: init").at(Step::Keeper)

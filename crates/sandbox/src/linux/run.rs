@@ -85,6 +85,7 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, (brokered, held): (bool, bool)
         shape,
         brokered,
         waits: false,
+        entrances: 0,
         inputs: Vec::new(),
         ignored: Vec::new(),
     };
@@ -172,6 +173,7 @@ pub(crate) fn warm(plan: &Plan, limits: &Limits, init: &Path) -> Result<bool, Er
         shape: Shape::Full,
         brokered: true,
         waits: true,
+        entrances: 0,
         inputs: Vec::new(),
         ignored: Vec::new(),
     };
@@ -185,11 +187,16 @@ fn start_one(
     outside: Outside,
     arguments: Option<&OwnedFd>,
 ) -> Result<(Process, Channel), Failure> {
+    // The process that clears away when the launcher is killed must not be ended with the groups of the command.
+    let is_apart = order.shape == Shape::Landlock;
+    let entrances = if is_apart { u8::try_from(outside.groups.len()).unwrap_or(u8::MAX) } else { 0 };
+    let order = Order { entrances, ..order.clone() };
     let bytes = order.render().map_err(|_| rustix::io::Errno::INVAL).at(Step::HandPlan)?;
     let memory = into_memory(&bytes)?;
     let (ours, theirs) = Channel::pair().at(Step::StartBoundary)?;
     let handed = Handed { outside, control: &theirs, plan: &memory };
     let child = match arguments {
+        None if is_apart => start_keeper(&invocation.init, handed)?,
         None => start_boundary(&invocation.init, handed)?,
         Some(arguments) => start_bubblewrap(invocation, handed, arguments)?,
     };
@@ -311,7 +318,19 @@ struct Outside {
     birthplace: Option<OwnedFd>,
 }
 
+/// Starts a boundary process that is in none of the command's groups of version 1, and has their files.
+fn start_keeper(init: &Path, handed: Handed<'_>) -> Result<Child, Failure> {
+    let Handed { outside, control, plan } = handed;
+    let Outside { groups, .. } = &outside;
+    let groups = groups.iter().map(|group| out_of_the_way(group.as_fd())).collect::<Result<Vec<_>, _>>()?;
+    start_with(init, Handed { outside: Outside { groups: Vec::new(), ..outside }, control, plan }, &groups)
+}
+
 fn start_boundary(init: &Path, handed: Handed<'_>) -> Result<Child, Failure> {
+    start_with(init, handed, &[])
+}
+
+fn start_with(init: &Path, handed: Handed<'_>, entrances: &[OwnedFd]) -> Result<Child, Failure> {
     let Handed { outside, control, plan } = handed;
     let Outside { streams, pipes: [output_pipe, error_pipe], groups, birthplace } = outside;
     let path = init.display().to_string();
@@ -326,6 +345,7 @@ fn start_boundary(init: &Path, handed: Handed<'_>) -> Result<Child, Failure> {
     command.stdout(output_pipe.map_or(output, Stdio::from)).stderr(error_pipe.map_or(error, Stdio::from));
     let mut descriptors = vec![(control.as_fd(), boundary::CONTROL), (plan.as_fd(), boundary::PLAN)];
     descriptors.extend(birthplace.iter().map(|group| (group.as_fd(), boundary::GROUP)));
+    descriptors.extend(entrances.iter().map(AsFd::as_fd).zip(boundary::GROUP + 1..));
     sys::process::prepare(&mut command, groups, &descriptors);
     command.spawn().at_path(Step::StartBoundary, &path)
 }

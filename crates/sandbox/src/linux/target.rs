@@ -51,7 +51,7 @@ pub(super) fn target_main(channel: &Channel, order: &Order, inheritance: Inherit
 }
 
 /// Enters control groups of version 1, of which `0` is whoever writes it.
-fn enter(entrances: &[OwnedFd]) -> Result<(), Failure> {
+pub(super) fn enter(entrances: &[OwnedFd]) -> Result<(), Failure> {
     for entrance in entrances {
         rustix::io::write(entrance, b"0").at(Step::Limits)?;
     }

@@ -4,7 +4,8 @@ use std::ffi::{CStr, CString, c_char};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::process::{Child, Command};
+use std::sync::{Mutex, PoisonError};
 
 use rustix::process::Pid;
 
@@ -48,6 +49,17 @@ pub(crate) fn fork_into(group: BorrowedFd<'_>) -> io::Result<Fork> {
         0 => Ok(Fork::Child),
         _ => Pid::from_raw(pid).filter(|_| pid > 0).map(Fork::Parent).ok_or_else(io::Error::last_os_error),
     }
+}
+
+/// Children that are ending, and that nobody waits for.
+static ENDING: Mutex<Vec<Child>> = Mutex::new(Vec::new());
+
+/// Takes leave of a child that is ending, and of those before it that ended since: a process that runs many commands
+/// keeps no dead ones.
+pub(crate) fn reap_later(child: Child) {
+    let mut ending = ENDING.lock().unwrap_or_else(PoisonError::into_inner);
+    ending.push(child);
+    ending.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
 }
 
 /// Ends this process at once, without running anything that its parent registered.

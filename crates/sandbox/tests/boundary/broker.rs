@@ -346,7 +346,7 @@ b" ]
         touch -h -d '2001-02-03 04:05:06 UTC' s; [ "$(stat -c %Y s)" = 981173106 ]
         truncate -s 5 f; [ "$(stat -c %s f)" = 5 ]
         ! mkdir ud 2>/dev/null; ! rmdir nowhere 2>/dev/null; ! rm ud 2>/dev/null; ! true 2>/dev/null > ud
-        ! true 2>/dev/null > none/x; ! true 2>/dev/null > f/x; ! true 2>/dev/null > new/; ! mv none x 2>/dev/null
+        ! true 2>/dev/null > none/x; ! true 2>/dev/null > f/x; ! chmod 600 f/. 2>/dev/null; ! chmod 600 f/.. 2>/dev/null; ! true 2>/dev/null > new/; ! mv none x 2>/dev/null
         ln -s loop loop; ! true 2>/dev/null > loop
         : > plain; mkdir dir; ln -s dangles dang; ! mkdir dang/ 2>/dev/null; [ ! -e dangles ]
         ! mv -T plain other/ 2>/dev/null; ! mv -T dir dang/ 2>/dev/null; ! rmdir dang/ 2>/dev/null; mv -T dir moved/

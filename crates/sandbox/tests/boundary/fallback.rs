@@ -138,7 +138,7 @@ fn probe(world: &World) {
         "what helps: docker run --security-opt seccomp=unconfined",
         "  seccomp-notification  works\n",
         "  filter                one is in force already\n",
-        "\nmissing in this tier\n  user-namespace        the command has the user's own number on the host\n",
+        "\nmissing in this tier\n  user-namespace        the command has the user's own number on the host",
     ] {
         assert!(text.contains(line), "{line}: {text}");
     }

@@ -129,7 +129,7 @@ fn not_held(world: &World) {
 fn ordinary(world: &World) {
     let script = r#"set -e
         echo a > f; [ "$(cat f)" = a ]; [ "$(cat < f)" = a ]; ln -s f s; [ "$(cat s)" = a ]; ln -s loop loop
-        ! cat loop 2>/dev/null; ! cat none 2>/dev/null; ! cat f/x 2>/dev/null; ! cat f/ 2>/dev/null; ! cat none/x 2>/dev/null
+        ! cat loop 2>/dev/null; ! cat none 2>/dev/null; ! cat f/x 2>/dev/null; ! cat f/ 2>/dev/null; ! cat f/. 2>/dev/null; ! cat f/../f 2>/dev/null; ! cat none/x 2>/dev/null
         mkdir d; [ -z "$(ls d)" ]; ls -R / > /dev/null 2>&1 || true
         chmod 0 f; [ "$(id -u)" = 0 ] || ! cat f 2>/dev/null; chmod 600 f
         exec 3< f; [ "$(cat /proc/self/fd/3)" = a ]; [ "$(cat /dev/fd/3)" = a ]; exec 3<&-
@@ -138,6 +138,7 @@ fn ordinary(world: &World) {
         [ "$(cat /dev/null)" = "" ]; head -c 4 /dev/urandom > r; [ "$(stat -c %s r)" = 4 ]
         [ "$(cat /proc/self/comm)" = cat ]; [ "$(cut -d ' ' -f 2 /proc/self/stat)" = "(cut)" ]
         [ "$(cat /proc/thread-self/comm)" = cat ]; [ "$(head -c 2 /proc/$$/cmdline)" = sh ]
+        [ "$(cat /proc/self/task/*/comm)" = cat ]; ln -s /proc/self/task t; [ "$(cat t/*/comm)" = cat ]
         cat /proc/self/environ /proc/self/maps /proc/self/mountinfo /proc/meminfo /proc/net/dev > /dev/null
         cat /proc/1/comm /proc/1/stat > /dev/null; [ -r /etc/passwd ]; grep -q root /etc/passwd
         mkdir long; cd long; i=0

@@ -377,11 +377,12 @@ fn killed(world: &World) {
     fs::create_dir_all(world.path("project/sub/.git")).unwrap();
     let config = world.path("project/sub/.git/config");
     fs::write(&config, "[core]\n").unwrap();
-    let script = "cd sub; i=0; while :; do printf '[core]\\n[branch \"b\"]\\n\\tmerge = '$i'\\n' > .git/config.lock && \
+    let script = "echo up > ready; cd sub; i=0; while :; do printf '[core]\\n[branch \"b\"]\\n\\tmerge = '$i'\\n' > .git/config.lock && \
                   mv .git/config.lock .git/config; i=$((i+1)); done";
     for wait in 0..25 {
         let mut child = world.launcher(&["sh", "-c", script]).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(60 + wait * 3));
+        crate::processes::wait_until(|| world.text("project/ready") == "up\n");
+        std::thread::sleep(Duration::from_millis(10 + wait * 3));
         child.kill().unwrap();
         child.wait().unwrap();
         std::thread::sleep(Duration::from_millis(20));
@@ -394,6 +395,7 @@ fn killed(world: &World) {
         assert_eq!(names, ["config"]);
         assert!(fs::read_to_string(&config).unwrap().starts_with("[core]\n"));
         let _ = fs::remove_file(world.path("project/sub/.git/config.lock"));
+        fs::remove_file(world.path("project/ready")).unwrap();
     }
     assert!(fs::read_to_string(&config).unwrap().contains("merge"), "it was written meanwhile");
 }

@@ -264,8 +264,8 @@ impl Walk<'_> {
         match rustix::fs::openat2(start, path, flags, Mode::empty(), how) {
             Ok(directory) if self.ground.is_proc(&directory)? => self.by_hand(start, path),
             Ok(directory) => Ok(directory),
-            Err(rustix::io::Errno::LOOP) => self.by_hand(start, path),
-            Err(error) => Err(errno(error)),
+            // What is not there, or closed, may be so for this process alone: `/proc/self/task/7`.
+            Err(_) => self.by_hand(start, path),
         }
     }
 
@@ -300,7 +300,9 @@ impl Walk<'_> {
             at = if target.starts_with(b"/") { self.root()? } else { entry.directory };
             rest.extend(names(&target).into_iter().rev());
         }
-        Ok(at)
+        // A link to a process may have led to no directory.
+        let stat = rustix::fs::fstat(&at).map_err(errno)?;
+        if FileType::from_raw_mode(stat.st_mode) == FileType::Directory { Ok(at) } else { Err(libc::ENOTDIR) }
     }
 
     /// Returns where a link leads for the caller.

@@ -14,7 +14,7 @@ const KERNEL: [&str; 3] = ["dev", "proc", "sys"];
 
 /// Everything that forbids a name.
 #[derive(Debug)]
-pub(super) struct Rules {
+pub(crate) struct Rules {
     pub(super) bounds: Bounds,
     /// The paths that the plan holds, with the reason. A mount holds them too, until somebody outside puts
     /// another file in their place.
