@@ -19,6 +19,7 @@ mod decode;
 mod fence;
 mod files;
 mod git;
+mod mounts;
 mod own;
 mod pending;
 mod place;
@@ -44,6 +45,7 @@ use self::caller::Caller;
 use self::decode::{Errno, Name, Request};
 use self::fence::Fence;
 pub(crate) use self::fence::hides_inside;
+use self::mounts::Mounts;
 use self::own::Own;
 use self::pending::Pending;
 use self::place::{Found, Ground, Place};
@@ -77,6 +79,7 @@ pub(crate) struct Broker {
     pending: Pending,
     own: Own,
     umasks: Umasks,
+    mounts: Mounts,
     /// Whether the command's own program has started: that one was decided about.
     has_started: bool,
     /// Openings that wait for another process, each in a thread of its own.
@@ -160,6 +163,7 @@ impl Broker {
             pending: Pending::default(),
             own: Own::default(),
             umasks: Umasks::default(),
+            mounts: Mounts::default(),
             has_started: false,
             waiting: Arc::default(),
             fence: None,

@@ -16,6 +16,8 @@ use crate::sys::memory::Way;
 const LINKS_MAX: usize = 40;
 /// Steps of a walk by hand.
 const STEPS_MAX: usize = 4096;
+/// What the path of a file ends in whose name was removed while it is open.
+pub(super) const REMOVED: &str = " (deleted)";
 
 /// A file that is there.
 #[derive(Debug)]
@@ -126,6 +128,24 @@ impl Ground {
         AbsPath::parse(&String::from_utf8_lossy(&text)).map(Some).ok_or(libc::EACCES)
     }
 
+    /// Fails for a file that lost the name it was reached by, and has another that nobody knows: what holds that one is
+    /// not known either.
+    fn has_known_name(&self, file: BorrowedFd<'_>) -> Result<()> {
+        use std::os::fd::AsRawFd;
+        let text = rustix::fs::readlinkat(&self.descriptors, file.as_raw_fd().to_string(), Vec::new());
+        let text = text.map_err(errno)?.into_bytes();
+        if !text.starts_with(b"/") || !text.ends_with(REMOVED.as_bytes()) {
+            return Ok(());
+        }
+        // A name may end in these very words.
+        let id = |stat: rustix::fs::Statx| (stat.stx_dev_major, stat.stx_dev_minor, stat.stx_ino);
+        let own = rustix::fs::statx(file, c"", AtFlags::EMPTY_PATH, StatxFlags::INO).map_err(errno)?;
+        match rustix::fs::statx(&self.root, text, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::INO) {
+            Ok(there) if id(there) == id(own) => Ok(()),
+            Ok(_) | Err(_) => Err(libc::EACCES),
+        }
+    }
+
     /// Finds what a name means to the caller.
     pub(super) fn locate(&self, caller: &Caller<'_>, name: &Name) -> Result<Place> {
         let bytes = name.path.to_bytes();
@@ -173,7 +193,12 @@ impl Ground {
         let path = match &entry {
             Some(entry) => Some(entry.path.clone()),
             None if stat.stx_nlink == 0 => None,
-            None => self.path_of(file.as_fd())?,
+            None => {
+                if kind != FileType::Directory {
+                    self.has_known_name(file.as_fd())?;
+                }
+                self.path_of(file.as_fd())?
+            }
         };
         Ok(Found { file, kind, mode, path, entry, means_directory: false })
     }

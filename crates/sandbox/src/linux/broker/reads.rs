@@ -12,7 +12,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets};
 use super::caller::Caller;
 use super::decode::{Errno, Name};
 use super::files::{Again, TERMINAL, device};
-use super::place::{Found, Place};
+use super::place::{Found, Place, REMOVED};
 use super::{Broker, Outcome};
 use crate::sys::filter::Call;
 
@@ -28,8 +28,6 @@ pub(super) const WRITES: OFlags = OFlags::WRONLY
 /// What everybody may read of this process, as of any other.
 const OWN_FILES: [&str; 9] =
     ["stat", "status", "statm", "comm", "cmdline", "cgroup", "mountinfo", "mounts", "oom_score"];
-/// What the path of a file ends in whose name was removed while it is open.
-const REMOVED: &str = " (deleted)";
 
 impl Broker {
     /// Opens a file for reading.
