@@ -113,7 +113,7 @@ impl Broker {
         // Its memory would tell.
         if let Some(pid) = owner
             && !is_open_to_all(&segments)
-            && let Some(outcome) = self.runs_unreadable(&Caller { pid, proc: &self.ground.proc })?
+            && let Some(outcome) = self.runs_unreadable(&self.ground.caller(pid))?
         {
             return Ok(outcome);
         }
