@@ -195,3 +195,28 @@ fn no_input_is_no_answer() {
     let scene = Scene::new(User::Own);
     assert_eq!(scene.palisade(["check"]).run().told(&scene), (0, String::new(), String::new()));
 }
+
+/// Every link to a directory above doubles the names of what lies there.
+#[test]
+fn links_that_lead_upwards_cost_no_more_than_a_question() {
+    each_user(|scene| {
+        scene.write("project/page", "text\n");
+        scene.write("project/secret", "text\n");
+        scene.settings(&json!({"permissions": {"allow": ["Bash(head *)"], "deny": ["Read(./secret)"]}}));
+        let decisions = |scene: &Scene| {
+            let lines = [call(1, "head up*"), call(2, "head up*/secret"), call(3, "head page")];
+            let finished = check(scene, &[], &lines);
+            let decisions: Vec<String> =
+                finished.lines().iter().map(|line| line["decision"].as_str().unwrap().to_owned()).collect();
+            decisions
+        };
+        std::os::unix::fs::symlink(".", scene.path("project/up0")).unwrap();
+        assert_eq!(decisions(scene), ["allow", "deny", "allow"]);
+        for number in 1..40 {
+            std::os::unix::fs::symlink(".", scene.path(&format!("project/up{number}"))).unwrap();
+        }
+        let found = decisions(scene);
+        assert_eq!((found[0].as_str(), found[2].as_str()), ("ask", "allow"));
+        assert!(["ask", "deny"].contains(&found[1].as_str()), "{found:?}");
+    });
+}

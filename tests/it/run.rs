@@ -126,6 +126,7 @@ fn tells_its_own_outcome_apart() {
                 "temporary": ["/tmp", "/var/tmp", "/dev/shm"],
                 "ended_by_boundary": null,
                 "limits": null,
+                "from_holder": false,
                 "late_reads": null,
             })
         );
@@ -393,7 +394,10 @@ fn a_lower_tier_runs_and_says_what_is_missing() {
             (
                 7,
                 String::new(),
-                "cat: .env: Permission denied\npalisade: exit code 7, inside the boundary (tier landlock); some layers are missing, see `--report`\n".into()
+                "cat: .env: Permission denied\npalisade: refused: read <scene>/project/.env by /usr/bin/cat: Read(.env) \
+                 (~/.claude/settings.json:4)\npalisade: exit code 7, inside the boundary (tier landlock); some layers are \
+                 missing, see `--report`\n"
+                    .into()
             )
         );
         let report: Value = serde_json::from_str(&scene.read("project/report.json")).unwrap();

@@ -38,7 +38,8 @@ use crate::rule::Policy;
 /// Decides an action: the strictest verdict over its parts.
 pub fn decide(policy: &Policy, action: &Action, effects: &Effects, facts: &Facts) -> Decision {
     let mode = policy.mode_for(facts.mode);
-    let effects = &*effects.doubted(facts);
+    let effects = effects.doubted(facts);
+    let effects = &*scope::doubted(&effects, facts);
     let confinement = boundary::Confinement::of(policy, action, effects, facts);
     let judge = judge::Judge { policy, action, facts, mode, is_inside: confinement.is_inside() };
     let mut parts: Vec<judge::Judged> = Vec::with_capacity(effects.parts.len());

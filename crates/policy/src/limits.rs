@@ -29,3 +29,5 @@ pub(crate) const LOSSES_TOLD_MAX: usize = 4;
 pub(crate) const MAY_RUN_BYTES_MAX: usize = 256 * 1024;
 /// Arguments of one program, or pieces of them, that are looked at as paths.
 pub(crate) const MENTIONS_MAX: usize = 512;
+/// Names of one file through links that are held against rules.
+pub(crate) const NAMES_MAX: usize = 256;

@@ -301,6 +301,21 @@ pub(crate) fn check_todo(bytes: &[u8]) -> Result<(), String> {
     if runs { Err("an `exec` line would run on the host, if it were left behind".to_owned()) } else { Ok(()) }
 }
 
+/// Looks whether a file that says how a rebase goes on names no program: its list, or the strategy by which it merges.
+pub(crate) fn check_next(name: &str, bytes: &[u8]) -> Result<(), String> {
+    let is_word = |text: &str| text.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_'));
+    let text = || std::str::from_utf8(bytes).map_err(|_| "it is no text".to_owned());
+    let is_innocent = if name.eq_ignore_ascii_case("strategy") {
+        is_word(text()?.trim_end_matches('\n'))
+    } else if name.eq_ignore_ascii_case("opts") {
+        let entries = parse(text()?).ok_or("it cannot be read")?;
+        entries.iter().all(|entry| entry.key != "strategy" || entry.value.as_deref().is_none_or(is_word))
+    } else {
+        return check_todo(bytes);
+    };
+    if is_innocent { Ok(()) } else { Err("the strategy names a program that would run on the host".to_owned()) }
+}
+
 /// Returns true when every key of a configuration may be set and changed from inside: then nothing is lost with it.
 pub(crate) fn is_innocent_whole(text: &str) -> bool {
     let may_change = |entry: &Entry| entry.row().is_some_and(|row| !row.is_for_new);

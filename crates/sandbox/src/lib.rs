@@ -11,6 +11,8 @@
 //! the namespaces and the *init*, the first process inside, which builds the mounts and starts the
 //! *command*.
 //!
+//! A [`Holder`], where somebody asked for one, keeps boundaries ready in which only the command is missing.
+//!
 //! Where the machine refuses namespaces, [`run`] builds a lower [`Tier`]: the report says which, and what it lacks.
 //! [`probe`] says what a machine can.
 //!

@@ -2,7 +2,7 @@
 //!
 //! The launcher's side: `tiers`, [`run`], `streams`, `resources`, `supervise`, `terminal`, `output`. The boundary's side, in
 //! the order of building: [`boundary`], `namespaces`, `init`, `mount`, `kernel_files`, `pty`,
-//! `privileges`, `landlock`, `seccomp`, `broker`, `target`. Between them: `control`. The lower tiers: `bubblewrap`
+//! `privileges`, `landlock`, `seccomp`, `broker`, `target`. Between them: `control`. Before them, for the next command: `template`. The lower tiers: `bubblewrap`
 //! outside and `inside`, `keeper` and `landlock::grants`. What the machine can: `probe`, `advice`.
 
 mod advice;

@@ -402,18 +402,20 @@ pub(crate) enum Given {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub(crate) enum Question {
-    /// A boundary for the order that comes with the message, of this key.
-    Take { key: String },
-    /// Build one, and answer when it stands.
-    Warm { key: String },
+    /// A boundary of this key. `seen` is what the holder shows, and what the launcher shows is under `number`.
+    Take { key: String, seen: String, number: i32 },
+    /// Build one for the order that comes with the message, and answer when it stands.
+    Warm { key: String, seen: String },
 }
 
 /// What a holder answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub(crate) enum Answer {
-    /// The control socket of a boundary comes with the message; its process follows.
-    Control,
+    /// What the holder shows is under this number; it comes first.
+    Shows { number: i32 },
+    /// The control socket of a boundary comes with the message; its process follows. `seen` is what the launcher shows.
+    Control { seen: String },
     /// The process of that boundary.
     Process,
     /// It stands.

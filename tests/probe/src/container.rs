@@ -34,12 +34,13 @@ const REFUSED: [i64; 17] = [
 const NAMESPACES: u32 = 0x7e02_0000;
 
 /// Runs a program under a filter, if that is what the words ask for: a container's, one under which nobody reads another
-/// process's memory, or one with a supervisor that never answers, which is never asked.
+/// process's memory by call or by file, one that refuses the call alone, or one with a supervisor that never answers, which is never asked.
 pub(crate) fn attempt(words: &[&str]) -> Option<Outcome> {
     let [filter, program, arguments @ ..] = words else { return None };
     let installed = match *filter {
         "in-a-container" => install(&REFUSED, 0),
-        "blind" => install(&[libc::SYS_process_vm_readv], 0),
+        "blind" => install(&[libc::SYS_process_vm_readv, libc::SYS_preadv], 0),
+        "without-readv" => install(&[libc::SYS_process_vm_readv], 0),
         "supervised" => install(&[], libc::SECCOMP_FILTER_FLAG_NEW_LISTENER),
         _ => return None,
     };

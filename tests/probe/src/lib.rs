@@ -10,6 +10,7 @@
 
 mod container;
 mod files;
+mod holder;
 mod kernel;
 mod processes;
 mod resources;
@@ -35,8 +36,15 @@ pub fn main(args: &[String]) -> i32 {
 
 /// Makes the attempt that the words name, if there is one.
 pub(crate) fn attempt(words: &[&str]) -> Option<Outcome> {
-    let families =
-        [container::attempt, files::attempt, processes::attempt, kernel::attempt, sockets::attempt, resources::attempt];
+    let families = [
+        container::attempt,
+        files::attempt,
+        holder::attempt,
+        processes::attempt,
+        kernel::attempt,
+        sockets::attempt,
+        resources::attempt,
+    ];
     families.iter().find_map(|family| family(words))
 }
 

@@ -48,6 +48,7 @@ pub(crate) fn attempt(words: &[&str]) -> Option<Outcome> {
         }
         ["setuid"] => returned(unsafe { libc::setresuid(0, 0, 0) }.into()),
         ["setgroups"] => returned(unsafe { libc::setgroups(0, std::ptr::null()) }.into()),
+        ["start-race", one, other, times] => start_race(one, other, number(times)),
         _ => return None,
     })
 }
@@ -163,4 +164,42 @@ fn pids() -> String {
         .collect();
     all.sort_unstable();
     all.iter().map(u32::to_string).collect::<Vec<_>>().join(" ")
+}
+
+/// Starts a program whose name another process changes all the time to another's. Returns how often something ended
+/// with 1.
+fn start_race(one: &str, other: &str, times: i64) -> Outcome {
+    let names = [one, other].map(|name| std::ffi::CString::new(name).unwrap());
+    // SAFETY: the shared page is larger than both names; the children do nothing but copy, start and exit.
+    unsafe {
+        let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
+        let page = libc::mmap(std::ptr::null_mut(), 4096, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0);
+        let page: *mut libc::c_char = page.cast();
+        libc::strcpy(page, names[0].as_ptr());
+        let changer = libc::fork();
+        if changer == 0 {
+            loop {
+                for name in &names {
+                    libc::strcpy(page, name.as_ptr());
+                    for turn in 0..300 {
+                        let _ = std::hint::black_box(turn);
+                    }
+                }
+            }
+        }
+        let mut ended = 0;
+        for _ in 0..times {
+            let child = libc::fork();
+            if child == 0 {
+                let (argv, none) = ([c"x".as_ptr(), std::ptr::null()], [std::ptr::null()]);
+                libc::execve(page, argv.as_ptr(), none.as_ptr());
+                libc::_exit(9);
+            }
+            let mut status = 0;
+            libc::waitpid(child, &raw mut status, 0);
+            ended += i32::from(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 1);
+        }
+        libc::kill(changer, libc::SIGKILL);
+        Ok(ended.to_string())
+    }
 }

@@ -1,8 +1,11 @@
 //! Where a path lies: in the working directories, among protected names, too high to be removed.
 
+use std::borrow::Cow;
+
 use crate::action::Action;
-use crate::effects::{Access, Target, Touch};
+use crate::effects::{Access, Effects, Target, Touch};
 use crate::facts::{Entry, Facts};
+use crate::limits;
 use crate::path::{AbsPath, Glob};
 use crate::tables::{executed, protected};
 
@@ -17,14 +20,39 @@ pub(super) fn names<'a>(path: &'a AbsPath, facts: &'a Facts) -> impl Iterator<It
 /// Returns every name under which a rule that tightens may know a path: those above, and the names that it
 /// has through the links at which rules hang.
 pub(super) fn names_to_tighten(path: &AbsPath, facts: &Facts) -> Vec<AbsPath> {
+    let (mut names, _) = names_through_links(path, facts);
+    names.truncate(limits::NAMES_MAX);
+    names
+}
+
+/// Returns the names, and whether there are more than are looked at: every link to a directory above doubles them.
+fn names_through_links(path: &AbsPath, facts: &Facts) -> (Vec<AbsPath>, bool) {
     let mut names: Vec<AbsPath> = names(path, facts).cloned().collect();
-    let links = || facts.resolved.iter().filter(|(written, resolved)| **written != resolved.real);
-    for (written, resolved) in links() {
+    let links = facts.resolved.iter().filter(|(written, resolved)| **written != resolved.real);
+    for (written, resolved) in links {
+        if names.len() > limits::NAMES_MAX {
+            return (names, true);
+        }
         let through: Vec<AbsPath> =
             names.iter().filter_map(|name| name.below(&resolved.real)).map(|rest| written.join(rest)).collect();
         names.extend(through);
     }
-    names
+    let has_more = names.len() > limits::NAMES_MAX;
+    (names, has_more)
+}
+
+/// Returns the effects in doubt as a whole, where something has more names than rules are held against.
+pub(super) fn doubted<'e>(effects: &'e Effects, facts: &Facts) -> Cow<'e, Effects> {
+    let others = effects.parts.iter().flat_map(|part| part.mentions.iter().chain(&part.may_name));
+    let passed = effects.parts.iter().flat_map(|part| &part.touches).filter_map(|touch| links_passed(touch, facts));
+    let mut all = effects.paths().chain(others).chain(passed.flatten());
+    match all.find(|path| names_through_links(path, facts).1) {
+        Some(path) => {
+            let why = format!("{path} has too many names: links beside it lead to directories above");
+            Cow::Owned(Effects { opaque: Some(effects.opaque.clone().unwrap_or(why)), ..effects.clone() })
+        }
+        None => Cow::Borrowed(effects),
+    }
 }
 
 /// Returns the links whose targets lie below a path.

@@ -10,7 +10,8 @@ pub enum Role {
     Configuration,
     /// `.gitmodules`: what submodules there are, which is data but for what `update` may start.
     Modules,
-    /// `git-rebase-todo`: what a rebase does next, `exec` lines included.
+    /// `git-rebase-todo`: what a rebase does next, `exec` lines included; and the files that name the program which merges
+    /// for it, [`STRATEGIES`].
     Todo,
     /// `.git` itself, where it may be a file that says where the data directory is.
     Pointer,
@@ -26,7 +27,7 @@ impl Role {
         match self {
             Self::Configuration => "git's configuration names programs",
             Self::Modules => "names the repositories that git fetches and runs hooks of",
-            Self::Todo => "the next `git rebase --continue` runs its `exec` lines",
+            Self::Todo => "the next `git rebase --continue` runs its `exec` lines and strategy",
             Self::Pointer => "says where git finds its configuration and hooks",
             Self::CommonDirectory => "says where git finds its configuration",
             Self::Program => "git runs these programs",
@@ -73,11 +74,16 @@ fn role_in(below: &[String], last: &str) -> Option<Role> {
     match last {
         "config" | "config.worktree" => Some(Role::Configuration),
         "git-rebase-todo" => Some(Role::Todo),
+        _ if STRATEGIES.iter().any(|parts| below.ends_with(&parts.map(str::to_owned))) => Some(Role::Todo),
         "commondir" => Some(Role::CommonDirectory),
         "attributes" if below.iter().rev().nth(1).is_some_and(|parent| parent == "info") => Some(Role::Program),
         _ => None,
     }
 }
+
+/// Where git keeps, between two commands, the name of the program that merges: `git-merge-` and what stands there. With a
+/// slash in it that is a file of the worktree.
+pub const STRATEGIES: [[&str; 2]; 2] = [["rebase-merge", "strategy"], ["sequencer", "opts"]];
 
 /// Directories of git's data that hold further data directories.
 pub const NESTS: [&str; 2] = ["worktrees", "modules"];
@@ -143,6 +149,7 @@ pub const KEYS: &[Key] = &[
     key("core.filemode", Value::OneOf(&["true", "false"]), "`git init`"),
     key("core.bare", Value::OneOf(&["true", "false"]), "`git init`"),
     key("core.logallrefupdates", Value::OneOf(&["true", "false", "always"]), "`git init`"),
+    key("core.autocrlf", Value::OneOf(&["true", "false", "input"]), "Cargo, in what it fetches by git"),
     key("core.ignorecase", Value::OneOf(&["true", "false"]), "`git init`"),
     key("core.symlinks", Value::OneOf(&["true", "false"]), "`git init`"),
     key("core.precomposeunicode", Value::OneOf(&["true", "false"]), "`git init`"),
@@ -201,6 +208,10 @@ mod tests {
         assert_eq!(of("/p/.gitmodules"), Some(Role::Modules));
         assert_eq!(of("/p/.git/rebase-merge/git-rebase-todo"), Some(Role::Todo));
         assert_eq!(of("/p/.git/worktrees/w/rebase-merge/git-rebase-todo"), Some(Role::Todo));
+        assert_eq!(of("/p/.git/rebase-merge/strategy"), Some(Role::Todo));
+        assert_eq!(of("/p/.git/worktrees/w/Sequencer/opts"), Some(Role::Todo));
+        assert_eq!(of("/p/.git/strategy"), None);
+        assert_eq!(of("/p/rebase-merge/strategy"), None);
         assert_eq!(of("/p/git-rebase-todo"), None);
         assert_eq!(of("/p/.git/hooks/pre-commit.sample"), None);
         assert_eq!(of("/p/.git/hooks/x.sample/pre-commit"), Some(Role::Program));

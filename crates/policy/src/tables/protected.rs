@@ -150,7 +150,8 @@ pub fn is_in_package(segments: &[&str], known: usize) -> bool {
     package_at(segments, known).is_some()
 }
 
-fn is_of_git(row: &Name) -> bool {
+/// Returns true for a row of git's own data.
+pub fn is_of_git(row: &Name) -> bool {
     row.name.starts_with(".git/")
 }
 

@@ -1,6 +1,6 @@
 use policy::AbsPath;
 
-use super::{Pointer, added, check, check_modules, check_todo, parse, pointed};
+use super::{Pointer, added, check, check_modules, check_next, check_todo, parse, pointed};
 
 const OLD: &str = "[core]\n\tbare = false\n\thooksPath = /dev/null\n[remote \"origin\"]\n\turl = https://example.com/a\n\
                    [branch \"main\"]\n\tremote = origin\n";
@@ -172,4 +172,26 @@ fn own_keys_may_change() {
     assert!(try_out(&old.replace("https://example.com/a", "https://example.com/b")).is_err());
     assert!(check(&old, OLD, |_| false, |_| false).is_err());
     assert_eq!(added(OLD, &old), ["remote.own.url"]);
+}
+
+/// git runs `git-merge-` and what stands there: with a slash in it that is a file of the worktree.
+#[test]
+fn strategies_are_words() {
+    for (name, text) in
+        [("strategy", "ort\n"), ("Strategy", "my-own_1"), ("opts", "[options]\n\tstrategy = ours\n\tmainline = 1\n")]
+    {
+        assert_eq!(check_next(name, text.as_bytes()), Ok(()), "{name} {text}");
+    }
+    for (name, text) in [
+        ("strategy", "x/run\n"),
+        ("strategy", "ort\nx/run\n"),
+        ("strategy", "ort\0/x"),
+        ("strategy", "ort \n"),
+        ("opts", "[options]\n\tstrategy = ours\n\tStrategy = \"x\"/run\n"),
+        ("opts", "[options]\n\tstrategy = x\\\n/run\n"),
+        ("opts", "[options\n"),
+        ("git-rebase-todo", "pick 1\nexec x\n"),
+    ] {
+        assert!(check_next(name, text.as_bytes()).is_err(), "{name} {text}");
+    }
 }

@@ -19,6 +19,7 @@ mod decode;
 mod fence;
 mod files;
 mod git;
+mod mounts;
 mod own;
 mod pending;
 mod place;
@@ -44,20 +45,23 @@ use self::caller::Caller;
 use self::decode::{Errno, Name, Request};
 use self::fence::Fence;
 pub(crate) use self::fence::hides_inside;
+use self::mounts::Mounts;
 use self::own::Own;
 use self::pending::Pending;
 use self::place::{Found, Ground, Place};
-use self::rules::Rules;
+pub(crate) use self::rules::Rules;
 pub(crate) use self::told::Told;
 use self::umasks::Umasks;
 use super::control::Channel;
 use super::failure::{At, Failure};
+use super::mount;
 use super::seccomp::{self, Verdict};
+
 use crate::error::Step;
 use crate::limits::{PENDING_END_MS, PENDING_MS};
 use crate::plan::Plan;
-use crate::sys;
 use crate::sys::filter::{self, Answer, Call};
+use crate::sys::memory::Way;
 
 /// What a command has in memory before its program starts.
 static SAMPLE: &[u8; 8] = b"palisade";
@@ -75,6 +79,7 @@ pub(crate) struct Broker {
     pending: Pending,
     own: Own,
     umasks: Umasks,
+    mounts: Mounts,
     /// Whether the command's own program has started: that one was decided about.
     has_started: bool,
     /// Openings that wait for another process, each in a thread of its own.
@@ -113,24 +118,41 @@ enum Outcome {
 
 impl Broker {
     /// Makes the broker where there are no mounts, and looks that it can read what a command has in memory.
-    pub(crate) fn apart(plan: &Plan, channel: Arc<Channel>, listener: OwnedFd, command: Pid) -> Result<Self, Failure> {
+    pub(crate) fn apart(
+        (plan, rules): (&Plan, Rules),
+        channel: Arc<Channel>,
+        listener: OwnedFd,
+        command: Pid,
+    ) -> Result<Self, Failure> {
         let fence = Some(Fence::of(plan, command)?);
         // The command is this program still, and waits for the first answer.
         let mut found = [0; SAMPLE.len()];
         let address = u64::try_from(SAMPLE.as_ptr().addr()).map_err(|_| rustix::io::Errno::FAULT).at(Step::Listener)?;
-        match sys::memory::read(command.as_raw_pid(), address, &mut found) {
-            Ok(_) if found == *SAMPLE => Ok(Self { fence, ..Self::new(plan, channel, listener)? }),
-            Ok(_) => Err(rustix::io::Errno::FAULT).at(Step::Listener),
-            Err(error) => Err(error).at(Step::Listener),
+        let proc = mount::open_inside("/proc").at_path(Step::Listener, "/proc")?;
+        let mut read = Err(rustix::io::Errno::FAULT.into());
+        for way in Way::ALL {
+            read = way.read(proc.as_fd(), command.as_raw_pid(), address, &mut found);
+            if read.is_ok() && found == *SAMPLE {
+                return Ok(Self { fence, ..Self::reading((plan, rules), channel, listener, way)? });
+            }
         }
+        Err(read.err().unwrap_or_else(|| rustix::io::Errno::FAULT.into())).at(Step::Listener)
     }
 
     /// Makes the broker, inside the new root and before the command starts.
-    pub(crate) fn new(plan: &Plan, channel: Arc<Channel>, listener: OwnedFd) -> Result<Self, Failure> {
-        let rules =
-            Rules::new(plan).map_err(|why| Failure { step: Step::Broker, path: Some(why), errno: libc::EINVAL })?;
+    pub(crate) fn new(planned: (&Plan, Rules), channel: Arc<Channel>, listener: OwnedFd) -> Result<Self, Failure> {
+        Self::reading(planned, channel, listener, Way::Call)
+    }
+
+    /// Makes the broker that reads a caller's memory in one way.
+    fn reading(
+        (plan, rules): (&Plan, Rules),
+        channel: Arc<Channel>,
+        listener: OwnedFd,
+        way: Way,
+    ) -> Result<Self, Failure> {
         let session = rustix::process::getsid(None).at(Step::Broker)?.as_raw_pid();
-        let ground = Arc::new(Ground::open().at(Step::Broker)?);
+        let ground = Arc::new(Ground::open(way).at(Step::Broker)?);
         Ok(Self {
             ground,
             rules,
@@ -141,10 +163,16 @@ impl Broker {
             pending: Pending::default(),
             own: Own::default(),
             umasks: Umasks::default(),
+            mounts: Mounts::default(),
             has_started: false,
             waiting: Arc::default(),
             fence: None,
         })
+    }
+
+    /// Compiles the rules that the broker asks.
+    pub(crate) fn rules(plan: &Plan) -> Result<Rules, Failure> {
+        Rules::new(plan).map_err(|why| Failure { step: Step::Broker, path: Some(why), errno: libc::EINVAL })
     }
 
     /// Returns the book of refusals.
@@ -197,7 +225,7 @@ impl Broker {
 
     fn answer(&mut self, call: &Call) {
         let ground = Arc::clone(&self.ground);
-        let caller = Caller { pid: call.pid.cast_signed(), proc: &ground.proc };
+        let caller = ground.caller(call.pid.cast_signed());
         self.settle_pending();
         let verdict = match &self.fence {
             Some(_) => seccomp::verdict_apart(call.number, &call.arguments),

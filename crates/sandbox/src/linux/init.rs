@@ -231,15 +231,17 @@ fn start(channel: &Arc<Channel>, order: &Order, ready: Ready) -> Result<Option<W
 
 /// Starts the broker once the command has sent the listener; `None` when one of them has said why not.
 fn start_broker(channel: &Arc<Channel>, order: &Order, ours: &Channel, command: Pid) -> Result<Option<Told>, Failure> {
+    // While the command's process confines itself.
+    let rules = Broker::rules(&order.plan);
     let Some(Received { message: _, descriptor: Some(listener) }) = ours.receive::<Message>().at(Step::Broker)? else {
         return Ok(None);
     };
     // Until a failure is told the command waits: it would tell of the listener's end.
     let waits = listener.try_clone().map_err(|_| rustix::io::Errno::MFILE).at(Step::Broker)?;
-    let broker = match order.shape {
-        Shape::Full | Shape::Bubblewrap(_) => Broker::new(&order.plan, Arc::clone(channel), listener),
-        Shape::Landlock => Broker::apart(&order.plan, Arc::clone(channel), listener, command),
-    };
+    let broker = rules.and_then(|rules| match order.shape {
+        Shape::Full | Shape::Bubblewrap(_) => Broker::new((&order.plan, rules), Arc::clone(channel), listener),
+        Shape::Landlock => Broker::apart((&order.plan, rules), Arc::clone(channel), listener, command),
+    });
     let broker = match broker {
         Ok(broker) => broker,
         Err(failure) => {

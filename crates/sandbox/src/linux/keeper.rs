@@ -100,6 +100,12 @@ fn temporary(order: &mut Order) -> Result<PathBuf, Failure> {
     Err(last).at_path(Step::Keeper, "/tmp")
 }
 
+/// Returns true for the command's temporary directory, which is gone when the command is over.
+pub(super) fn is_temporary(path: &policy::AbsPath) -> bool {
+    let is_own = path.name().is_some_and(|name| name.starts_with("palisade-"));
+    is_own && path.parent().is_some_and(|above| TEMPORARY.contains(&above.as_str()))
+}
+
 /// Removes the temporary directory. Nothing that could change it runs any more.
 fn remove(directory: &Path) {
     if std::fs::remove_dir_all(directory).is_ok() {

@@ -3,7 +3,6 @@
 
 use std::os::fd::OwnedFd;
 use std::process::Child;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use policy::controls::limits::Resource;
@@ -91,6 +90,14 @@ pub(super) enum Process {
 }
 
 impl Process {
+    /// Takes leave of it, when nobody need wait for its end.
+    fn leave(self) -> Option<Self> {
+        if let Self::Child(child) = self {
+            sys::process::reap_later(child);
+        }
+        None
+    }
+
     /// Waits until it is gone, and says how it ended. When nothing is left inside there is only the kernel's work on the
     /// namespaces, which takes about as long as making them.
     fn wait(&mut self, is_gone: bool) -> String {
@@ -187,7 +194,7 @@ pub(super) fn supervise(supervised: Supervised<'_>) -> Result<Report, Error> {
     // Without this socket the boundary ends, whatever it was doing.
     drop(channel);
     let status = process.wait(learnt.is_gone);
-    let process = if learnt.is_gone { reap_later(process) } else { Some(process) };
+    let process = if learnt.is_gone { process.leave() } else { Some(process) };
     if let Some(relay) = relay {
         last_output(relay, output.as_mut());
     }
@@ -209,18 +216,6 @@ pub(super) fn supervise(supervised: Supervised<'_>) -> Result<Report, Error> {
         }
         None => Err(lost()),
     })
-}
-
-/// Boundary processes with nothing left in them.
-static ENDING: Mutex<Vec<Child>> = Mutex::new(Vec::new());
-
-/// Takes leave of our own child, and of those before it that ended since. Nobody has anything to say any more.
-fn reap_later(process: Process) -> Option<Process> {
-    let Process::Child(child) = process else { return None };
-    let mut ending = ENDING.lock().unwrap_or_else(PoisonError::into_inner);
-    ending.push(child);
-    ending.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
-    None
 }
 
 /// Returns what the program in between said of its failure.

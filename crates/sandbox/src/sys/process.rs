@@ -4,7 +4,8 @@ use std::ffi::{CStr, CString, c_char};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::process::{Child, Command};
+use std::sync::{Mutex, PoisonError};
 
 use rustix::process::Pid;
 
@@ -48,6 +49,17 @@ pub(crate) fn fork_into(group: BorrowedFd<'_>) -> io::Result<Fork> {
         0 => Ok(Fork::Child),
         _ => Pid::from_raw(pid).filter(|_| pid > 0).map(Fork::Parent).ok_or_else(io::Error::last_os_error),
     }
+}
+
+/// Children that are ending, and that nobody waits for.
+static ENDING: Mutex<Vec<Child>> = Mutex::new(Vec::new());
+
+/// Takes leave of a child that is ending, and of those before it that ended since: a process that runs many commands
+/// keeps no dead ones.
+pub(crate) fn reap_later(child: Child) {
+    let mut ending = ENDING.lock().unwrap_or_else(PoisonError::into_inner);
+    ending.push(child);
+    ending.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
 }
 
 /// Ends this process at once, without running anything that its parent registered.
@@ -107,6 +119,44 @@ pub(crate) fn in_own_session(command: &mut Command) {
     unsafe {
         command.pre_exec(prepare);
     }
+}
+
+/// Returns what of this process only a call tells and its children have too: what `prctl` knows, the priority of its
+/// input and output, where it may have memory, whom it shares a core with. What this kernel lacks is its error.
+pub(crate) fn passed_on() -> Vec<i64> {
+    const GETS: [libc::c_int; 6] = [
+        libc::PR_GET_SECUREBITS,
+        libc::PR_GET_TIMERSLACK,
+        libc::PR_GET_THP_DISABLE,
+        libc::PR_MCE_KILL_GET,
+        libc::PR_GET_MDWE,
+        libc::PR_GET_NO_NEW_PRIVS,
+    ];
+    let said = |result: i64| {
+        if result < 0 { -i64::from(io::Error::last_os_error().raw_os_error().unwrap_or_default()) } else { result }
+    };
+    let zero: libc::c_ulong = 0;
+    // SAFETY: these take no pointer, and only ask.
+    #[expect(unsafe_code, reason = "prctl")]
+    let gets = GETS.map(|get| said(unsafe { libc::prctl(get, zero, zero, zero, zero) }.into()));
+    const PROCESS: libc::c_int = 1;
+    // SAFETY: takes numbers only; 0 is this process.
+    #[expect(unsafe_code, reason = "ioprio_get")]
+    let priority = said(unsafe { libc::syscall(libc::SYS_ioprio_get, PROCESS, 0) });
+    let (mut mode, mut nodes): (libc::c_int, [libc::c_ulong; 16]) = (0, [0; 16]);
+    // SAFETY: both are valid to be written, the second for so many bits; no address is asked about.
+    #[expect(unsafe_code, reason = "get_mempolicy")]
+    let policy = said(unsafe {
+        let bits = size_of_val(&nodes) * 8;
+        libc::syscall(libc::SYS_get_mempolicy, &raw mut mode, nodes.as_mut_ptr(), bits, zero, zero)
+    });
+    let (mut cookie, get, thread): (u64, libc::c_ulong, libc::c_ulong) = (0, 0, 0);
+    // SAFETY: the number is valid to be written; 0 is this process.
+    #[expect(unsafe_code, reason = "prctl")]
+    let shares = said(unsafe { libc::prctl(libc::PR_SCHED_CORE, get, zero, thread, &raw mut cookie) }.into());
+    let nodes = nodes.into_iter().map(|node| i64::from_ne_bytes(node.to_ne_bytes()));
+    let rest = [priority, policy, mode.into(), shares, i64::from_ne_bytes(cookie.to_ne_bytes())];
+    gets.into_iter().chain(rest).chain(nodes).collect()
 }
 
 /// Puts a descriptor under a fixed number, where it outlives `exec`.

@@ -18,6 +18,7 @@ const fn row(tier: Tier, case: &'static str, rows: &'static str, why: &'static s
 const ROWS: &[Row] = &[
     row(Tier::Bubblewrap, "limits_fork_bomb", "", "bubblewrap's own process counts among those inside"),
     row(Tier::Bubblewrap, "mounts_of_the_project_elsewhere", "", "its scene has no bubblewrap for an ordinary user"),
+    row(Tier::Bubblewrap, "broker_git_private_caches", "", "there are no private caches, which is told as missing"),
     row(Tier::Bubblewrap, "profile_*", "", "the closed profile is refused, caches are told as missing"),
     row(Tier::Bubblewrap, "files_hidden_but_for_parts", "", "such a run is refused"),
     row(Tier::Bubblewrap, "files_hidden_around_the_project", "", "such a run is refused"),
@@ -42,6 +43,8 @@ const ROWS: &[Row] = &[
     row(Tier::Bubblewrap, "template_*", "", "no boundary of this tier is held ready"),
     row(Tier::Landlock, "template_*", "", "no boundary of this tier is held ready"),
     row(Tier::Landlock, "mounts_*", "", "there are no mounts"),
+    row(Tier::Bubblewrap, "template_*", "", "boundaries of the best tier alone are held ready"),
+    row(Tier::Landlock, "template_*", "", "boundaries of the best tier alone are held ready"),
     row(Tier::Landlock, "broker_leases_keep_only_who_waits", "", "no lease can be taken on a file; see lower_leases"),
     row(Tier::Landlock, "hygiene_no_user_namespaces", "", "about the best tier; see fallback_no_namespaces_left"),
     row(Tier::Landlock, "kernel_queues_and_memory_of_the_host", "", "they are refused; see lower_shared_memory"),

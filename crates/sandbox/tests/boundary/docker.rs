@@ -16,7 +16,7 @@ const IMAGE: &str = "palisade-test-empty:boundary";
 /// How long a daemon may take to answer.
 const DAEMON: Duration = Duration::from_secs(30);
 /// Fewer cases than this are not the suite.
-const CASES_MIN: u32 = 50;
+const CASES_MIN: u32 = 140;
 
 /// Every case that the lowest tier claims, as the container's root and as an ordinary user in it.
 pub(crate) fn default_profile(world: &World) {

@@ -29,6 +29,7 @@ pub(crate) const CASES: &[Case] = &[
     ("files_strange_names", strange_names),
     ("files_many_held_paths", many),
     ("files_writable_places_are_refused", refused),
+    ("files_given_as_streams", given_as_streams),
 ];
 
 fn project(world: &World) {
@@ -424,4 +425,35 @@ fn refused(world: &World) {
         assert!(seen.report.starts_with(&format!("error: `{path}` cannot be made writable: ")), "{}", seen.report);
         assert_eq!(seen.code, 4);
     }
+}
+
+/// Row 93: what the command was given to read or write is the host's in everything else.
+fn given_as_streams(world: &World) {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let seen = |world: &World, name: &str| {
+        let stat = fs::metadata(world.path(&format!("outside/{name}"))).unwrap();
+        (stat.mode() & 0o7777, stat.mtime())
+    };
+    let script = "chmod 4777 /proc/self/fd/0 /proc/self/fd/1; touch -d @1 /proc/self/fd/0 /proc/self/fd/1; \
+                  touch own; chmod 755 own; exec 3> gone; rm gone; chmod 755 /proc/self/fd/3 && : > done";
+    let launch = |mut command: std::process::Command, world: &World| {
+        for name in ["in", "out"] {
+            fs::write(world.path(&format!("outside/{name}")), "x").unwrap();
+            fs::set_permissions(world.path(&format!("outside/{name}")), fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        let append = fs::OpenOptions::new().append(true).open(world.path("outside/out")).unwrap();
+        command.stdin(fs::File::open(world.path("outside/in")).unwrap()).stdout(append);
+        command.current_dir(world.path("project")).status().unwrap();
+    };
+    launch(world.launcher(&["sh", "-c", script]), world);
+    for name in ["in", "out"] {
+        let (mode, changed) = seen(world, name);
+        assert!(mode == 0o600 && changed > 1, "{name}: {mode:o} {changed}");
+    }
+    assert_eq!(fs::metadata(world.path("project/own")).unwrap().mode() & 0o777, 0o755);
+    assert!(world.path("project/done").parse::<std::path::PathBuf>().unwrap().exists(), "a file without a name");
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", script]);
+    launch(command, world);
+    assert_eq!(seen(world, "in"), (0o4777, 1), "control");
 }

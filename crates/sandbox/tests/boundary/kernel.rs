@@ -104,7 +104,13 @@ fn calls(world: &World) {
             (Tier::Landlock, "socket") => &["EPERM", "EAFNOSUPPORT", "EPROTONOSUPPORT"],
             _ => inside,
         };
-        check(&format!("row {row} inside, {words:?}"), &world.inside(words).out, refused);
+        let found = world.inside(words).out;
+        // A call that the container's filter does not know ends there: nobody else is asked.
+        if is_contained() && found == "ENOSYS" {
+            println!("row {row} inside, {words:?}: NOT TESTED: the container around this program refuses it");
+        } else {
+            check(&format!("row {row} inside, {words:?}"), &found, refused);
+        }
         if let Is(expected) = outside {
             check_control(&format!("row {row} outside, {words:?}"), first(&world.outside(words)), expected);
         }

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::processes::wait_until;
 use crate::runner::Case;
-use crate::world::{Seen, World, check};
+use crate::world::{Seen, World, check, is_contained};
 
 pub(crate) const CASES: &[Case] = &[
     ("lower_broker_replaced_files", replaced),
@@ -25,6 +25,7 @@ pub(crate) const CASES: &[Case] = &[
     ("lower_broker_reads_proc_as_the_callers", proc_as_the_callers),
     ("lower_broker_hidden_programs", hidden_programs),
     ("lower_broker_cannot_be_had", alone),
+    ("lower_broker_reads_memory_by_file", by_file),
     ("lower_broker_another_supervisor", supervisor),
     ("lower_broker_landlock_inside", landlock_inside),
     ("lower_nested", nested),
@@ -209,6 +210,9 @@ fn second_mounts(world: &World) {
     if !rustix::process::geteuid().is_root() {
         return;
     }
+    if is_contained() {
+        return println!("second mounts: NOT TESTED: the container around this program lets nothing be mounted");
+    }
     let mut inner = world.another();
     fs::create_dir(inner.path("mounted")).unwrap();
     fs::write(inner.path("project/src/later"), "kept").unwrap();
@@ -236,7 +240,11 @@ fn second_mounts(world: &World) {
 
 /// A thread with descriptors and a start directory of its own is read by its own number.
 fn own_threads(world: &World) {
-    check("control", &world.outside(&["thread-apart", "src", "made", "x"]), &["ok"]);
+    let control = world.outside(&["thread-apart", "src", "made", "x"]);
+    if is_contained() && control == "EPERM" {
+        return println!("threads of their own: NOT TESTED: the container around this program lets none be made");
+    }
+    check("control", &control, &["ok"]);
     assert_eq!(world.text("project/src/made"), "x");
     fs::remove_file(world.path("project/src/made")).unwrap();
     check("inside", &world.inside(&["thread-apart", "src", "made", "x"]).out, &["ok"]);
@@ -332,6 +340,21 @@ fn alone(world: &World) {
     }
     let seen = run_in(world, "blind", &[&world.probe(), "probe", "chmod", "src/lib.rs"]);
     assert_eq!(seen.out, "EPERM", "{} {}", seen.error, seen.report);
+}
+
+/// Where a container's filter refuses the call that reads a caller's memory, its file in `/proc` is read.
+fn by_file(world: &World) {
+    let script = "mkdir made; chmod 700 made; echo x > src/new && cat src/new; echo evil > .mcp.json; echo evil > .git/config; \
+                  cat .env; true";
+    let seen = run_in(world, "without-readv", &["sh", "-c", script]);
+    assert_eq!((seen.out.as_str(), seen.code), ("x", 0), "{} {}", seen.error, seen.report);
+    assert!(!seen.report.contains("\"what\": \"broker\""), "{}", seen.report);
+    assert_eq!(fs::metadata(world.path("project/made")).unwrap().mode() & 0o777, 0o700);
+    assert_eq!(world.text("project/.git/config"), "[core]");
+    assert!(!Path::new(&world.path("project/.mcp.json")).exists());
+    let words = [&world.probe(), "probe", "undumpable", "write", "src/made", "x"];
+    check("closed memory", &run_in(world, "without-readv", &words).out, &["EPERM", "EACCES"]);
+    assert!(!Path::new(&world.path("project/src/made")).exists());
 }
 
 /// Who answers a process's calls already could act past Landlock for it: nothing runs.

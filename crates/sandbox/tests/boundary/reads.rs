@@ -9,6 +9,7 @@ use crate::world::{Seen, World, check};
 pub(crate) const CASES: &[Case] = &[
     ("checked_reads_of_late_files", late),
     ("checked_reads_of_late_files_that_move", moved),
+    ("checked_reads_of_late_programs_race", started),
     ("reads_of_late_files_are_told_when_not_held", not_held),
     ("checked_reads_that_no_rule_forbids", ordinary),
     ("checked_reads_of_processes", of_processes),
@@ -39,6 +40,24 @@ fn secret(world: &World) {
     fs::write(world.path("project/deep/late.pem"), "LATE-SECRET\n").unwrap();
     fs::write(world.path("project/.late"), "LATE-SECRET\n").unwrap();
     fs::write(world.path("outside/late.pem"), "LATE-SECRET\n").unwrap();
+}
+
+/// A late file that can be run, and whose name takes another's place in the moment of the start, loads nothing that could
+/// tell what it holds.
+fn started(world: &World) {
+    let script = format!("{} probe start-race $PWD/plain $PWD/late.pem 1500 2>/dev/null", world.probe_path());
+    for is_checked in [false, true] {
+        let mut inner = checked(world, &["Read(**/*.pem)"]);
+        if !is_checked {
+            inner.spec.checks_reads.clear();
+        }
+        let seen = meanwhile(&inner, &script, |world| {
+            fs::copy("/bin/true", world.path("project/plain")).unwrap();
+            fs::copy("/bin/false", world.path("project/late.pem")).unwrap();
+        });
+        let count: Option<u32> = seen.out.strip_prefix("ok ").and_then(|count| count.parse().ok());
+        assert_eq!(count.map(|count| count == 0), Some(is_checked), "{} {}", seen.out, seen.error);
+    }
 }
 
 const RULES: [&str; 3] = ["Read(**/*.pem)", "Read(./.late)", "Read(//**/late.pem)"];
@@ -157,7 +176,7 @@ fn ordinary(world: &World) {
 fn of_processes(world: &World) {
     let inner = checked(world, &RULES);
     let plain = world.another();
-    for path in ["/proc/1/environ", "/proc/1/mem", "/proc/1/maps", "/proc/1/auxv", "/proc/1/fd/3", "/proc/1/io"] {
+    for path in ["/proc/1/environ", "/proc/1/mem", "/proc/1/maps", "/proc/1/auxv", "/proc/1/fd/0", "/proc/1/io"] {
         let found = inner.inside(&["read", path]).out;
         check(path, &found, &["EACCES", "EPERM"]);
         check(path, &plain.inside(&["read", path]).out, &["EACCES", "EPERM"]);

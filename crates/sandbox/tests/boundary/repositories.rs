@@ -1,6 +1,7 @@
 //! Rows 77-81: what git writes, and what others write in its place.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::runner::Case;
@@ -10,10 +11,14 @@ pub(crate) const CASES: &[Case] = &[
     ("broker_git_works", works),
     ("broker_git_submodules_are_data", submodules),
     ("broker_git_rebase_runs_nothing_later", rebase),
+    ("broker_git_strategies_are_words", strategies),
     ("broker_git_locks_are_written_once", locks),
     ("broker_git_configuration_of_another_repository", another_in_its_place),
     ("broker_git_configuration_written_directly", written_directly),
     ("broker_git_repositories_by_what_is_in_them", bare),
+    ("broker_git_repositories_in_doubt", bare_in_doubt),
+    ("broker_git_worktrees_stay_inside", worktrees),
+    ("broker_git_private_caches", private_caches),
     ("broker_git_leaves_nothing_when_killed", killed),
 ];
 
@@ -103,6 +108,50 @@ fn rebase(world: &World) {
     let seen = world.run(&["sh", "-c", &script]);
     assert_ne!(seen.code, 0);
     assert!(seen.report.contains("`exec` line"), "{}", seen.report);
+}
+
+/// What names the program that merges for a rebase or for picked commits, when the person goes on with them.
+fn strategies(world: &World) {
+    let evil = "printf '[options]\\n\\tstrategy = x/evil\\n'";
+    let ways = [
+        "mkdir .git/rebase-merge; echo x/evil > .git/rebase-merge/strategy".to_owned(),
+        "mkdir .git/rebase-merge; echo ort > .git/rebase-merge/strategy; : > after; echo x/evil > .git/rebase-merge/strategy".to_owned(),
+        "mkdir .git/rebase-merge; echo x/evil > t; mv t .git/rebase-merge/strategy".to_owned(),
+        "mkdir .git/rebase-merge; echo x/evil > t; ln t .git/rebase-merge/strategy; ln -s ../../t .git/rebase-merge/strategy".to_owned(),
+        "mkdir x; echo x/evil > x/strategy; mv x .git/rebase-merge".to_owned(),
+        "mkdir x; echo x/evil > x/strategy; ln -s ../x .git/rebase-merge".to_owned(),
+        "mkdir -p d/rebase-merge; echo x/evil > d/rebase-merge/strategy; mv .git old; mv d .git".to_owned(),
+        format!("mkdir .git/sequencer; {evil} > .git/sequencer/opts"),
+        format!("mkdir .git/sequencer; {evil} > .git/sequencer/opts.lock; mv .git/sequencer/opts.lock .git/sequencer/opts"),
+        format!("mkdir x; {evil} > x/opts; mv x .git/sequencer"),
+        format!("mkdir x; {evil} > x/opts; ln -s ../x .git/sequencer"),
+        format!("mkdir -p .git/refs/x; {evil} > .git/refs/x/opts; mv .git/refs/x .git/sequencer"),
+    ];
+    for way in ways {
+        let (inner, control) = (world.another(), world.another());
+        let read = |world: &World| {
+            ["rebase-merge/strategy", "sequencer/opts"].map(|name| world.text(&format!("project/.git/{name}"))).concat()
+        };
+        let seen = inner.run(&["sh", "-c", &format!("{way}; true")]);
+        assert!(!read(&inner).contains("evil"), "{way}: {} {}", read(&inner), seen.report);
+        control.outside_shell(&way);
+        assert!(read(&control).contains("evil"), "control {way}");
+    }
+    let honest = [
+        "git checkout -q -b x HEAD~1; echo x > f3; git add f3; commit x; git rebase -q -X theirs main; [ \"$(cat f3)\" = x ]",
+        "git checkout -q -b x HEAD~2; echo x > f2; echo x > f3; git add f2; commit x; git add f3; commit y; git checkout -q main; \
+         ! git rebase -q -s resolve x >/dev/null 2>&1; git checkout -q --ours f2; git add f2; GIT_EDITOR=true git rebase --continue >/dev/null 2>&1 || true; \
+         grep -q resolve .git/rebase-merge/strategy; git rebase --abort; [ ! -e .git/rebase-merge ]",
+        "git checkout -q -b x HEAD~2; echo x > f2; echo x > f3; git add f2; commit x; git add f3; commit y; git checkout -q main; \
+         ! git cherry-pick --strategy=resolve x~1 x >/dev/null 2>&1; grep -q resolve .git/sequencer/opts; git cherry-pick --abort",
+    ];
+    for script in honest {
+        let (inner, control) = (world.another(), world.another());
+        let script = format!("{SET_UP}{script}");
+        assert!(control.outside_shell(&script), "control {script}");
+        let seen = inner.run(&["sh", "-c", &script]);
+        assert_eq!(seen.code, 0, "{script}: {} {}", seen.error, seen.report);
+    }
 }
 
 /// Between its check and its name nobody gets hold of what comes to be a configuration.
@@ -214,6 +263,112 @@ fn bare(world: &World) {
     let control = world.another();
     assert!(control.outside_shell(&honest), "control");
     let seen = world.another().run(&["sh", "-c", &honest]);
+    assert_eq!(seen.code, 0, "{} {}", seen.error, seen.report);
+}
+
+/// Row 79: where a path does not lead to the directory, or a file is open that lost its name, nothing is let through.
+fn bare_in_doubt(world: &World) {
+    let evil = "printf '[core]\\n\\trepositoryformatversion = 0\\n\\tbare = false\\n\\tworktree = .\\n\\tfsmonitor = \"touch EVIL; false\"\\n'";
+    let marks = "mkdir objects refs; echo 'ref: refs/heads/main' > HEAD";
+    let no_text = "\"$(printf 'd\\377')\"";
+    let closed = "mkdir -p p/d; cd p/d";
+    let ways = [
+        ("d", format!("mkdir d; cd d; : > x; ln x config; exec 3< x; rm x; {marks}; {evil} > /proc/self/fd/3")),
+        ("d", format!("mkdir d; cd d; : > x; ln x config; exec 3< x; mv x y; rm y; {marks}; {evil} > /dev/fd/3")),
+        (no_text, format!("mkdir {no_text}; cd {no_text}; {marks}; {evil} > config")),
+        (no_text, format!("mkdir {no_text}; cd {no_text}; {evil} > config; {marks}")),
+        (
+            no_text,
+            format!("mkdir {no_text} \"$(printf 'd\\357\\277\\275')\"; cd {no_text}; {evil} > t; {marks}; mv t config"),
+        ),
+        ("p/d", format!("{closed}; {marks}; chmod 0 ..; {evil} > config; chmod 755 ..")),
+        ("p/d", format!("{closed}; {marks}; {evil} > t; chmod 0 ..; mv t config; chmod 755 ..")),
+        ("p/d", format!("{closed}; {evil} > config; chmod 0 ..; {marks}; chmod 755 ..")),
+    ];
+    for (directory, way) in ways {
+        let (inner, control) = (world.another(), world.another());
+        let seen = inner.run(&["sh", "-c", &format!("{way}; true")]);
+        let look = format!("cd {directory}; git status >/dev/null 2>&1; test -e EVIL");
+        assert!(!inner.outside_shell(&look), "{way}: {}", seen.report);
+        control.outside_shell(&format!("{way}; true"));
+        assert!(control.outside_shell(&look), "control {way}");
+    }
+    let honest =
+        format!("mkdir {no_text}; cd {no_text}; echo x > y; mkdir z; ln y w; exec 3> w; rm w; echo z >&3; grep -q z y");
+    let seen = world.run(&["sh", "-c", &honest]);
+    assert_eq!(seen.code, 0, "{} {}", seen.error, seen.report);
+}
+
+/// What a private cache holds stays, and a link or pointer in the project may lead a person there.
+fn private_caches(world: &World) {
+    let evil = "printf '[core]\\n\\trepositoryformatversion = 0\\n\\tbare = false\\n\\tworktree = .\\n\\tfsmonitor = \"touch EVIL; false\"\\n'";
+    let marks = "mkdir objects refs; echo 'ref: refs/heads/main' > HEAD";
+    let to = "mkdir -p CACHE/x; ln -s CACHE/x sub; cd CACHE/x";
+    let ways = [
+        format!("{to}; mkdir .git; cd .git; {evil} > config; {marks}"),
+        format!("{to}; mkdir y; {evil} > y/config; mv y .git; cd .git; {marks}"),
+        format!("{to}; {evil} > config; {marks}"),
+        format!("{to}; {marks}; {evil} > config"),
+        format!(
+            "mkdir sub; echo 'gitdir: ../a/.git/worktrees/w' > sub/.git; ln -s CACHE/x a; mkdir -p CACHE/x/.git/worktrees/w; \
+             cd CACHE/x/.git/worktrees/w; {evil} > config; {marks}"
+        ),
+    ];
+    for way in ways {
+        let worlds = [world.another(), world.another()].map(|mut world| {
+            world.spec.caches = vec![world.path("caches/one")];
+            world
+        });
+        let [inner, control] = &worlds;
+        let seen = inner.run(&["sh", "-c", &format!("{}; true", way.replace("CACHE", &inner.path("caches/one")))]);
+        assert!(Path::new(&inner.path("caches/one/x")).is_dir(), "{}", seen.report);
+        let look = "cd sub; git status >/dev/null 2>&1; find -L . ../a -name EVIL 2>/dev/null | grep -q EVIL";
+        assert!(!inner.outside_shell(look), "{way}: {}", seen.report);
+        fs::create_dir_all(control.path("caches/one")).unwrap();
+        control.outside_shell(&format!("{}; true", way.replace("CACHE", &control.path("caches/one"))));
+        assert!(control.outside_shell(look), "control {way}");
+    }
+    let mut honest = world.another();
+    honest.spec.caches = vec![honest.path("caches/one")];
+    let script = format!(
+        "{SET_UP}cd ${{CARGO_HOME%/cargo}}; git clone -q --mirror $OLDPWD m.git; git -C m.git fetch -q; git clone -q m.git c; \
+         git -C c config core.autocrlf false; mkdir -p p/.vscode; echo x > p/.vscode/tasks.json; echo x > p/.envrc; rm -rf m.git"
+    );
+    let seen = honest.run(&["sh", "-c", &script]);
+    assert_eq!(seen.code, 0, "{} {}", seen.error, seen.report);
+}
+
+/// The files of a repository lie where they lay: git would write them elsewhere when a person checks something out.
+fn worktrees(world: &World) {
+    let outside = world.path("outside");
+    let ways = [
+        format!("ln -s {outside}/deep link; git config core.worktree ../link/.."),
+        format!("mkdir a; git config core.worktree ../a; rmdir a; ln -s {outside} a"),
+        format!("ln -s {outside}/deep link; git -C n config core.worktree ../link/.."),
+        format!("ln -s {outside} link; git -C .git/modules/m config core.worktree ../../../link"),
+        format!("ln -s {outside}/deep link; git -C .git/modules/m config core.worktree ../../../link/.."),
+    ];
+    for way in ways {
+        let (inner, control) = (world.another(), world.another());
+        let seen = [&inner, &control].map(|world| {
+            assert!(world.outside_shell("git init -q; git init -q n; git init -q --bare .git/modules/m"));
+            let way = way.replace(&outside, &world.path("outside"));
+            if std::ptr::eq(world, &inner) {
+                world.run(&["sh", "-c", &way]).report
+            } else {
+                world.outside_shell(&way);
+                String::new()
+            }
+        });
+        let find = "cat .git/config n/.git/config .git/modules/m/config | grep -q worktree";
+        assert!(!inner.outside_shell(find), "{way}: {}", seen[0]);
+        assert!(control.outside_shell(find), "control {way}");
+    }
+    let script = format!(
+        "{SET_UP}cd ..; git init -q main; cd main; git -c protocol.file.allow=always submodule add -q ../r m; commit m; \
+         git -C m log --oneline | wc -l | grep -q 3; grep -q worktree .git/modules/m/config"
+    );
+    let seen = world.run(&["sh", "-c", &script]);
     assert_eq!(seen.code, 0, "{} {}", seen.error, seen.report);
 }
 

@@ -5,11 +5,12 @@
 //! git runs is judged as in a `.git`.
 
 use std::collections::BTreeSet;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use policy::AbsPath;
 use policy::tables::git::{self, Role};
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
 
 use super::place::Entry;
 use super::put;
@@ -29,6 +30,14 @@ const DECIDING: [(&str, Role); 6] = [
     ("rebase-merge/git-rebase-todo", Role::Todo),
 ];
 
+/// Whether git takes a directory for a repository. What cannot be told counts as the worse of both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Bare {
+    No,
+    Unknown,
+    Yes,
+}
+
 impl Broker {
     /// Returns who forbids that this name is written, made, renamed or removed: the rules, or what lies beside it.
     pub(super) fn forbids(&self, path: &AbsPath) -> Option<Forbidden> {
@@ -36,7 +45,7 @@ impl Broker {
     }
 
     /// Returns what a name is to git in a directory that is a repository by what is in it.
-    fn forbids_in_bare(&self, path: &AbsPath) -> Option<Forbidden> {
+    pub(super) fn forbids_in_bare(&self, path: &AbsPath) -> Option<Forbidden> {
         if self.rules.is_private(path) {
             return None;
         }
@@ -55,7 +64,7 @@ impl Broker {
             })
         })?;
         let directory = AbsPath::root().join(&above.join("/"));
-        if !is_held_by_name(&directory) && self.is_bare(&directory, None) {
+        if !is_held_by_name(&directory) && self.is_bare_at(&directory) != Bare::No {
             Some(Forbidden::in_bare(path, role))
         } else {
             None
@@ -68,10 +77,8 @@ impl Broker {
         let name = entry.path.name()?;
         let marker = MARKERS.into_iter().find(|marker| marker.eq_ignore_ascii_case(name))?;
         let directory = entry.path.parent()?;
-        if is_held_by_name(&directory) || self.is_bare(&directory, None) {
-            return None;
-        }
-        if !self.is_bare(&directory, Some(marker)) {
+        let is_bare = |with| is_bare(entry.directory.as_fd(), with);
+        if is_held_by_name(&directory) || is_bare(None) == Bare::Yes || is_bare(Some(marker)) == Bare::No {
             return None;
         }
         let why = self.evil_beside(entry)?;
@@ -79,16 +86,19 @@ impl Broker {
         Some(refused("make", &entry.path, by))
     }
 
-    /// Returns true when git takes a directory for a repository, with another name in it if one is given.
-    fn is_bare(&self, directory: &AbsPath, with: Option<&str>) -> bool {
+    /// Returns whether git takes the directory of this path for a repository.
+    fn is_bare_at(&self, directory: &AbsPath) -> Bare {
+        // Of a name that is no text the path holds the letters alone: it may be another directory's.
+        if directory.as_str().contains(char::REPLACEMENT_CHARACTER) {
+            return Bare::Unknown;
+        }
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let how = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        let Ok(opened) = rustix::fs::openat2(&self.ground.root, directory.as_str(), flags, Mode::empty(), how) else {
-            return false;
-        };
-        let has =
-            |name: &str| with == Some(name) || rustix::fs::statat(&opened, name, AtFlags::SYMLINK_NOFOLLOW).is_ok();
-        has("HEAD") && (has("commondir") || has("objects") && has("refs"))
+        match rustix::fs::openat2(&self.ground.root, directory.as_str(), flags, Mode::empty(), how) {
+            Ok(opened) => is_bare(opened.as_fd(), None),
+            // One above it was closed to us, or it was moved: the caller may have it open all the same.
+            Err(_) => Bare::Unknown,
+        }
     }
 
     /// Returns what beside a marker would decide what git runs.
@@ -129,7 +139,7 @@ impl Broker {
         }
         let is_marker = MARKERS.iter().any(|marker| marker.eq_ignore_ascii_case(name));
         let directory = entry.path.parent()?;
-        if !is_marker || is_held_by_name(&directory) || !self.is_bare(&directory, None) {
+        if !is_marker || is_held_by_name(&directory) || is_bare(entry.directory.as_fd(), None) == Bare::No {
             return None;
         }
         let by = format!("with it git takes {directory} for a repository: {}", self.evil_beside(entry)?);
@@ -148,6 +158,17 @@ impl Broker {
             })
         })
     }
+}
+
+/// Returns whether git takes a directory for a repository, with another name in it if one is given.
+fn is_bare(directory: BorrowedFd<'_>, with: Option<&str>) -> Bare {
+    let has = |name: &str| match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+        _ if with == Some(name) => Bare::Yes,
+        Ok(_) => Bare::Yes,
+        Err(Errno::NOENT) => Bare::No,
+        Err(_) => Bare::Unknown,
+    };
+    has("HEAD").min(has("commondir").max(has("objects").min(has("refs"))))
 }
 
 /// Returns true when git holds a directory of this path by its name, whatever is in it.

@@ -7,7 +7,7 @@ use rustix::fs::{Mode, OFlags};
 
 use super::decode::{Errno, Memory};
 use crate::limits::PROGRAM_BYTES_MAX;
-use crate::sys;
+use crate::sys::memory::Way;
 
 /// How much of a text is read at once: most paths are shorter.
 const TEXT_BYTES_AT_ONCE: usize = 256;
@@ -20,6 +20,8 @@ pub(crate) struct Caller<'a> {
     pub(crate) pid: i32,
     /// `/proc` as it is inside.
     pub(crate) proc: &'a OwnedFd,
+    /// How its memory is read.
+    pub(crate) way: Way,
 }
 
 impl Memory for Caller<'_> {
@@ -29,7 +31,7 @@ impl Memory for Caller<'_> {
             let mut part = [0; TEXT_BYTES_AT_ONCE];
             let room = (max - text.len()).min(TEXT_BYTES_AT_ONCE);
             let at = address.wrapping_add(u64::try_from(text.len()).map_err(|_| libc::EFAULT)?);
-            let read = sys::memory::read(self.pid, at, part.get_mut(..room).unwrap_or_default()).map_err(unreadable)?;
+            let read = self.read_memory(at, part.get_mut(..room).unwrap_or_default())?;
             let read = part.get(..read).unwrap_or_default();
             if let Some(end) = read.iter().position(|byte| *byte == 0) {
                 text.extend_from_slice(read.get(..end).unwrap_or_default());
@@ -45,7 +47,7 @@ impl Memory for Caller<'_> {
 
     fn bytes(&self, address: u64, length: usize) -> Result<Vec<u8>, Errno> {
         let mut bytes = vec![0; length];
-        let read = sys::memory::read(self.pid, address, &mut bytes).map_err(unreadable)?;
+        let read = self.read_memory(address, &mut bytes)?;
         if read == length { Ok(bytes) } else { Err(libc::EFAULT) }
     }
 }
@@ -56,6 +58,10 @@ fn unreadable(error: std::io::Error) -> Errno {
 }
 
 impl Caller<'_> {
+    fn read_memory(&self, address: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
+        self.way.read(self.proc.as_fd(), self.pid, address, buffer).map_err(unreadable)
+    }
+
     /// Opens something of the caller in `/proc`: `cwd`, `fd/5`.
     pub(crate) fn open(&self, what: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
         let path = format!("{}/{what}", self.pid);

@@ -103,6 +103,8 @@ impl Broker {
         let original = self.original(&entry.path, forbidden);
         let expected = match (forbidden.git, original) {
             (Some(Role::Modules), original) => Expected::Judged(Role::Modules, original),
+            // git reads its list at once when an editor is done, and what says how it merges in another process.
+            (Some(Role::Todo), None) if entry.path.name() != Some(LAST_TODO) => Expected::Judged(Role::Todo, None),
             (Some(Role::Configuration), _) => Expected::Judged(Role::Configuration, None),
             (Some(Role::Pointer), _) => Expected::Pointer(Pointer::DataDirectory),
             (Some(Role::CommonDirectory), _) => Expected::Pointer(Pointer::CommonDirectory),
@@ -139,7 +141,7 @@ impl Broker {
             && !(kind == FileType::Directory && forbidden.git == Some(Role::Pointer))
         {
             return match (forbidden.git, &entry) {
-                (Some(Role::Pointer | Role::CommonDirectory | Role::Modules), Some(entry))
+                (Some(Role::Pointer | Role::CommonDirectory | Role::Modules | Role::Todo), Some(entry))
                     if flags.contains(OFlags::TRUNC) =>
                 {
                     self.open_forbidden(entry, &forbidden, flags, Mode::from_raw_mode(found_mode & 0o777))
@@ -160,7 +162,13 @@ impl Broker {
             true => Mode::from_raw_mode(mode & 0o7777 & !self.umasks.of(caller)?),
             false => Mode::empty(),
         };
-        self.open_again(call, ("write", &shown), Again { file, kind, flags, mode })
+        let outcome = self.open_again(call, ("write", &shown), Again { file, kind, flags, mode })?;
+        // The broker of another command may have made a repository around it meanwhile.
+        let came = path.filter(|_| kind != FileType::Directory).and_then(|path| self.forbids_in_bare(&path));
+        Ok(match came {
+            Some(forbidden) => refused("write", &shown, forbidden.by),
+            None => outcome,
+        })
     }
 
     /// Opens what was found, as it was asked for. What waits for another process waits in a thread of its own.
@@ -335,9 +343,9 @@ impl Broker {
         if leads_away && git::is_nested(&segments) {
             return Some(nested());
         }
+        let is_rebase = |last: &str| git::STRATEGIES.iter().any(|[directory, _]| last.eq_ignore_ascii_case(directory));
         let todo: Vec<&str> = segments.iter().copied().chain([LAST_TODO]).collect();
-        let is_rebase = segments.last().is_some_and(|last| last.eq_ignore_ascii_case("rebase-merge"));
-        if is_rebase && git::role(&todo) == Some(Role::Todo) {
+        if segments.last().is_some_and(|last| is_rebase(last)) && git::role(&todo) == Some(Role::Todo) {
             return Some(format!("a rebase of git ({})", Role::Todo.why()));
         }
         let row = self.rules.rows_below(path).into_iter().next();
@@ -460,7 +468,12 @@ impl Broker {
         self.change_found(&found, change)
     }
 
-    fn change_found(&self, found: &Found, change: &Change) -> Result<Outcome> {
+    fn change_found(&mut self, found: &Found, change: &Change) -> Result<Outcome> {
+        if self.fence.is_none() && found.path.is_some() && !self.mounts.hold(&self.ground, found.file.as_fd())? {
+            let what = format!("change {}", found.path.clone().unwrap_or_else(AbsPath::root));
+            let by = "a file of the host's that the command was given".to_owned();
+            return Ok(Outcome::Refused { errno: libc::EPERM, what, by: Some(by) });
+        }
         if let Some(outcome) = self.held_behind(found, "change", libc::EPERM)? {
             return Ok(outcome);
         }

@@ -34,6 +34,24 @@ impl Broker {
         }
     }
 
+    /// Returns true when a configuration may name this directory as that of the files: of a submodule alone, whose files
+    /// git keeps apart. The kernel says where the name leads, as it will to git: `link/..` is not where the link lies.
+    fn is_worktree(&self, configuration: &AbsPath, target: &str) -> bool {
+        let segments: Vec<&str> = configuration.segments().collect();
+        if !policy::tables::git::is_nested(&segments) {
+            return false;
+        }
+        let target = match target.starts_with('/') {
+            true => target.to_owned(),
+            false => format!("{}/{target}", configuration.parent().unwrap_or_else(AbsPath::root)),
+        };
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let how = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        rustix::fs::openat2(&self.ground.root, target, flags, Mode::empty(), how).is_ok_and(
+            |found| matches!(self.ground.path_of(found.as_fd()), Ok(Some(real)) if self.rules.is_inside(&real)),
+        )
+    }
+
     /// Looks whether this may come to stand at a path in the place of what is there.
     /// `own` are the keys that this run has set.
     pub(super) fn check_git(
@@ -46,12 +64,11 @@ impl Broker {
         let text = || std::str::from_utf8(new).map_err(|_| "it is no text".to_owned());
         match role {
             Role::Configuration => {
-                let directory = path.parent().unwrap_or_else(AbsPath::root);
-                let is_inside = |target: &str| self.leads_inside(&directory.join(target));
+                let is_inside = |target: &str| self.is_worktree(path, target);
                 git::check(old, text()?, is_inside, |key| own.contains(key))
             }
             Role::Modules => git::check_modules(text()?),
-            Role::Todo => git::check_todo(new),
+            Role::Todo => git::check_next(path.name().unwrap_or_default(), new),
             Role::Pointer | Role::CommonDirectory | Role::Program => Err("it is written by no caller".to_owned()),
         }
     }

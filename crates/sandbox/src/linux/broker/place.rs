@@ -10,11 +10,14 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, StatxFlags};
 
 use super::caller::Caller;
 use super::decode::{Errno, Name};
+use crate::sys::memory::Way;
 
 /// Links that are followed before a name counts as a loop, as the kernel has it.
 const LINKS_MAX: usize = 40;
 /// Steps of a walk by hand.
 const STEPS_MAX: usize = 4096;
+/// What the path of a file ends in whose name was removed while it is open.
+pub(super) const REMOVED: &str = " (deleted)";
 
 /// A file that is there.
 #[derive(Debug)]
@@ -84,6 +87,8 @@ pub(super) struct Ground {
     pub(super) proc: OwnedFd,
     /// `/proc/self/fd`, to learn and open again what a descriptor is.
     pub(super) descriptors: OwnedFd,
+    /// How a caller's memory is read.
+    way: Way,
 }
 
 type Result<T> = std::result::Result<T, Errno>;
@@ -94,14 +99,20 @@ fn errno(error: rustix::io::Errno) -> Errno {
 
 impl Ground {
     /// Opens them. `/proc` must be the one inside.
-    pub(super) fn open() -> rustix::io::Result<Self> {
+    pub(super) fn open(way: Way) -> rustix::io::Result<Self> {
         let directory = |path: &str, flags| rustix::fs::open(path, flags | OFlags::CLOEXEC, Mode::empty());
         let flags = OFlags::PATH | OFlags::DIRECTORY;
         Ok(Self {
             root: directory("/", flags)?,
             proc: directory("/proc", flags)?,
             descriptors: directory("/proc/self/fd", flags)?,
+            way,
         })
+    }
+
+    /// Returns a thread by its number.
+    pub(super) fn caller(&self, pid: i32) -> Caller<'_> {
+        Caller { pid, proc: &self.proc, way: self.way }
     }
 
     /// Returns the path of an open file; `None` when it has none. One that cannot be told, as it is too long, is an
@@ -115,6 +126,24 @@ impl Ground {
         }
         // Of a name that is not text the letters that are count: no rule could name the others.
         AbsPath::parse(&String::from_utf8_lossy(&text)).map(Some).ok_or(libc::EACCES)
+    }
+
+    /// Fails for a file that lost the name it was reached by, and has another that nobody knows: what holds that one is
+    /// not known either.
+    fn has_known_name(&self, file: BorrowedFd<'_>) -> Result<()> {
+        use std::os::fd::AsRawFd;
+        let text = rustix::fs::readlinkat(&self.descriptors, file.as_raw_fd().to_string(), Vec::new());
+        let text = text.map_err(errno)?.into_bytes();
+        if !text.starts_with(b"/") || !text.ends_with(REMOVED.as_bytes()) {
+            return Ok(());
+        }
+        // A name may end in these very words.
+        let id = |stat: rustix::fs::Statx| (stat.stx_dev_major, stat.stx_dev_minor, stat.stx_ino);
+        let own = rustix::fs::statx(file, c"", AtFlags::EMPTY_PATH, StatxFlags::INO).map_err(errno)?;
+        match rustix::fs::statx(&self.root, text, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::INO) {
+            Ok(there) if id(there) == id(own) => Ok(()),
+            Ok(_) | Err(_) => Err(libc::EACCES),
+        }
     }
 
     /// Finds what a name means to the caller.
@@ -164,7 +193,12 @@ impl Ground {
         let path = match &entry {
             Some(entry) => Some(entry.path.clone()),
             None if stat.stx_nlink == 0 => None,
-            None => self.path_of(file.as_fd())?,
+            None => {
+                if kind != FileType::Directory {
+                    self.has_known_name(file.as_fd())?;
+                }
+                self.path_of(file.as_fd())?
+            }
         };
         Ok(Found { file, kind, mode, path, entry, means_directory: false })
     }
@@ -307,7 +341,7 @@ impl Walk<'_> {
         }
         let mut segments = entry.path.segments().skip(1);
         let Some(number) = segments.next().and_then(|segment| segment.parse::<i32>().ok()) else { return Ok(None) };
-        let owner = Caller { pid: number, proc: &self.ground.proc }.process()?;
+        let owner = self.ground.caller(number).process()?;
         if owner == rustix::process::getpid().as_raw_pid() || segments.next().is_none() {
             return Err(libc::EACCES);
         }

@@ -12,7 +12,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets};
 use super::caller::Caller;
 use super::decode::{Errno, Name};
 use super::files::{Again, TERMINAL, device};
-use super::place::{Found, Place};
+use super::place::{Found, Place, REMOVED};
 use super::{Broker, Outcome};
 use crate::sys::filter::Call;
 
@@ -28,8 +28,6 @@ pub(super) const WRITES: OFlags = OFlags::WRONLY
 /// What everybody may read of this process, as of any other.
 const OWN_FILES: [&str; 9] =
     ["stat", "status", "statm", "comm", "cmdline", "cgroup", "mountinfo", "mounts", "oom_score"];
-/// What the path of a file ends in whose name was removed while it is open.
-const REMOVED: &str = " (deleted)";
 
 impl Broker {
     /// Opens a file for reading.
@@ -40,6 +38,9 @@ impl Broker {
         name: &Name,
         flags: OFlags,
     ) -> Result<Outcome> {
+        if let Some(outcome) = self.runs_unreadable(caller)? {
+            return Ok(outcome);
+        }
         let Place::Found(found) = self.find(call, caller, name)? else { return Err(libc::ENOENT) };
         if let Some(outcome) = self.hidden_behind(&found)? {
             return Ok(outcome);
@@ -70,6 +71,20 @@ impl Broker {
         self.open_again(call, ("read", &shown), wanted)
     }
 
+    /// Returns the refusal of whatever a process opens whose own program must not be read.
+    ///
+    /// A start is judged by its name and then made by the kernel, which reads the name again: another thread can have
+    /// changed it. What runs then has the file in its memory; without opening anything it loads nobody's code to tell.
+    fn runs_unreadable(&self, process: &Caller<'_>) -> Result<Option<Outcome>> {
+        let path = match rustix::fs::readlinkat(process.proc, format!("{}/exe", process.pid), Vec::new()) {
+            // What is ending has no memory any more.
+            Err(rustix::io::Errno::NOENT) => return Ok(None),
+            other => other.map_err(|error| error.raw_os_error())?,
+        };
+        let path = AbsPath::parse(&path.to_string_lossy()).map(|path| named(&path));
+        Ok(self.unreadable("run", path.as_ref()))
+    }
+
     /// Returns the refusal of what is done with a file that must not be read.
     pub(super) fn unreadable(&self, what: &str, path: Option<&AbsPath>) -> Option<Outcome> {
         let path = path?;
@@ -89,11 +104,18 @@ impl Broker {
             return Err(libc::EACCES);
         }
         let owner = match segments.get(1).and_then(|segment| segment.parse::<i32>().ok()) {
-            Some(pid) => Some(Caller { pid, proc: &self.ground.proc }.process()?),
+            Some(pid) => Some(self.ground.caller(pid).process()?),
             None => None,
         };
         if owner == Some(rustix::process::getpid().as_raw_pid()) && !is_open_to_all(&segments) {
             return Err(libc::EACCES);
+        }
+        // Its memory would tell.
+        if let Some(pid) = owner
+            && !is_open_to_all(&segments)
+            && let Some(outcome) = self.runs_unreadable(&self.ground.caller(pid))?
+        {
+            return Ok(outcome);
         }
         if owner.is_some() && owner == caller.process().ok() {
             return self.open_again(call, ("read", path), wanted);

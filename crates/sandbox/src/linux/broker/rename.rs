@@ -152,9 +152,14 @@ impl Broker {
             if git::is_nested(&segments) || is_data && git::NESTS.iter().any(|nest| holds(old, nest)) {
                 return Some(refused("rename", path, nested()));
             }
+            let strategies = git::STRATEGIES
+                .map(|[directory, file]| if is_data { format!("{directory}/{file}") } else { file.to_owned() });
             let todo = if is_data { TODO } else { LAST_TODO };
-            let whole: Vec<&str> = segments.iter().copied().chain(todo.split('/')).collect();
-            if git::role(&whole) == Some(Role::Todo) && holds(old, todo) {
+            let is_next = |name: &str| {
+                let whole: Vec<&str> = segments.iter().copied().chain(name.split('/')).collect();
+                git::role(&whole) == Some(Role::Todo) && holds(old, name)
+            };
+            if is_next(todo) || strategies.iter().any(|name| is_next(name)) {
                 return Some(refused("rename", path, format!("a rebase of git ({})", Role::Todo.why())));
             }
             for (row, missing) in self.rules.rows_below(path) {

@@ -6,6 +6,7 @@ use policy::AbsPath;
 use policy::bounds::{Bounds, Why};
 use policy::tables::{credentials, git, protected};
 
+use crate::linux::keeper;
 use crate::plan::{Plan, Step};
 
 /// Directories of the kernel's own files.
@@ -13,7 +14,7 @@ const KERNEL: [&str; 3] = ["dev", "proc", "sys"];
 
 /// Everything that forbids a name.
 #[derive(Debug)]
-pub(super) struct Rules {
+pub(crate) struct Rules {
     pub(super) bounds: Bounds,
     /// The paths that the plan holds, with the reason. A mount holds them too, until somebody outside puts
     /// another file in their place.
@@ -24,9 +25,12 @@ pub(super) struct Rules {
     reopened: BTreeSet<AbsPath>,
     /// Directories that may be written.
     writable: Vec<AbsPath>,
-    /// The private directories and caches: nothing outside reads them, so no name in them is protected. What the
-    /// settings forbid counts there.
+    /// The private directories: nothing outside reads them, so no name in them is protected. What the settings forbid
+    /// counts there.
     private: Vec<AbsPath>,
+    /// The private caches, which stay when the command is over: a link in the project may lead a person's git there, so
+    /// git's own files are held in them. What else is in them are packages, which run as they are.
+    caches: Vec<AbsPath>,
     /// Directories of the host that are seen in the caches: where they are, and where they are seen.
     seeds: Vec<(AbsPath, AbsPath)>,
     /// Stores of credentials that were not there when the command started; nothing where openings are not checked.
@@ -77,7 +81,7 @@ impl Rules {
         let (mut held, mut hidden) = (BTreeMap::new(), BTreeMap::new());
         let (mut writable, mut reopened) = (Vec::new(), BTreeSet::new());
         let mut seeds = Vec::new();
-        let mut private = vec![AbsPath::root().join("dev/shm")];
+        let (mut private, mut caches) = (vec![AbsPath::root().join("dev/shm")], Vec::new());
         for step in &plan.steps {
             match step {
                 Step::ReadOnly { path, why } => {
@@ -96,7 +100,8 @@ impl Rules {
                     reopened.extend(parts.iter().cloned());
                 }
                 Step::Writable { path, zone: _ } => writable.push(path.clone()),
-                Step::Cache { path, zone: _ } => private.push(path.clone()),
+                Step::Cache { path, zone: _ } if keeper::is_temporary(path) => private.push(path.clone()),
+                Step::Cache { path, zone: _ } => caches.push(path.clone()),
                 Step::Private { zone } => private.push(AbsPath::root().join(zone.path())),
                 Step::Seed { from, at } => seeds.push((from.clone(), at.clone())),
                 Step::Read { .. } | Step::Link { .. } | Step::Pin { .. } | Step::ByKey { .. } => {}
@@ -107,7 +112,7 @@ impl Rules {
             bounds.know_hidden(|path| covering(&hidden, path).is_some());
             stores = credentials::paths(&plan.home).filter(|(path, _)| covering(&hidden, path).is_none()).collect();
         }
-        Ok(Self { bounds, held, hidden, reopened, writable, private, seeds, stores })
+        Ok(Self { bounds, held, hidden, reopened, writable, private, caches, seeds, stores })
     }
 
     /// Returns who forbids that a file is read which no mount hides. In the private places nobody but the command
@@ -115,7 +120,7 @@ impl Rules {
     pub(super) fn read(&self, path: &AbsPath) -> Option<String> {
         let seen = self.seeds.iter().find_map(|(from, at)| Some(from.join(path.below(at)?.trim_start_matches('/'))));
         let path = seen.as_ref().unwrap_or(path);
-        if self.is_private(path) || KERNEL.iter().any(|name| path.segments().next() == Some(name)) {
+        if self.is_unprotected(path) || KERNEL.iter().any(|name| path.segments().next() == Some(name)) {
             return None;
         }
         let store = || self.stores.iter().find(|(store, _)| path.is_within(store));
@@ -138,7 +143,8 @@ impl Rules {
         let why = self.bounds.write(path)?;
         let (git, row) = match why {
             Why::Written(..) => (None, None),
-            Why::Git(_) | Why::Protected(_) if self.is_private(path) => return None,
+            Why::Git(_) if self.is_private(path) => return None,
+            Why::Protected(_) if self.is_unprotected(path) => return None,
             Why::Git(role) => (Some(role), (role == git::Role::Modules).then(|| last(path)).flatten()),
             Why::Protected(row) => (None, tail(row, path)),
         };
@@ -158,13 +164,21 @@ impl Rules {
 
     /// Returns true for a path that nobody outside reads.
     pub(super) fn is_private(&self, path: &AbsPath) -> bool {
-        let lies_in = |directories: &[AbsPath]| directories.iter().any(|directory| path.is_within(directory));
-        lies_in(&self.private) && !lies_in(&self.writable)
+        lies_in(path, &self.private) && !self.is_inside(path)
+    }
+
+    /// Returns true for a path where no name is protected but those of git.
+    fn is_unprotected(&self, path: &AbsPath) -> bool {
+        self.is_private(path) || lies_in(path, &self.caches) && !self.is_inside(path)
     }
 
     /// Returns the rows of names of which a directory of this path would hold the rest, each with that rest.
     pub(super) fn rows_below(&self, path: &AbsPath) -> Vec<(&'static protected::Name, &'static str)> {
-        if self.is_private(path) { Vec::new() } else { self.bounds.rows_below(path) }
+        let mut rows = if self.is_private(path) { Vec::new() } else { self.bounds.rows_below(path) };
+        if self.is_unprotected(path) {
+            rows.retain(|(row, _)| protected::is_of_git(row));
+        }
+        rows
     }
 
     /// Returns who could forbid something below a directory that comes to have this name, or loses it.
@@ -197,8 +211,12 @@ impl Rules {
 
     /// Returns true when a path lies in a directory that may be written.
     pub(super) fn is_inside(&self, path: &AbsPath) -> bool {
-        self.writable.iter().any(|root| path.is_within(root))
+        lies_in(path, &self.writable)
     }
+}
+
+fn lies_in(path: &AbsPath, directories: &[AbsPath]) -> bool {
+    directories.iter().any(|directory| path.is_within(directory))
 }
 
 /// Returns the reason that stands at a path or at a directory above it.

@@ -44,12 +44,14 @@ impl Taken {
 /// `None`, and the launcher builds a boundary itself; a holder that had none builds one for the next command.
 pub(in crate::linux) fn take(order: &Order, memory: &OwnedFd, given: &Given<'_>) -> Option<Taken> {
     let holder = find()?;
+    // It shows itself meanwhile.
     let key = Key::of(order).ok()?;
-    match ask(&holder, &key) {
+    let seen = look(&holder).ok()?;
+    match ask(&holder, &key, &seen) {
         Ok(Some(taken)) => hand_over(taken, memory, given).ok(),
         Ok(None) => {
             // Nobody waits for the answer.
-            let _ = want(&holder, order, key);
+            let _ = want(&holder, order, key, seen);
             None
         }
         Err(_) => None,
@@ -59,7 +61,9 @@ pub(in crate::linux) fn take(order: &Order, memory: &OwnedFd, given: &Given<'_>)
 /// Has a holder build a boundary for an order, and waits until it stands. Returns false when there is no holder.
 pub(in crate::linux) fn warm(order: &Order) -> Result<bool, Failure> {
     let Some(holder) = find() else { return Ok(false) };
-    want(&holder, order, Key::of(order)?)?;
+    let key = Key::of(order)?;
+    let seen = look(&holder).at(Step::Template)?;
+    want(&holder, order, key, seen)?;
     wait_for(&holder, WARM_MS).at(Step::Template)?;
     match holder.receive().at(Step::Template)? {
         Some(Received { message: Answer::Warm, descriptor: None }) => Ok(true),
@@ -87,16 +91,30 @@ fn wait_for(channel: &Channel, milliseconds: u64) -> rustix::io::Result<()> {
     set_socket_timeout(channel, Timeout::Send, time)
 }
 
-fn want(holder: &Channel, order: &Order, Key(key): Key) -> Result<(), Failure> {
-    let bytes = order.template().render().map_err(|_| Errno::INVAL).at(Step::Template)?;
-    let memory = into_memory(&bytes)?;
-    holder.send(&Question::Warm { key }, Some(memory.as_fd())).at(Step::Template)
+/// Returns what the holder shows to those who may look into it.
+fn look(holder: &Channel) -> std::io::Result<String> {
+    match holder.receive()? {
+        Some(Received { message: Answer::Shows { number }, descriptor: None }) => {
+            Ok(peer::look(holder.as_fd(), number)?)
+        }
+        Some(_) | None => Err(Errno::BADMSG.into()),
+    }
 }
 
-fn ask(holder: &Channel, Key(key): &Key) -> std::io::Result<Option<Taken>> {
-    holder.send(&Question::Take { key: key.clone() }, None)?;
+fn want(holder: &Channel, order: &Order, Key(key): Key, seen: String) -> Result<(), Failure> {
+    let bytes = order.template().render().map_err(|_| Errno::INVAL).at(Step::Template)?;
+    let memory = into_memory(&bytes)?;
+    holder.send(&Question::Warm { key, seen }, Some(memory.as_fd())).at(Step::Template)
+}
+
+fn ask(holder: &Channel, Key(key): &Key, seen: &str) -> std::io::Result<Option<Taken>> {
+    let token = peer::Token::new()?;
+    let question = Question::Take { key: key.clone(), seen: seen.to_owned(), number: token.number() };
+    holder.send(&question, None)?;
     let channel = match holder.receive()? {
-        Some(Received { message: Answer::Control, descriptor: Some(control) }) => Channel::from_descriptor(control),
+        Some(Received { message: Answer::Control { seen }, descriptor: Some(control) }) if token.is(&seen) => {
+            Channel::from_descriptor(control)
+        }
         Some(Received { message: Answer::None, descriptor: None }) => return Ok(None),
         Some(_) | None => return Err(Errno::BADMSG.into()),
     };

@@ -10,6 +10,7 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::SocketFlags;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -19,8 +20,8 @@ use super::super::advice;
 use super::super::boundary::read_plan;
 use super::super::control::{Channel, Received};
 use super::super::failure::{At, Failure};
-use super::key::Key;
-use super::peer;
+use super::key::{self, Key};
+use super::peer::{self, Token};
 use crate::error::{Error, Step};
 use crate::limits::{ASKERS_MAX, HELD_SETS_MAX};
 use crate::sys::signal;
@@ -37,8 +38,30 @@ pub(crate) struct Holder {
     until: Option<Instant>,
     askers: Vec<Channel>,
     sets: Vec<Set>,
+    /// What launchers show that they may look into this process.
+    token: Token,
+    /// The table of mounts: what was built before it changed is not what would be built now, even if it is the same again.
+    mounts: OwnedFd,
     /// Boundaries that are someone else's now, or are ending.
     given: Vec<Child>,
+}
+
+/// What the holder woke for.
+#[derive(Debug)]
+struct Woken {
+    /// The owner is gone.
+    is_orphan: bool,
+    /// Something was mounted or unmounted.
+    has_mounted: bool,
+}
+
+/// Returns true when an owner's holder has its name, and not somebody else.
+fn has_holder(owner: Pid) -> bool {
+    let socket = peer::socket().and_then(|socket| {
+        rustix::net::connect(&socket, &peer::address(owner)?)?;
+        Ok(socket)
+    });
+    socket.is_ok_and(|socket| peer::ensure_ours(socket.as_fd()).is_ok())
 }
 
 impl Holder {
@@ -58,9 +81,11 @@ impl Holder {
         let process = pidfd_open(owner, PidfdFlags::empty()).at(Step::Template)?;
         let listener = peer::socket().at(Step::Template)?;
         match rustix::net::bind(&listener, &peer::address(owner).at(Step::Template)?) {
-            Err(Errno::ADDRINUSE) => return Ok(None),
+            Err(Errno::ADDRINUSE) if has_holder(owner) => return Ok(None),
             bound => bound.at(Step::Template)?,
         }
+        // Where there is a filter of system calls nobody can be given anything.
+        key::confinement("self").at(Step::Template)?;
         rustix::net::listen(&listener, 64).at(Step::Template)?;
         // What started this may ignore some, as shells do for what runs beside them; a command ignores what its own
         // launcher does.
@@ -76,15 +101,22 @@ impl Holder {
             askers: Vec::new(),
             sets: Vec::new(),
             given: Vec::new(),
+            token: Token::new().at(Step::Template)?,
+            mounts: rustix::fs::open("/proc/self/mountinfo", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+                .at(Step::Template)?,
         }))
     }
 
     /// Waits, and does what is due. Returns false when it is over.
     fn turn(&mut self) -> Result<bool, Failure> {
-        if self.wait().at(Step::Template)? {
+        let woken = self.wait().at(Step::Template)?;
+        if woken.is_orphan {
             return Ok(false);
         }
         while signal::next(&self.children).is_some() {}
+        if woken.has_mounted {
+            self.forget();
+        }
         self.accept();
         self.answer();
         let mut ended = Vec::new();
@@ -99,8 +131,7 @@ impl Holder {
         self.given.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
         if self.until.is_some_and(|until| now >= until) {
             (self.listener, self.askers) = (None, Vec::new());
-            let sets = std::mem::take(&mut self.sets);
-            self.given.extend(sets.into_iter().flat_map(Set::end));
+            self.forget();
             return Ok(!self.given.is_empty());
         }
         for set in &mut self.sets {
@@ -109,19 +140,33 @@ impl Holder {
         Ok(true)
     }
 
-    /// Waits until anything is ready. Returns true when the owner is gone.
-    fn wait(&self) -> rustix::io::Result<bool> {
+    /// Lets go of everything that stands.
+    fn forget(&mut self) {
+        let sets = std::mem::take(&mut self.sets);
+        self.given.extend(sets.into_iter().flat_map(Set::end));
+    }
+
+    /// Waits until anything is ready.
+    fn wait(&self) -> rustix::io::Result<Woken> {
         let own =
             [self.owner.as_fd(), self.children.as_fd()].into_iter().chain(self.listener.as_ref().map(AsFd::as_fd));
         let others = self.askers.iter().map(AsFd::as_fd).chain(self.sets.iter().flat_map(Set::channels));
         let mut fds: Vec<_> = own.chain(others).map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
+        fds.push(PollFd::new(&self.mounts, PollFlags::PRI));
         // Once the time is over there is only the end of what was handed over.
         let over = self.listener.is_some().then_some(self.until).flatten();
         let due = self.sets.iter().filter_map(Set::due).chain(over).min();
         let left = due.map(|due| due.saturating_duration_since(Instant::now()));
         let timeout = left.and_then(|left| Timespec::try_from(left).ok());
         rustix::io::retry_on_intr(|| poll(&mut fds, timeout.as_ref()))?;
-        Ok(fds.first().is_some_and(|owner| !owner.revents().is_empty()))
+        let is_ready = |fd: Option<&PollFd<'_>>| fd.is_some_and(|fd| !fd.revents().is_empty());
+        Ok(Woken { is_orphan: is_ready(fds.first()), has_mounted: is_ready(fds.last()) })
+    }
+
+    /// Returns true when something was mounted or unmounted since this was last looked at.
+    fn has_mounted(&self) -> bool {
+        let mut mounts = [PollFd::new(&self.mounts, PollFlags::PRI)];
+        !matches!(poll(&mut mounts, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(0))
     }
 
     /// Takes everybody in who is this user and this program.
@@ -130,7 +175,10 @@ impl Holder {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         while let Ok(socket) = rustix::net::accept_with(listener, flags) {
             if self.askers.len() < ASKERS_MAX && peer::ensure_own(socket.as_fd()).is_ok() {
-                self.askers.push(Channel::from_descriptor(socket));
+                let asker = Channel::from_descriptor(socket);
+                if asker.send(&Answer::Shows { number: self.token.number() }, None).is_ok() {
+                    self.askers.push(asker);
+                }
             }
         }
     }
@@ -139,11 +187,15 @@ impl Holder {
     fn answer(&mut self) {
         for asker in std::mem::take(&mut self.askers) {
             match asker.receive::<Question>() {
-                Ok(Some(Received { message: Question::Take { key }, descriptor: None })) => {
-                    self.give(&asker, &Key(key));
+                Ok(Some(Received { message: Question::Take { key, seen, number }, descriptor: None }))
+                    if self.token.is(&seen) =>
+                {
+                    self.give(&asker, &Key(key), number);
                     self.askers.push(asker);
                 }
-                Ok(Some(Received { message: Question::Warm { key }, descriptor: Some(order) })) => {
+                Ok(Some(Received { message: Question::Warm { key, seen }, descriptor: Some(order) }))
+                    if self.token.is(&seen) =>
+                {
                     self.warm(asker, Key(key), order);
                 }
                 Ok(Some(_) | None) => {}
@@ -154,7 +206,14 @@ impl Holder {
     }
 
     /// Hands a boundary over. One that cannot be is lost, and so is the command's wait for it.
-    fn give(&mut self, asker: &Channel, key: &Key) {
+    fn give(&mut self, asker: &Channel, key: &Key, number: i32) {
+        if self.has_mounted() {
+            self.forget();
+        }
+        let Ok(seen) = peer::look(asker.as_fd(), number) else {
+            let _ = asker.send(&Answer::None, None);
+            return;
+        };
         let held = self.sets.iter_mut().find(|set| set.key == *key).and_then(Set::take);
         let Some(Held { child, channel }) = held else {
             let _ = asker.send(&Answer::None, None);
@@ -164,7 +223,7 @@ impl Holder {
         let process = process.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()));
         if let Ok(process) = process
             && rustix::io::ioctl_fionbio(&channel, false).is_ok()
-            && asker.send(&Answer::Control, Some(channel.as_fd())).is_ok()
+            && asker.send(&Answer::Control { seen }, Some(channel.as_fd())).is_ok()
         {
             let _ = asker.send(&Answer::Process, Some(process.as_fd()));
         }

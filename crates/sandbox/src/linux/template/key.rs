@@ -1,9 +1,12 @@
 //! What a held boundary depends on.
 
 use rustix::fs::{AtFlags, CWD, StatxFlags};
+use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
 use super::super::failure::{At, Failure};
+use super::super::kernel_files::HIDDEN;
+use super::super::mount::KEPT_LINKS;
 use crate::error::Step as Stage;
 use crate::plan::{Plan, Step};
 use crate::wire::Order;
@@ -16,10 +19,14 @@ impl Key {
     /// Computes the key of an order, here and now.
     pub(super) fn of(order: &Order) -> Result<Self, Failure> {
         let mut digest = Sha256::new();
-        let template = order.template().render().map_err(|_| rustix::io::Errno::INVAL).at(Stage::Template)?;
+        let template = order.template().render().map_err(|_| Errno::INVAL).at(Stage::Template)?;
         part(&mut digest, &template);
-        for path in paths(&order.plan) {
+        for path in paths(&order.plan).chain(KERNEL_FILES.into_iter().flatten().copied()) {
             part(&mut digest, file(path)?.as_bytes());
+        }
+        for link in KEPT_LINKS {
+            let target = rustix::fs::readlink(format!("/{link}"), Vec::new());
+            part(&mut digest, &target.map(std::ffi::CString::into_bytes).unwrap_or_default());
         }
         for context in context()? {
             part(&mut digest, &context);
@@ -65,18 +72,25 @@ fn file(path: &str) -> Result<String, Failure> {
             stat.stx_mode & 0o170_000,
             stat.stx_mnt_id
         )),
-        Err(error @ (rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR | rustix::io::Errno::ACCESS)) => {
-            Ok(format!("{error}"))
-        }
+        Err(error @ (Errno::NOENT | Errno::NOTDIR | Errno::ACCESS)) => Ok(format!("{error}")),
         Err(error) => Err(error).at_path(Stage::Template, path),
     }
 }
 
-/// Files of `/proc/self` that say what this process passes on.
-const FILES: [&str; 5] = ["mountinfo", "limits", "cgroup", "oom_score_adj", "personality"];
+/// What is covered or put in place besides the plan's steps, where it exists.
+const KERNEL_FILES: [&[&str]; 2] = [&["/", "/dev", "/proc", "/sys"], &HIDDEN];
 
-/// What `/proc/self/status` says of what this process passes on.
-const STATUS: [&str; 14] = [
+/// Files of a process in `/proc` that say what it passes on.
+const FILES: [&str; 5] = ["limits", "cgroup", "oom_score_adj", "loginuid", "sessionid"];
+
+/// What only a process itself may always read there.
+const OWN_FILES: [&str; 2] = ["mountinfo", "personality"];
+
+/// Where security modules confine processes by label, these are the labels.
+const LABELS: [&str; 3] = ["attr/current", "attr/apparmor/current", "attr/smack/current"];
+
+/// What `status` says of what a process passes on.
+const STATUS: [&str; 17] = [
     "Umask",
     "Uid",
     "Gid",
@@ -89,21 +103,53 @@ const STATUS: [&str; 14] = [
     "NoNewPrivs",
     "Seccomp",
     "Seccomp_filters",
+    "Speculation_Store_Bypass",
+    "SpeculationIndirectBranch",
+    "THP_enabled",
     "Cpus_allowed",
     "Mems_allowed",
 ];
 
-/// Where `/proc/self/stat` has, after the name, the nice value, the real-time priority and the scheduling policy.
+/// Where `stat` has, after the name, the nice value, the real-time priority and the scheduling policy.
 const STAT: [usize; 3] = [16, 37, 38];
 
 /// The namespaces.
-const NAMESPACES: [&str; 9] = ["user", "mnt", "pid", "pid_for_children", "net", "ipc", "uts", "cgroup", "time"];
+const NAMESPACES: [&str; 10] =
+    ["user", "mnt", "pid", "pid_for_children", "net", "ipc", "uts", "cgroup", "time", "time_for_children"];
 
 /// Returns what this process passes on to a boundary besides the plan.
 fn context() -> Result<Vec<Vec<u8>>, Failure> {
-    let mut parts: Vec<Vec<u8>> = FILES.into_iter().map(read).collect::<Result<_, _>>()?;
+    let mut parts = confinement("self").at(Stage::Template)?;
+    for name in OWN_FILES {
+        let path = format!("/proc/self/{name}");
+        parts.push(super::read(&path).at_path(Stage::Template, &path)?);
+    }
+    parts.push(format!("{:?}", crate::sys::process::passed_on()).into_bytes());
+    parts.push(program()?);
+    Ok(parts)
+}
+
+/// Returns what confines a process and what it starts, as far as another process can see it. Filters of system calls
+/// cannot be seen, only how many there are: with one there is no boundary from elsewhere.
+pub(super) fn confinement(of: &str) -> rustix::io::Result<Vec<Vec<u8>>> {
+    let read = |name: &str| {
+        super::read(&format!("/proc/{of}/{name}")).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
+    };
+    let if_known = |name: &str| match read(name) {
+        // A kernel may have none of some.
+        Err(Errno::NOENT | Errno::INVAL) => Ok(Vec::new()),
+        other => other,
+    };
+    let mut parts: Vec<Vec<u8>> = FILES.into_iter().chain(LABELS).map(if_known).collect::<Result<_, _>>()?;
+    for name in NAMESPACES {
+        let link = rustix::fs::readlink(format!("/proc/{of}/ns/{name}"), Vec::new());
+        parts.push(link.map(std::ffi::CString::into_bytes).unwrap_or_default());
+    }
     let status = read("status")?;
     let status = String::from_utf8_lossy(&status);
+    if status.lines().any(|line| line.strip_prefix("Seccomp:").is_some_and(|mode| mode.trim() != "0")) {
+        return Err(Errno::OPNOTSUPP);
+    }
     let wanted = |line: &&str| line.split_once(':').is_some_and(|(name, _)| STATUS.contains(&name));
     parts.push(status.lines().filter(wanted).collect::<Vec<_>>().join("\n").into_bytes());
     let stat = read("stat")?;
@@ -111,12 +157,6 @@ fn context() -> Result<Vec<Vec<u8>>, Failure> {
     let fields: Vec<&str> =
         stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect()).unwrap_or_default();
     parts.push(STAT.into_iter().filter_map(|index| fields.get(index).copied()).collect::<Vec<_>>().join(" ").into());
-    // Where security modules confine processes by label, this is the label.
-    parts.push(read("attr/current").unwrap_or_default());
-    for name in NAMESPACES {
-        parts.push(link(&format!("ns/{name}")).unwrap_or_default());
-    }
-    parts.push(program()?);
     Ok(parts)
 }
 
@@ -127,13 +167,4 @@ fn program() -> Result<Vec<u8>, Failure> {
     let (time, nanoseconds) = (stat.stx_mtime.tv_sec, stat.stx_mtime.tv_nsec);
     let device = (stat.stx_dev_major, stat.stx_dev_minor);
     Ok(format!("{device:?} {} {} {time}.{nanoseconds}", stat.stx_ino, stat.stx_size).into_bytes())
-}
-
-fn read(name: &str) -> Result<Vec<u8>, Failure> {
-    let path = format!("/proc/self/{name}");
-    super::read(&path).at_path(Stage::Template, &path)
-}
-
-fn link(name: &str) -> Option<Vec<u8>> {
-    rustix::fs::readlink(format!("/proc/self/{name}"), Vec::new()).ok().map(std::ffi::CString::into_bytes)
 }
