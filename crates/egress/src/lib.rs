@@ -8,15 +8,13 @@
 //!
 //! Read first: [`host`], [`network`], then [`proxy`].
 
-pub mod address;
 pub mod credential;
-pub mod host;
 pub mod limits;
-pub mod network;
 pub mod proxy;
 pub mod wire;
 
-pub use address::{Reach, Surroundings};
-pub use host::{Host, HostFault, HostPattern, Place, Target};
 pub use limits::Bounds;
-pub use network::{Network, RuleName, Ruling, Words};
+pub use policy::network;
+pub use policy::network::address::{self, Reach, Surroundings};
+pub use policy::network::host::{self, Host, HostFault, HostPattern, Place, Target};
+pub use policy::network::{Network, RuleName, Ruling, Words};

@@ -1,11 +1,10 @@
 //! The layers' words to the rules in force.
 
-use policy::layer::Sourced;
-use policy::{Diagnostic, List, Origin, Scope, Severity};
-
+use super::address::Surroundings;
+use super::host::{HostPattern, PatternFault, Place, Readings};
 use super::{Entry, Network, RuleName, Words};
-use crate::address::Surroundings;
-use crate::host::{HostPattern, PatternFault, Place, Readings};
+use crate::layer::Sourced;
+use crate::{Diagnostic, List, Origin, Scope, Severity};
 
 /// Names below which anybody gets a name: a star before one of them is a star for everybody.
 const SHARED: [&str; 30] = [

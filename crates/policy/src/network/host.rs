@@ -11,7 +11,10 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 pub use pattern::{HostPattern, PatternFault, Place, Readings};
 
-use crate::limits::{LABEL_BYTES_MAX, NAME_BYTES_MAX};
+/// Bytes of a name.
+const NAME_BYTES_MAX: usize = 253;
+/// Bytes of one label of a name.
+const LABEL_BYTES_MAX: usize = 63;
 
 /// A host: a name in lower case without a dot at its end, or an address.
 ///

@@ -1,17 +1,18 @@
 //! The rules of the network: which connections are allowed, asked about, denied.
 
+pub mod address;
 mod compile;
+pub mod host;
 
 use core::net::{IpAddr, SocketAddr};
 use std::collections::BTreeSet;
 
-use policy::layer::Sourced;
-use policy::{Diagnostic, Origin, Scope, Verdict};
-
 pub use compile::{compile, web_rules};
 
-use crate::address::{Reach, Surroundings, is_inner_name};
-use crate::host::{Host, Place, Target};
+use crate::layer::Sourced;
+use crate::{Diagnostic, Origin, Scope, Verdict};
+use address::{Reach, Surroundings, is_inner_name};
+use host::{Host, Place, Target};
 
 /// What one layer of settings says about the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
