@@ -17,7 +17,6 @@ mod decide;
 pub mod effects;
 pub mod facts;
 mod foreign;
-mod host;
 pub mod layer;
 mod limits;
 pub mod lint;

@@ -4,7 +4,9 @@
 //! in any other form than four decimal numbers, zones, letters beyond ASCII (three standards map them to different
 //! names), percent signs, and whatever else does not belong into a name.
 
+mod language;
 mod pattern;
+mod url;
 
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
