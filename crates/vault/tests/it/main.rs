@@ -1,0 +1,14 @@
+//! The crate's tests: literate cases, laws of the readers, fakes of servers, and real keychains, agents and clients.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "a test that cannot go on should stop"
+)]
+
+mod spec;
+mod world;
