@@ -10,5 +10,10 @@
     reason = "a test that cannot go on should stop"
 )]
 
+mod hostile;
+mod resolver;
+mod server;
+mod sigv4;
+mod sources;
 mod spec;
 mod world;
