@@ -11,6 +11,7 @@
 )]
 
 mod hostile;
+mod keychain;
 mod resolver;
 mod server;
 mod sigv4;

@@ -64,6 +64,24 @@ fn published_signatures_are_made() {
 }
 
 #[test]
+fn the_signature_of_another_client_is_made() {
+    let key = Secret::new("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY").unwrap();
+    let scope = Scope { region: "eu-west-1", service: "secretsmanager", unix_seconds: 1_440_938_160 };
+    let fields = [
+        ("host", "secretsmanager.eu-west-1.amazonaws.com"),
+        ("content-type", "application/x-amz-json-1.1"),
+        ("x-amz-target", "secretsmanager.GetSecretValue"),
+        ("x-amz-security-token", "s3ssion"),
+    ];
+    let body = br#"{"SecretId":"prod/db"}"#;
+    let request = Unsigned { method: "POST", path: "/", query: &[], fields: &fields, body };
+    let expected = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/eu-west-1/secretsmanager/aws4_request, \
+                    SignedHeaders=content-type;host;x-amz-date;x-amz-security-token;x-amz-target, \
+                    Signature=e6b0bc6f78aec0347a9062219869cf378122d805ccd495ca1cad9c3ad20c9593";
+    assert_eq!(sign(&request, scope, "AKIDEXAMPLE", &key).authorization, expected);
+}
+
+#[test]
 fn days_are_counted_as_calendars_do() {
     let key = Secret::new("k").unwrap();
     let request = Unsigned { method: "GET", path: "/", query: &[], fields: &[], body: b"" };
