@@ -107,7 +107,7 @@ enum State {
         host_key: Vec<u8>,
         session: Vec<u8>,
     },
-    /// Something was claimed that is refused: nothing is signed from here on.
+    /// Something was claimed that is refused: nothing is told or signed from here on.
     Spoiled(Refused),
 }
 
@@ -115,12 +115,19 @@ impl Conversation {
     /// Judges a request, and remembers what it binds.
     pub fn judge(&mut self, rules: &Rules, request: &Request<'_>) -> Judgement {
         let judged = match request {
-            Request::Identities => Ok(Judgement::List),
+            Request::Identities => self.list(),
             Request::Sign(sign) => self.sign(rules, sign),
             Request::Bind(bind) => self.bind(rules, bind),
             Request::Other(other) => Err(Refused::Request(*other)),
         };
         judged.unwrap_or_else(Judgement::Refuse)
+    }
+
+    fn list(&self) -> Result<Judgement, Refused> {
+        match &self.state {
+            State::Unbound | State::Bound { .. } => Ok(Judgement::List),
+            State::Spoiled(refused) => Err(*refused),
+        }
     }
 
     fn bind(&mut self, rules: &Rules, bind: &Bind<'_>) -> Result<Judgement, Refused> {

@@ -127,8 +127,7 @@ fn a_real_keyring_gives_the_one_entry_that_is_named() {
     assert_eq!(session.ask("keychain://github.com/bob"), Ok("by account".to_owned()));
     assert_eq!(session.ask("keychain://https:%2F%2Fa%2Fb%20c/J%C3%B6rg"), Ok("odd".to_owned()));
     assert_eq!(session.ask("keychain://lines/ann"), Ok("two\nlines\n".to_owned()));
-    let (none, several) =
-        (Err(Fault::Absent("entry of the keychain")), Err(Fault::Several("entry of the keychain")));
+    let (none, several) = (Err(Fault::Absent("entry of the keychain")), Err(Fault::Several("entry of the keychain")));
     assert_eq!(session.ask("keychain://github.com/eve"), none);
     assert_eq!(session.ask("keychain://twice/ann"), several);
     assert_eq!(session.ask("keychain://both/ann"), several);

@@ -10,6 +10,7 @@
     reason = "a test that cannot go on should stop"
 )]
 
+mod agent;
 mod hostile;
 mod keychain;
 mod resolver;

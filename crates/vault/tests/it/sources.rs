@@ -167,8 +167,7 @@ fn connect_gives_the_one_field_that_is_named() {
     let authority = Authority::new();
     let server = connect_server(&authority);
     let ask_as = |secret, text: &str| {
-        let one_password =
-            Some(OnePassword::Connect { server: server.url().parse().unwrap(), token: token(secret) });
+        let one_password = Some(OnePassword::Connect { server: server.url().parse().unwrap(), token: token(secret) });
         ask(Sources { one_password, roots: vec![authority.root.clone()], ..Sources::default() }, text)
     };
     let plain = |text: &str| ask_as("env://TOKEN", text);
@@ -236,8 +235,7 @@ fn aws_server(authority: &Authority) -> Server {
         let key = vault::Secret::new("s3cret").unwrap();
         let unsigned =
             vault::sigv4::Unsigned { method: "POST", path: "/", query: &[], fields: &fields, body: &request.body };
-        let scope =
-            vault::sigv4::Scope { region: "eu-west-1", service: "secretsmanager", unix_seconds: 1_440_938_160 };
+        let scope = vault::sigv4::Scope { region: "eu-west-1", service: "secretsmanager", unix_seconds: 1_440_938_160 };
         if authorization != vault::sigv4::sign(&unsigned, scope, "AKIDEXAMPLE", &key).authorization {
             return Reply::Json(400, r#"{"__type":"InvalidSignatureException"}"#.to_owned());
         }
@@ -270,10 +268,7 @@ fn aws_gives_whole_secrets_and_fields() {
     };
     let plain = |text| ask_as(source("env://SECRET", None), text);
     assert_eq!(plain("aws-sm://eu-west-1/prod/db#password"), Ok("pw".to_owned()));
-    assert_eq!(
-        plain("aws-sm://eu-west-1/prod/db"),
-        Ok(r#"{"username":"u","password":"pw","port":1}"#.to_owned())
-    );
+    assert_eq!(plain("aws-sm://eu-west-1/prod/db"), Ok(r#"{"username":"u","password":"pw","port":1}"#.to_owned()));
     assert_eq!(plain("aws-sm://eu-west-1/prod/db#host"), Err(Fault::Answer(AnswerFault::Absent)));
     assert_eq!(plain("aws-sm://eu-west-1/prod/db#port"), Err(Fault::Answer(AnswerFault::NotText)));
     assert_eq!(plain("aws-sm://eu-west-1/binary"), Err(Fault::Answer(AnswerFault::NotText)));
