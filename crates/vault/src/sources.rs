@@ -221,7 +221,7 @@ impl EndpointFault {
             Self::Scheme | Self::Host | Self::Port | Self::Path => {
                 "write `https://host`, `https://host:port` or `https://host/path`"
             }
-            Self::Clear => "write `https://`; `http://` is for 127.0.0.1, [::1] and localhost",
+            Self::Clear => "write `https://`; `http://` is for 127.0.0.1 and [::1], written so",
         }
     }
 }
@@ -282,7 +282,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Returns whether a host is this machine, whoever is asked for names.
+/// Returns whether a host is this machine. Where a name leads, even `localhost`, others say.
 fn is_here(host: &Host) -> bool {
-    host.as_address().is_some_and(|address| address.is_loopback()) || host.as_name() == Some("localhost")
+    host.as_address().is_some_and(|address| address.is_loopback())
 }

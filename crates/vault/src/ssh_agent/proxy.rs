@@ -1,15 +1,18 @@
 //! The connections: from a program inside, and to the person's agent.
 
 use std::io::{ErrorKind, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
 use super::Fingerprint;
 use super::judge::{Conversation, Judgement, Refused, Rules};
 use super::message::{self, Identity, Request};
-use crate::limits::{AGENT_ANSWER, AGENT_CONNECTIONS_MAX, AGENT_IDLE, AGENT_LOOK, AGENT_REQUESTS_MAX};
+use crate::limits::{AGENT_ANSWER, AGENT_CONNECTIONS_MAX, AGENT_IDLE, AGENT_PAUSE, AGENT_REQUESTS_MAX};
 
 /// What was decided about one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,17 +66,41 @@ impl core::fmt::Debug for Proxy {
 }
 
 /// Says that a proxy is to stop.
-#[derive(Debug, Default)]
-pub struct Stop(AtomicBool);
+#[derive(Debug)]
+pub struct Stop(OwnedFd);
 
 impl Stop {
-    /// Says so.
-    pub fn stop(&self) {
-        self.0.store(true, Ordering::Release);
+    /// Returns one that says nothing yet.
+    pub fn new() -> std::io::Result<Self> {
+        Ok(Self(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
     }
 
-    fn is_said(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+    /// Says so.
+    pub fn stop(&self) {
+        // It fails only where it has been said without end already.
+        let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
+    }
+
+    /// Waits until a socket is ready. It is an end where the time is over, or this says so.
+    fn wait(&self, socket: &impl AsFd, flags: PollFlags, deadline: Option<Instant>) -> Result<(), Over> {
+        loop {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Err(Over);
+            }
+            let left = left.map(|left| Timespec::try_from(left).map_err(|_| Over)).transpose()?;
+            let mut fds = [PollFd::new(&self.0, PollFlags::IN), PollFd::new(socket, flags)];
+            match poll(&mut fds, left.as_ref()) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(_) => return Err(Over),
+            }
+            let [said, ready] = fds.map(|fd| !fd.revents().is_empty());
+            match (said, ready) {
+                (true, _) => return Err(Over),
+                (false, true) => return Ok(()),
+                (false, false) => {}
+            }
+        }
     }
 }
 
@@ -91,7 +118,7 @@ impl Proxy {
         listener.set_nonblocking(true)?;
         let open = AtomicUsize::new(0);
         std::thread::scope(|scope| {
-            while !stop.is_said() {
+            while stop.wait(listener, PollFlags::IN, None).is_ok() {
                 match listener.accept() {
                     // One too many is closed: the program is told by the end of its connection.
                     Ok((stream, _)) if open.load(Ordering::Acquire) < AGENT_CONNECTIONS_MAX => {
@@ -103,7 +130,9 @@ impl Proxy {
                         });
                     }
                     Ok(_) => {}
-                    Err(_) => std::thread::sleep(AGENT_LOOK),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    // Too many open files, for one: it passes by itself.
+                    Err(_) => std::thread::sleep(AGENT_PAUSE),
                 }
             }
         });
@@ -220,12 +249,13 @@ fn receive(stream: &mut UnixStream, limit: Duration, stop: &Stop) -> Result<Vec<
 }
 
 fn fill(stream: &mut UnixStream, mut room: &mut [u8], deadline: Instant, stop: &Stop) -> Result<(), Over> {
-    stream.set_read_timeout(Some(AGENT_LOOK)).map_err(|_| Over)?;
+    stream.set_nonblocking(true).map_err(|_| Over)?;
     while !room.is_empty() {
+        stop.wait(stream, PollFlags::IN, Some(deadline))?;
         match stream.read(room) {
             Ok(0) => return Err(Over),
             Ok(count) => room = room.get_mut(count..).ok_or(Over)?,
-            Err(error) => pause(&error, deadline, stop)?,
+            Err(error) => passing(&error)?,
         }
     }
     Ok(())
@@ -233,19 +263,18 @@ fn fill(stream: &mut UnixStream, mut room: &mut [u8], deadline: Instant, stop: &
 
 fn send(stream: &mut UnixStream, mut bytes: &[u8], stop: &Stop) -> Result<(), Over> {
     let deadline = Instant::now() + AGENT_ANSWER;
-    stream.set_write_timeout(Some(AGENT_LOOK)).map_err(|_| Over)?;
+    stream.set_nonblocking(true).map_err(|_| Over)?;
     while !bytes.is_empty() {
+        stop.wait(stream, PollFlags::OUT, Some(deadline))?;
         match stream.write(bytes) {
             Ok(0) => return Err(Over),
             Ok(count) => bytes = bytes.get(count..).ok_or(Over)?,
-            Err(error) => pause(&error, deadline, stop)?,
+            Err(error) => passing(&error)?,
         }
     }
     Ok(())
 }
 
-/// Goes on after a wait that was in vain, unless it is time to stop.
-fn pause(error: &std::io::Error, deadline: Instant, stop: &Stop) -> Result<(), Over> {
-    let is_passing = matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::TimedOut | ErrorKind::WouldBlock);
-    if is_passing && Instant::now() < deadline && !stop.is_said() { Ok(()) } else { Err(Over) }
+fn passing(error: &std::io::Error) -> Result<(), Over> {
+    if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) { Ok(()) } else { Err(Over) }
 }

@@ -144,7 +144,7 @@ impl Scene {
         drop(std::fs::remove_file(&socket));
         let listener = UnixListener::bind(&socket).unwrap();
         let proxy = Proxy::new(self.at("person"), rules, Box::new(records.clone()));
-        let stop = Arc::new(Stop::default());
+        let stop = Arc::new(Stop::new().unwrap());
         let until = Arc::clone(&stop);
         let thread = std::thread::spawn(move || proxy.serve(&listener, &until).unwrap());
         Served { socket, records, stop, thread: Some(thread) }
@@ -675,7 +675,7 @@ fn what_cannot_be_recorded_or_asked_is_refused() {
         });
         let proxy = Proxy::new(path, rules(), Box::new(Records::default()));
         let (inside, outside) = UnixStream::pair().unwrap();
-        let talk = std::thread::spawn(move || proxy.converse(outside, &Stop::default()));
+        let talk = std::thread::spawn(move || proxy.converse(outside, &Stop::new().unwrap()));
         let mut program = Program(inside);
         assert_eq!(program.ask(&Request::Identities), FAILURE);
         drop(program);
@@ -684,7 +684,7 @@ fn what_cannot_be_recorded_or_asked_is_refused() {
     }
     let proxy = Proxy::new(scene.at("nobody"), rules(), Box::new(Records::default()));
     let (inside, outside) = UnixStream::pair().unwrap();
-    let talk = std::thread::spawn(move || proxy.converse(outside, &Stop::default()));
+    let talk = std::thread::spawn(move || proxy.converse(outside, &Stop::new().unwrap()));
     let mut program = Program(inside);
     assert_eq!(program.bind(&host, &session), SUCCESS);
     assert_eq!(program.sign(&named, &login(&session, "git", "publickey", &named, None)), FAILURE);
