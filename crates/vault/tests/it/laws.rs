@@ -21,7 +21,13 @@ fn reference() -> impl Strategy<Value = String> {
         Just("keychain://"),
         Just(""),
     ];
-    let part = prop_oneof!["[a-zA-Z0-9_./#% -]{0,12}", "\\PC{0,6}", Just("%2F".to_owned()), Just("/..".to_owned()), Just("c4n4ry".to_owned())];
+    let part = prop_oneof![
+        "[a-zA-Z0-9_./#% -]{0,12}",
+        "\\PC{0,6}",
+        Just("%2F".to_owned()),
+        Just("/..".to_owned()),
+        Just("c4n4ry".to_owned())
+    ];
     (scheme, proptest::collection::vec(part, 0..5)).prop_map(|(scheme, parts)| scheme.to_owned() + &parts.join("/"))
 }
 
