@@ -146,10 +146,7 @@ impl Fetcher {
         let sources = &self.sources;
         let missing = || Fault::Unconfigured(reference.source());
         match reference.place() {
-            Place::Variable { name } => {
-                let text = self.world.variable(name).ok_or(Fault::NoVariable)?;
-                Ok(Secret::of(text)?)
-            }
+            Place::Variable { name } => Ok(Secret::of(self.world.variable(name).ok_or(Fault::NoVariable)?)?),
             Place::File { path, field } => Ok(file::fetch(path, field.as_deref())?),
             Place::Command { words } => self.command(words),
             Place::OnePassword { vault, item, section, field } => {

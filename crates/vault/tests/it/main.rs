@@ -13,6 +13,7 @@ mod agent;
 mod hostile;
 mod keychain;
 mod laws;
+mod moto;
 mod resolver;
 mod server;
 mod sigv4;
