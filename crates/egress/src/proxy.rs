@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 
 pub use admit::{Live, Resolver, Resolving, System};
 pub use answers::{Answer, Answering, Decider, Nobody, Question};
-pub use dial::Upstream;
+pub use dial::{Upstream, UpstreamFault};
 pub use lines::{Conversation, Lines, Over};
 pub use record::{Caller, Journal, Record, Stage, Unrecorded, Way};
 
@@ -159,6 +159,22 @@ impl Proxy {
         stop.await;
         tasks.shutdown().await;
         Ok(())
+    }
+
+    /// Serves on this thread, with a runtime of its own, until the other end of `owner` is closed.
+    pub fn run_for(
+        &self,
+        doors: Vec<Door>,
+        names: Vec<Names>,
+        owner: std::os::unix::net::UnixStream,
+    ) -> io::Result<()> {
+        owner.set_nonblocking(true)?;
+        let stop = async move {
+            if let Ok(mut owner) = tokio::net::UnixStream::from_std(owner) {
+                drop(tokio::io::AsyncReadExt::read(&mut owner, &mut [0]).await);
+            }
+        };
+        self.run(doors, names, stop)
     }
 
     /// Serves on this thread, with a runtime of its own.

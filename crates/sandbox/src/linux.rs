@@ -12,6 +12,7 @@ mod bubblewrap;
 mod caches;
 mod closed_root;
 mod control;
+mod doors;
 mod failure;
 mod init;
 mod inputs;

@@ -6,6 +6,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use policy::bounds::{Bound, BoundKind};
+use policy::controls::Network;
 use policy::{AbsPath, Origin, Scope};
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +77,8 @@ struct OrderWire {
     entrances: u8,
     inputs: Vec<Input>,
     ignored: Vec<i32>,
+    /// The ports that lead to the proxy, where there is one.
+    captured: Option<Vec<u16>>,
     arguments: usize,
     variables: usize,
 }
@@ -175,6 +178,10 @@ impl Order {
             entrances: self.entrances,
             inputs: self.inputs.clone(),
             ignored: self.ignored.clone(),
+            captured: match &self.plan.network {
+                Network::None => None,
+                Network::Proxied { captured } => Some(captured.clone()),
+            },
             arguments: self.argv.len(),
             variables: self.environment.len(),
         };
@@ -218,6 +225,7 @@ impl Order {
                 RootWire::Empty => Root::Empty,
             },
             variables: wire.set,
+            network: wire.captured.map_or(Network::None, |captured| Network::Proxied { captured }),
         };
         let shape = shape_from_wire(wire.shape);
         let (terminal, brokered, inside) = (wire.terminal, wire.brokered, wire.inside);
@@ -330,6 +338,15 @@ fn zone_from_wire(zone: &ZoneWire) -> Zone {
     }
 }
 
+/// What a socket is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Door {
+    Clients,
+    Names,
+    Captured,
+}
+
 /// What the boundary tells the launcher.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
@@ -348,6 +365,8 @@ pub(crate) enum Message {
     NotPresent { path: String },
     /// Something this kernel lacks.
     Missing { what: String, meaning: String },
+    /// A socket of the proxy comes with the message; all have come with the last.
+    Door { door: Door, is_last: bool },
     /// The program runs.
     Started { landlock_abi: u32 },
     /// The program was stopped by a signal.

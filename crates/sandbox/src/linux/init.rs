@@ -14,7 +14,7 @@ use super::failure::{At, Failure};
 use super::landlock::{self, Rules};
 use super::mount::{self, Held};
 use super::pty::{self, Terminal};
-use super::{boundary, inputs, namespaces, privileges, target, template};
+use super::{boundary, doors, inputs, namespaces, privileges, target, template};
 use crate::error::Step;
 use crate::limits::{GRACE_MS, LATE_MS};
 use crate::shape::Shape;
@@ -71,6 +71,8 @@ pub(super) struct Ready {
     notes: Vec<Message>,
     /// The groups that the command enters by itself.
     groups: Groups,
+    /// The sockets of the proxy.
+    doors: doors::Open,
 }
 
 /// The control groups of a command whose first process is not in them.
@@ -115,17 +117,18 @@ struct Watched {
 /// Builds the boundary, in this order:
 ///
 /// 1. die with the boundary process;
-/// 2. the namespace of control groups, loopback, mounts, and the files given for reading opened inside them;
+/// 2. the namespace of control groups, loopback, the sockets of the proxy, mounts, and the files given for reading opened inside them;
 /// 3. what every tier has.
 fn build(channel: &Channel, order: &Order) -> Result<Ready, Failure> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).at(Step::Init)?;
     rustix::thread::set_name(c"palisade: init").at(Step::Init)?;
     namespaces::enter_group()?;
     namespaces::loopback()?;
+    let doors = doors::open(&order.plan.network)?;
     let inputs = inputs::find(&order.plan)?;
     let held = mount::build(&order.plan, order.brokered, order.inside.private_bytes)?;
     inputs::bring_inside(&inputs)?;
-    furnish(channel, order, held)
+    Ok(Ready { doors, ..furnish(channel, order, held)? })
 }
 
 /// Builds what every tier has, in this order:
@@ -149,7 +152,7 @@ pub(super) fn furnish(channel: &Channel, order: &Order, held: Held) -> Result<Re
     let (rules, missing) = landlock::rules_for(order)?;
     let missing = missing.into_iter().map(|missing| Message::Missing { what: missing.what, meaning: missing.meaning });
     notes.extend(missing);
-    Ok(Ready { terminal, rules, held, notes, groups: Groups::default() })
+    Ok(Ready { terminal, rules, held, notes, groups: Groups::default(), doors: doors::Open::default() })
 }
 
 /// Makes the terminal of a command that came when all stood.
@@ -175,10 +178,11 @@ fn make_terminal(channel: &Channel) -> Result<Terminal, Failure> {
 /// Landlock is enforced on this process: the command and the broker inherit it and are under the same rules. Without
 /// a process namespace the command's process has rules of its own below those, so that it cannot signal this one.
 fn start(channel: &Arc<Channel>, order: &Order, ready: Ready) -> Result<Option<Watched>, Failure> {
-    let Ready { terminal, rules, held, notes, groups } = ready;
+    let Ready { terminal, rules, held, notes, groups, doors } = ready;
     for note in &notes {
         channel.send(note, None).at(Step::Control)?;
     }
+    doors.hand_out(channel)?;
     let abi = rules.abi;
     let children = sys::signal::descriptor(&sys::signal::Set::of(&[libc::SIGCHLD])).at(Step::Watch)?;
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;

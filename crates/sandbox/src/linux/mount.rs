@@ -5,6 +5,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
+use policy::controls::Network;
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{MountAttrFlags, MountPropagationFlags, UnmountFlags};
@@ -58,6 +59,8 @@ const VAULT: &[(&str, u32)] = &[
 ];
 const CLOSED_DIRECTORY: &str = "closed-directory";
 const CLOSED_FILE: &str = "closed-file";
+/// Where C libraries read whom to ask for names.
+const RESOLVER: &str = "/etc/resolv.conf";
 
 /// Links in `/run` that systems without `/usr` cannot do without.
 pub(super) const KEPT_LINKS: [&str; 3] = ["run/current-system", "run/booted-system", "run/opengl-driver"];
@@ -133,7 +136,7 @@ impl Expected {
 /// 2. make the vault;
 /// 3. attach a copy of the host's mounts, read-only, taken before; in the closed profile an empty root, and what is
 ///    there to be read;
-/// 4. mount the private places, the devices and a fresh `/proc`, hide kernel interfaces;
+/// 4. mount the private places, the devices and a fresh `/proc`, hide kernel interfaces, say whom to ask for names;
 /// 5. the plan's steps in their order;
 /// 6. hide kernel interfaces that are mounted elsewhere too, verify;
 /// 7. enter the new root, detach the old one and what is over it, look that nothing is left.
@@ -160,6 +163,7 @@ pub(super) fn build(plan: &Plan, brokered: bool, private_bytes: Option<u64>) -> 
     mounts.readable(plan)?;
     mounts.private(plan)?;
     kernel_files::build(&mounts)?;
+    mounts.resolver(plan)?;
     for step in &plan.steps {
         mounts.apply(step)?;
     }
@@ -349,6 +353,28 @@ impl Mounts {
         let mask = tree::identity(mount.as_fd())?;
         tree::attach(mount.as_fd(), target.as_fd())?;
         Ok(mask)
+    }
+
+    /// Has names looked up at the proxy, where there is one. Without the file C libraries ask this machine anyway.
+    fn resolver(&mut self, plan: &Plan) -> Result<(), Failure> {
+        if plan.network == Network::None {
+            return Ok(());
+        }
+        let target = match tree::resolve_links(self.root.as_fd(), RESOLVER) {
+            Ok(target) => target,
+            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
+            Err(error) => return Err(error).at_path(Stage::Doors, RESOLVER),
+        };
+        // In the closed profile the host's file was to be seen there.
+        let before = tree::identity(target.as_fd()).at_path(Stage::Doors, RESOLVER)?;
+        self.expected.retain(|one| one.identity != before);
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&self.vault, "resolver", flags, Mode::from_raw_mode(0o644));
+        let file = file.at_path(Stage::Doors, RESOLVER)?;
+        rustix::io::write(&file, b"nameserver 127.0.0.1\n").at_path(Stage::Doors, RESOLVER)?;
+        let mount = tree::copy_named(self.vault.as_fd(), "resolver").at_path(Stage::Doors, RESOLVER)?;
+        tree::restrict_one(mount.as_fd(), RDONLY | NOSUID | NODEV | NOEXEC).at_path(Stage::Doors, RESOLVER)?;
+        tree::attach(mount.as_fd(), target.as_fd()).at_path(Stage::Doors, RESOLVER)
     }
 
     /// Opens a held path inside; `None`, and remembered, when it is simply not there.

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use policy::controls::Limits;
+use policy::controls::{Limits, Network};
 use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags};
 
 use super::control::Channel;
@@ -65,6 +65,7 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, (brokered, held): (bool, bool)
     let Chosen { tier, lacks } = chosen;
     let streams = streams::look()?;
     let (plan, lacking) = with_caches(plan, *tier);
+    let (plan, out_of_reach) = with_network(plan, *tier);
     let own_terminal = streams.map(|stream| stream == Stream::Terminal && invocation.terminal == Terminal::Own);
     let resources = resources::prepare(limits, &invocation.init)?;
     let (output, pipes) = match resources.output {
@@ -117,7 +118,7 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, (brokered, held): (bool, bool)
         output,
     });
     let mut report = supervised.map_err(|error| if is_held { before_the_command(error) } else { error })?;
-    report.missing.extend(lacking);
+    report.missing.extend(lacking.into_iter().chain(out_of_reach));
     report.from_holder = is_held;
     Ok(report)
 }
@@ -236,6 +237,18 @@ fn with_caches(plan: &Plan, tier: Tier) -> (Plan, Option<Missing>) {
             let source = std::error::Error::source(&why).map(|source| format!(": {source}")).unwrap_or_default();
             let meaning = format!("package managers have no place of their own: {why}{source}");
             (plan.without_caches(), Some(Missing { what: "private-caches".to_owned(), meaning }))
+        }
+    }
+}
+
+/// Takes the proxy away where the tier has no place for its sockets: the command reaches nothing, and is told so.
+fn with_network(plan: Plan, tier: Tier) -> (Plan, Option<Missing>) {
+    match tier {
+        Tier::Full => (plan, None),
+        Tier::Bubblewrap | Tier::Landlock if plan.network == Network::None => (plan, None),
+        Tier::Bubblewrap | Tier::Landlock => {
+            let meaning = format!("the proxy cannot be reached in the tier `{}`, and nothing else either", tier.name());
+            (plan.without_network(), Some(Missing { what: "egress".to_owned(), meaning }))
         }
     }
 }

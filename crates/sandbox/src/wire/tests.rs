@@ -33,6 +33,7 @@ fn order() -> Order {
         }],
         root: Root::Empty,
         variables: vec![("A".to_owned(), "/c/a".to_owned())],
+        network: policy::controls::Network::Proxied { captured: vec![80, 8443] },
     };
     let bytes = |bytes: &[u8]| std::os::unix::ffi::OsStringExt::from_vec(bytes.to_vec());
     Order {

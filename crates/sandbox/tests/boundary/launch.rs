@@ -124,6 +124,7 @@ pub(crate) fn main() -> ! {
         tiers: spec.tiers(),
         require: spec.require.iter().map(|name| sandbox::Layer::parse(name).unwrap()).collect(),
         held: !spec.template.is_empty(),
+        outlet: None,
     };
     let permit = permit(&spec);
     if spec.template.iter().any(|way| way == "warm") {
@@ -203,6 +204,7 @@ fn permit(spec: &Spec) -> Permit<Exec> {
             reopened: spec.reopened.iter().map(|text| path(text)).collect(),
             reading: reading(spec),
             caches: caches(spec),
+            is_proxied: false,
             incomplete: None,
         }),
     };
