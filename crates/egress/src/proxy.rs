@@ -12,6 +12,7 @@ mod pool;
 mod record;
 mod socks;
 mod stream;
+mod system;
 mod tunnel;
 
 use core::fmt;
@@ -24,11 +25,12 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-pub use admit::{Live, Resolver, Resolving, System};
+pub use admit::{Live, Resolver, Resolving};
 pub use answers::{Answer, Answering, Decider, Nobody, Question};
 pub use dial::{Upstream, UpstreamFault};
 pub use lines::{Conversation, Lines, Over};
 pub use record::{Caller, Journal, Record, Stage, Unrecorded, Way};
+pub use system::System;
 
 use crate::limits::Bounds;
 use crate::network::Network;

@@ -85,3 +85,5 @@ pub(crate) const HELD_SETS_MAX: usize = 8;
 pub(crate) const HELD_SPARE: usize = 3;
 /// Connections that a holder has open.
 pub(crate) const ASKERS_MAX: usize = 64;
+/// Bytes of the host's list of hosts that are read.
+pub(crate) const HOSTS_BYTES_MAX: u64 = 1024 * 1024;

@@ -21,6 +21,7 @@ mod keeper;
 mod kernel_files;
 mod landlock;
 mod mount;
+mod names;
 mod namespaces;
 mod output;
 mod privileges;

@@ -5,14 +5,13 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use policy::controls::Network;
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{MountAttrFlags, MountPropagationFlags, UnmountFlags};
 
 use super::failure::{At, Failure};
 use super::tree::{self, Identity, NODEV, NOEXEC, NOSUID, RDONLY};
-use super::{closed_root, kernel_files};
+use super::{closed_root, kernel_files, names};
 use crate::error::Step as Stage;
 use crate::limits::{COVERS_MAX, PRIVATE_SIZE};
 use crate::plan::{Plan, Root, Step, Zone};
@@ -27,7 +26,7 @@ pub(super) struct Mounts {
     /// The new root.
     pub(super) root: OwnedFd,
     /// What must be found where, when all stands.
-    expected: Vec<Expected>,
+    pub(super) expected: Vec<Expected>,
     /// Held paths that were not there.
     not_present: Vec<String>,
     /// Whether a broker acts for the command.
@@ -59,8 +58,6 @@ const VAULT: &[(&str, u32)] = &[
 ];
 const CLOSED_DIRECTORY: &str = "closed-directory";
 const CLOSED_FILE: &str = "closed-file";
-/// Where C libraries read whom to ask for names.
-const RESOLVER: &str = "/etc/resolv.conf";
 
 /// Links in `/run` that systems without `/usr` cannot do without.
 pub(super) const KEPT_LINKS: [&str; 3] = ["run/current-system", "run/booted-system", "run/opengl-driver"];
@@ -163,7 +160,7 @@ pub(super) fn build(plan: &Plan, brokered: bool, private_bytes: Option<u64>) -> 
     mounts.readable(plan)?;
     mounts.private(plan)?;
     kernel_files::build(&mounts)?;
-    mounts.resolver(plan)?;
+    names::build(&mut mounts, plan)?;
     for step in &plan.steps {
         mounts.apply(step)?;
     }
@@ -353,28 +350,6 @@ impl Mounts {
         let mask = tree::identity(mount.as_fd())?;
         tree::attach(mount.as_fd(), target.as_fd())?;
         Ok(mask)
-    }
-
-    /// Has names looked up at the proxy, where there is one. Without the file C libraries ask this machine anyway.
-    fn resolver(&mut self, plan: &Plan) -> Result<(), Failure> {
-        if plan.network == Network::None {
-            return Ok(());
-        }
-        let target = match tree::resolve_links(self.root.as_fd(), RESOLVER) {
-            Ok(target) => target,
-            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
-            Err(error) => return Err(error).at_path(Stage::Doors, RESOLVER),
-        };
-        // In the closed profile the host's file was to be seen there.
-        let before = tree::identity(target.as_fd()).at_path(Stage::Doors, RESOLVER)?;
-        self.expected.retain(|one| one.identity != before);
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&self.vault, "resolver", flags, Mode::from_raw_mode(0o644));
-        let file = file.at_path(Stage::Doors, RESOLVER)?;
-        rustix::io::write(&file, b"nameserver 127.0.0.1\n").at_path(Stage::Doors, RESOLVER)?;
-        let mount = tree::copy_named(self.vault.as_fd(), "resolver").at_path(Stage::Doors, RESOLVER)?;
-        tree::restrict_one(mount.as_fd(), RDONLY | NOSUID | NODEV | NOEXEC).at_path(Stage::Doors, RESOLVER)?;
-        tree::attach(mount.as_fd(), target.as_fd()).at_path(Stage::Doors, RESOLVER)
     }
 
     /// Opens a held path inside; `None`, and remembered, when it is simply not there.
