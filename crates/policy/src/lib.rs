@@ -22,6 +22,7 @@ pub mod layer;
 mod limits;
 pub mod lint;
 pub mod mode;
+pub mod mounts;
 pub mod path;
 mod permit;
 pub mod proof;
