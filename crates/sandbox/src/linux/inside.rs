@@ -156,7 +156,7 @@ fn may_be_written(place: &str, plan: &Plan, private: &[String]) -> bool {
     is_device
         || private.iter().any(|one| one == place)
         || plan.steps.iter().any(|step| match step {
-            plan::Step::Writable { path, zone: _ } | plan::Step::Pin { path } => {
+            plan::Step::Writable { path, zone: _ } | plan::Step::Cache { path, zone: _ } | plan::Step::Pin { path } => {
                 place.strip_prefix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             }
             plan::Step::Private { .. }
@@ -165,7 +165,6 @@ fn may_be_written(place: &str, plan: &Plan, private: &[String]) -> bool {
             | plan::Step::Hide { .. }
             | plan::Step::Read { .. }
             | plan::Step::Link { .. }
-            | plan::Step::Cache { .. }
             | plan::Step::Seed { .. }
             | plan::Step::Veil { .. } => false,
         })
@@ -186,6 +185,8 @@ fn look_at(root: &OwnedFd, found: &Found, brokered: bool) -> Result<Option<Expec
         Holds::Writable => (is_same && there.is_mount && !is_read_only, Some(false)),
         Holds::Pinned => (is_same && there.is_mount, Some(false)),
         Holds::ReadOnly => (is_same && there.is_mount && is_read_only, Some(true)),
+        Holds::Shown => (is_same && there.is_mount && is_read_only, None),
+        Holds::Replaced => (!is_same && there.is_mount && is_read_only && is_empty_kind(&place), Some(true)),
         // It was away for a moment only.
         Holds::Absent => (false, None),
         Holds::Closed => (there.is_mount && is_read_only && is_closed(root, path), Some(true)),

@@ -18,10 +18,6 @@ const fn row(tier: Tier, case: &'static str, rows: &'static str, why: &'static s
 const ROWS: &[Row] = &[
     row(Tier::Bubblewrap, "limits_fork_bomb", "", "bubblewrap's own process counts among those inside"),
     row(Tier::Bubblewrap, "mounts_of_the_project_elsewhere", "", "its scene has no bubblewrap for an ordinary user"),
-    row(Tier::Bubblewrap, "broker_git_private_caches", "", "there are no private caches, which is told as missing"),
-    row(Tier::Bubblewrap, "profile_*", "", "the closed profile is refused, caches are told as missing"),
-    row(Tier::Bubblewrap, "files_hidden_but_for_parts", "", "such a run is refused"),
-    row(Tier::Bubblewrap, "files_hidden_around_the_project", "", "such a run is refused"),
     row(Tier::Bubblewrap, "hygiene_arguments_tell_nothing", "", "its own processes have bubblewrap's words"),
     row(Tier::Bubblewrap, "hygiene_no_user_namespaces", "", "about the best tier; see fallback_no_namespaces_left"),
     row(
