@@ -2,6 +2,8 @@
 //!
 //! Paths are bytes: the kernel knows no encoding of names, and a mount that is not understood must not count as none.
 
+use std::collections::BTreeMap;
+
 /// A line of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount<'a> {
@@ -55,6 +57,70 @@ fn unescaped(word: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// The mounts of a host, in the order in which they were made.
+#[derive(Debug, Default)]
+pub struct Mounts {
+    all: Vec<Seen>,
+    /// How many mounts a device has.
+    counts: BTreeMap<Vec<u8>, usize>,
+}
+
+/// Which part of a device is seen where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Seen {
+    device: Vec<u8>,
+    root: Vec<u8>,
+    place: Vec<u8>,
+}
+
+/// Another path that may show the same file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Twin {
+    /// The path.
+    pub path: Vec<u8>,
+    /// The path that shows the same, if it is the one looked for or lies in it.
+    pub of: Vec<u8>,
+}
+
+impl Mounts {
+    /// Reads a list.
+    pub fn parse(list: &[u8]) -> Self {
+        let seen = |mount: Mount<'_>| Seen { device: mount.device.to_vec(), root: mount.root, place: mount.place };
+        // What is no path, such as a namespace, shows no file that has one.
+        let all: Vec<Seen> = mounts(list).map(seen).filter(|mount| mount.root.starts_with(b"/")).collect();
+        let mut counts = BTreeMap::new();
+        for mount in &all {
+            *counts.entry(mount.device.clone()).or_insert(0) += 1;
+        }
+        Self { all, counts }
+    }
+
+    /// Returns the mount at which a path is seen: the last one made at the longest of the places above it.
+    fn holding(&self, path: &[u8]) -> Option<&Seen> {
+        let around = self.all.iter().filter(|mount| below(path, &mount.place).is_some());
+        around.max_by_key(|mount| mount.place.len())
+    }
+
+    /// Returns the other paths that may show a path, or a part of what lies in it.
+    pub fn twins(&self, path: &[u8]) -> Vec<Twin> {
+        let Some(own) = self.holding(path).filter(|own| self.counts.get(&own.device).is_some_and(|count| *count > 1))
+        else {
+            return Vec::new();
+        };
+        let Some(rest) = below(path, &own.place) else { return Vec::new() };
+        let inner = joined(&own.root, rest);
+        let others = self.all.iter().filter(|mount| mount.device == own.device && mount.place != own.place);
+        let twins = others.filter_map(|other| {
+            if let Some(rest) = below(&inner, &other.root) {
+                return Some(Twin { path: joined(&other.place, rest), of: path.to_vec() });
+            }
+            let rest = below(&other.root, &inner)?;
+            Some(Twin { path: other.place.clone(), of: joined(path, rest) })
+        });
+        twins.filter(|twin| below(&twin.path, path).is_none()).collect()
+    }
+}
+
 /// Returns what remains of a path below a directory, without a slash before it: empty when they are the same, `None` when
 /// it does not lie there. Segments are compared whole.
 pub fn below<'a>(path: &'a [u8], directory: &[u8]) -> Option<&'a [u8]> {
@@ -67,7 +133,7 @@ pub fn below<'a>(path: &'a [u8], directory: &[u8]) -> Option<&'a [u8]> {
 }
 
 /// Returns a path below a directory; the directory itself where the rest is empty.
-pub fn joined(directory: &[u8], rest: &[u8]) -> Vec<u8> {
+fn joined(directory: &[u8], rest: &[u8]) -> Vec<u8> {
     match (directory, rest) {
         (_, []) => directory.to_vec(),
         (b"/", _) => [b"/", rest].concat(),
@@ -116,5 +182,53 @@ mod tests {
                 assert_eq!(joined(directory.as_bytes(), rest.as_bytes()), path.as_bytes());
             }
         }
+    }
+
+    /// Returns the other paths of one, given mounts as `DEVICE ROOT PLACE`.
+    fn check_twins(mounts: &[&str], path: &str, expected: &[&str]) {
+        let lines = mounts.iter().enumerate().map(|(id, mount)| format!("{id} 1 {mount} rw - ext4 /dev/x rw\n"));
+        // No byte of UTF-8.
+        let lines: Vec<u8> =
+            lines.collect::<String>().bytes().map(|byte| if byte == b'?' { 0xff } else { byte }).collect();
+        let mounts = Mounts::parse(&lines);
+        let shown = |path: &[u8]| path.escape_ascii().to_string();
+        let found: Vec<String> = mounts
+            .twins(path.as_bytes())
+            .into_iter()
+            .map(|twin| format!("{} = {}", shown(&twin.path), shown(&twin.of)))
+            .collect();
+        assert_eq!(found, expected, "{path}");
+    }
+
+    #[test]
+    fn places_that_show_the_same() {
+        let mounts = ["8:1 / /", "8:1 /data /mnt/data", "8:1 /data/a\\040b /srv/ab", "8:2 / /other", "0:5 / /tmp"];
+        check_twins(&mounts, "/data/secret", &["/mnt/data/secret = /data/secret"]);
+        check_twins(&mounts, "/mnt/data/secret", &["/data/secret = /mnt/data/secret"]);
+        check_twins(&mounts, "/data/a b/x", &["/mnt/data/a b/x = /data/a b/x", "/srv/ab/x = /data/a b/x"]);
+        check_twins(&mounts, "/srv/ab", &["/data/a b = /srv/ab", "/mnt/data/a b = /srv/ab"]);
+        // A part of what is hidden is seen elsewhere.
+        check_twins(&mounts, "/data", &["/mnt/data = /data", "/srv/ab = /data/a b"]);
+        check_twins(&mounts, "/home/me", &[]);
+        check_twins(&mounts, "/other/data/secret", &[]);
+        check_twins(&mounts, "/tmp/x", &[]);
+    }
+
+    #[test]
+    fn the_last_mount_at_a_place_is_seen() {
+        let mounts = ["8:1 / /", "8:1 /a /m", "8:1 /b /m"];
+        check_twins(&mounts, "/m/x", &["/b/x = /m/x"]);
+    }
+
+    #[test]
+    fn names_that_are_not_utf8() {
+        let mounts = ["8:1 / /", "8:1 /data /mnt/?", "8:1 /data/? /srv/x"];
+        check_twins(&mounts, "/data/secret", &[r"/mnt/\xff/secret = /data/secret"]);
+        check_twins(&mounts, "/data", &[r"/mnt/\xff = /data", r"/srv/x = /data/\xff"]);
+    }
+
+    #[test]
+    fn what_is_no_line_is_no_mount() {
+        check_twins(&["", "8:1", "8:1 rel /x", "8:1 / /", "8:1 //deleted /gone"], "/x", &[]);
     }
 }

@@ -152,11 +152,19 @@ fn proc(mounts: &Mounts) -> Result<(), Failure> {
 
 /// Returns where such file systems are mounted outside of the three directories.
 pub(super) fn elsewhere() -> Result<Vec<OsString>, Failure> {
+    Ok(mounts::mounts(&list()?).filter_map(mounted_elsewhere).collect())
+}
+
+/// Returns the host's mounts.
+pub(super) fn mounts() -> Result<mounts::Mounts, Failure> {
+    Ok(mounts::Mounts::parse(&list()?))
+}
+
+fn list() -> Result<Vec<u8>, Failure> {
     let path = "/proc/self/mountinfo";
     let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
     let file = file.at_path(Step::HideKernel, path)?;
-    let list = read_whole(file, MOUNT_LIST_BYTES_MAX).at_path(Step::HideKernel, path)?;
-    Ok(mounts::mounts(&list).filter_map(mounted_elsewhere).collect())
+    read_whole(file, MOUNT_LIST_BYTES_MAX).at_path(Step::HideKernel, path)
 }
 
 fn mounted_elsewhere(mount: mounts::Mount<'_>) -> Option<OsString> {

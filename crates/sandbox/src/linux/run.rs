@@ -214,23 +214,15 @@ pub(super) fn start_waiting(init: &Path, order: &Order) -> Result<(Child, Channe
     Ok((child, ours))
 }
 
-/// Makes the private caches. Where they cannot be made, or the tier has no place for them, the command runs without,
-/// and is told so; what is seen there of the host's takes a mount.
+/// Makes the private caches. Where they cannot be made, the command runs without, and is told so.
 fn with_caches(plan: &Plan, tier: Tier) -> (Plan, Option<Missing>) {
-    let has_seeds = plan.steps.iter().any(|step| matches!(step, crate::plan::Step::Seed { .. }));
-    let (plan, lacking) = if tier == Tier::Landlock && has_seeds {
-        let meaning = "what the host has downloaded is not seen in the private caches".to_owned();
-        (plan.clone().without_seeds(), Some(Missing { what: "shared-downloads".to_owned(), meaning }))
-    } else {
-        (plan.clone(), None)
-    };
-    match caches::make(&plan) {
-        Ok(()) => (plan, lacking),
+    match caches::make(plan, tier) {
+        Ok(()) => (plan.clone(), None),
         Err(failure) => {
             let why = advice::with_fix(failure);
             let source = std::error::Error::source(&why).map(|source| format!(": {source}")).unwrap_or_default();
             let meaning = format!("package managers have no place of their own: {why}{source}");
-            (plan.without_caches(), Some(Missing { what: "private-caches".to_owned(), meaning }))
+            (plan.clone().without_caches(), Some(Missing { what: "private-caches".to_owned(), meaning }))
         }
     }
 }

@@ -27,7 +27,6 @@ const ROWS: &[Row] = &[
         "they appear, and cannot be written",
     ),
     row(Tier::Bubblewrap, "mounts_below_a_read_only_place", "", "its scene has no bubblewrap for an ordinary user"),
-    row(Tier::Landlock, "profile_caches_cannot_be_led_astray", "", "nothing of the host's is seen in the caches"),
     row(Tier::Landlock, "limits_private_directories", "44 of them", "there are none; see lower_temporary"),
     row(
         Tier::Landlock,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::processes::wait_until;
 use crate::runner::Case;
-use crate::world::{World, check};
+use crate::world::{World, check, is_contained};
 
 pub(crate) const CASES: &[Case] = &[
     ("lower_devices", devices),
@@ -18,6 +18,7 @@ pub(crate) const CASES: &[Case] = &[
     ("lower_fork_bomb", fork_bomb),
     ("lower_temporary", temporary),
     ("lower_below_tmp", below_tmp),
+    ("lower_temporary_elsewhere", temporary_elsewhere),
     ("lower_absent", absent),
     ("lower_replaced", replaced),
     ("lower_terminal", terminal),
@@ -147,6 +148,29 @@ fn temporary(world: &World) {
     let (text, directory) = seen.out.split_once('\n').unwrap();
     assert_eq!(text, "x");
     assert!(directory.starts_with("/tmp/palisade-") && !Path::new(directory).exists(), "{directory}");
+}
+
+/// Rows 90, 91: the host shows `/tmp` at another place as well; it takes root to have one.
+fn temporary_elsewhere(world: &World) {
+    if !rustix::process::geteuid().is_root() || is_contained() {
+        return;
+    }
+    let file = tempfile::Builder::new().prefix("lower").tempfile_in("/tmp").unwrap();
+    fs::write(file.path(), "canary").unwrap();
+    let name = file.path().file_name().unwrap().to_str().unwrap();
+    fs::create_dir(world.path("outside/tmp dir")).unwrap();
+    let script = "mount --bind /tmp \"$0\"; exec \"$@\"";
+    let cat = ["cat", &world.path(&format!("outside/tmp dir/{name}"))];
+    let run = |words: &[&std::ffi::OsStr]| {
+        let mut command = std::process::Command::new("unshare");
+        command.args(["-m", "sh", "-c", script, &world.path("outside/tmp dir")]);
+        world.seen(&command.args(words).output().unwrap())
+    };
+    assert_eq!(run(&cat.map(std::ffi::OsStr::new)).out, "canary", "control");
+    let launcher = world.launcher(&cat);
+    let words: Vec<_> = std::iter::once(launcher.get_program()).chain(launcher.get_args()).collect();
+    let seen = run(&words);
+    assert!(seen.error.contains("Permission denied") && seen.code == 1, "{} {}", seen.error, seen.report);
 }
 
 fn below_tmp(world: &World) {
