@@ -187,18 +187,9 @@ impl Plan {
 
     /// Returns the plan of a command whose package managers have no place of their own.
     pub(crate) fn without_caches(self) -> Self {
-        let plan = self.without_seeds();
-        let is_cache = |step: &Step| matches!(step, Step::Cache { .. });
-        let variables = doors::variables(&plan.network);
-        Self { steps: plan.steps.into_iter().filter(|step| !is_cache(step)).collect(), variables, ..plan }
-    }
-
-    /// Returns the plan of a command that sees nothing of the host's in its private caches.
-    pub(crate) fn without_seeds(self) -> Self {
         let is_kept = |step: &Step| match step {
-            Step::Seed { .. } => false,
-            Step::Cache { .. }
-            | Step::Read { .. }
+            Step::Seed { .. } | Step::Cache { .. } => false,
+            Step::Read { .. }
             | Step::Link { .. }
             | Step::Private { .. }
             | Step::Writable { .. }
@@ -208,7 +199,9 @@ impl Plan {
             | Step::Hide { .. }
             | Step::Veil { .. } => true,
         };
-        Self { steps: self.steps.into_iter().filter(is_kept).collect(), ..self }
+        let steps = self.steps.into_iter().filter(is_kept).collect();
+        let variables = doors::variables(&self.network);
+        Self { steps, variables, ..self }
     }
 }
 

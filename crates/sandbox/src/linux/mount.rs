@@ -5,6 +5,8 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
+use policy::AbsPath;
+use policy::tables::credentials;
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{MountAttrFlags, MountPropagationFlags, UnmountFlags};
@@ -31,8 +33,8 @@ pub(super) struct Mounts {
     not_present: Vec<String>,
     /// Whether a broker acts for the command.
     brokered: bool,
-    /// How many veils were made.
-    pub(super) veils: usize,
+    /// How many covers of their own were made.
+    pub(super) covers: usize,
 }
 
 /// What must be found at a path.
@@ -156,13 +158,13 @@ pub(super) fn build(plan: &Plan, brokered: bool, private_bytes: Option<u64>) -> 
     };
     let root = attach_root(root, &vault)?;
     let (expected, not_present) = (Vec::new(), Vec::new());
-    let mut mounts = Mounts { host, vault, root, expected, not_present, brokered, veils: 0 };
+    let mut mounts = Mounts { host, vault, root, expected, not_present, brokered, covers: 0 };
     mounts.readable(plan)?;
     mounts.private(plan)?;
     kernel_files::build(&mounts)?;
     names::build(&mut mounts, plan)?;
     for step in &plan.steps {
-        mounts.apply(step)?;
+        mounts.apply(step, &plan.home)?;
     }
     kernel_files::hide_elsewhere(&mounts, &elsewhere)?;
     mounts.verify()?;
@@ -187,6 +189,13 @@ fn make_vault(host: &OwnedFd, bytes: Option<u64>) -> Result<OwnedFd, Failure> {
     // Over the host's root, where it needs no directory of the host; absolute paths still mean the host.
     tree::attach(vault.as_fd(), host.as_fd()).at(Stage::PrivateFiles)?;
     Ok(vault)
+}
+
+/// Makes a file that everybody may read.
+fn make_file(vault: &OwnedFd, name: &str, text: &str) -> std::io::Result<()> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(vault, name, flags, Mode::from_raw_mode(0o444))?;
+    std::io::Write::write_all(&mut std::fs::File::from(file), text.as_bytes())
 }
 
 fn attach_root(root: OwnedFd, vault: &OwnedFd) -> Result<OwnedFd, Failure> {
@@ -230,7 +239,7 @@ impl Mounts {
         tree::attach(mount.as_fd(), target.as_fd()).at_path(Stage::Private, zone.path())
     }
 
-    fn apply(&mut self, step: &Step) -> Result<(), Failure> {
+    fn apply(&mut self, step: &Step, home: &AbsPath) -> Result<(), Failure> {
         match step {
             // They stand already.
             Step::Read { .. } | Step::Link { .. } | Step::Private { .. } => Ok(()),
@@ -241,7 +250,7 @@ impl Mounts {
             Step::ReadOnly { path, why: _ } => self.read_only(path.as_str()),
             Step::ByKey { path: _, why: _ } if self.brokered => Ok(()),
             Step::ByKey { path, why: _ } => self.read_only(path.as_str()),
-            Step::Hide { path, why: _ } => self.hide(path.as_str()),
+            Step::Hide { path, why: _ } => self.hide(path.as_str(), credentials::instead(path, home)),
             Step::Veil { path, parts, why: _ } => self.veil(path.as_str(), parts),
         }
     }
@@ -334,9 +343,19 @@ impl Mounts {
         Ok(())
     }
 
-    fn hide(&mut self, path: &str) -> Result<(), Failure> {
+    /// Covers a path. Of some files another text is read instead.
+    fn hide(&mut self, path: &str, instead: Option<&str>) -> Result<(), Failure> {
         let Some(target) = self.present(path, Stage::Hide)? else { return Ok(()) };
-        let mask = self.cover(&target).at_path(Stage::Hide, path)?;
+        let is_directory = tree::identity(target.as_fd()).at_path(Stage::Hide, path)?.is_directory;
+        let mask = match instead {
+            Some(text) if !is_directory => {
+                let name = format!("instead-{}", self.covers);
+                self.covers += 1;
+                make_file(&self.vault, &name, text).at_path(Stage::Hide, path)?;
+                self.cover_with(&target, &name).at_path(Stage::Hide, path)?
+            }
+            Some(_) | None => self.cover(&target).at_path(Stage::Hide, path)?,
+        };
         self.expect(path, mask, true, false);
         Ok(())
     }
@@ -344,7 +363,10 @@ impl Mounts {
     /// Covers a file or directory with an empty one that nobody may open. Returns what is there now.
     pub(super) fn cover(&self, target: &OwnedFd) -> std::io::Result<Identity> {
         let is_directory = tree::identity(target.as_fd())?.is_directory;
-        let name = if is_directory { CLOSED_DIRECTORY } else { CLOSED_FILE };
+        self.cover_with(target, if is_directory { CLOSED_DIRECTORY } else { CLOSED_FILE })
+    }
+
+    fn cover_with(&self, target: &OwnedFd, name: &str) -> std::io::Result<Identity> {
         let mount = tree::copy_named(self.vault.as_fd(), name)?;
         tree::restrict_one(mount.as_fd(), RDONLY | NOSUID | NODEV | NOEXEC)?;
         let mask = tree::identity(mount.as_fd())?;
@@ -387,7 +409,7 @@ impl Mounts {
 
     /// Makes the new root the root, and lets go of the old one.
     fn enter(self) -> Result<Held, Failure> {
-        let Self { host: _host, vault: _vault, root, expected, not_present, brokered: _, veils: _ } = self;
+        let Self { host: _host, vault: _vault, root, expected, not_present, brokered: _, covers: _ } = self;
         rustix::process::fchdir(&root).at(Stage::Pivot)?;
         rustix::process::pivot_root(".", ".").at(Stage::Pivot)?;
         uncover(&root)?;

@@ -26,7 +26,7 @@ use crate::wire::Order;
 use crate::{ROLE, sys};
 
 /// The lowest number that the launcher's own descriptors get, above those that the boundary takes.
-const FIRST_FREE: i32 = 10;
+const FIRST_FREE: i32 = bubblewrap::TEXTS + bubblewrap::TEXTS_MAX;
 
 /// Runs a command in one tier with a broker; where the kernel gives none, mounts alone hold what exists, or without them
 /// Landlock with more refused, and the report says what is missing. Another supervisor that is there already could act past
@@ -76,7 +76,7 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, (brokered, held): (bool, bool)
         None => (None, [None, None]),
     };
     let prepared = prepare(&plan, *tier, (brokered, resources.inside.private_bytes)).map_err(advice::with_fix)?;
-    let (shape, arguments, not_present) = prepared;
+    let (shape, wrapping, not_present) = prepared;
     let order = Order {
         inside: resources.inside,
         environment: inner_environment(&plan, invocation),
@@ -99,9 +99,9 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, (brokered, held): (bool, bool)
     let is_held = taken.is_some();
     let (process, channel) = match taken {
         Some(taken) => taken,
-        None => start_one(&order, invocation, outside, arguments.as_ref()).map_err(advice::with_fix)?,
+        None => start_one(&order, invocation, outside, wrapping.as_ref()).map_err(advice::with_fix)?,
     };
-    drop(arguments);
+    drop(wrapping);
     let always =
         tier.missing().iter().map(|(what, meaning)| Missing { what: (*what).into(), meaning: (*meaning).into() });
     let supervised = supervise::supervise(Supervised {
@@ -186,7 +186,7 @@ fn start_one(
     order: &Order,
     invocation: &Invocation,
     outside: Outside,
-    arguments: Option<&OwnedFd>,
+    wrapping: Option<&Wrapping>,
 ) -> Result<(Process, Channel), Failure> {
     // The process that clears away when the launcher is killed must not be ended with the groups of the command.
     let is_apart = order.shape == Shape::Landlock;
@@ -196,10 +196,10 @@ fn start_one(
     let memory = into_memory(&bytes)?;
     let (ours, theirs) = Channel::pair().at(Step::StartBoundary)?;
     let handed = Handed { outside, control: &theirs, plan: &memory };
-    let child = match arguments {
+    let child = match wrapping {
         None if is_apart => start_keeper(&invocation.init, handed)?,
         None => start_boundary(&invocation.init, handed)?,
-        Some(arguments) => start_bubblewrap(invocation, handed, arguments)?,
+        Some(wrapping) => start_bubblewrap(invocation, handed, wrapping)?,
     };
     Ok((Process::Child(child), ours))
 }
@@ -215,28 +215,15 @@ pub(super) fn start_waiting(init: &Path, order: &Order) -> Result<(Child, Channe
     Ok((child, ours))
 }
 
-/// Makes the private caches. Where they cannot be made, or the tier has no place for them, the command runs without,
-/// and is told so; what is seen there of the host's takes a mount.
+/// Makes the private caches. Where they cannot be made, the command runs without, and is told so.
 fn with_caches(plan: &Plan, tier: Tier) -> (Plan, Option<Missing>) {
-    let has_caches = plan.steps.iter().any(|step| matches!(step, crate::plan::Step::Cache { .. }));
-    let has_seeds = plan.steps.iter().any(|step| matches!(step, crate::plan::Step::Seed { .. }));
-    if tier == Tier::Bubblewrap && has_caches {
-        let meaning = format!("package managers have no place of their own in the tier `{}`", tier.name());
-        return (plan.clone().without_caches(), Some(Missing { what: "private-caches".to_owned(), meaning }));
-    }
-    let (plan, lacking) = if tier == Tier::Landlock && has_seeds {
-        let meaning = "what the host has downloaded is not seen in the private caches".to_owned();
-        (plan.clone().without_seeds(), Some(Missing { what: "shared-downloads".to_owned(), meaning }))
-    } else {
-        (plan.clone(), None)
-    };
-    match caches::make(&plan) {
-        Ok(()) => (plan, lacking),
+    match caches::make(plan, tier) {
+        Ok(()) => (plan.clone(), None),
         Err(failure) => {
             let why = advice::with_fix(failure);
             let source = std::error::Error::source(&why).map(|source| format!(": {source}")).unwrap_or_default();
             let meaning = format!("package managers have no place of their own: {why}{source}");
-            (plan.without_caches(), Some(Missing { what: "private-caches".to_owned(), meaning }))
+            (plan.clone().without_caches(), Some(Missing { what: "private-caches".to_owned(), meaning }))
         }
     }
 }
@@ -261,6 +248,14 @@ struct Wanted<'a> {
     invocation: &'a Invocation,
 }
 
+/// What bubblewrap gets.
+#[derive(Debug)]
+struct Wrapping {
+    arguments: OwnedFd,
+    /// Texts that are read in place of hidden files.
+    texts: Vec<OwnedFd>,
+}
+
 /// A tier, and what it lacks on this machine besides what it always lacks.
 #[derive(Debug)]
 pub(super) struct Chosen {
@@ -274,16 +269,21 @@ fn prepare(
     plan: &Plan,
     tier: Tier,
     (brokered, private_bytes): (bool, Option<u64>),
-) -> Result<(Shape, Option<OwnedFd>, Vec<String>), Failure> {
+) -> Result<(Shape, Option<Wrapping>, Vec<String>), Failure> {
     Ok(match tier {
         Tier::Full => (Shape::Full, None, Vec::new()),
         Tier::Landlock => (Shape::Landlock, None, Vec::new()),
         Tier::Bubblewrap => {
             let prepared = bubblewrap::prepare(plan, brokered, private_bytes)?;
-            let bubblewrap::Prepared { arguments, outside, not_present } = prepared;
-            let arguments = into_memory(&arguments)?;
-            rustix::fs::seek(&arguments, rustix::fs::SeekFrom::Start(0)).at(Step::HandPlan)?;
-            (Shape::Bubblewrap(outside), Some(arguments), not_present)
+            let bubblewrap::Prepared { arguments, outside, texts, not_present } = prepared;
+            let from_start = |bytes: &[u8]| {
+                let memory = into_memory(bytes)?;
+                rustix::fs::seek(&memory, rustix::fs::SeekFrom::Start(0)).at(Step::HandPlan)?;
+                Ok(memory)
+            };
+            let texts = texts.iter().map(|text| from_start(text.as_bytes())).collect::<Result<_, Failure>>()?;
+            let wrapping = Wrapping { arguments: from_start(&arguments)?, texts };
+            (Shape::Bubblewrap(outside), Some(wrapping), not_present)
         }
     })
 }
@@ -365,7 +365,7 @@ fn start_with(init: &Path, handed: Handed<'_>, entrances: &[OwnedFd]) -> Result<
 
 /// Starts bubblewrap with this program as the first process inside. What it says of a failure comes back by
 /// its standard error.
-fn start_bubblewrap(invocation: &Invocation, handed: Handed<'_>, arguments: &OwnedFd) -> Result<Child, Failure> {
+fn start_bubblewrap(invocation: &Invocation, handed: Handed<'_>, wrapping: &Wrapping) -> Result<Child, Failure> {
     let Handed { outside, control, plan } = handed;
     let Outside { streams, pipes: [output_pipe, error_pipe], mut groups, birthplace } = outside;
     // Nobody can be born into the group from in there, so that bubblewrap is in it too.
@@ -382,7 +382,10 @@ fn start_bubblewrap(invocation: &Invocation, handed: Handed<'_>, arguments: &Own
     let standard = [input.as_fd(), output.as_fd(), error.as_fd()];
     let mut kept =
         vec![(out_of_the_way(control.as_fd())?, boundary::CONTROL), (out_of_the_way(plan.as_fd())?, boundary::PLAN)];
-    kept.push((out_of_the_way(arguments.as_fd())?, bubblewrap::ARGUMENTS));
+    kept.push((out_of_the_way(wrapping.arguments.as_fd())?, bubblewrap::ARGUMENTS));
+    for (text, number) in wrapping.texts.iter().zip(bubblewrap::TEXTS..) {
+        kept.push((out_of_the_way(text.as_fd())?, number));
+    }
     kept.push((out_of_the_way(own.as_fd())?, bubblewrap::OWN_PROGRAM));
     let pipes = [None, output_pipe.as_ref(), error_pipe.as_ref()];
     let sources = streams.into_iter().zip(standard).zip(pipes);

@@ -395,7 +395,7 @@ fn granted(readable: &[(&str, Option<&str>)], caches: Option<Caches>, hide: &[&s
         limits: Limits::default(),
     };
     let environment = crate::environment::environment(
-        [("CARGO_HOME", "/home/me/p/.own"), ("GOCACHE", "/home/me/go")]
+        [("CARGO_HOME", "/home/me/p/.own"), ("GOCACHE", "/home/me/go"), ("GEM_HOME", "/home/me/gems")]
             .map(|(name, value)| (name.into(), value.into()))
             .into_iter(),
     );
@@ -487,14 +487,28 @@ fn caches_are_a_place_of_their_own_with_variables_that_lead_there() {
     };
     let text = granted(&[], caches(), &["/home/me/keys"]);
     assert_eq!(
-        lines(&text, &["writable", "cache", "seed", "set         CARGO", "set         GO", "set         MAVEN"]),
+        lines(
+            &text,
+            &[
+                "writable",
+                "cache",
+                "seed",
+                "set         CARGO",
+                "set         GO",
+                "set         MAVEN",
+                "set         GEM"
+            ]
+        ),
         [
             "writable    /home/me/p",
             "cache       /c/1",
             "seed        /c/1/cargo/registry (/home/me/.cargo/registry, read-only)",
+            "set         GOPATH=/c/1/go",
             "set         GOCACHE=/c/1/go-build",
             "set         GOMODCACHE=/c/1/go-mod",
-            "set         MAVEN_OPTS=-Dmaven.repo.local=/c/1/maven",
+            "set         MAVEN_OPTS=-Dmaven.repo.local=/c/1/maven -Dmaven.repo.local.tail=/c/1/maven-fetched",
+            "set         GEM_HOME=/c/1/gems",
+            "set         GEM_PATH=/home/me/gems:",
         ]
     );
     // What must not be read or written wins.

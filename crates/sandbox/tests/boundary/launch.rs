@@ -20,6 +20,8 @@ pub(crate) struct Spec {
     pub(crate) readable: Vec<String>,
     /// The private caches; none when there is nothing.
     pub(crate) caches: Vec<String>,
+    /// The home directory; one that is not there when there is nothing.
+    pub(crate) home: Vec<String>,
     /// What is seen there: where it is, and where it is seen.
     pub(crate) seeds: Vec<String>,
     /// Limits such as `wall=1s`, as a person would write them.
@@ -50,6 +52,7 @@ impl Spec {
             ("--readable", &self.readable),
             ("--caches", &self.caches),
             ("--seed", &self.seeds),
+            ("--home", &self.home),
             ("--without", &self.without),
             ("--require", &self.require),
             ("--limit", &self.limits),
@@ -85,6 +88,7 @@ impl Spec {
                 "--readable" => spec.readable.push(value),
                 "--caches" => spec.caches.push(value),
                 "--seed" => spec.seeds.push(value),
+                "--home" => spec.home.push(value),
                 "--require" => spec.require.push(value),
                 "--without" => spec.without.push(value),
                 "--deny" => spec.rules.push(value),
@@ -186,7 +190,7 @@ fn permit(spec: &Spec) -> Permit<Exec> {
         why: "a test".to_owned(),
         origin: Origin { scope: Scope::User, file: "test".to_owned(), line: 1 },
     };
-    let home = path("/nonexistent/home");
+    let home = path(spec.home.first().map_or("/nonexistent/home", String::as_str));
     let facts = Facts {
         home: home.clone(),
         project: path(&spec.cwd),
