@@ -1,6 +1,6 @@
 //! What a held boundary depends on.
 
-use rustix::fs::{AtFlags, CWD, StatxFlags};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxFlags};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
@@ -16,23 +16,38 @@ use crate::wire::Order;
 pub(super) struct Key(pub(super) String);
 
 impl Key {
-    /// Computes the key of an order, here and now.
-    pub(super) fn of(order: &Order) -> Result<Self, Failure> {
-        let mut digest = Sha256::new();
-        let template = order.template().render().map_err(|_| Errno::INVAL).at(Stage::Template)?;
-        part(&mut digest, &template);
-        for path in paths(&order.plan).chain(KERNEL_FILES.into_iter().flatten().copied()) {
-            part(&mut digest, file(path)?.as_bytes());
+    /// Computes the key of a template, here and now.
+    pub(super) fn of(template: &Order) -> Result<Self, Failure> {
+        Self::in_context(template, &Self::template(template)?, &Confinement::own().at(Stage::Template)?)
+    }
+
+    /// Computes the key of a template with this digest for a process that is confined like this.
+    pub(super) fn in_context(template: &Order, digest: &str, own: &Confinement) -> Result<Self, Failure> {
+        let mut key = Sha256::new();
+        part(&mut key, digest.as_bytes());
+        for path in paths(&template.plan).chain(KERNEL_FILES.into_iter().flatten().copied()) {
+            part(&mut key, file(path)?.as_bytes());
         }
         for link in KEPT_LINKS {
             let target = rustix::fs::readlink(format!("/{link}"), Vec::new());
-            part(&mut digest, &target.map(std::ffi::CString::into_bytes).unwrap_or_default());
+            part(&mut key, &target.map(std::ffi::CString::into_bytes).unwrap_or_default());
         }
+        own.0.iter().for_each(|one| part(&mut key, one));
         for context in context()? {
-            part(&mut digest, &context);
+            part(&mut key, &context);
         }
-        Ok(Self(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
+        Ok(Self(hexadecimal(&key.finalize())))
     }
+
+    /// Returns the digest of a template itself.
+    pub(super) fn template(template: &Order) -> Result<String, Failure> {
+        let bytes = template.render().map_err(|_| Errno::INVAL).at(Stage::Template)?;
+        Ok(hexadecimal(&Sha256::digest(&bytes)))
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Adds a part with its length, so that no two lists of parts are the same bytes.
@@ -81,7 +96,7 @@ fn file(path: &str) -> Result<String, Failure> {
 const KERNEL_FILES: [&[&str]; 2] = [&["/", "/dev", "/proc", "/sys"], &HIDDEN];
 
 /// Files of a process in `/proc` that say what it passes on.
-const FILES: [&str; 5] = ["limits", "cgroup", "oom_score_adj", "loginuid", "sessionid"];
+const FILES: [&str; 6] = ["limits", "cgroup", "oom_score_adj", "loginuid", "sessionid", "coredump_filter"];
 
 /// What only a process itself may always read there.
 const OWN_FILES: [&str; 2] = ["mountinfo", "personality"];
@@ -117,47 +132,63 @@ const STAT: [usize; 3] = [16, 37, 38];
 const NAMESPACES: [&str; 10] =
     ["user", "mnt", "pid", "pid_for_children", "net", "ipc", "uts", "cgroup", "time", "time_for_children"];
 
-/// Returns what this process passes on to a boundary besides the plan.
+/// Returns what this process passes on to a boundary besides the plan and what confines it.
 fn context() -> Result<Vec<Vec<u8>>, Failure> {
-    let mut parts = confinement("self").at(Stage::Template)?;
+    let mut parts = Vec::new();
     for name in OWN_FILES {
         let path = format!("/proc/self/{name}");
-        parts.push(super::read(&path).at_path(Stage::Template, &path)?);
+        parts.push(super::read(CWD, &path).at_path(Stage::Template, &path)?);
     }
     parts.push(format!("{:?}", crate::sys::process::passed_on()).into_bytes());
     parts.push(program()?);
     Ok(parts)
 }
 
-/// Returns what confines a process and what it starts, as far as another process can see it. Filters of system calls
-/// cannot be seen, only how many there are: with one there is no boundary from elsewhere.
-pub(super) fn confinement(of: &str) -> rustix::io::Result<Vec<Vec<u8>>> {
-    let read = |name: &str| {
-        super::read(&format!("/proc/{of}/{name}")).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
-    };
-    let if_known = |name: &str| match read(name) {
-        // A kernel may have none of some.
-        Err(Errno::NOENT | Errno::INVAL) => Ok(Vec::new()),
-        other => other,
-    };
-    let mut parts: Vec<Vec<u8>> = FILES.into_iter().chain(LABELS).map(if_known).collect::<Result<_, _>>()?;
-    for name in NAMESPACES {
-        let link = rustix::fs::readlink(format!("/proc/{of}/ns/{name}"), Vec::new());
-        parts.push(link.map(std::ffi::CString::into_bytes).unwrap_or_default());
+/// What confines a process and what it starts, as far as another process can see it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Confinement(Vec<Vec<u8>>);
+
+impl Confinement {
+    /// Looks at this process.
+    pub(super) fn own() -> rustix::io::Result<Self> {
+        Self::of("self")
     }
-    let status = read("status")?;
-    let status = String::from_utf8_lossy(&status);
-    if status.lines().any(|line| line.strip_prefix("Seccomp:").is_some_and(|mode| mode.trim() != "0")) {
-        return Err(Errno::OPNOTSUPP);
+
+    /// Looks at a process. Filters of system calls cannot be seen, only how many there are: with one there is no
+    /// boundary from elsewhere.
+    pub(super) fn of(process: &str) -> rustix::io::Result<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = rustix::fs::open(format!("/proc/{process}"), flags, Mode::empty())?;
+        let read = |name: &str| {
+            super::read(&directory, name).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
+        };
+        let if_known = |name: &str| match read(name) {
+            // A kernel may have none of some.
+            Err(Errno::NOENT | Errno::INVAL) => Ok(Vec::new()),
+            other => other,
+        };
+        let status = read("status")?;
+        let status = String::from_utf8_lossy(&status);
+        if status.lines().any(|line| line.strip_prefix("Seccomp:").is_some_and(|mode| mode.trim() != "0")) {
+            return Err(Errno::OPNOTSUPP);
+        }
+        let wanted = |line: &&str| line.split_once(':').is_some_and(|(name, _)| STATUS.contains(&name));
+        let mut parts = vec![status.lines().filter(wanted).collect::<Vec<_>>().join("\n").into_bytes()];
+        for name in FILES.into_iter().chain(LABELS) {
+            parts.push(if_known(name)?);
+        }
+        for name in NAMESPACES {
+            let link = rustix::fs::readlinkat(&directory, format!("ns/{name}"), Vec::new());
+            parts.push(link.map(std::ffi::CString::into_bytes).unwrap_or_default());
+        }
+        let stat = read("stat")?;
+        let stat = String::from_utf8_lossy(&stat);
+        let fields: Vec<&str> =
+            stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect()).unwrap_or_default();
+        let wanted = STAT.into_iter().filter_map(|index| fields.get(index).copied());
+        parts.push(wanted.collect::<Vec<_>>().join(" ").into());
+        Ok(Self(parts))
     }
-    let wanted = |line: &&str| line.split_once(':').is_some_and(|(name, _)| STATUS.contains(&name));
-    parts.push(status.lines().filter(wanted).collect::<Vec<_>>().join("\n").into_bytes());
-    let stat = read("stat")?;
-    let stat = String::from_utf8_lossy(&stat);
-    let fields: Vec<&str> =
-        stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect()).unwrap_or_default();
-    parts.push(STAT.into_iter().filter_map(|index| fields.get(index).copied()).collect::<Vec<_>>().join(" ").into());
-    Ok(parts)
 }
 
 /// Returns which program this is: another version is another boundary.
