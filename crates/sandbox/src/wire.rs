@@ -582,6 +582,7 @@ impl Report {
             tier,
             exit,
             wall,
+            started: _,
             enforced,
             missing,
             landlock_abi,

@@ -54,7 +54,11 @@ fn end_all(channel: &Channel) {
     if rustix::process::getpid() != Pid::INIT {
         return;
     }
-    sys::signal::kill_all_within_reach();
+    // Whoever is inside has it for an ancestor, and mostly there is nobody any more; ending all looks at every process of
+    // the machine.
+    if !matches!(rustix::process::wait(WaitOptions::NOHANG), Err(rustix::io::Errno::CHILD)) {
+        sys::signal::kill_all_within_reach();
+    }
     loop {
         match rustix::process::wait(WaitOptions::empty()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -295,13 +299,13 @@ pub(super) fn follow(
 ) -> Result<Option<Watched>, Failure> {
     let Standing { command, children, mounts, held, told, notes, started, inner, abi } = standing;
     drop(inner);
-    for note in &notes {
-        channel.send(note, None).at(Step::Control)?;
-    }
     // The other end closes when the program runs.
     let mut byte = [0];
     if rustix::io::retry_on_intr(|| rustix::io::read(&started, &mut byte)).at(Step::Fork)? > 0 {
         return Ok(None);
+    }
+    for note in &notes {
+        channel.send(note, None).at(Step::Control)?;
     }
     channel.send(&Message::Started { landlock_abi: abi }, None).at(Step::Control)?;
     let deadline = wall_ms.and_then(|wall| Instant::now().checked_add(late(wall)));

@@ -6,7 +6,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use rustix::process::DumpableBehavior;
 
-use super::control::{Channel, Received};
+use super::control::Channel;
 use super::failure::{At, Failure, errno};
 use super::landlock::Rules;
 use super::pty::Terminal;
@@ -44,7 +44,7 @@ pub(super) fn target_main(channel: &Channel, order: &Order, inheritance: Inherit
             let confined = enter(&entrances).and_then(|()| confine(channel, order, terminal.as_ref(), (rules, broker)));
             confined.map(|()| Some(order.errand()))
         }
-        Waits::Confined => confine_and_wait(order, broker),
+        Waits::Confined => confine_and_wait(channel, order, broker),
     };
     match ready {
         Err(failure) => boundary::report(channel, failure),
@@ -67,7 +67,11 @@ pub(super) fn target_main(channel: &Channel, order: &Order, inheritance: Inherit
 /// 4. the word to start.
 ///
 /// `None` when nobody wants it any more.
-fn confine_and_wait(order: &Order, broker: Option<Channel>) -> Result<Option<Errand>, Failure> {
+fn confine_and_wait(
+    channel: &Channel,
+    order: &Order,
+    broker: Option<Channel>,
+) -> Result<Option<Errand>, Failure> {
     let broker = broker.ok_or(rustix::io::Errno::BADMSG).at(Step::Template)?;
     rustix::process::setpgid(None, None).at(Step::Session)?;
     privileges::drop_all()?;
@@ -77,6 +81,8 @@ fn confine_and_wait(order: &Order, broker: Option<Channel>) -> Result<Option<Err
     let Some((Request::Take { .. }, descriptors)) = broker.receive_with().at(Step::Template)? else {
         return Ok(None);
     };
+    // The launcher hears of what fails below; meanwhile it does what is left for it to do.
+    template::say_taken(channel)?;
     let mut descriptors = descriptors.into_iter();
     let errand = template::read_errand(descriptors.next().ok_or(rustix::io::Errno::BADF).at(Step::Template)?)?;
     for number in 0..3 {
@@ -87,10 +93,7 @@ fn confine_and_wait(order: &Order, broker: Option<Channel>) -> Result<Option<Err
     let cwd = errand.cwd.as_str();
     rustix::process::chdir(cwd).at_path(Step::StartDirectory, cwd)?;
     resources::enforce(&errand.inside)?;
-    match broker.receive().at(Step::Template)? {
-        Some(Received { message: Request::Start, descriptor: None }) => Ok(Some(errand)),
-        Some(_) | None => Ok(None),
-    }
+    Ok(template::is_wanted(channel)?.then_some(errand))
 }
 
 /// Enters control groups of version 1, of which `0` is whoever writes it.

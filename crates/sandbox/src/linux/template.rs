@@ -31,7 +31,7 @@ use crate::limits::MOUNT_LIST_BYTES_MAX;
 pub(super) use ask::{Caller, Given, Taken};
 pub(crate) use hold::Holder;
 pub(super) use spawn::{HOLDER, holder_main};
-pub(super) use wait::{read_errand, wait_built, wait_confined};
+pub(super) use wait::{is_wanted, read_errand, say_taken, wait_built, wait_confined};
 
 /// Reads a file of the kernel's.
 fn read(directory: impl AsFd, path: &str) -> std::io::Result<Vec<u8>> {

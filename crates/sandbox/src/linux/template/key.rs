@@ -1,5 +1,7 @@
 //! What a held boundary depends on.
 
+use std::os::fd::OwnedFd;
+
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxFlags};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
@@ -95,14 +97,13 @@ fn file(path: &str) -> Result<String, Failure> {
 /// What is covered or put in place besides the plan's steps, where it exists.
 const KERNEL_FILES: [&[&str]; 2] = [&["/", "/dev", "/proc", "/sys"], &HIDDEN];
 
-/// Files of a process in `/proc` that say what it passes on.
-const FILES: [&str; 6] = ["limits", "cgroup", "oom_score_adj", "loginuid", "sessionid", "coredump_filter"];
+/// Files of a process in `/proc` that say what it passes on. These are no fence: whoever is under nothing else could have
+/// them otherwise, and so they are the key's alone.
+const FILES: [&str; 6] = ["limits", "oom_score_adj", "loginuid", "sessionid", "coredump_filter", "personality"];
 
-/// What only a process itself may always read there.
-const OWN_FILES: [&str; 2] = ["mountinfo", "personality"];
-
-/// Where security modules confine processes by label, these are the labels.
-const LABELS: [&str; 3] = ["attr/current", "attr/apparmor/current", "attr/smack/current"];
+/// What else of a process says what holds it: its control groups, and where security modules confine processes by label,
+/// these.
+const FENCES: [&str; 4] = ["cgroup", "attr/current", "attr/apparmor/current", "attr/smack/current"];
 
 /// What `status` says of what a process passes on.
 const STATUS: [&str; 17] = [
@@ -134,14 +135,38 @@ const NAMESPACES: [&str; 10] =
 
 /// Returns what this process passes on to a boundary besides the plan and what confines it.
 fn context() -> Result<Vec<Vec<u8>>, Failure> {
-    let mut parts = Vec::new();
-    for name in OWN_FILES {
-        let path = format!("/proc/self/{name}");
-        parts.push(super::read(CWD, &path).at_path(Stage::Template, &path)?);
+    let own = open("self").at(Stage::Template)?;
+    let mut parts = vec![super::read(&own, "mountinfo").at_path(Stage::Template, "mountinfo")?];
+    for name in FILES {
+        parts.push(if_known(&own, name).at_path(Stage::Template, name)?);
     }
+    let stat = super::read(&own, "stat").at_path(Stage::Template, "stat")?;
+    let stat = String::from_utf8_lossy(&stat);
+    let fields: Vec<&str> =
+        stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect()).unwrap_or_default();
+    let wanted = STAT.into_iter().filter_map(|index| fields.get(index).copied());
+    parts.push(wanted.collect::<Vec<_>>().join(" ").into());
     parts.push(format!("{:?}", crate::sys::process::passed_on()).into_bytes());
     parts.push(program()?);
     Ok(parts)
+}
+
+/// Opens the directory of a process.
+fn open(process: &str) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open(format!("/proc/{process}"), flags, Mode::empty())
+}
+
+fn read(directory: &OwnedFd, name: &str) -> rustix::io::Result<Vec<u8>> {
+    super::read(directory, name).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
+}
+
+/// Reads a file of which a kernel may have none.
+fn if_known(directory: &OwnedFd, name: &str) -> rustix::io::Result<Vec<u8>> {
+    match read(directory, name) {
+        Err(Errno::NOENT | Errno::INVAL) => Ok(Vec::new()),
+        other => other,
+    }
 }
 
 /// What confines a process and what it starts, as far as another process can see it.
@@ -157,36 +182,21 @@ impl Confinement {
     /// Looks at a process. Filters of system calls cannot be seen, only how many there are: with one there is no
     /// boundary from elsewhere.
     pub(super) fn of(process: &str) -> rustix::io::Result<Self> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory = rustix::fs::open(format!("/proc/{process}"), flags, Mode::empty())?;
-        let read = |name: &str| {
-            super::read(&directory, name).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
-        };
-        let if_known = |name: &str| match read(name) {
-            // A kernel may have none of some.
-            Err(Errno::NOENT | Errno::INVAL) => Ok(Vec::new()),
-            other => other,
-        };
-        let status = read("status")?;
+        let directory = open(process)?;
+        let status = read(&directory, "status")?;
         let status = String::from_utf8_lossy(&status);
         if status.lines().any(|line| line.strip_prefix("Seccomp:").is_some_and(|mode| mode.trim() != "0")) {
             return Err(Errno::OPNOTSUPP);
         }
         let wanted = |line: &&str| line.split_once(':').is_some_and(|(name, _)| STATUS.contains(&name));
         let mut parts = vec![status.lines().filter(wanted).collect::<Vec<_>>().join("\n").into_bytes()];
-        for name in FILES.into_iter().chain(LABELS) {
-            parts.push(if_known(name)?);
+        for name in FENCES {
+            parts.push(if_known(&directory, name)?);
         }
         for name in NAMESPACES {
             let link = rustix::fs::readlinkat(&directory, format!("ns/{name}"), Vec::new());
             parts.push(link.map(std::ffi::CString::into_bytes).unwrap_or_default());
         }
-        let stat = read("stat")?;
-        let stat = String::from_utf8_lossy(&stat);
-        let fields: Vec<&str> =
-            stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect()).unwrap_or_default();
-        let wanted = STAT.into_iter().filter_map(|index| fields.get(index).copied());
-        parts.push(wanted.collect::<Vec<_>>().join(" ").into());
         Ok(Self(parts))
     }
 }

@@ -37,9 +37,16 @@ pub(in crate::linux) fn wait_built(
     ready: Ready,
 ) -> Result<Option<(Order, Ready)>, Failure> {
     let Some(handed) = wait(channel, held)? else { return Ok(None) };
-    let taken = handed.and_then(|handed| take(ready, handed));
-    let Some((errand, ready)) = said(channel, taken) else { return Ok(None) };
-    Ok(is_wanted(channel)?.then(|| (held.clone().with_errand(errand), ready)))
+    match handed.and_then(|handed| take(ready, handed)) {
+        Ok((errand, ready)) => {
+            say_taken(channel)?;
+            Ok(is_wanted(channel)?.then(|| (held.clone().with_errand(errand), ready)))
+        }
+        Err(failure) => {
+            boundary::report(channel, failure);
+            Ok(None)
+        }
+    }
 }
 
 /// Has the command's process and its broker made, says that they stand, and waits as [`wait_built`] does. Then the
@@ -51,13 +58,28 @@ pub(in crate::linux) fn wait_confined(
 ) -> Result<Option<Watched>, Failure> {
     let Some(standing) = init::stand(channel, held, ready)? else { return Ok(None) };
     let Some(handed) = wait(channel, held)? else { return Ok(None) };
-    let taken = handed.and_then(|handed| hand_on(&standing, handed));
-    let Some(wall_ms) = said(channel, taken) else { return Ok(None) };
-    if !is_wanted(channel)? {
-        return Ok(None);
+    match handed.and_then(|handed| hand_on(&standing, handed)) {
+        // What remains to be said until the program runs is the command's process's to say and to hear.
+        Ok(wall_ms) => init::follow(channel, wall_ms, standing),
+        Err(failure) => {
+            boundary::report(channel, failure);
+            Ok(None)
+        }
     }
-    standing.inner()?.send(&Request::Start, None).at(Step::Template)?;
-    init::follow(channel, wall_ms, standing)
+}
+
+/// Says that everything was taken.
+pub(in crate::linux) fn say_taken(channel: &Channel) -> Result<(), Failure> {
+    channel.send(&Message::Taken, None).at(Step::Control)
+}
+
+/// Waits for the word to start. Returns false when nobody wants it any more.
+pub(in crate::linux) fn is_wanted(channel: &Channel) -> Result<bool, Failure> {
+    match channel.receive().at(Step::Control)? {
+        Some(Received { message: Request::Start, descriptor: None }) => Ok(true),
+        Some(_) => Err(Errno::BADMSG).at(Step::Control),
+        None => Ok(false),
+    }
 }
 
 /// Reads what a command is to do.
@@ -95,26 +117,6 @@ fn unpack(has_birthplace: bool, descriptors: Vec<OwnedFd>) -> Result<Handed, Fai
         Ok(Handed { memory, errand, streams, groups })
     } else {
         Err(Errno::STALE).at(Step::Template)
-    }
-}
-
-/// Says that all was taken, or why not.
-fn said<T>(channel: &Channel, taken: Result<T, Failure>) -> Option<T> {
-    match taken {
-        Ok(taken) => channel.send(&Message::Taken, None).is_ok().then_some(taken),
-        Err(failure) => {
-            boundary::report(channel, failure);
-            None
-        }
-    }
-}
-
-/// Waits for the word to start.
-fn is_wanted(channel: &Channel) -> Result<bool, Failure> {
-    match channel.receive().at(Step::Control)? {
-        Some(Received { message: Request::Start, descriptor: None }) => Ok(true),
-        Some(_) => Err(Errno::BADMSG).at(Step::Control),
-        None => Ok(false),
     }
 }
 
