@@ -189,11 +189,7 @@ fn everything_else_is_out_of_reach() {
                 "tcp 10.9.9.9:80",
                 "it leads to 10.9.9.9, which is a private address",
             ),
-            (
-                format!("{curl} --fail http://meta.example/"),
-                "tcp 169.254.169.254:80",
-                "a metadata service's address",
-            ),
+            (format!("{curl} --fail http://meta.example/"), "tcp 169.254.169.254:80", "a metadata service's address"),
             (
                 format!("{curl} --fail http://169.254.169.254/"),
                 "tcp 169.254.169.254:80",

@@ -25,7 +25,7 @@ pub struct Doors {
 
 /// Who serves the sockets of the proxy.
 pub trait Outlet: fmt::Debug + Send + Sync {
-    /// Begins to serve. The command starts when this returns; an error is why it does not.
+    /// Begins to serve. What connects before this returns waits; after an error the command is ended.
     fn open(&self, doors: Doors) -> std::io::Result<()>;
 }
 

@@ -131,7 +131,7 @@ impl Holder {
 pub fn warm(permit: &policy::Permit<policy::Exec>, invocation: &Invocation) -> Result<bool, Error> {
     let plan = plan(permit.controls(), invocation)?;
     #[cfg(target_os = "linux")]
-    return linux::warm(&plan, &permit.controls().limits, &invocation.init);
+    return linux::warm(&plan, &permit.controls().limits, invocation);
     #[cfg(not(target_os = "linux"))]
     return Err(Error::Platform);
 }

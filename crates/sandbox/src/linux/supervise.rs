@@ -126,8 +126,8 @@ struct Learnt {
     missing: Vec<Missing>,
     /// What the checks of openings cost so far.
     checked: Option<Checked>,
-    /// The Landlock version, once the program runs.
-    started: Option<u32>,
+    /// The Landlock version, once the program runs, and when that was heard.
+    started: Option<(u32, Instant)>,
     end: Option<End>,
     /// Whether nothing is left inside.
     is_gone: bool,
@@ -310,7 +310,7 @@ impl Loop<'_> {
             (Message::NotPresent { path }, _) => self.learnt.not_present.push(path),
             (Message::Missing { what, meaning }, _) => self.learnt.missing.push(Missing { what, meaning }),
             (Message::Started { landlock_abi }, _) => {
-                self.learnt.started = Some(landlock_abi);
+                self.learnt.started = Some((landlock_abi, Instant::now()));
                 std::mem::take(&mut self.early).into_iter().for_each(|signal| self.signal(signal));
             }
             (Message::Stopped { signal: _ }, _) => self.suspend(),
@@ -498,7 +498,8 @@ fn conclude(
         wall: start.elapsed(),
         enforced: tier.layers().iter().copied().chain(terminal).collect(),
         missing,
-        landlock_abi: started.unwrap_or_default(),
+        started: started.map_or_else(|| start.elapsed(), |(_, at)| at.saturating_duration_since(start)),
+        landlock_abi: started.map(|(abi, _)| abi).unwrap_or_default(),
         refused,
         refused_more,
         not_present,

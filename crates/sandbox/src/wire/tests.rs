@@ -50,7 +50,7 @@ fn order() -> Order {
         }),
         brokered: true,
         inside: Inside { data: Some(1), private_bytes: Some(2), ..Inside::default() },
-        waits: true,
+        waits: crate::wire::Waits::Built,
         entrances: 2,
         inputs: vec![Input { number: 0, path: "/p/in".to_owned(), device: (0, 40), inode: 8 }],
         ignored: vec![1],
