@@ -9,6 +9,7 @@ mod pattern;
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+pub(crate) use pattern::match_star;
 pub use pattern::{HostPattern, PatternFault, Place, Readings};
 
 use crate::limits::{LABEL_BYTES_MAX, NAME_BYTES_MAX};

@@ -14,6 +14,7 @@ pub mod host;
 pub mod limits;
 pub mod network;
 pub mod proxy;
+pub mod rules;
 pub mod wire;
 
 pub use address::{Reach, Surroundings};

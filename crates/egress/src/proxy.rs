@@ -7,11 +7,13 @@ mod captured;
 mod dial;
 mod exchange;
 mod http;
+mod inspect;
 mod lines;
 mod pool;
 mod record;
 mod socks;
 mod stream;
+mod terminate;
 mod tunnel;
 
 use core::fmt;
@@ -27,13 +29,16 @@ use tokio::task::JoinSet;
 pub use admit::{Live, Resolver, Resolving, System};
 pub use answers::{Answer, Answering, Decider, Nobody, Question};
 pub use dial::Upstream;
+pub use inspect::Inspection;
 pub use lines::{Conversation, Lines, Over};
-pub use record::{Caller, Journal, Record, Stage, Unrecorded, Way};
+pub use record::{Caller, Journal, Note, Record, Stage, Unrecorded, Way};
+pub use terminate::{Authority, AuthorityFault, Roots, Terminate};
 
 use crate::limits::Bounds;
 use crate::network::Network;
 use crate::wire::socks::{VERSION, VERSION_BEFORE};
 use answers::Answers;
+use inspect::Inspector;
 use pool::Pool;
 use stream::Stream;
 
@@ -52,6 +57,8 @@ pub struct Parts {
     pub pool: Ipv4Addr,
     /// The bounds.
     pub bounds: Bounds,
+    /// What is done with requests that can be seen; the default does nothing.
+    pub inspection: Inspection,
 }
 
 /// A word that a client must know; a secret.
@@ -118,6 +125,7 @@ struct Shared {
     upstream: Option<Upstream>,
     pool: Mutex<Pool>,
     bounds: Bounds,
+    inspector: Arc<Inspector>,
     number: AtomicU64,
     slots: Arc<Semaphore>,
 }
@@ -129,7 +137,7 @@ pub struct Proxy(Arc<Shared>);
 impl Proxy {
     /// Returns a proxy under these rules.
     pub fn new(live: &Live, parts: Parts) -> Self {
-        let Parts { decider, journal, resolver, upstream, pool, bounds } = parts;
+        let Parts { decider, journal, resolver, upstream, pool, bounds, inspection } = parts;
         Self(Arc::new(Shared {
             rules: live.watch(),
             answers: Answers::new(decider, bounds),
@@ -138,6 +146,7 @@ impl Proxy {
             upstream,
             pool: Mutex::new(Pool::new(pool)),
             bounds,
+            inspector: Arc::new(Inspector::new(inspection)),
             number: AtomicU64::new(1),
             slots: Arc::new(Semaphore::new(bounds.connections)),
         }))
