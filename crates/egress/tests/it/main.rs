@@ -16,5 +16,7 @@ mod made;
 mod namespace;
 mod readers;
 mod spec;
+mod terminate;
+mod tls;
 mod webfetch;
 mod world;
