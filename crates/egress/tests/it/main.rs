@@ -9,11 +9,13 @@
 )]
 
 mod attacks;
+mod brokered;
 mod clients;
 mod credentials;
 mod laws;
 mod made;
 mod namespace;
+mod plain;
 mod readers;
 mod spec;
 mod terminate;
