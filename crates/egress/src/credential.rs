@@ -6,16 +6,21 @@
 //!
 //! This module is pure. Chance is the caller's.
 
+pub mod extract;
 mod form;
 mod jwt;
+mod sigv4;
 mod swap;
 
 use core::fmt;
 
+pub use sigv4::{Aws, AwsPair, SigningFault, Unsignable};
+pub(crate) use sigv4::{Signed, Signing};
 pub use swap::{Found, Swap};
 
 use crate::host::{Place, Target};
 use crate::limits::{CHOSEN_MIN, CREDENTIALS_MAX, SECRET_BYTES_MAX};
+use crate::wire::request::Request;
 
 /// How far a prefix may reach that a placeholder has from its secret.
 const PREFIX_BYTES_MAX: usize = 12;
@@ -112,6 +117,24 @@ pub struct Vault {
 pub struct Credentials {
     /// The secrets and their placeholders.
     pub vault: Vault,
+    /// Those with which requests for AWS are signed.
+    pub aws: Aws,
+}
+
+impl Credentials {
+    /// Signs a request anew that was signed for AWS with a placeholder, and returns true when it was. The request has
+    /// its secrets already but for the signature, `original` is what came, `port` need not be named.
+    pub fn sign(
+        &self,
+        request: &mut Request,
+        (original, body): (&Request, &[u8]),
+        port: u16,
+    ) -> Result<bool, SigningFault> {
+        match self.aws.detect(original, &self.vault, (Channel::Tls, Listing::Listed))? {
+            Signing::None | Signing::Pass => Ok(false),
+            Signing::Anew(signed) => signed.sign(request, &self.vault, (body, body), port).map(|()| true),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -182,6 +205,11 @@ impl Vault {
             from.into_iter().zip(to).map(move |(from, to)| swap::Row::new(number, from, is_bound.then_some(to)))
         });
         Swap::new(rows.collect())
+    }
+
+    /// Returns the names of the credentials and their placeholders.
+    pub fn placeholders(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.entries.iter().map(|entry| (entry.name.as_str(), entry.placeholder.as_str()))
     }
 
     /// Returns true when nothing has a placeholder.

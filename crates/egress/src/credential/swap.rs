@@ -95,6 +95,11 @@ impl Swap {
         Self { table: Arc::new(table), carry: Vec::new(), released: 0, found: BTreeSet::new() }
     }
 
+    /// Returns a stream in which nothing changes places.
+    pub(crate) fn none() -> Self {
+        Self::new(Vec::new())
+    }
+
     /// Returns another stream in which the same changes places.
     pub fn again(&self) -> Self {
         Self { table: self.table.clone(), carry: Vec::new(), released: 0, found: BTreeSet::new() }

@@ -14,9 +14,9 @@ use super::exchange::Broken;
 use super::record::{Journal, Note, Record, Stage, Unrecorded};
 use super::stream::Meter;
 use super::terminate::{Terminate, Tls};
-use crate::credential::{Channel, Credentials, Found, Listing, Swap};
+use crate::credential::{Channel, Credentials, Found, Listing, Signed, Signing, SigningFault, Swap};
 use crate::host::Target;
-use crate::limits::Bounds;
+use crate::limits::{Bounds, WHOLE_BYTES_MAX};
 use crate::network::RuleName;
 use crate::rules::{Path, PushRules, RequestRefusal, RequestRules};
 use crate::wire::Progress;
@@ -107,8 +107,23 @@ pub(super) trait Source: Send {
 pub(super) enum Plan {
     /// It is passed on as it comes.
     Stream,
+    /// It is passed on as it comes, and nothing in it changes places: it is what was signed.
+    Verbatim,
     /// Its beginning says what is pushed to this repository.
     Push(Path),
+    /// The request is signed anew.
+    Sign(Box<Signed>),
+}
+
+impl Plan {
+    /// Returns true when the body is read before the server is asked.
+    pub(super) fn wants_body(&self) -> bool {
+        match self {
+            Self::Stream | Self::Verbatim => false,
+            Self::Push(_) => true,
+            Self::Sign(signed) => signed.wants_body(),
+        }
+    }
 }
 
 /// A request that may be sent, with the beginning of its body.
@@ -126,6 +141,7 @@ pub(super) struct Session {
     journal: Arc<dyn Journal>,
     template: Record,
     outgoing: Swap,
+    way: (Channel, Listing),
     noted: Mutex<BTreeSet<Found>>,
     pub(super) target: Target,
     pub(super) meter: Arc<Meter>,
@@ -143,6 +159,7 @@ impl Session {
             journal: shared.journal.clone(),
             template: admitted.record(Stage::Decided, Verdict::Deny, ""),
             outgoing,
+            way: (channel, listing),
             noted: Mutex::default(),
             target,
             meter,
@@ -196,12 +213,23 @@ impl Session {
         if self.outgoing.is_idle() {
             return Ok(plan);
         }
-        let mut swap = self.outgoing.again();
-        swap_request(request, &mut swap);
-        self.note_found(&swap).map_err(|fault| self.unrecorded(&shown, &fault))?;
+        let Credentials { vault, aws } = &self.inspector.credentials;
+        let signing = aws.detect(request, vault, self.way);
         // What is compressed hides what is in it, here and on the way back.
         request.fields.set("accept-encoding", Some(b"identity"));
         request.fields.set("sec-websocket-extensions", None);
+        let signing = signing.map_err(|fault| refuse(RequestRefusal::new(None, fault.to_string())))?;
+        let plan = match (signing, plan) {
+            (Signing::None, plan) => plan,
+            (Signing::Pass, Plan::Stream) => return Ok(Plan::Verbatim),
+            (Signing::Anew(signed), Plan::Stream) => Plan::Sign(signed),
+            (Signing::Pass | Signing::Anew(_), Plan::Push(_) | Plan::Verbatim | Plan::Sign(_)) => {
+                return Err(refuse(RequestRefusal::new(None, "a push that is signed for AWS is not read")));
+            }
+        };
+        let mut swap = self.outgoing.again();
+        swap_request(request, &mut swap);
+        self.note_found(&swap).map_err(|fault| self.unrecorded(&shown, &fault))?;
         Ok(plan)
     }
 
@@ -214,11 +242,37 @@ impl Session {
         let swap = self.outgoing.again();
         match plan {
             Plan::Stream => Ok(Ready { request, prefix: Vec::new(), swap }),
+            Plan::Verbatim => Ok(Ready { request, prefix: Vec::new(), swap: Swap::none() }),
+            Plan::Sign(signed) => self.sign(&signed, request, body).await,
             Plan::Push(repository) => {
                 let prefix = self.push(&repository, &request, body).await?;
                 Ok(Ready { request, prefix, swap })
             }
         }
+    }
+
+    /// Signs a request anew. Where the signature covers the body's digest the body stays as it was signed, or is read.
+    async fn sign(&self, signed: &Signed, mut request: Request, body: &mut impl Source) -> Result<Ready, Stop> {
+        let shown = format!("{} {}", request.method, request.path.split('?').next().unwrap_or_default());
+        let refuse = |fault: SigningFault| {
+            Stop::Answered(self.refuse(403, &shown, &RequestRefusal::new(None, fault.to_string())))
+        };
+        let mut came = Vec::new();
+        while signed.wants_body()
+            && let Some(more) = body.next().await?
+        {
+            came.extend(more);
+            if came.len() > WHOLE_BYTES_MAX {
+                return Err(refuse(SigningFault::Long));
+            }
+        }
+        let mut swap = self.outgoing.again();
+        let goes = swap.whole(&came);
+        self.note_found(&swap).map_err(|_| Broken::Unrecorded)?;
+        let port = if self.way.0 == Channel::Tls { 443 } else { 80 };
+        let vault = &self.inspector.credentials.vault;
+        signed.sign(&mut request, vault, (&came, &goes), port).map_err(refuse)?;
+        Ok(Ready { request, prefix: goes, swap: Swap::none() })
     }
 
     /// Reads which refs a push changes, and returns the bytes when it may.

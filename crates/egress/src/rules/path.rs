@@ -46,7 +46,7 @@ impl Path {
         // A slash at the end is the same to most.
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         if rest.is_empty() {
-            return if path.len() > 2 { Err(PathDoubt::Empty) } else { Ok(Self { segments: Vec::new() }) };
+            return if path.len() > 1 { Err(PathDoubt::Empty) } else { Ok(Self { segments: Vec::new() }) };
         }
         let segments = rest.split('/').map(segment).collect::<Result<Vec<String>, PathDoubt>>()?;
         if segments.len() > SEGMENTS_MAX { Err(PathDoubt::Long) } else { Ok(Self { segments }) }

@@ -11,7 +11,7 @@ use crate::world::place;
 const TOKEN: &str = "ghp_0123456789abcdefghijABCDEFGHIJ012345";
 
 /// Chance that is the same in every run.
-fn chance(seed: u64) -> impl FnMut() -> u64 {
+pub(crate) fn chance(seed: u64) -> impl FnMut() -> u64 {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     move || {
         state ^= state << 13;

@@ -9,12 +9,16 @@
 )]
 
 mod attacks;
+mod brokered;
 mod clients;
 mod credentials;
+mod ended;
 mod laws;
 mod made;
 mod namespace;
+mod plain;
 mod readers;
+mod second;
 mod spec;
 mod terminate;
 mod tls;

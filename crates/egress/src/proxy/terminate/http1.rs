@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use crate::limits::{MOVE_BYTES, READ_BYTES, REASON_BYTES_MAX};
 use crate::proxy::admit::End;
 use crate::proxy::exchange::{After, Broken};
-use crate::proxy::inspect::{Plan, Ready, Reply, Session, Source, Stop};
+use crate::proxy::inspect::{Ready, Reply, Session, Source, Stop};
 use crate::proxy::stream::Side;
 use crate::proxy::tunnel::status_of;
 use crate::rules::RequestRefusal;
@@ -199,7 +199,7 @@ where
     let (io, mut to_server) = split(server.io);
     let mut from_server = Reader { io, buffer: server.buffer, side: Side::Server };
     let plan = session.judge(&mut request).map_err(Stop::Answered)?;
-    if !matches!(plan, Plan::Stream) && request.fields.has_word("expect", "100-continue") {
+    if plan.wants_body() && request.fields.has_word("expect", "100-continue") {
         // The body is read before the server is asked.
         send(&mut to_client, b"HTTP/1.1 100 Continue\r\n\r\n").await?;
         request.fields.set("expect", None);

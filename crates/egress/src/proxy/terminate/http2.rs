@@ -346,11 +346,7 @@ fn headers(fields: &Fields) -> Option<HeaderMap> {
 
 /// Returns the head as it goes to the server.
 fn render(request: &Request) -> Option<http::Request<()>> {
-    let host = if request.target.port() == super::TLS_PORT {
-        request.target.host.to_string()
-    } else {
-        request.target.to_string()
-    };
+    let host = request.host_at(super::TLS_PORT);
     let uri =
         http::Uri::builder().scheme("https").authority(host).path_and_query(request.path.as_str()).build().ok()?;
     let mut head = http::Request::new(());
