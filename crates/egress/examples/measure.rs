@@ -61,7 +61,7 @@ impl Resolver for Loopback {
 fn proxy(server: SocketAddr) {
     let mut words = Words::none(Scope::User);
     let origin = Origin { scope: Scope::User, file: "settings.json".to_owned(), line: 1 };
-    words.allowed.push(Sourced { value: format!("{HOST}:{}", server.port()), origin });
+    words.keys.allowed.push(Sourced { value: format!("{HOST}:{}", server.port()), origin });
     let mut network = compile(&[words]).0;
     network.forwards.push(server);
     let live = Live::new(network);

@@ -8,16 +8,16 @@
 //!
 //! Read first: [`host`], [`network`], then [`proxy`].
 
-pub mod address;
 pub mod credential;
-pub mod host;
 pub mod limits;
-pub mod network;
+mod own;
 pub mod proxy;
 pub mod rules;
 pub mod wire;
 
-pub use address::{Reach, Surroundings};
-pub use host::{Host, HostFault, HostPattern, Place, Target};
 pub use limits::Bounds;
-pub use network::{Network, RuleName, Ruling, Words};
+pub use own::surroundings;
+pub use policy::network;
+pub use policy::network::address::{self, Reach, Surroundings};
+pub use policy::network::host::{self, Host, HostFault, HostPattern, Place, Target};
+pub use policy::network::{Network, RuleName, Ruling, Words};

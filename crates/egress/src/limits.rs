@@ -2,10 +2,8 @@
 
 use core::time::Duration;
 
-/// Bytes of a host's name.
-pub const NAME_BYTES_MAX: usize = 253;
-/// Bytes of one label of a name.
-pub const LABEL_BYTES_MAX: usize = 63;
+/// Bytes of the machine's list of hosts that are read.
+pub const HOSTS_BYTES_MAX: u64 = 1024 * 1024;
 /// Bytes of a request's or an answer's head.
 pub const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// Header fields of a head.

@@ -13,6 +13,7 @@ mod pool;
 mod record;
 mod socks;
 mod stream;
+mod system;
 mod terminate;
 mod tunnel;
 
@@ -26,12 +27,13 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-pub use admit::{Live, Resolver, Resolving, System};
-pub use answers::{Answer, Answering, Decider, Nobody, Question};
-pub use dial::Upstream;
+pub use admit::{Live, Resolver, Resolving};
+pub use answers::{Answer, Answering, Asking, Decider, Nobody, Question};
+pub use dial::{Upstream, UpstreamFault};
 pub use inspect::Inspection;
 pub use lines::{Conversation, Lines, Over};
 pub use record::{Caller, Journal, Note, Record, Stage, Unrecorded, Way};
+pub use system::System;
 pub use terminate::{Authority, AuthorityFault, Roots, Terminate};
 
 use crate::limits::Bounds;
@@ -168,6 +170,26 @@ impl Proxy {
         stop.await;
         tasks.shutdown().await;
         Ok(())
+    }
+
+    /// Serves on this thread, with a runtime of its own, until the other end of `owner` is closed. A conversation with
+    /// who answers goes on beside it.
+    pub fn run_for(
+        &self,
+        doors: Vec<Door>,
+        names: Vec<Names>,
+        owner: std::os::unix::net::UnixStream,
+        beside: Option<Conversation>,
+    ) -> io::Result<()> {
+        owner.set_nonblocking(true)?;
+        let stop = async move {
+            // It ends with the runtime, and what is asked after its end is a no.
+            let _beside = beside.map(|beside| tokio::spawn(beside.run()));
+            if let Ok(mut owner) = tokio::net::UnixStream::from_std(owner) {
+                drop(tokio::io::AsyncReadExt::read(&mut owner, &mut [0]).await);
+            }
+        };
+        self.run(doors, names, stop)
     }
 
     /// Serves on this thread, with a runtime of its own.

@@ -1,6 +1,8 @@
 //! `palisade run`: a command inside the boundary.
 
 mod confined;
+mod egress;
+mod question;
 mod redeem;
 mod status;
 

@@ -27,21 +27,6 @@ pub trait Resolver: Send + Sync + fmt::Debug {
     fn resolve(&self, name: &str) -> Resolving;
 }
 
-/// The system's own lookup.
-#[derive(Debug, Clone, Copy)]
-pub struct System;
-
-impl Resolver for System {
-    fn resolve(&self, name: &str) -> Resolving {
-        // With a dot at its end no name is looked up below another.
-        let name = if name.contains('.') { format!("{name}.") } else { name.to_owned() };
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name, 0)).await?;
-            Ok(found.map(|place| place.ip()).collect())
-        })
-    }
-}
-
 /// Why there is no connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refused {

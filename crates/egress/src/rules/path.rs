@@ -131,7 +131,7 @@ impl PathPattern {
 
     /// Returns true when a rule that allows this pattern covers the path.
     pub fn covers(&self, path: &Path) -> bool {
-        matches(&self.parts, &path.segments, |pattern, segment| match_star(pattern, segment))
+        matches(&self.parts, &path.segments, match_star)
     }
 
     /// Returns true when a rule that denies this pattern covers the path: there are servers to which cases are alike.

@@ -244,10 +244,10 @@ fn network(rules: &[String], forwards: &[SocketAddr]) -> Network {
         let (list, value) = rule.split_once(' ').unwrap_or((rule, ""));
         let entry = Sourced { value: value.to_owned(), origin: origin.clone() };
         match list {
-            "allow" => words.allowed.push(entry),
-            "deny" => words.denied.push(entry),
-            "opaque" => words.danger_opaque.push(entry),
-            "strict" => words.strict = Some(origin),
+            "allow" => words.keys.allowed.push(entry),
+            "deny" => words.keys.denied.push(entry),
+            "opaque" => words.keys.danger_opaque.push(entry),
+            "strict" => words.keys.strict = Some(origin),
             other => panic!("no such list: {other}"),
         }
     }

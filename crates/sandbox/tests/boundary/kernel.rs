@@ -14,7 +14,14 @@ pub(crate) const CASES: &[Case] = &[
     ("kernel_no_privileges", no_privileges),
     ("kernel_own_memory", own_memory),
     ("kernel_queues_and_memory_of_the_host", shared),
+    ("kernel_landlock_inside", landlock_inside),
 ];
+
+/// Row 185: a domain that is made inside would not bound what the broker does for those in it.
+fn landlock_inside(world: &World) {
+    check("inside", &world.inside(&["landlock"]).out, &["EOPNOTSUPP"]);
+    check("control", &world.outside(&["landlock"]), &["ok"]);
+}
 
 /// What an attempt does outside, where it can be tried without harm.
 #[derive(Clone, Copy)]

@@ -1,5 +1,6 @@
 //! What holds in the lowest tier where there are no namespaces, tried by cases of its own.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use crate::processes::wait_until;
 use crate::runner::Case;
-use crate::world::{World, check};
+use crate::world::{World, check, is_contained};
 
 pub(crate) const CASES: &[Case] = &[
     ("lower_devices", devices),
@@ -17,6 +18,7 @@ pub(crate) const CASES: &[Case] = &[
     ("lower_fork_bomb", fork_bomb),
     ("lower_temporary", temporary),
     ("lower_below_tmp", below_tmp),
+    ("lower_temporary_elsewhere", temporary_elsewhere),
     ("lower_absent", absent),
     ("lower_replaced", replaced),
     ("lower_terminal", terminal),
@@ -71,24 +73,42 @@ fn processes(world: &World) {
 }
 
 /// Row 74: what the command left in a session of its own is gone with the launcher.
+///
+/// How long that takes on a busy machine nobody knows, and other commands of this user have directories too: what is
+/// waited for is that nothing of these runs any more, and that of the directories which were there then none stays.
 fn launcher_killed(world: &World) {
+    let left = "(setsid sh -c 'while [ ! -e src/go ]; do sleep 0.02; done; echo escaped > src/late' &)";
     let before = temporaries();
+    let mut seen = BTreeSet::new();
     for delay in 0..16 {
-        let script = "(setsid sh -c 'sleep 0.3; echo escaped > src/late' &) ; echo up > src/up; sleep 5";
-        let mut launcher = world.launcher(&["sh", "-c", script]);
+        let mut launcher = world.launcher(&["sh", "-c", &format!("{left}; echo up > src/up; sleep 50")]);
         let mut child = launcher.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         if delay % 2 == 0 {
             wait_until(|| Path::new(&world.path("project/src/up")).exists());
         } else {
             std::thread::sleep(Duration::from_micros(delay * 700));
         }
+        seen.extend(temporaries());
         child.kill().unwrap();
         child.wait().unwrap();
+        wait_until(|| running_in(&world.path("project")) == 0);
         let _ = fs::remove_file(world.path("project/src/up"));
     }
-    std::thread::sleep(Duration::from_millis(600));
+    seen.extend(temporaries());
+    let own: Vec<_> = seen.into_iter().filter(|name| !before.contains(name)).collect();
+    wait_until(|| temporaries().iter().all(|name| !own.contains(name)));
+    fs::write(world.path("project/src/go"), "").unwrap();
+    std::thread::sleep(Duration::from_millis(200));
     assert!(!Path::new(&world.path("project/src/late")).exists());
-    wait_until(|| temporaries() == before);
+    assert!(world.outside_shell(left));
+    wait_until(|| world.text("project/src/late") == "escaped\n");
+}
+
+/// Returns how many processes run in a directory.
+fn running_in(directory: &str) -> usize {
+    let is_there =
+        |entry: &fs::DirEntry| fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd == Path::new(directory));
+    fs::read_dir("/proc").unwrap().filter_map(Result::ok).filter(is_there).count()
 }
 
 /// Returns this user's temporary directories of commands that run.
@@ -108,11 +128,7 @@ fn fork_bomb(world: &World) {
     let script = "f() { while :; do (setsid sh -c 'sleep 0.01' &); done; }; f & f & f & sleep 0.3; exit 5";
     let seen = world.run(&["sh", "-c", script]);
     assert_eq!(seen.code, 5, "{} {}", seen.error, seen.report);
-    let here = world.path("project");
-    let in_project =
-        |entry: &fs::DirEntry| fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd == Path::new(&here));
-    let left = fs::read_dir("/proc").unwrap().filter_map(Result::ok).filter(in_project).count();
-    assert_eq!(left, 0);
+    assert_eq!(running_in(&world.path("project")), 0);
 }
 
 /// Row 91: the shared directories are closed, and the command's own is gone afterwards.
@@ -132,6 +148,29 @@ fn temporary(world: &World) {
     let (text, directory) = seen.out.split_once('\n').unwrap();
     assert_eq!(text, "x");
     assert!(directory.starts_with("/tmp/palisade-") && !Path::new(directory).exists(), "{directory}");
+}
+
+/// Rows 90, 91: the host shows `/tmp` at another place as well; it takes root to have one.
+fn temporary_elsewhere(world: &World) {
+    if !rustix::process::geteuid().is_root() || is_contained() {
+        return;
+    }
+    let file = tempfile::Builder::new().prefix("lower").tempfile_in("/tmp").unwrap();
+    fs::write(file.path(), "canary").unwrap();
+    let name = file.path().file_name().unwrap().to_str().unwrap();
+    fs::create_dir(world.path("outside/tmp dir")).unwrap();
+    let script = "mount --bind /tmp \"$0\"; exec \"$@\"";
+    let cat = ["cat", &world.path(&format!("outside/tmp dir/{name}"))];
+    let run = |words: &[&std::ffi::OsStr]| {
+        let mut command = std::process::Command::new("unshare");
+        command.args(["-m", "sh", "-c", script, &world.path("outside/tmp dir")]);
+        world.seen(&command.args(words).output().unwrap())
+    };
+    assert_eq!(run(&cat.map(std::ffi::OsStr::new)).out, "canary", "control");
+    let launcher = world.launcher(&cat);
+    let words: Vec<_> = std::iter::once(launcher.get_program()).chain(launcher.get_args()).collect();
+    let seen = run(&words);
+    assert!(seen.error.contains("Permission denied") && seen.code == 1, "{} {}", seen.error, seen.report);
 }
 
 fn below_tmp(world: &World) {

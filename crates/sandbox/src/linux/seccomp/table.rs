@@ -1,6 +1,6 @@
 //! What each system call gets: data, and the plain reading of it that the tests and the supervisor use.
 
-use libc::{EAFNOSUPPORT, ENOSYS, EPERM, EPROTONOSUPPORT};
+use libc::{EAFNOSUPPORT, ENOSYS, EOPNOTSUPP, EPERM, EPROTONOSUPPORT};
 
 /// What a call gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,6 +9,8 @@ pub(crate) enum Verdict {
     Allow,
     /// It fails, and nobody is told: programs try it and do without.
     Quiet(i32),
+    /// The same where a broker acts; elsewhere it goes ahead.
+    Apart(i32),
     /// It fails, and the report tells.
     Tell(i32),
     /// The broker looks at the address that it carries; nothing is refused by this filter.
@@ -153,6 +155,10 @@ const SENDTO: &[Case] = &[
     case(&[Condition { argument: 4, half: Half::High, mask: u32::MAX, test: Test::IsNot, value: 0 }], Verdict::Look),
 ];
 
+/// As if the kernel ran without it: what is opened by a broker is opened outside of the caller's own domain, so that
+/// nobody can rely on one.
+const LANDLOCK: &[Case] = &[case(&[], Verdict::Apart(EOPNOTSUPP))];
+
 const BROKERED: &[Case] = &[case(&[], Verdict::Act)];
 /// Every flag with which opening a file may write or make it.
 const WRITES: u32 = (libc::O_WRONLY | libc::O_RDWR | libc::O_CREAT | libc::O_TRUNC).cast_unsigned() | UNNAMED;
@@ -278,6 +284,9 @@ pub(super) const ROWS: &[Row] = rows! {
     SYS_fremovexattr BROKERED,
     // Which rights new files get; the broker must know when that changes.
     SYS_umask BROKERED,
+    SYS_landlock_create_ruleset LANDLOCK,
+    SYS_landlock_add_rule LANDLOCK,
+    SYS_landlock_restrict_self LANDLOCK,
     // Programs.
     SYS_execve BROKERED,
     SYS_execveat BROKERED,

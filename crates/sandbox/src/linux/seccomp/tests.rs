@@ -51,9 +51,9 @@ fn interpret(program: &[Instruction], data: &Data) -> u32 {
 fn expected(number: u32, arguments: &[u64; 6], telling: Telling) -> u32 {
     match (verdict(number.cast_signed(), arguments), telling) {
         (Verdict::Allow, _)
-        | (Verdict::Look | Verdict::Act | Verdict::Check, Telling::Nobody)
+        | (Verdict::Look | Verdict::Act | Verdict::Check | Verdict::Apart(_), Telling::Nobody)
         | (Verdict::Check, Telling::Supervisor) => libc::SECCOMP_RET_ALLOW,
-        (Verdict::Quiet(errno), _) | (Verdict::Tell(errno), Telling::Nobody) => {
+        (Verdict::Quiet(errno) | Verdict::Apart(errno), _) | (Verdict::Tell(errno), Telling::Nobody) => {
             libc::SECCOMP_RET_ERRNO | errno.cast_unsigned()
         }
         (Verdict::Tell(_) | Verdict::Look | Verdict::Act | Verdict::Check, _) => libc::SECCOMP_RET_USER_NOTIF,

@@ -4,15 +4,20 @@
 //! in any other form than four decimal numbers, zones, letters beyond ASCII (three standards map them to different
 //! names), percent signs, and whatever else does not belong into a name.
 
+mod language;
 mod pattern;
+mod url;
 
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-pub(crate) use pattern::match_star;
+pub use pattern::match_star;
 pub use pattern::{HostPattern, PatternFault, Place, Readings};
 
-use crate::limits::{LABEL_BYTES_MAX, NAME_BYTES_MAX};
+/// Bytes of a name.
+const NAME_BYTES_MAX: usize = 253;
+/// Bytes of one label of a name.
+const LABEL_BYTES_MAX: usize = 63;
 
 /// A host: a name in lower case without a dot at its end, or an address.
 ///
