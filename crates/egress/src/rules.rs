@@ -118,6 +118,13 @@ impl RequestRefusal {
     }
 }
 
+/// Checks that nothing can make another request of this one.
+fn check_overrides(request: &Request) -> Result<(), RequestRefusal> {
+    let Some((name, _)) = request.fields.iter().find(|(name, _)| OVERRIDES.contains(name)) else { return Ok(()) };
+    let reason = format!("rules speak of its host, and `{name}` can make another request of it");
+    Err(RequestRefusal::new(None, reason))
+}
+
 /// The rules about requests.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RequestRules(pub Vec<RequestRule>);
@@ -134,10 +141,7 @@ impl RequestRules {
         if !self.names(target) {
             return Ok(());
         }
-        if let Some((name, _)) = request.fields.iter().find(|(name, _)| OVERRIDES.contains(name)) {
-            let reason = format!("rules about requests speak of its host, and `{name}` can make another request of it");
-            return Err(RequestRefusal::new(None, reason));
-        }
+        check_overrides(request)?;
         let path = Path::read(&request.path).map_err(|doubt| {
             RequestRefusal::new(None, format!("rules about requests speak of its host, and {doubt}"))
         })?;

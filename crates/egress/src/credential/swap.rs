@@ -34,11 +34,13 @@ const PAIRS: usize = 1 << 16;
 
 /// What changes places, made once for many streams.
 struct Table {
+    /// The longer first; those that begin with the same two bytes are found by them.
     rows: Vec<Row>,
     /// Bytes with which a row begins.
     firsts: Vec<bool>,
-    /// Pairs of bytes with which a row begins.
-    pairs: Vec<bool>,
+    /// For each pair of bytes the group of rows that begin with it, counted from one.
+    pairs: Vec<u16>,
+    groups: Vec<Vec<usize>>,
 }
 
 /// A stream in which texts change places.
@@ -58,14 +60,52 @@ impl fmt::Debug for Swap {
 }
 
 impl Table {
-    /// Returns true when a text may begin with these bytes.
-    fn may_begin(&self, rest: &[u8]) -> bool {
-        let at = |flags: &[bool], index: usize| flags.get(index).copied().unwrap_or(false);
+    fn new(rows: Vec<Row>) -> Self {
+        let mut table = Self { rows, firsts: vec![false; 256], pairs: Vec::new(), groups: Vec::new() };
+        if !table.rows.is_empty() {
+            table.pairs = vec![0; PAIRS];
+        }
+        for (number, row) in table.rows.iter().enumerate() {
+            let [first, second, ..] = row.from.as_slice() else { continue };
+            if let Some(mark) = table.firsts.get_mut(usize::from(*first)) {
+                *mark = true;
+            }
+            let Some(group) = table.pairs.get_mut(pair(*first, *second)) else { continue };
+            if *group == 0 {
+                table.groups.push(Vec::new());
+                // There are fewer rows than this can count.
+                *group = u16::try_from(table.groups.len()).unwrap_or(u16::MAX);
+            }
+            if let Some(group) = table.groups.get_mut(usize::from(*group) - 1) {
+                group.push(number);
+            }
+        }
+        table
+    }
+
+    /// Returns the rows that may begin here, the longer first.
+    fn group(&self, rest: &[u8]) -> &[usize] {
+        let [first, second, ..] = rest else { return &[] };
+        let group = self.pairs.get(pair(*first, *second)).copied().unwrap_or(0);
+        usize::from(group).checked_sub(1).and_then(|group| self.groups.get(group)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns true when the bytes are all there is, and more may make a text of them.
+    fn could_become(&self, rest: &[u8]) -> bool {
         match rest {
             [] => false,
-            [first] => at(&self.firsts, usize::from(*first)),
-            [first, second, ..] => at(&self.pairs, pair(*first, *second)),
+            [only] => self.firsts.get(usize::from(*only)).copied().unwrap_or(false),
+            [_, _, ..] => self
+                .group(rest)
+                .iter()
+                .filter_map(|number| self.rows.get(*number))
+                .any(|row| row.from.len() > rest.len() && row.from.starts_with(rest)),
         }
+    }
+
+    /// Returns the row that begins here and is whole.
+    fn find(&self, rest: &[u8]) -> Option<&Row> {
+        self.group(rest).iter().filter_map(|number| self.rows.get(*number)).find(|row| rest.starts_with(&row.from))
     }
 }
 
@@ -80,18 +120,7 @@ impl Swap {
         // Of two that begin at the same place the longer counts, whoever came first.
         rows.sort_by(|one, other| other.from.len().cmp(&one.from.len()).then_with(|| one.cmp(other)));
         rows.dedup_by(|one, other| one.from == other.from);
-        let mut table = Table { rows: Vec::new(), firsts: vec![false; 256], pairs: Vec::new() };
-        if !rows.is_empty() {
-            table.pairs = vec![false; PAIRS];
-        }
-        for row in &rows {
-            let [first, second, ..] = row.from.as_slice() else { continue };
-            let marks = [table.firsts.get_mut(usize::from(*first)), table.pairs.get_mut(pair(*first, *second))];
-            for mark in marks.into_iter().flatten() {
-                *mark = true;
-            }
-        }
-        table.rows = rows;
+        let table = Table::new(rows);
         Self { table: Arc::new(table), carry: Vec::new(), released: 0, found: BTreeSet::new() }
     }
 
@@ -159,16 +188,11 @@ impl Swap {
         let mut at = 0;
         while at < all.len() {
             let rest = all.get(at..).unwrap_or_default();
-            if !table.may_begin(rest) {
-                at += 1;
-                continue;
-            }
             // What may yet become a longer text is waited for.
-            let could_become = |row: &Row| row.from.len() > rest.len() && row.from.starts_with(rest);
-            if stream == Stream::GoesOn && table.rows.iter().any(could_become) {
+            if stream == Stream::GoesOn && table.could_become(rest) {
                 break;
             }
-            let Some(row) = table.rows.iter().find(|row| rest.starts_with(&row.from)) else {
+            let Some(row) = table.find(rest) else {
                 at += 1;
                 continue;
             };

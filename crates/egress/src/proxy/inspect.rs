@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use policy::Verdict;
+use tokio::sync::Semaphore;
 
 use super::Shared;
 use super::admit::Admitted;
@@ -16,7 +17,7 @@ use super::stream::Meter;
 use super::terminate::{Terminate, Tls};
 use crate::credential::{Channel, Credentials, Found, Listing, Signed, Signing, SigningFault, Swap};
 use crate::host::Target;
-use crate::limits::{Bounds, WHOLE_BYTES_MAX};
+use crate::limits::{BODIES_MAX, Bounds, ENDS_MAX, WHOLE_BYTES_MAX};
 use crate::network::RuleName;
 use crate::rules::{Path, PushRules, RequestRefusal, RequestRules};
 use crate::wire::Progress;
@@ -45,13 +46,17 @@ pub(super) struct Inspector {
     pushes: PushRules,
     credentials: Credentials,
     incoming: Swap,
+    turns: Semaphore,
+    /// Connections whose TLS ends here.
+    pub(super) ends: Arc<Semaphore>,
 }
 
 impl Inspector {
     pub(super) fn new(inspection: Inspection) -> Self {
         let Inspection { terminate, rules, pushes, credentials } = inspection;
         let incoming = credentials.vault.incoming();
-        Self { tls: terminate.map(Tls::new), rules, pushes, credentials, incoming }
+        let (turns, ends) = (Semaphore::new(BODIES_MAX), Arc::new(Semaphore::new(ENDS_MAX)));
+        Self { tls: terminate.map(Tls::new), rules, pushes, credentials, incoming, turns, ends }
     }
 
     /// Returns true when nothing may be sent to the target that is not a request that was judged.
@@ -240,6 +245,8 @@ impl Session {
     /// Reads as much of a body as must be known before the request is sent.
     pub(super) async fn gather(&self, plan: Plan, request: Request, body: &mut impl Source) -> Result<Ready, Stop> {
         let swap = self.outgoing.again();
+        // So many at a time are in memory; others wait for their turn.
+        let _turn = if plan.wants_body() { self.inspector.turns.acquire().await.ok() } else { None };
         match plan {
             Plan::Stream => Ok(Ready { request, prefix: Vec::new(), swap }),
             Plan::Verbatim => Ok(Ready { request, prefix: Vec::new(), swap: Swap::none() }),
@@ -281,9 +288,6 @@ impl Session {
         let refuse = |reason: String| Stop::Answered(self.refuse(403, &shown, &RequestRefusal::new(None, reason)));
         if request.fields.all("content-encoding").any(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
             return Err(refuse("what is pushed is compressed, and cannot be read".to_owned()));
-        }
-        if request.method != "POST" {
-            return Ok(Vec::new());
         }
         let mut bytes = Vec::new();
         let push = loop {

@@ -121,6 +121,10 @@ impl Shared {
         (admitted, meter): (&Admitted, &Arc<Meter>),
     ) -> End {
         let Some(tls) = &self.inspector.tls else { return End::refusal("TLS does not end here") };
+        let Ok(_slot) = self.inspector.ends.clone().try_acquire_owned() else {
+            client.part(&hello::alert(Alert::AccessDenied)).await;
+            return End::refusal("too many connections are open whose TLS ends here");
+        };
         let acceptor = LazyConfigAcceptor::new(Acceptor::default(), client);
         let start = match timeout(self.bounds.head, acceptor).await {
             Ok(Ok(start)) => start,

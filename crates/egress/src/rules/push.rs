@@ -7,7 +7,7 @@
 use policy::Origin;
 
 use super::path::{Path, PathPattern};
-use super::{RequestRefusal, RuleFault, place_and_path};
+use super::{RequestRefusal, RuleFault, check_overrides, place_and_path};
 use crate::host::{Place, Target, match_star};
 use crate::network::RuleName;
 use crate::wire::git::{Push, is_ref};
@@ -69,14 +69,22 @@ impl PushRules {
         if !self.names(&request.target) {
             return Ok(None);
         }
+        check_overrides(request)?;
         let doubt = |doubt| RequestRefusal::new(None, format!("rules about pushes speak of its host, and {doubt}"));
         let path = Path::read(&request.path).map_err(doubt)?;
         let is_said = request.fields.all("content-type").any(|kind| {
             let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default();
             kind.trim_ascii().eq_ignore_ascii_case(KIND)
         });
+        let is_read = matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS");
         match path.split_last() {
-            Some((repository, last)) if last.eq_ignore_ascii_case(SERVICE) => Ok(Some(repository)),
+            Some((_, last)) if last.eq_ignore_ascii_case(SERVICE) && is_read => Ok(None),
+            Some((repository, last)) if last.eq_ignore_ascii_case(SERVICE) && request.method == "POST" => {
+                Ok(Some(repository))
+            }
+            Some((_, last)) if last.eq_ignore_ascii_case(SERVICE) => {
+                Err(RequestRefusal::new(None, "it is for the path of pushes, by a method that none has"))
+            }
             Some(_) | None if is_said => {
                 Err(RequestRefusal::new(None, "it calls itself a push, and its path is that of none"))
             }

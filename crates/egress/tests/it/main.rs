@@ -13,6 +13,7 @@ mod brokered;
 mod clients;
 mod credentials;
 mod ended;
+mod insight;
 mod laws;
 mod made;
 mod namespace;

@@ -27,7 +27,7 @@ use crate::wire::response::Response;
 
 /// Bytes of a stream, and of all of them, that may be on the way.
 const STREAM_WINDOW: u32 = 256 * 1024;
-const WINDOW: u32 = 1024 * 1024;
+const WINDOW: u32 = 512 * 1024;
 /// Bytes that wait to be sent on a stream.
 const WAITING_BYTES_MAX: usize = 128 * 1024;
 
