@@ -145,6 +145,7 @@ impl Setup {
             require: require.to_vec(),
             held: true,
             outlet: None,
+            shown: Vec::new(),
         }
     }
 

@@ -78,6 +78,14 @@ pub(crate) enum Used {
     /// `sandbox.filesystem.checkReadsOnOpen`, a key of ours: files that come under a Read rule later are held as well.
     ReadsOnOpen,
     CredentialFiles,
+    /// `sandbox.credentials.envVars`.
+    Variables,
+    PlainSecrets,
+    AwsPairs,
+    /// `sandbox.credentials.sigv4`.
+    Signing,
+    /// `sandbox.network.tlsTerminate`.
+    Tls,
     Network(Connections),
     AllowedServers,
     DeniedServers,
@@ -133,6 +141,7 @@ impl Used {
             | Self::DenyWrite
             | Self::RequireLayers
             | Self::CredentialFiles
+            | Self::Variables
             | Self::Network(Connections::Denied)
             | Self::DeniedServers
             | Self::Article(Article::BlockedCommands) => true,
@@ -154,6 +163,10 @@ impl Used {
             | Self::FilesDisabled
             | Self::ReadsOnOpen
             | Self::AllowWrite
+            | Self::PlainSecrets
+            | Self::AwsPairs
+            | Self::Signing
+            | Self::Tls
             | Self::Network(
                 Connections::Allowed
                 | Connections::Opaque
@@ -253,16 +266,16 @@ const NETWORK: &[(&str, Field)] = &[
     ("allowMachLookup", Field::Unread),
     ("httpProxyPort", Field::Unread),
     ("socksProxyPort", Field::Unread),
-    ("tlsTerminate", Field::Unread),
+    ("tlsTerminate", Field::Used(Used::Tls)),
     ("allowedHosts", Field::Used(Used::Article(Article::AllowedHosts))),
 ];
 
 const CREDENTIALS: &[(&str, Field)] = &[
     ("files", Field::Used(Used::CredentialFiles)),
-    ("envVars", Field::Unread),
-    ("allowPlaintextInject", Field::Unread),
-    ("awsPairs", Field::Unread),
-    ("sigv4", Field::Unread),
+    ("envVars", Field::Used(Used::Variables)),
+    ("allowPlaintextInject", Field::Used(Used::PlainSecrets)),
+    ("awsPairs", Field::Used(Used::AwsPairs)),
+    ("sigv4", Field::Used(Used::Signing)),
 ];
 
 const LIMITS: &[(&str, Field)] = &[
@@ -336,8 +349,14 @@ impl Section {
     /// Returns true when a protection could stand in the section.
     pub(crate) fn is_enforced(self) -> bool {
         match self {
-            Self::Top | Self::Permissions | Self::Sandbox | Self::Filesystem | Self::Network | Self::Limits => true,
-            Self::Credentials | Self::Hooks | Self::Servers => false,
+            Self::Top
+            | Self::Permissions
+            | Self::Sandbox
+            | Self::Filesystem
+            | Self::Network
+            | Self::Credentials
+            | Self::Limits => true,
+            Self::Hooks | Self::Servers => false,
         }
     }
 

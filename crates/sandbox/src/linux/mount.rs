@@ -13,7 +13,7 @@ use rustix::mount::{MountAttrFlags, MountPropagationFlags, UnmountFlags};
 
 use super::failure::{At, Failure};
 use super::tree::{self, Identity, NODEV, NOEXEC, NOSUID, RDONLY};
-use super::{closed_root, kernel_files, names};
+use super::{closed_root, kernel_files, names, shown};
 use crate::error::Step as Stage;
 use crate::limits::{COVERS_MAX, PRIVATE_SIZE};
 use crate::plan::{Plan, Root, Step, Zone};
@@ -163,6 +163,7 @@ pub(super) fn build(plan: &Plan, brokered: bool, private_bytes: Option<u64>) -> 
     mounts.private(plan)?;
     kernel_files::build(&mounts)?;
     names::build(&mut mounts, plan)?;
+    shown::build(&mut mounts, plan)?;
     for step in &plan.steps {
         mounts.apply(step, &plan.home)?;
     }
