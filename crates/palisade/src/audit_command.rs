@@ -1,7 +1,7 @@
 //! `palisade audit`: the journal, read and verified.
 
 use anyhow::Context;
-use audit::{Body, Checkpoint, End, Entry, Filter, Logged, Repair, Reply, TrustChange};
+use audit::{Body, Checkpoint, Connection, End, Entry, Filter, Logged, Moved, Repair, Reply, TrustChange};
 use settings::Environment;
 
 use crate::cli::{AuditAction, AuditOptions, LogOptions, VerifyOptions};
@@ -90,6 +90,7 @@ fn line(logged: &Logged, paint: Paint) -> String {
             format!("{reply} the question of {}", answer.to)
         }
         Body::Started(started) => format!("starts under {}", started.under),
+        Body::Connection(connection) => connected(connection, paint),
         Body::Outcome(outcome) => {
             let end = match &outcome.end {
                 End::Exited(code) => format!("exit code {code}"),
@@ -117,6 +118,16 @@ fn line(logged: &Logged, paint: Paint) -> String {
         },
     };
     format!("{head} {text}")
+}
+
+/// Returns a connection as a person reads it.
+fn connected(connection: &Connection, paint: Paint) -> String {
+    let Connection { of, number, ended, target, verdict, reason, .. } = connection;
+    let target = target.as_deref().unwrap_or("an unreadable target");
+    let moved = |moved: &Moved| format!("ended, {} bytes sent, {} received: ", moved.sent, moved.received);
+    let moved = ended.as_ref().map_or_else(String::new, moved);
+    let why = paint.faint(&format!("{moved}{}", shown(reason)));
+    format!("{} connection {of}.{number} to {}  {why}", paint.verdict(*verdict), shown(target))
 }
 
 fn verify(options: &VerifyOptions, directory: &std::path::Path) -> anyhow::Result<Exit> {

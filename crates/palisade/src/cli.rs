@@ -122,12 +122,28 @@ pub(crate) struct BoundaryOptions {
     /// costs time, and the report says how much.
     #[arg(long)]
     pub(crate) check_reads_on_open: bool,
+    /// Which hosts may be reached: those that the rules allow, by the proxy, or none.
+    #[arg(long, value_enum, value_name = "NETWORK", default_value_t = Network::Rules)]
+    pub(crate) network: Network,
+    /// Let this command reach a host, as in `sandbox.network.allowedDomains`: `example.com`, `*.example.com:8443`; may be
+    /// repeated. What a rule denies stays denied.
+    #[arg(long = "allow-domain", value_name = "HOST[:PORT]", value_parser = place)]
+    pub(crate) allow_domains: Vec<policy::network::host::Place>,
     /// Give package managers no directory of their own for what they fetch and build.
     #[arg(long)]
     pub(crate) no_caches: bool,
     /// Run only where this layer of the boundary can be had; may be repeated.
     #[arg(long, value_parser = layer, value_name = "LAYER")]
     pub(crate) require: Vec<sandbox::Layer>,
+}
+
+/// Which hosts a command inside the boundary may reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Network {
+    /// Those that the rules allow.
+    Rules,
+    /// None but its own loopback interface.
+    None,
 }
 
 /// What a command inside the boundary may read.
@@ -456,6 +472,10 @@ fn layer(text: &str) -> Result<sandbox::Layer, String> {
         let known: Vec<&str> = sandbox::Layer::ALL.iter().map(|layer| layer.name()).collect();
         format!("no such layer; the layers are {}", known.join(", "))
     })
+}
+
+fn place(text: &str) -> Result<policy::network::host::Place, String> {
+    policy::network::allowed(text).map_err(|(what, hint)| format!("it {what}; {hint}"))
 }
 
 /// Reads a time such as `10m`.

@@ -1,6 +1,7 @@
 //! `palisade run`: a command inside the boundary.
 
 mod confined;
+mod egress;
 mod redeem;
 mod status;
 

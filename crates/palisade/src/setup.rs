@@ -12,7 +12,7 @@ use policy::{AbsPath, Mode, Policy};
 use sandbox::{Invocation, Terminal, Tiers};
 use settings::{Discovery, Environment, Loaded, Places};
 
-use crate::cli::{BoundaryOptions, PlaceOptions, Profile, SettingsOptions};
+use crate::cli::{BoundaryOptions, Network, PlaceOptions, Profile, SettingsOptions};
 
 /// Everything a command starts from.
 #[derive(Debug)]
@@ -80,6 +80,7 @@ impl Setup {
             programs: Vec::new(),
             profile: guard::Profile::Open,
             caches: None,
+            is_proxied: true,
         };
         Ok(Self { environment, places, loaded, policy, diagnostics, place })
     }
@@ -103,6 +104,7 @@ impl Setup {
             let directory = self.environment.cache_home().join("palisade/projects");
             self.place.caches = Some(CachePlace { directory, host: host.collect() });
         }
+        self.place.is_proxied = options.network == Network::Rules;
         self.tighten(&options.limits, options.check_reads_on_open);
     }
 
@@ -143,6 +145,7 @@ impl Setup {
             tiers: Tiers::all(),
             require: require.to_vec(),
             held: true,
+            outlet: None,
         }
     }
 

@@ -148,6 +148,25 @@ pub struct SandboxKeys {
     pub excluded: Vec<Sourced<String>>,
     /// `sandbox.allowUnsandboxedCommands`.
     pub allow_unsandboxed: Option<Sourced<bool>>,
+    /// `sandbox.network`.
+    pub network: NetworkKeys,
+}
+
+/// The `sandbox.network` object of a settings file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NetworkKeys {
+    /// `sandbox.network.allowedDomains`, as written.
+    pub allowed: Vec<Sourced<String>>,
+    /// `sandbox.network.deniedDomains`, as written.
+    pub denied: Vec<Sourced<String>>,
+    /// `sandbox.network.dangerOpaqueDomains`: places whose connections need not be TLS with a name that can be read.
+    pub danger_opaque: Vec<Sourced<String>>,
+    /// `sandbox.network.strictAllowlist: true`.
+    pub strict: Option<Origin>,
+    /// `sandbox.network.allowManagedDomainsOnly: true`; counts in managed layers only.
+    pub managed_only: Option<Origin>,
+    /// `sandbox.network.allowLocalBinding`.
+    pub local_binding: Option<Sourced<bool>>,
 }
 
 impl Layer {

@@ -12,6 +12,7 @@ use crate::command::CommandPattern;
 use crate::controls::Limits;
 use crate::layer::{Diagnostic, Origin, Sourced};
 use crate::mode::Mode;
+use crate::network::Network;
 use crate::path::{AbsPath, PathPattern};
 use crate::proof::RuleRef;
 
@@ -75,6 +76,7 @@ pub struct Policy {
     pub(crate) switches: Switches,
     pub(crate) additional_directories: Vec<Sourced<String>>,
     pub(crate) sandbox: Sandbox,
+    pub(crate) network: Network,
     pub(crate) digest: String,
     /// The rules by what they are about; `None` asks every rule about every call.
     pub(crate) index: Option<Index>,
@@ -200,6 +202,11 @@ impl Policy {
     /// Returns what the settings say about the boundary.
     pub fn sandbox(&self) -> &Sandbox {
         &self.sandbox
+    }
+
+    /// Returns what the settings say about connections.
+    pub fn network(&self) -> &Network {
+        &self.network
     }
 
     /// Returns a digest of every rule and setting in force: equal digests decide equally.

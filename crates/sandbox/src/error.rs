@@ -171,6 +171,8 @@ steps! {
     Init = "start the first process inside",
     /// Bringing the loopback interface up.
     Loopback = "bring up the loopback interface",
+    /// Making the sockets of the proxy, or beginning to serve them.
+    Doors = "open the sockets of the proxy",
     /// Making every mount private.
     Propagation = "keep mounts from spreading",
     /// Opening the host's root directory.

@@ -6,6 +6,8 @@ pub(crate) const HELD_PATHS_MAX: usize = 5_000;
 pub(crate) const PLAN_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Bytes of one message between the launcher and the boundary.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 32 * 1024;
+/// Descriptors that come with one message.
+pub(crate) const DESCRIPTORS_MAX: usize = 12;
 /// Different refusals that one report lists; further ones are counted.
 pub(crate) const REFUSALS_MAX: usize = 256;
 /// Openings of pipes that may wait for another process at a time.
@@ -30,6 +32,8 @@ pub(crate) const MADE_MAX: usize = 1024;
 pub(crate) const PENDING_FILES_MAX: usize = 64;
 /// Bytes kept in each direction between the person's terminal and the command's.
 pub(crate) const RELAY_BYTES: usize = 64 * 1024;
+/// Bytes that most files of the kernel's have at most.
+pub(crate) const KERNEL_FILE_BYTES: usize = 8 * 1024;
 /// Bytes of a file below `/proc` that is read whole.
 pub(crate) const PROC_FILE_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of a program's name or path in a report.
@@ -85,3 +89,5 @@ pub(crate) const HELD_SETS_MAX: usize = 8;
 pub(crate) const HELD_SPARE: usize = 3;
 /// Connections that a holder has open.
 pub(crate) const ASKERS_MAX: usize = 64;
+/// Bytes of the host's list of hosts that are read.
+pub(crate) const HOSTS_BYTES_MAX: u64 = 1024 * 1024;

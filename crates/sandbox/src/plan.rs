@@ -9,12 +9,14 @@ pub use render::Line;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use policy::bounds::Bound;
 use policy::controls::{Controls, LateReads, Network};
 use policy::tables::git;
 use policy::{AbsPath, Scope, facts};
 
+use crate::doors::{self, Outlet};
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::report::{Layer, Missing};
@@ -41,6 +43,8 @@ pub struct Invocation {
     pub require: Vec<Layer>,
     /// Whether a boundary may be taken that a holder has ready: the same one, sooner.
     pub held: bool,
+    /// Who serves the sockets of the proxy, where the controls want one; without it the command reaches nothing.
+    pub outlet: Option<Arc<dyn Outlet>>,
 }
 
 /// How standard streams that are terminals are treated.
@@ -68,6 +72,8 @@ pub struct Plan {
     pub(crate) root: Root,
     /// Variables that point package managers to their private places.
     pub(crate) variables: Vec<(String, String)>,
+    /// What the command may reach.
+    pub(crate) network: Network,
 }
 
 /// What is there before anything is mounted.
@@ -165,6 +171,20 @@ impl Plan {
         Some(Missing { what: "private-caches".to_owned(), meaning })
     }
 
+    /// Returns what is missing when the controls give the command a proxy and the plan has none: nobody serves it.
+    pub(crate) fn lost_network(&self, controls: &Controls) -> Option<Missing> {
+        let is_lost = self.network == Network::None && controls.network != Network::None;
+        let meaning = "there is nobody to serve the proxy, and the command reaches nothing".to_owned();
+        is_lost.then(|| Missing { what: "egress".to_owned(), meaning })
+    }
+
+    /// Returns the plan of a command that reaches nothing.
+    pub(crate) fn without_network(self) -> Self {
+        let own = doors::variables(&self.network);
+        let variables = self.variables.into_iter().filter(|variable| !own.contains(variable)).collect();
+        Self { network: Network::None, variables, ..self }
+    }
+
     /// Returns the plan of a command whose package managers have no place of their own.
     pub(crate) fn without_caches(self) -> Self {
         let is_kept = |step: &Step| match step {
@@ -180,7 +200,8 @@ impl Plan {
             | Step::Veil { .. } => true,
         };
         let steps = self.steps.into_iter().filter(is_kept).collect();
-        Self { steps, variables: Vec::new(), ..self }
+        let variables = doors::variables(&self.network);
+        Self { steps, variables, ..self }
     }
 }
 
@@ -221,7 +242,7 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
         late_reads,
         caches,
         require: _,
-        network: Network::None,
+        network,
         limits: _,
     } = controls;
     check_count(unreadable.len() + unwritable.len() + reopened.len() + invocation.protect.len())?;
@@ -249,7 +270,9 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
         veiled.into_iter().partition(|hidden| roots.iter().any(|root| hidden.path.is_within(root)));
     let veil = |hidden: nested::Hidden| Step::Veil { path: hidden.path, parts: hidden.parts, why: hidden.why };
 
-    let variables = granted::variables(caches.as_ref(), &invocation.environment, &roots);
+    let mut variables = granted::variables(caches.as_ref(), &invocation.environment, &roots);
+    let network = if invocation.outlet.is_some() { network.clone() } else { Network::None };
+    variables.extend(doors::variables(&network));
     let (root, mut steps) = granted::steps(granted);
     steps.extend(Zone::ALL.into_iter().map(|zone| Step::Private { zone }));
     steps.extend(outer.into_iter().map(veil));
@@ -268,6 +291,7 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
         checks_reads: matches!(late_reads, LateReads::Checked(_)),
         root,
         variables,
+        network,
     })
 }
 

@@ -122,10 +122,6 @@ impl Reader<'_> {
                 let message = format!("{} is no hook, and nobody runs it", path(section, property));
                 self.say(Severity::Warning, property.name.start(), message, Some(&format!("write {documented}")));
             }
-            (Field::Renamed(documented), Owner::Claude) => {
-                let message = format!("there is no key {}", path(section, property));
-                self.say(Severity::Warning, property.name.start(), message, Some(&format!("write `{documented}`")));
-            }
             (Field::Used(used), Owner::Claude | Owner::Palisade) => self.used(section, used, property),
             (Field::Section(inner), Owner::Palisade) if !inner.is_enforced() => self.unread_key(section, property),
             (Field::Section(inner), Owner::Claude | Owner::Palisade) => match &property.value {
@@ -135,9 +131,7 @@ impl Reader<'_> {
                     self.wrong_type(severity, section, property, "an object");
                 }
             },
-            (Field::Unread | Field::Nobody(_) | Field::Renamed(_), Owner::Palisade) => {
-                self.unread_key(section, property)
-            }
+            (Field::Unread | Field::Nobody(_), Owner::Palisade) => self.unread_key(section, property),
         }
     }
 
@@ -165,6 +159,7 @@ impl Reader<'_> {
             Used::DenyWrite => self.sandbox_list(section, used, property, |keys| &mut keys.deny_write),
             Used::RequireLayers => self.sandbox_list(section, used, property, |keys| &mut keys.require),
             Used::Excluded => self.sandbox_list(section, used, property, |keys| &mut keys.excluded),
+            Used::Network(key) => self.network(section, used, key, property),
             Used::CredentialFiles => self.credential_files(section, property),
             Used::ManagedReadsOnly => {
                 if self.boolean(section, property) == Some(true) {

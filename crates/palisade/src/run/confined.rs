@@ -4,20 +4,22 @@ use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
-use audit::End;
+use audit::{Connection, End};
 use guard::{Guard, Settled};
-use policy::controls::Reading;
 use policy::controls::limits::Resource;
+use policy::controls::{Network, Reading};
 use policy::facts::Held;
-use policy::{AbsPath, Exec, Permit, Proof};
+use policy::{AbsPath, Controls, Exec, Permit, Proof, Verdict};
 use rustix::fs::OFlags;
 use sandbox::report::Hit;
 use sandbox::{Exit, Report, Tier};
 use serde_json::{Value, json};
 
 use super::Order;
+use super::egress::{Egress, Seen, Terms};
 use crate::cli::RunOptions;
 use crate::exit::run::{LIMIT, NOT_FOUND, NOT_RUN, NOT_STARTED};
 use crate::say::{self, shown};
@@ -75,15 +77,19 @@ impl Running<'_> {
     ///
     /// Once it ran, what cannot be written is told, and the code stays the command's.
     pub(super) fn confined(&self, permit: &Permit<Exec>, report_file: Option<ReportFile>) -> (u8, Option<String>) {
-        let invocation = self.order.setup.invocation(self.options.argv.clone(), &self.options.boundary.require);
+        let mut invocation = self.order.setup.invocation(self.options.argv.clone(), &self.options.boundary.require);
+        let egress = Arc::new(Egress::new(self.terms()));
+        invocation.outlet = Some(egress.clone());
         let writable = &permit.controls().writable;
         let before = guard::protected_names(writable);
         let result = sandbox::run(permit, &invocation);
+        let seen = egress.end();
         told(self.created(&before, &guard::protected_names(writable)));
         match result {
             Ok(report) => {
                 told(self.settle(settled(&report)));
-                told(report_file.map_or(Ok(()), |file| file.write(&ran_json(permit, &report))));
+                told(report_file.map_or(Ok(()), |file| file.write(&ran_json(permit, &report, &seen))));
+                tell_connections(&seen);
                 tell(&report, self.options.quiet);
                 let code = if report.ended_by_limit().is_some() { LIMIT } else { report.exit.code() };
                 (code, None)
@@ -93,6 +99,22 @@ impl Running<'_> {
                 told(report_file.map_or(Ok(()), |file| file.write(&not_run_json(permit.proof(), &why))));
                 (self.not_run(&error), Some(why))
             }
+        }
+    }
+
+    /// Returns what the proxy of the command works by.
+    fn terms(&self) -> Terms {
+        let setup = &self.order.setup;
+        let owned = |(proxy, direct): (&str, &str)| (proxy.to_owned(), direct.to_owned());
+        let words = self.options.argv.iter().map(|word| word.to_string_lossy());
+        Terms {
+            network: setup.policy.network().clone(),
+            allowed: self.options.boundary.allow_domains.clone(),
+            upstream: setup.environment.upstream().map(owned),
+            journal: setup.journal_directory(),
+            of: self.of,
+            session: self.order.session.clone(),
+            command: words.collect::<Vec<_>>().join(" "),
         }
     }
 
@@ -154,7 +176,7 @@ impl Running<'_> {
 }
 
 /// Returns the report of a command that ran: what the boundary says, and what it was told to hold.
-fn ran_json(permit: &Permit<Exec>, report: &Report) -> Value {
+fn ran_json(permit: &Permit<Exec>, report: &Report, seen: &Seen) -> Value {
     let held = |held: &[Held]| -> Vec<Value> {
         held.iter()
             .map(|held| json!({"path": held.path.as_str(), "why": held.why, "file": held.origin.file, "line": held.origin.line}))
@@ -174,6 +196,7 @@ fn ran_json(permit: &Permit<Exec>, report: &Report) -> Value {
     if let Some(fields) = value.as_object_mut() {
         fields.insert("ran".to_owned(), true.into());
         fields.insert("decision".to_owned(), decision_json(permit.proof()));
+        fields.insert("network".to_owned(), network_json(controls, seen));
         fields.insert(
             "held".to_owned(),
             json!({
@@ -188,6 +211,32 @@ fn ran_json(permit: &Permit<Exec>, report: &Report) -> Value {
         );
     }
     value
+}
+
+/// Returns what became of the command's connections.
+fn network_json(controls: &Controls, seen: &Seen) -> Value {
+    let connection = |one: &Connection| {
+        let rule = one.rule.as_ref().map(
+            |rule| json!({"text": rule.text, "list": rule.list.name(), "file": rule.origin.file, "line": rule.origin.line}),
+        );
+        json!({
+            "number": one.number,
+            "way": one.way,
+            "target": one.target,
+            "address": one.address,
+            "verdict": one.verdict.name(),
+            "rule": rule,
+            "reason": one.reason,
+            "sent": one.ended.map(|moved| moved.sent),
+            "received": one.ended.map(|moved| moved.received),
+        })
+    };
+    json!({
+        "proxied": controls.network != Network::None,
+        "connections": seen.connections.iter().map(connection).collect::<Vec<_>>(),
+        "more": seen.more,
+        "failure": seen.failure,
+    })
 }
 
 /// Returns the report of a command that did not run.
@@ -232,6 +281,27 @@ pub(crate) fn settled(report: &Report) -> Settled {
         missing: report.missing.iter().map(|missing| format!("{}: {}", missing.what, missing.meaning)).collect(),
         refused_count: refused + report.refused_more,
         duration_ms: u64::try_from(report.wall.as_millis()).ok(),
+    }
+}
+
+/// Says which connections were refused, and the narrowest way to allow them.
+fn tell_connections(seen: &Seen) {
+    if let Some(failure) = &seen.failure {
+        say::error(&format!("no connection could be served: {}", shown(failure)));
+    }
+    let mut told: Vec<(&str, &str)> = Vec::new();
+    for one in seen.connections.iter().filter(|one| one.verdict == Verdict::Deny) {
+        let target = one.target.as_deref().unwrap_or("an unreadable target");
+        if !told.contains(&(target, &one.reason)) {
+            told.push((target, &one.reason));
+        }
+    }
+    for (target, reason) in told.iter().take(TOLD_MAX) {
+        say::error(&format!("refused: connection to {}: {}", shown(target), shown(reason)));
+    }
+    let more = told.len().saturating_sub(TOLD_MAX);
+    if more > 0 {
+        say::error(&format!("refused: {more} more connections; `--report FILE` has them"));
     }
 }
 

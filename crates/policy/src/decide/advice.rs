@@ -29,8 +29,8 @@ fn proposed(judge: &Judge<'_>, part: &Part) -> Result<Vec<String>, String> {
         Kind::Command(_) => command(judge, part),
         Kind::Read(_) => paths("Read", part),
         Kind::Edit(_) => paths("Edit", part),
-        Kind::Fetch { url } => match crate::host::Host::of_url(url) {
-            Some(host) => Ok(vec![format!("WebFetch(domain:{})", host.as_str())]),
+        Kind::Fetch { url } => match crate::network::host::Host::of_url(url) {
+            Some(host) => Ok(vec![format!("WebFetch(domain:{})", host)]),
             None => Err("the URL has no host that is certain; write it plainly".to_owned()),
         },
         Kind::Agent { agent_type } => Ok(vec![format!("Agent({agent_type})")]),

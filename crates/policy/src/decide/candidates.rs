@@ -8,7 +8,7 @@ use crate::action::{Action, Kind};
 use crate::command::spaced_operators;
 use crate::effects::{Access, By, Links, Part, Program, Target, Touch};
 use crate::facts::Facts;
-use crate::host::Host;
+use crate::network::host::Host;
 use crate::path::AbsPath;
 use crate::rule::{FileAccess, Id, Index, List, Policy, Readers, Rule};
 

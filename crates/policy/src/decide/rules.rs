@@ -6,7 +6,7 @@ use crate::action::{Action, Command, Kind};
 use crate::command::{CommandPattern, Means, spaced_operators, star_matches};
 use crate::effects::{Access, By, Links, Part, Program, Target, Touch};
 use crate::facts::Facts;
-use crate::host::{Host, HostPattern};
+use crate::network::host::{Host, HostPattern};
 use crate::path::{AbsPath, Glob, PathPattern};
 use crate::rule::pipeline::{self, Piped};
 use crate::rule::{FileAccess, Matcher, Rule};

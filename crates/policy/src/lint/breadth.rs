@@ -20,7 +20,7 @@ pub(super) fn of_rule(world: &World<'_>, rule: &Rule) -> Vec<Finding> {
         Matcher::Tool(_) => whole_tool(world, rule),
         Matcher::Path { access, .. } => every_path(world, rule, *access),
         Matcher::Domain(pattern) => {
-            let any = matches!(pattern, crate::host::HostPattern::Any);
+            let any = matches!(pattern, crate::network::host::HostPattern::Any);
             if any { whole_tool(world, rule) } else { None }
         }
         Matcher::ForeignCommand(_)

@@ -3,8 +3,8 @@
 use super::language::{Found, Shape, witness};
 use super::world::{World, specifier, tool_name};
 use super::{Check, Finding, Level};
-use crate::host::HostPattern;
 use crate::layer::Scope;
+use crate::network::host::HostPattern;
 use crate::rule::{FileAccess, List, Matcher, Rule};
 
 /// Directories at the root that no project has at its top.

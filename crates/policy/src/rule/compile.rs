@@ -1,5 +1,6 @@
 //! Layers to a policy.
 
+mod network;
 mod sandbox;
 
 use std::hash::{Hash, Hasher};
@@ -37,6 +38,7 @@ impl Policy {
         for layer in layers.iter().rev() {
             compiler.layer(layer);
         }
+        compiler.network(layers);
         compiler.settle_acceptance();
         let Compiler {
             home: _,
@@ -99,11 +101,12 @@ impl Policy {
             switches,
             additional_directories,
             sandbox,
+            network,
             digest: _,
             index: _,
         } = self;
         let mut digest = Feed(Sha256::new());
-        (rules, failures, mode, bypass_disabled, switches, additional_directories, sandbox).hash(&mut digest);
+        (rules, failures, mode, bypass_disabled, switches, additional_directories, sandbox, network).hash(&mut digest);
         digest.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }

@@ -12,7 +12,7 @@ mod texts;
 use super::{Matcher, Rule};
 use crate::command::{doubtful_keys, head};
 use crate::effects::Meant;
-use crate::host::Host;
+use crate::network::host::Host;
 use crate::path::AbsPath;
 use crate::rule::FileAccess;
 use hosts::Hosts;

@@ -1,7 +1,7 @@
 //! What a rule matches.
 
 use crate::command::{CommandPattern, star_matches};
-use crate::host::HostPattern;
+use crate::network::host::HostPattern;
 use crate::path::{Glob, PathPattern};
 
 /// The two kinds of path rule.

@@ -3,7 +3,7 @@
 use super::matcher::{FileAccess, Matcher, NamePattern};
 use super::parameter::parameter;
 use crate::command::{CommandPattern, Form};
-use crate::host::HostPattern;
+use crate::network::host::{HostFault, HostPattern, PatternFault};
 use crate::path::{AbsPath, Glob, PathPattern};
 use crate::rule::List;
 
@@ -299,10 +299,26 @@ fn path(
     Ok(Parsed { matcher: Matcher::Path { access, pattern }, surprise })
 }
 
+/// Says why a text names no host, and what to write.
+fn unread_domain(text: &str, fault: PatternFault) -> Fault {
+    let (what, hint) = match fault {
+        _ if text.contains('/') => ("is a URL", "write the host alone, as in `WebFetch(domain:example.com)`"),
+        PatternFault::Host(HostFault::Foreign) => {
+            ("has letters that no host name has", "write its ASCII form, which begins with `xn--`")
+        }
+        PatternFault::Host(_) | PatternFault::Star if text.contains(':') && !text.starts_with('[') => {
+            ("has a port", "leave the port away: a rule means every port")
+        }
+        PatternFault::Url | PatternFault::Host(_) | PatternFault::Star => {
+            ("is no host name", "write `WebFetch(domain:example.com)`")
+        }
+    };
+    malformed(format!("`{text}` {what}"), Some(hint))
+}
+
 fn fetch(inner: &str, list: List) -> Result<Parsed, Fault> {
     if let Some(domain) = inner.trim().strip_prefix("domain:") {
-        let pattern = HostPattern::parse(domain)
-            .map_err(|(what, hint)| malformed(format!("`{}` {what}", domain.trim()), Some(hint)))?;
+        let pattern = HostPattern::parse_domain(domain).map_err(|fault| unread_domain(domain.trim(), fault))?;
         return Ok(Parsed { matcher: Matcher::Domain(pattern), surprise: None });
     }
     match parameter("WebFetch", inner, list)? {

@@ -212,6 +212,8 @@ fn sandbox_key(keys: &mut SandboxKeys, line: &str, origin: &Origin) {
         "allowWrite" => keys.allow_write.push(text),
         "allowRead" => keys.allow_read.push(text),
         "credential" => keys.credential_files.push(text),
+        "allowedDomains" => keys.network.allowed.push(text),
+        "deniedDomains" => keys.network.denied.push(text),
         other => panic!("no sandbox key `{other}`"),
     }
 }

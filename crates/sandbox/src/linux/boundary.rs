@@ -15,7 +15,7 @@ use crate::limits::PLAN_BYTES_MAX;
 use crate::shape::Shape;
 use crate::sys;
 use crate::sys::process::{Close, Fork};
-use crate::wire::{Message, Order};
+use crate::wire::{Message, Order, Waits};
 
 /// Where the launcher leaves the control socket.
 pub(super) const CONTROL: RawFd = 3;
@@ -84,7 +84,7 @@ fn build(channel: &Arc<Channel>) -> Result<Pid, Failure> {
     rustix::process::setrlimit(Resource::Core, limit).at(Step::CoreDumps)?;
     match order.shape {
         Shape::Full => {}
-        Shape::Landlock if order.waits => return Err(rustix::io::Errno::BADMSG).at(Step::ReadPlan),
+        Shape::Landlock if order.waits != Waits::Not => return Err(rustix::io::Errno::BADMSG).at(Step::ReadPlan),
         Shape::Landlock => keeper::keeper_main(channel, order, Groups { birthplace: group, entrances }),
         // That one is told by its arguments.
         Shape::Bubblewrap(_) => return Err(rustix::io::Errno::BADMSG).at(Step::ReadPlan),
@@ -107,6 +107,7 @@ pub(super) fn fork_init(group: Option<&OwnedFd>) -> std::io::Result<Fork> {
 }
 
 pub(super) fn read_plan(plan: OwnedFd) -> Result<Order, Failure> {
+    rustix::fs::seek(&plan, rustix::fs::SeekFrom::Start(0)).at(Step::ReadPlan)?;
     let bytes = super::kernel_files::read_whole(plan, PLAN_BYTES_MAX).at(Step::ReadPlan)?;
     Order::parse(&bytes).ok_or(rustix::io::Errno::BADMSG).at(Step::ReadPlan)
 }

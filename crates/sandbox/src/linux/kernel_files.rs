@@ -14,7 +14,7 @@ use super::failure::{At, Failure};
 use super::mount::Mounts;
 use super::tree::{self, NOEXEC, NOSUID, RDONLY};
 use crate::error::Step;
-use crate::limits::MOUNT_LIST_BYTES_MAX;
+use crate::limits::{KERNEL_FILE_BYTES, MOUNT_LIST_BYTES_MAX};
 
 /// The device files that the command gets. No other has any use without privileges.
 pub(super) const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
@@ -188,16 +188,13 @@ pub(super) fn hide_elsewhere(mounts: &Mounts, places: &[OsString]) -> Result<(),
     Ok(())
 }
 
-/// Reads a descriptor to its end, which must come before `max` bytes.
+/// Reads a descriptor from where it is to its end, which must come before `max` bytes.
+///
+/// The kernel makes most of its files anew for each call, so that they are asked for in one.
 pub(super) fn read_whole(fd: OwnedFd, max: u64) -> std::io::Result<Vec<u8>> {
     use std::io::Read;
-    let mut bytes = Vec::new();
-    let mut file = std::fs::File::from(fd);
-    std::io::Seek::rewind(&mut file).or_else(|error| match error.raw_os_error() {
-        Some(libc::ESPIPE) => Ok(()),
-        _ => Err(error),
-    })?;
-    let length = file.take(max.saturating_add(1)).read_to_end(&mut bytes)?;
+    let mut bytes = Vec::with_capacity(KERNEL_FILE_BYTES);
+    let length = std::fs::File::from(fd).take(max.saturating_add(1)).read_to_end(&mut bytes)?;
     if u64::try_from(length).is_ok_and(|length| length <= max) { Ok(bytes) } else { Err(Errno::FBIG.into()) }
 }
 

@@ -13,7 +13,7 @@ use rustix::mount::{MountAttrFlags, MountPropagationFlags, UnmountFlags};
 
 use super::failure::{At, Failure};
 use super::tree::{self, Identity, NODEV, NOEXEC, NOSUID, RDONLY};
-use super::{closed_root, kernel_files};
+use super::{closed_root, kernel_files, names};
 use crate::error::Step as Stage;
 use crate::limits::{COVERS_MAX, PRIVATE_SIZE};
 use crate::plan::{Plan, Root, Step, Zone};
@@ -28,7 +28,7 @@ pub(super) struct Mounts {
     /// The new root.
     pub(super) root: OwnedFd,
     /// What must be found where, when all stands.
-    expected: Vec<Expected>,
+    pub(super) expected: Vec<Expected>,
     /// Held paths that were not there.
     not_present: Vec<String>,
     /// Whether a broker acts for the command.
@@ -135,7 +135,7 @@ impl Expected {
 /// 2. make the vault;
 /// 3. attach a copy of the host's mounts, read-only, taken before; in the closed profile an empty root, and what is
 ///    there to be read;
-/// 4. mount the private places, the devices and a fresh `/proc`, hide kernel interfaces;
+/// 4. mount the private places, the devices and a fresh `/proc`, hide kernel interfaces, say whom to ask for names;
 /// 5. the plan's steps in their order;
 /// 6. hide kernel interfaces that are mounted elsewhere too, verify;
 /// 7. enter the new root, detach the old one and what is over it, look that nothing is left.
@@ -162,6 +162,7 @@ pub(super) fn build(plan: &Plan, brokered: bool, private_bytes: Option<u64>) -> 
     mounts.readable(plan)?;
     mounts.private(plan)?;
     kernel_files::build(&mounts)?;
+    names::build(&mut mounts, plan)?;
     for step in &plan.steps {
         mounts.apply(step, &plan.home)?;
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use policy::controls::Limits;
+use policy::controls::{Limits, Network};
 use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags};
 
 use super::control::Channel;
@@ -16,13 +16,13 @@ use super::output::Output;
 use super::resources::{self, Resources};
 use super::streams::{self, Stream};
 use super::supervise::{self, Process, Supervised};
-use super::{advice, boundary, bubblewrap, caches, inputs, template};
+use super::{advice, boundary, bubblewrap, caches, inputs, landlock, template};
 use crate::error::{Error, Step};
 use crate::plan::{Invocation, Plan, Terminal};
 use crate::report::{Missing, Report};
 use crate::shape::Shape;
 use crate::tier::Tier;
-use crate::wire::Order;
+use crate::wire::{Order, Waits};
 use crate::{ROLE, sys};
 
 /// The lowest number that the launcher's own descriptors get, above those that the boundary takes.
@@ -63,8 +63,10 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, (brokered, held): (bool, bool)
     let start = Instant::now();
     let Wanted { plan, limits, invocation } = *wanted;
     let Chosen { tier, lacks } = chosen;
+    let holder = if held && *tier == Tier::Full { template::Caller::call() } else { None };
     let streams = streams::look()?;
     let (plan, lacking) = with_caches(plan, *tier);
+    let (plan, out_of_reach) = with_network(plan, *tier);
     let own_terminal = streams.map(|stream| stream == Stream::Terminal && invocation.terminal == Terminal::Own);
     let resources = resources::prepare(limits, &invocation.init)?;
     let (output, pipes) = match resources.output {
@@ -84,7 +86,7 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, (brokered, held): (bool, bool)
         terminal: own_terminal,
         shape,
         brokered,
-        waits: false,
+        waits: Waits::Not,
         entrances: 0,
         inputs: Vec::new(),
         ignored: Vec::new(),
@@ -93,8 +95,10 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, (brokered, held): (bool, bool)
     let groups = resources.entrances().at(Step::Limits).map_err(advice::with_fix)?;
     let birthplace = resources.birthplace().at(Step::Limits).map_err(advice::with_fix)?;
     let outside = Outside { streams, pipes, groups, birthplace };
-    let taken =
-        if held && *tier == Tier::Full { take(&order, &outside, &resources).map_err(advice::with_fix)? } else { None };
+    let taken = match holder {
+        Some(holder) => take(holder, &order, &outside, &resources).map_err(advice::with_fix)?,
+        None => None,
+    };
     let is_held = taken.is_some();
     let (process, channel) = match taken {
         Some(taken) => taken,
@@ -117,7 +121,7 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, (brokered, held): (bool, bool)
         output,
     });
     let mut report = supervised.map_err(|error| if is_held { before_the_command(error) } else { error })?;
-    report.missing.extend(lacking);
+    report.missing.extend(lacking.into_iter().chain(out_of_reach));
     report.from_holder = is_held;
     Ok(report)
 }
@@ -135,7 +139,12 @@ fn before_the_command(error: Error) -> Error {
 }
 
 /// Takes a boundary that stands, if there is one for this order.
-fn take(order: &Order, outside: &Outside, resources: &Resources) -> Result<Option<(Process, Channel)>, Failure> {
+fn take(
+    holder: template::Caller,
+    order: &Order,
+    outside: &Outside,
+    resources: &Resources,
+) -> Result<Option<(Process, Channel)>, Failure> {
     let Outside { streams, pipes: [output_pipe, error_pipe], groups, birthplace } = outside;
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
     let null = null.at_path(Step::StartBoundary, "/dev/null")?;
@@ -147,37 +156,57 @@ fn take(order: &Order, outside: &Outside, resources: &Resources) -> Result<Optio
         let index = usize::try_from(input.number).unwrap_or_default();
         pipes.get(index).is_none_or(Option::is_none) && streams.get(index) == Some(&Stream::Same)
     });
-    let [input, output, error] = [0, 1, 2].map(|index| {
+    let given = [0, 1, 2].map(|index| {
         let pipe = pipes.get(index).copied().flatten().map(AsFd::as_fd);
         let same = own.get(index).copied().filter(|_| streams.get(index) == Some(&Stream::Same));
         pipe.or(same).unwrap_or(null.as_fd())
     });
     let order = Order { inputs, ignored: sys::signal::ignored(), ..order.clone() };
-    let memory = into_memory(&order.render().map_err(|_| rustix::io::Errno::INVAL).at(Step::HandPlan)?)?;
-    let given = template::Given { streams: [input, output, error], birthplace: birthplace.as_ref(), entrances: groups };
-    let Some(taken) = template::take(&order, &memory, &given) else { return Ok(None) };
+    let waits = waits(&order, given, birthplace.is_some())?;
+    let given = template::Given { streams: given, birthplace: birthplace.as_ref(), entrances: groups };
+    let Some(taken) = holder.take(&order, waits, &given) else { return Ok(None) };
     resources.count_the_command_alone().at(Step::Template)?;
     let template::Taken { channel, process } = taken.start().at(Step::Template)?;
     Ok(Some((Process::Taken(process), channel)))
 }
 
-/// Has a holder build the boundary of a command with this plan, and waits until it stands.
-pub(crate) fn warm(plan: &Plan, limits: &Limits, init: &Path) -> Result<bool, Error> {
+/// Returns how much can be done before this command comes: its process is there already, unless it gets what must be
+/// known before that is.
+fn waits(order: &Order, streams: [BorrowedFd<'_>; 3], has_birthplace: bool) -> Result<Waits, Failure> {
+    let [_, output, error] = streams;
+    let is_plain = !order.terminal.contains(&true) && order.inputs.is_empty() && !has_birthplace && order.brokered;
+    let needs_rule = landlock::is_opened_again(output)? || landlock::is_opened_again(error)?;
+    Ok(if is_plain && !needs_rule { Waits::Confined } else { Waits::Built })
+}
+
+/// Has a holder build the boundary of a command with this plan and the standard streams of this process, and waits until
+/// it stands. Returns false when there is no holder.
+pub(crate) fn warm(plan: &Plan, limits: &Limits, invocation: &Invocation) -> Result<bool, Error> {
+    let Some(holder) = template::Caller::call() else { return Ok(false) };
     let (plan, _) = with_caches(plan, Tier::Full);
+    let streams = streams::look()?;
+    let resources = resources::prepare(limits, &invocation.init)?;
+    let birthplace = resources.birthplace().at(Step::Limits).map_err(advice::with_fix)?;
     let order = Order {
-        inside: resources::prepare(limits, init)?.inside,
+        inside: resources.inside,
         environment: Vec::new(),
         plan,
         argv: Vec::new(),
-        terminal: [false; 3],
+        terminal: streams.map(|stream| stream == Stream::Terminal && invocation.terminal == Terminal::Own),
         shape: Shape::Full,
         brokered: true,
-        waits: true,
+        waits: Waits::Not,
         entrances: 0,
         inputs: Vec::new(),
         ignored: Vec::new(),
     };
-    template::warm(&order).map_err(advice::with_fix)
+    let warm = || {
+        let order = Order { inputs: inputs::find(&order.plan)?, ..order };
+        let (input, output, error) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+        let waits = waits(&order, [input.as_fd(), output.as_fd(), error.as_fd()], birthplace.is_some())?;
+        holder.warm(&order.template(waits))
+    };
+    warm().map(|()| true).map_err(advice::with_fix)
 }
 
 /// Starts the boundary process, or a program in between.
@@ -223,6 +252,18 @@ fn with_caches(plan: &Plan, tier: Tier) -> (Plan, Option<Missing>) {
             let source = std::error::Error::source(&why).map(|source| format!(": {source}")).unwrap_or_default();
             let meaning = format!("package managers have no place of their own: {why}{source}");
             (plan.clone().without_caches(), Some(Missing { what: "private-caches".to_owned(), meaning }))
+        }
+    }
+}
+
+/// Takes the proxy away where the tier has no place for its sockets: the command reaches nothing, and is told so.
+fn with_network(plan: Plan, tier: Tier) -> (Plan, Option<Missing>) {
+    match tier {
+        Tier::Full => (plan, None),
+        Tier::Bubblewrap | Tier::Landlock if plan.network == Network::None => (plan, None),
+        Tier::Bubblewrap | Tier::Landlock => {
+            let meaning = format!("the proxy cannot be reached in the tier `{}`, and nothing else either", tier.name());
+            (plan.without_network(), Some(Missing { what: "egress".to_owned(), meaning }))
         }
     }
 }

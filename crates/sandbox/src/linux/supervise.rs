@@ -15,6 +15,7 @@ use super::failure::{At, Failure};
 use super::output::Output;
 use super::resources::Resources;
 use super::terminal::{Keys, Relay};
+use crate::doors::{Doors, Outlet};
 use crate::error::{Error, Step};
 use crate::limits::{GRACE_MS, LAST_OUTPUT_MS, REFUSALS_MAX, SAID_BYTES_MAX};
 use crate::plan::Invocation;
@@ -23,7 +24,7 @@ use crate::report::{Missing, Refused, Report};
 use crate::sys;
 use crate::sys::signal::{How, Set};
 use crate::tier::Tier;
-use crate::wire::{Message, Request};
+use crate::wire::{Door, Message, Request};
 
 /// Signals that go on to the command.
 const PASSED_ON: [i32; 9] = [
@@ -125,8 +126,8 @@ struct Learnt {
     missing: Vec<Missing>,
     /// What the checks of openings cost so far.
     checked: Option<Checked>,
-    /// The Landlock version, once the program runs.
-    started: Option<u32>,
+    /// The Landlock version, once the program runs, and when that was heard.
+    started: Option<(u32, Instant)>,
     end: Option<End>,
     /// Whether nothing is left inside.
     is_gone: bool,
@@ -164,6 +165,10 @@ struct Loop<'a> {
     /// Signals that came before the program ran.
     early: Vec<i32>,
     learnt: Learnt,
+    /// The sockets of the proxy that have come.
+    doors: Vec<(Door, OwnedFd)>,
+    /// Who serves them.
+    outlet: Option<&'a dyn Outlet>,
     /// What the command prints, when that is limited.
     output: Option<Output>,
     /// When the command has had its time.
@@ -185,6 +190,8 @@ pub(super) fn supervise(supervised: Supervised<'_>) -> Result<Report, Error> {
         relay: None,
         early: Vec::new(),
         learnt,
+        doors: Vec::new(),
+        outlet: invocation.outlet.as_deref(),
         output,
         deadline,
         ending: None,
@@ -283,7 +290,14 @@ impl Loop<'_> {
         let Received { message, descriptor } = received;
         match (message, descriptor) {
             (Message::Terminal, Some(master)) => return self.set_up_terminal(master),
-            (Message::Terminal, None) | (Message::Listener | Message::Waiting | Message::Taken, _) => {
+            (Message::Door { door, is_last }, Some(socket)) => {
+                self.doors.push((door, socket));
+                if is_last {
+                    self.open_doors()?;
+                }
+            }
+            (Message::Terminal | Message::Door { .. }, None)
+            | (Message::Listener | Message::Waiting | Message::Taken, _) => {
                 return Err(rustix::io::Errno::BADMSG).at(Step::Control);
             }
             (Message::Refused { what, program, command, by, times }, _) => {
@@ -296,7 +310,7 @@ impl Loop<'_> {
             (Message::NotPresent { path }, _) => self.learnt.not_present.push(path),
             (Message::Missing { what, meaning }, _) => self.learnt.missing.push(Missing { what, meaning }),
             (Message::Started { landlock_abi }, _) => {
-                self.learnt.started = Some(landlock_abi);
+                self.learnt.started = Some((landlock_abi, Instant::now()));
                 std::mem::take(&mut self.early).into_iter().for_each(|signal| self.signal(signal));
             }
             (Message::Stopped { signal: _ }, _) => self.suspend(),
@@ -311,6 +325,16 @@ impl Loop<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Hands the sockets of the proxy to who serves them. Where that fails the command does not start: without the
+    /// control socket the boundary ends.
+    fn open_doors(&mut self) -> Result<(), Failure> {
+        let doors = doors(std::mem::take(&mut self.doors));
+        let (Some(doors), Some(outlet)) = (doors, self.outlet) else {
+            return Err(rustix::io::Errno::BADMSG).at(Step::Control);
+        };
+        outlet.open(doors).at(Step::Doors)
     }
 
     /// The first end counts.
@@ -388,6 +412,19 @@ impl Loop<'_> {
     }
 }
 
+/// Returns the sockets of the proxy by what they are for; `None` unless there is one for each.
+fn doors(sockets: Vec<(Door, OwnedFd)>) -> Option<Doors> {
+    let (mut clients, mut names, mut captured) = (None, None, Vec::new());
+    for (door, socket) in sockets {
+        match door {
+            Door::Clients => clients = Some(socket.into()),
+            Door::Names => names = Some(socket.into()),
+            Door::Captured => captured.push(socket.into()),
+        }
+    }
+    Some(Doors { clients: clients?, names: names?, captured })
+}
+
 /// What is ready.
 #[derive(Debug, Clone, Copy)]
 struct Ready {
@@ -461,7 +498,8 @@ fn conclude(
         wall: start.elapsed(),
         enforced: tier.layers().iter().copied().chain(terminal).collect(),
         missing,
-        landlock_abi: started.unwrap_or_default(),
+        started: started.map_or_else(|| start.elapsed(), |(_, at)| at.saturating_duration_since(start)),
+        landlock_abi: started.map(|(abi, _)| abi).unwrap_or_default(),
         refused,
         refused_more,
         not_present,

@@ -52,6 +52,7 @@ fn check(input: &str, expected: &str) {
         tiers: crate::Tiers::all(),
         require: Vec::new(),
         held: false,
+        outlet: None,
     };
     let found = match plan(&controls, &invocation) {
         Ok(plan) => {
@@ -91,6 +92,7 @@ fn whole_plan_reads_in_the_order_of_building() {
         tiers: crate::Tiers::all(),
         require: Vec::new(),
         held: false,
+        outlet: None,
     };
     let expected = "\
 separate    users, mounts, processes, network, ipc, host name, cgroups
@@ -311,6 +313,7 @@ fn planned(writable: &[&str], hidden: &[&str], open: &[&str], closed: &[&str]) -
         tiers: crate::Tiers::all(),
         require: Vec::new(),
         held: false,
+        outlet: None,
     };
     plan(&controls, &invocation).ok().map(|plan| opened(&plan))
 }
@@ -405,6 +408,7 @@ fn granted(readable: &[(&str, Option<&str>)], caches: Option<Caches>, hide: &[&s
         tiers: crate::Tiers::all(),
         require: Vec::new(),
         held: false,
+        outlet: None,
     };
     plan(&controls, &invocation).map_or_else(|error| format!("error: {error}"), |plan| plan.render())
 }
@@ -465,6 +469,7 @@ fn a_command_cannot_start_where_nothing_may_be_read() {
         tiers: crate::Tiers::all(),
         require: Vec::new(),
         held: false,
+        outlet: None,
     };
     assert!(plan(&controls("/usr/src"), &invocation).is_ok());
     assert_eq!(

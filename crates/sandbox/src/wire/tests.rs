@@ -33,6 +33,7 @@ fn order() -> Order {
         }],
         root: Root::Empty,
         variables: vec![("A".to_owned(), "/c/a".to_owned())],
+        network: policy::controls::Network::Proxied { captured: vec![80, 8443] },
     };
     let bytes = |bytes: &[u8]| std::os::unix::ffi::OsStringExt::from_vec(bytes.to_vec());
     Order {
@@ -49,7 +50,7 @@ fn order() -> Order {
         }),
         brokered: true,
         inside: Inside { data: Some(1), private_bytes: Some(2), ..Inside::default() },
-        waits: true,
+        waits: crate::wire::Waits::Built,
         entrances: 2,
         inputs: vec![Input { number: 0, path: "/p/in".to_owned(), device: (0, 40), inode: 8 }],
         ignored: vec![1],

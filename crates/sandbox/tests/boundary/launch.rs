@@ -115,11 +115,25 @@ pub(crate) fn hold() -> ! {
     std::process::exit(0)
 }
 
-/// Is the launcher.
-pub(crate) fn main() -> ! {
+/// Runs the command once for every line that comes, in this one process, and prints how many microseconds it was until its
+/// program ran and until its end was known, and whether its boundary was held.
+pub(crate) fn turns() -> ! {
     let (spec, argv) = Spec::parse();
+    let (invocation, permit) = (invocation(&spec, argv), permit(&spec));
+    for line in std::io::stdin().lines() {
+        line.unwrap();
+        let start = std::time::Instant::now();
+        let report = sandbox::run(&permit, &invocation).unwrap();
+        let over = start.elapsed();
+        assert_eq!(report.exit.code(), 0);
+        println!("{} {} {}", report.started.as_micros(), over.as_micros(), report.from_holder);
+    }
+    std::process::exit(0)
+}
+
+fn invocation(spec: &Spec, argv: Vec<OsString>) -> sandbox::Invocation {
     let paths = |texts: &[String]| texts.iter().map(|text| AbsPath::parse(text).unwrap()).collect::<Vec<_>>();
-    let invocation = sandbox::Invocation {
+    sandbox::Invocation {
         argv,
         environment: sandbox::environment(std::env::vars_os()),
         init: "/proc/self/exe".into(),
@@ -128,8 +142,14 @@ pub(crate) fn main() -> ! {
         tiers: spec.tiers(),
         require: spec.require.iter().map(|name| sandbox::Layer::parse(name).unwrap()).collect(),
         held: !spec.template.is_empty(),
-    };
-    let permit = permit(&spec);
+        outlet: None,
+    }
+}
+
+/// Is the launcher.
+pub(crate) fn main() -> ! {
+    let (spec, argv) = Spec::parse();
+    let (invocation, permit) = (invocation(&spec, argv), permit(&spec));
     if spec.template.iter().any(|way| way == "warm") {
         // Where there is no holder for this user, or its boundary cannot be built, the run says what it came to.
         let _ = sandbox::warm(&permit, &invocation);
@@ -207,6 +227,7 @@ fn permit(spec: &Spec) -> Permit<Exec> {
             reopened: spec.reopened.iter().map(|text| path(text)).collect(),
             reading: reading(spec),
             caches: caches(spec),
+            is_proxied: false,
             incomplete: None,
         }),
     };

@@ -2,7 +2,7 @@
 
 use super::Id;
 use super::table::{Filling, Table};
-use crate::host::{Host, HostPattern};
+use crate::network::host::{Host, HostPattern};
 
 /// Host patterns that are being collected.
 #[derive(Debug, Default)]
@@ -26,6 +26,7 @@ impl Hosts {
     /// Finds every rule whose pattern could cover the host.
     pub(super) fn find(&self, host: &Host, found: &mut Vec<Id>) {
         self.0.exact("", found);
+        let host = host.to_string();
         let mut rest = Some(host.as_str());
         while let Some(tail) = rest {
             self.0.exact(tail, found);

@@ -112,13 +112,15 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// Makes an empty group in another one, after taking away what killed launchers left there.
+    /// Makes an empty group in another one, and takes away what killed launchers left there.
     pub(super) fn make(files: &dyn Files, parent: &Path, version: Version, owner: Owner) -> io::Result<Self> {
-        sweep(files, parent, version, owner);
         for number in 0..GROUPS_PER_PROCESS {
             let directory = parent.join(owner.name(number));
             match files.make(&directory) {
-                Ok(()) => return Ok(Self { directory, version }),
+                Ok(()) => {
+                    sweep(files, parent, version, owner);
+                    return Ok(Self { directory, version });
+                }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }

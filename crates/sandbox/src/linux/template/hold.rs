@@ -20,12 +20,12 @@ use super::super::advice;
 use super::super::boundary::read_plan;
 use super::super::control::{Channel, Received};
 use super::super::failure::{At, Failure};
-use super::key::{self, Key};
-use super::peer::{self, Token};
+use super::key::Key;
+use super::peer::{self, Own, Token};
 use crate::error::{Error, Step};
 use crate::limits::{ASKERS_MAX, HELD_SETS_MAX};
 use crate::sys::signal;
-use crate::wire::{Answer, Question};
+use crate::wire::{Answer, Question, Waits};
 
 /// Boundaries for commands below one process.
 #[derive(Debug)]
@@ -40,6 +40,7 @@ pub(crate) struct Holder {
     sets: Vec<Set>,
     /// What launchers show that they may look into this process.
     token: Token,
+    own: Own,
     /// The table of mounts: what was built before it changed is not what would be built now, even if it is the same again.
     mounts: OwnedFd,
     /// Boundaries that are someone else's now, or are ending.
@@ -85,7 +86,7 @@ impl Holder {
             bound => bound.at(Step::Template)?,
         }
         // Where there is a filter of system calls nobody can be given anything.
-        key::confinement("self").at(Step::Template)?;
+        let own = Own::look().at(Step::Template)?;
         rustix::net::listen(&listener, 64).at(Step::Template)?;
         // What started this may ignore some, as shells do for what runs beside them; a command ignores what its own
         // launcher does.
@@ -102,6 +103,7 @@ impl Holder {
             sets: Vec::new(),
             given: Vec::new(),
             token: Token::new().at(Step::Template)?,
+            own,
             mounts: rustix::fs::open("/proc/self/mountinfo", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
                 .at(Step::Template)?,
         }))
@@ -174,7 +176,7 @@ impl Holder {
         let Some(listener) = &self.listener else { return };
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         while let Ok(socket) = rustix::net::accept_with(listener, flags) {
-            if self.askers.len() < ASKERS_MAX && peer::ensure_own(socket.as_fd()).is_ok() {
+            if self.askers.len() < ASKERS_MAX && self.own.ensure_own(socket.as_fd()).is_ok() {
                 let asker = Channel::from_descriptor(socket);
                 if asker.send(&Answer::Shows { number: self.token.number() }, None).is_ok() {
                     self.askers.push(asker);
@@ -223,9 +225,8 @@ impl Holder {
         let process = process.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()));
         if let Ok(process) = process
             && rustix::io::ioctl_fionbio(&channel, false).is_ok()
-            && asker.send(&Answer::Control { seen }, Some(channel.as_fd())).is_ok()
         {
-            let _ = asker.send(&Answer::Process, Some(process.as_fd()));
+            let _ = asker.send_with(&Answer::Control { seen }, &[channel.as_fd(), process.as_fd()]);
         }
         self.given.push(child);
     }
@@ -237,7 +238,11 @@ impl Holder {
             return;
         }
         match read_plan(order) {
-            Ok(order) if order.template() == order && Key::of(&order).is_ok_and(|own| own == key) => {
+            Ok(order)
+                if order.waits != Waits::Not
+                    && order.template(order.waits) == order
+                    && Key::of(&order).is_ok_and(|own| own == key) =>
+            {
                 if self.sets.len() >= HELD_SETS_MAX
                     && let Some(oldest) = (0..self.sets.len()).min_by_key(|index| self.sets.get(*index).map(Set::used))
                 {

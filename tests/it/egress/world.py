@@ -1,0 +1,146 @@
+"""A network of its own: this machine, and one behind it that serves and writes down every packet that reaches it.
+
+world.py CONFIG, in a user, network and mount namespace. CONFIG is JSON: "directory", "program", "settings", "rows". Each row
+has "words" for `palisade run`, or none to run without it, "sh", and "env". Prints JSON: for each row its code, output, error
+and the canary's lines.
+"""
+
+import ctypes, http.server, json, os, socket, ssl, struct, subprocess, sys, threading, time
+
+GOOD, EVIL, NEAR, INNER = "93.184.216.34", "93.184.216.35", "93.184.216.1", "10.9.9.9"
+HOSTS = {
+    "good.example": GOOD,
+    "www.good.example": GOOD,
+    "evil.example": EVIL,
+    "inner.example": "127.0.0.1",
+    "near.example": NEAR,
+    "private.example": INNER,
+    "meta.example": "169.254.169.254",
+}
+config = json.load(open(sys.argv[1]))
+at = config["directory"]
+canary = os.path.join(at, "canary")
+
+
+def system(words):
+    subprocess.run(words.split(), check=True)
+
+
+def note(line):
+    with open(canary, "a") as log:
+        log.write(line + "\n")
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        note(f"request {self.connection.getsockname()[0]} {self.headers.get('Host')} {self.path}")
+        if self.path.startswith("/to/"):
+            self.send_response(302)
+            self.send_header("Location", "http://" + self.path[4:])
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        else:
+            super().do_GET()
+
+    def handle(self):
+        try:
+            super().handle()
+        except OSError:
+            pass
+
+
+def serve(port, tls):
+    server = http.server.ThreadingHTTPServer(("0.0.0.0", port), lambda *a: Handler(*a, directory=at + "/files"))
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(at + "/cert.pem", at + "/key.pem")
+        # The handshake is the connection's own thread's.
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+
+def sniff():
+    packets = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
+    while True:
+        packet, (interface, protocol, kind, *_) = packets.recvfrom(65535)
+        if protocol != 0x800 or kind == socket.PACKET_OUTGOING or len(packet) < 24:
+            continue
+        head = (packet[0] & 15) * 4
+        to = socket.inet_ntoa(packet[16:20])
+        port = struct.unpack("!H", packet[head + 2 : head + 4])[0]
+        if packet[9] == 6 and packet[head + 13] & 0x12 == 2:
+            note(f"tcp {to}:{port}")
+        elif packet[9] == 17:
+            note(f"udp {to}:{port}")
+        elif packet[9] == 1:
+            note(f"icmp {to}")
+
+
+def behind(ready, go):
+    """Is the machine behind."""
+    assert ctypes.CDLL(None, use_errno=True).unshare(0x40000000) == 0, "no network namespace"
+    os.write(ready, b"x")
+    os.read(go, 1)
+    system("ip link set lo up")
+    for address in [GOOD + "/24", EVIL + "/24", INNER + "/32", "169.254.169.254/32"]:
+        system(f"ip addr add {address} dev in")
+    system("ip link set in up")
+    threading.Thread(target=sniff, daemon=True).start()
+    for port, tls in [(80, False), (8080, False), (443, True), (8443, True)]:
+        serve(port, tls)
+    os.write(ready, b"x")
+    threading.Event().wait()
+
+
+def run(row):
+    open(canary, "w").close()
+    words = ["sh", "-c", row["sh"]]
+    if row["words"] is not None:
+        words = [config["program"], "run", *row["words"], "--", *words]
+    environment = {**os.environ, **row.get("env", {})}
+    done = subprocess.run(words, cwd=config["project"], env=environment, capture_output=True, timeout=60)
+    # What is under way arrives.
+    time.sleep(0.05)
+    seen = sorted(set(open(canary).read().splitlines()))
+    out, error = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+    return {"code": done.returncode, "out": out, "error": error, "seen": seen}
+
+
+def main():
+    names = ",".join("DNS:" + name for name in HOSTS)
+    words = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=good.example -keyout"
+    subprocess.run(
+        [*words.split(), at + "/key.pem", "-out", at + "/cert.pem", "-addext", "subjectAltName=" + names],
+        check=True, capture_output=True,
+    )
+    (ready, ready_end), (go, go_end) = os.pipe(), os.pipe()
+    child = os.fork()
+    if child == 0:
+        behind(ready_end, go)
+    try:
+        os.read(ready, 1)
+        system("ip link set lo up")
+        system("ip link add out type veth peer name in")
+        system(f"ip link set in netns {child}")
+        system(f"ip addr add {NEAR}/24 dev out")
+        system("ip link set out up")
+        system(f"ip route add default via {GOOD}")
+        os.write(go_end, b"x")
+        os.read(ready, 1)
+        with open(at + "/hosts", "w") as hosts:
+            hosts.write("127.0.0.1 localhost\n")
+            hosts.writelines(f"{address} {name}\n" for name, address in HOSTS.items())
+        system(f"mount --bind {at}/hosts /etc/hosts")
+        # This machine's own service.
+        serve(9090, False)
+        print(json.dumps([run(row) for row in config["rows"]]))
+    finally:
+        os.kill(child, 9)
+
+
+main()
