@@ -157,17 +157,17 @@ fn is_open_to_all(segments: &[&str]) -> bool {
 }
 
 /// The capabilities of this thread, while they are not in effect.
-struct Aside(CapabilitySets);
+pub(super) struct Aside(CapabilitySets);
 
 impl Aside {
-    fn put() -> Result<Self> {
+    pub(super) fn put() -> Result<Self> {
         let sets = rustix::thread::capabilities(None).map_err(|error| error.raw_os_error())?;
         let none = CapabilitySets { effective: CapabilitySet::empty(), ..sets };
         rustix::thread::set_capabilities(None, none).map_err(|error| error.raw_os_error())?;
         Ok(Self(sets))
     }
 
-    fn take_back(self) -> Result<()> {
+    pub(super) fn take_back(self) -> Result<()> {
         let Self(sets) = self;
         rustix::thread::set_capabilities(None, sets).map_err(|error| error.raw_os_error())
     }
