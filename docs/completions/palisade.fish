@@ -52,6 +52,7 @@ complete -c palisade -n "__fish_palisade_using_subcommand run" -l network -d 'Wh
 none\t'None but its own loopback interface'"
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l allow-domain -d 'Let this command reach a host, as in `sandbox.network.allowedDomains`: `example.com`, `*.example.com:8443`; may be repeated. What a rule denies stays denied' -r
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l require -d 'Run only where this layer of the boundary can be had; may be repeated' -r
+complete -c palisade -n "__fish_palisade_using_subcommand run" -l decider -d 'Have a program answer about hosts that no rule names: it listens at this socket and is asked by lines of JSON' -r -F
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l permit -d 'Run under the permit that a hook recorded: its number and the beginning of its hash' -r
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l project -d 'The session\'s start directory, when it is not the current one' -r
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l check-reads-on-open -d 'Hold each opening for reading against the Read rules, so that files which come under one later are held too. It costs time, and the report says how much'
