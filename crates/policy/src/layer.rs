@@ -140,6 +140,8 @@ pub struct SandboxKeys {
     pub files_disabled: Option<Sourced<bool>>,
     /// `sandbox.filesystem.checkReadsOnOpen`.
     pub reads_on_open: Option<Sourced<bool>>,
+    /// `sandbox.filesystem.closedProfile`.
+    pub closed_profile: Option<Sourced<bool>>,
     /// `sandbox.autoAllowBashIfSandboxed`.
     pub auto_allow: Option<Sourced<bool>>,
     /// `sandbox.excludedCommands`, as written.

@@ -115,6 +115,8 @@ pub struct Sandbox {
     pub files_disabled: Option<Sourced<bool>>,
     /// `sandbox.filesystem.checkReadsOnOpen`, the highest layer that may say it.
     pub reads_on_open: Option<Sourced<bool>>,
+    /// `sandbox.filesystem.closedProfile`, the highest layer that may say it.
+    pub closed_profile: Option<Sourced<bool>>,
     /// `sandbox.autoAllowBashIfSandboxed`, the highest layer that may say it.
     pub auto_allow: Option<Sourced<bool>>,
     /// Commands that run outside.

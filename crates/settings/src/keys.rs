@@ -77,6 +77,8 @@ pub(crate) enum Used {
     RequireLayers,
     /// `sandbox.filesystem.checkReadsOnOpen`, a key of ours: files that come under a Read rule later are held as well.
     ReadsOnOpen,
+    /// `sandbox.filesystem.closedProfile`, a key of ours: nothing is there to be read but what is granted.
+    ClosedProfile,
     CredentialFiles,
     /// `sandbox.credentials.envVars`.
     Variables,
@@ -162,6 +164,7 @@ impl Used {
             | Self::ManagedReadsOnly
             | Self::FilesDisabled
             | Self::ReadsOnOpen
+            | Self::ClosedProfile
             | Self::AllowWrite
             | Self::PlainSecrets
             | Self::AwsPairs
@@ -251,6 +254,7 @@ const FILESYSTEM: &[(&str, Field)] = &[
     ("allowManagedReadPathsOnly", Field::Used(Used::ManagedReadsOnly)),
     ("disabled", Field::Used(Used::FilesDisabled)),
     ("checkReadsOnOpen", Field::Used(Used::ReadsOnOpen)),
+    ("closedProfile", Field::Used(Used::ClosedProfile)),
     ("allowedPaths", Field::Used(Used::Article(Article::AllowedPaths))),
 ];
 

@@ -176,6 +176,7 @@ impl Reader<'_> {
             Used::FilesDisabled => self.files_disabled(section, property),
             Used::FailIfUnavailable => self.fail_if_unavailable(section, property),
             Used::ReadsOnOpen => self.layer.sandbox.reads_on_open = self.switch(section, property),
+            Used::ClosedProfile => self.layer.sandbox.closed_profile = self.switch(section, property),
             Used::AutoAllow => self.layer.sandbox.auto_allow = self.switch(section, property),
             Used::AllowUnsandboxed => self.layer.sandbox.allow_unsandboxed = self.switch(section, property),
             Used::DefaultMode => self.default_mode(section, property),

@@ -103,6 +103,7 @@ fn render_layer(text: &mut String, places: &Places, layer: &Layer) {
         ("hold reads", &layer.reads_held),
         ("hold writes", &layer.writes_held),
         ("reads checked", &layer.sandbox.reads_on_open),
+        ("closed profile", &layer.sandbox.closed_profile),
         ("sandbox accepts commands", &layer.sandbox.auto_allow),
         ("commands may leave", &layer.sandbox.allow_unsandboxed),
         ("files disabled", &layer.sandbox.files_disabled),

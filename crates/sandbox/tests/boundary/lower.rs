@@ -53,6 +53,7 @@ fn processes(world: &World) {
     for pid in ["1", &pid] {
         for name in ["environ", "mem", "maps", "auxv", "fd/0", "fd/1"] {
             check(name, &world.inside(&["read", &format!("/proc/{pid}/{name}")]).out, &["EACCES", "EPERM"]);
+            check(name, &world.inside(&["read-made", &format!("/proc/{pid}/{name}")]).out, &["EACCES", "EPERM"]);
         }
         for name in ["root/etc", "cwd/."] {
             check(name, &world.inside(&["list", &format!("/proc/{pid}/{name}")]).out, &["EACCES", "EPERM"]);
@@ -65,6 +66,9 @@ fn processes(world: &World) {
     let seen = world.run(&["sh", "-c", script]);
     assert_eq!((seen.out.as_str(), seen.code), ("on", 3), "{}", seen.error);
     for name in ["environ", "mem", "fd/3"] {
+        let probe = world.probe();
+        let made = world.run(&["sh", "-c", &format!("{probe} probe read-made /proc/$PPID/{name}")]);
+        check(name, &made.out, &["EACCES", "EPERM", "ENOENT"]);
         let seen = world.run(&["sh", "-c", &format!("cat /proc/$PPID/{name}")]);
         assert!(seen.error.contains("Permission denied"), "{name}: {}", seen.error);
     }
