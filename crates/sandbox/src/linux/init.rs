@@ -23,8 +23,8 @@ use crate::sys::process::Fork;
 use crate::wire::{Message, Order, Request, Waits};
 
 /// Is the first process inside. Its end is the end of everything inside: the kernel sees to it.
-pub(super) fn init_main(channel: &Arc<Channel>, order: &Order) -> ! {
-    let ready = build(channel, order);
+pub(super) fn init_main(channel: &Arc<Channel>, order: &Order, outer: &Channel) -> ! {
+    let ready = build(channel, order, outer);
     let why = match (order.waits, ready) {
         (Waits::Not, ready) => conduct(channel, order, ready),
         (Waits::Built, Ok(ready)) => match template::wait_built(channel, order, ready) {
@@ -161,6 +161,11 @@ impl Standing {
         self.held.changed()
     }
 
+    /// Hands the sockets of the proxy out before the command's process hears of its command.
+    pub(super) fn hand_out_doors(&mut self, channel: &Channel) -> Result<(), Failure> {
+        std::mem::take(&mut self.doors).hand_out(channel)
+    }
+
     /// Returns what leads to the command's process.
     pub(super) fn inner(&self) -> Result<&Channel, Failure> {
         self.inner.as_ref().ok_or(rustix::io::Errno::NOTCONN).at(Step::Template)
@@ -183,17 +188,18 @@ pub(super) struct Watched {
 /// Builds the boundary, in this order:
 ///
 /// 1. die with the boundary process;
-/// 2. the namespace of control groups, loopback, the sockets of the proxy, mounts, and the files given for reading opened inside them;
-/// 3. what every tier has.
-fn build(channel: &Channel, order: &Order) -> Result<Ready, Failure> {
+/// 2. the namespace of control groups, mounts, and the files given for reading opened inside them;
+/// 3. the network namespace, which the boundary process has made meanwhile, and the sockets of the proxy;
+/// 4. what every tier has.
+fn build(channel: &Channel, order: &Order, outer: &Channel) -> Result<Ready, Failure> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).at(Step::Init)?;
     rustix::thread::set_name(c"palisade: init").at(Step::Init)?;
     namespaces::enter_group()?;
-    namespaces::loopback()?;
-    let doors = doors::open(&order.plan.network)?;
     let inputs = inputs::find(&order.plan)?;
     let held = mount::build(&order.plan, order.brokered, order.inside.private_bytes)?;
     inputs::bring_inside(&inputs)?;
+    namespaces::enter_network(outer)?;
+    let doors = doors::open(&order.plan.network)?;
     Ok(Ready { doors, ..furnish(channel, order, held)? })
 }
 

@@ -17,6 +17,7 @@ use super::resources::{self, Resources};
 use super::streams::{self, Stream};
 use super::supervise::{self, Process, Supervised};
 use super::{advice, boundary, bubblewrap, caches, inputs, landlock, template};
+use crate::doors::Outlet;
 use crate::error::{Error, Step};
 use crate::plan::{Invocation, Plan, Terminal};
 use crate::report::{Missing, Report};
@@ -96,7 +97,9 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, (brokered, held): (bool, bool)
     let birthplace = resources.birthplace().at(Step::Limits).map_err(advice::with_fix)?;
     let outside = Outside { streams, pipes, groups, birthplace };
     let taken = match holder {
-        Some(holder) => take(holder, &order, &outside, &resources).map_err(advice::with_fix)?,
+        Some(holder) => {
+            take(holder, &order, &outside, (&resources, invocation.outlet.as_deref())).map_err(advice::with_fix)?
+        }
         None => None,
     };
     let is_held = taken.is_some();
@@ -143,7 +146,7 @@ fn take(
     holder: template::Caller,
     order: &Order,
     outside: &Outside,
-    resources: &Resources,
+    (resources, outlet): (&Resources, Option<&dyn Outlet>),
 ) -> Result<Option<(Process, Channel)>, Failure> {
     let Outside { streams, pipes: [output_pipe, error_pipe], groups, birthplace } = outside;
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
@@ -164,9 +167,12 @@ fn take(
     let order = Order { inputs, ignored: sys::signal::ignored(), ..order.clone() };
     let waits = waits(&order, given, birthplace.is_some())?;
     let given = template::Given { streams: given, birthplace: birthplace.as_ref(), entrances: groups };
-    let Some(taken) = holder.take(&order, waits, &given) else { return Ok(None) };
+    let Some(mut taken) = holder.take(&order, waits, &given) else { return Ok(None) };
     resources.count_the_command_alone().at(Step::Template)?;
-    let template::Taken { channel, process } = taken.start().at(Step::Template)?;
+    if !taken.doors.is_empty() {
+        supervise::open_doors(std::mem::take(&mut taken.doors), outlet)?;
+    }
+    let template::Taken { channel, process, doors: _ } = taken.start().at(Step::Template)?;
     Ok(Some((Process::Taken(process), channel)))
 }
 

@@ -297,7 +297,7 @@ impl Loop<'_> {
                 }
             }
             (Message::Terminal | Message::Door { .. }, None)
-            | (Message::Listener | Message::Waiting | Message::Taken, _) => {
+            | (Message::Listener | Message::Network | Message::Waiting | Message::Taken, _) => {
                 return Err(rustix::io::Errno::BADMSG).at(Step::Control);
             }
             (Message::Refused { what, program, command, by, times }, _) => {
@@ -330,11 +330,7 @@ impl Loop<'_> {
     /// Hands the sockets of the proxy to who serves them. Where that fails the command does not start: without the
     /// control socket the boundary ends.
     fn open_doors(&mut self) -> Result<(), Failure> {
-        let doors = doors(std::mem::take(&mut self.doors));
-        let (Some(doors), Some(outlet)) = (doors, self.outlet) else {
-            return Err(rustix::io::Errno::BADMSG).at(Step::Control);
-        };
-        outlet.open(doors).at(Step::Doors)
+        open_doors(std::mem::take(&mut self.doors), self.outlet)
     }
 
     /// The first end counts.
@@ -410,6 +406,14 @@ impl Loop<'_> {
         }
         self.signal(libc::SIGCONT);
     }
+}
+
+/// Hands the sockets of the proxy to who serves them.
+pub(super) fn open_doors(sockets: Vec<(Door, OwnedFd)>, outlet: Option<&dyn Outlet>) -> Result<(), Failure> {
+    let (Some(doors), Some(outlet)) = (doors(sockets), outlet) else {
+        return Err(rustix::io::Errno::BADMSG).at(Step::Control);
+    };
+    outlet.open(doors).at(Step::Doors)
 }
 
 /// Returns the sockets of the proxy by what they are for; `None` unless there is one for each.
