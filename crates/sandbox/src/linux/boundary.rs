@@ -97,7 +97,7 @@ fn build(channel: &Arc<Channel>) -> Result<Pid, Failure> {
     match fork_init(group.as_ref()).at(Step::Init)? {
         Fork::Child => {
             drop(ours);
-            init::init_main(channel, &order, &theirs)
+            init::init_main(channel, &order, (&theirs, &entrances))
         }
         Fork::Parent(pid) => {
             drop(theirs);

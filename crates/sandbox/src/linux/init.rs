@@ -23,8 +23,8 @@ use crate::sys::process::Fork;
 use crate::wire::{Message, Order, Request, Waits};
 
 /// Is the first process inside. Its end is the end of everything inside: the kernel sees to it.
-pub(super) fn init_main(channel: &Arc<Channel>, order: &Order, outer: &Channel) -> ! {
-    let ready = build(channel, order, outer);
+pub(super) fn init_main(channel: &Arc<Channel>, order: &Order, (outer, entrances): (&Channel, &[OwnedFd])) -> ! {
+    let ready = target::enter(entrances).and_then(|()| build(channel, order, outer));
     let why = match (order.waits, ready) {
         (Waits::Not, ready) => conduct(channel, order, ready),
         (Waits::Built, Ok(ready)) => match template::wait_built(channel, order, ready) {
@@ -40,8 +40,8 @@ pub(super) fn init_main(channel: &Arc<Channel>, order: &Order, outer: &Channel) 
     };
     if let Some(why) = why {
         let _ = channel.send(&why, None);
-        // A group in which this process was born is not empty before it is gone.
-        if !(order.waits == Waits::Not && order.inside.has_group) {
+        // A group that this process is in is not empty before it is gone.
+        if order.waits != Waits::Not || !order.inside.has_group && entrances.is_empty() {
             end_all(channel);
         }
     }
@@ -188,7 +188,7 @@ pub(super) struct Watched {
 /// Builds the boundary, in this order:
 ///
 /// 1. die with the boundary process;
-/// 2. the namespace of control groups, mounts, and the files given for reading opened inside them;
+/// 2. in the command's groups by now, the namespace of control groups, mounts, and the files given for reading opened inside them;
 /// 3. the network namespace, which the boundary process has made meanwhile, and the sockets of the proxy;
 /// 4. what every tier has.
 fn build(channel: &Channel, order: &Order, outer: &Channel) -> Result<Ready, Failure> {

@@ -95,6 +95,9 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, (brokered, held): (bool, bool)
     let signals = supervise::catch_signals().map_err(advice::with_fix)?;
     let groups = resources.entrances().at(Step::Limits).map_err(advice::with_fix)?;
     let birthplace = resources.birthplace().at(Step::Limits).map_err(advice::with_fix)?;
+    if *tier == Tier::Full {
+        resources.count_without_the_boundary().at(Step::Limits).map_err(advice::with_fix)?;
+    }
     let outside = Outside { streams, pipes, groups, birthplace };
     let taken = match holder {
         Some(holder) => {
@@ -222,16 +225,18 @@ fn start_one(
     outside: Outside,
     wrapping: Option<&Wrapping>,
 ) -> Result<(Process, Channel), Failure> {
-    // The process that clears away when the launcher is killed must not be ended with the groups of the command.
-    let is_apart = order.shape == Shape::Landlock;
-    let entrances = if is_apart { u8::try_from(outside.groups.len()).unwrap_or(u8::MAX) } else { 0 };
+    // The first process inside enters the groups by itself: the boundary process outlives what is inside and would keep
+    // them, and a keeper must not be ended with them.
+    let entrances = match wrapping {
+        None => u8::try_from(outside.groups.len()).unwrap_or(u8::MAX),
+        Some(_) => 0,
+    };
     let order = Order { entrances, ..order.clone() };
     let bytes = order.render().map_err(|_| rustix::io::Errno::INVAL).at(Step::HandPlan)?;
     let memory = into_memory(&bytes)?;
     let (ours, theirs) = Channel::pair().at(Step::StartBoundary)?;
     let handed = Handed { outside, control: &theirs, plan: &memory };
     let child = match wrapping {
-        None if is_apart => start_keeper(&invocation.init, handed)?,
         None => start_boundary(&invocation.init, handed)?,
         Some(wrapping) => start_bubblewrap(invocation, handed, wrapping)?,
     };
@@ -366,15 +371,11 @@ struct Outside {
 }
 
 /// Starts a boundary process that is in none of the command's groups of version 1, and has their files.
-fn start_keeper(init: &Path, handed: Handed<'_>) -> Result<Child, Failure> {
+fn start_boundary(init: &Path, handed: Handed<'_>) -> Result<Child, Failure> {
     let Handed { outside, control, plan } = handed;
     let Outside { groups, .. } = &outside;
     let groups = groups.iter().map(|group| out_of_the_way(group.as_fd())).collect::<Result<Vec<_>, _>>()?;
     start_with(init, Handed { outside: Outside { groups: Vec::new(), ..outside }, control, plan }, &groups)
-}
-
-fn start_boundary(init: &Path, handed: Handed<'_>) -> Result<Child, Failure> {
-    start_with(init, handed, &[])
 }
 
 fn start_with(init: &Path, handed: Handed<'_>, entrances: &[OwnedFd]) -> Result<Child, Failure> {

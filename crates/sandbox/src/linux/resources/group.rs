@@ -159,6 +159,15 @@ impl Group {
         }
     }
 
+    /// Limits processes where of the boundary's own only the first inside is in the group.
+    pub(super) fn count_without_the_boundary(&self, files: &dyn Files, at_most: u64) -> io::Result<()> {
+        match self.version {
+            Version::One => files.write(&self.directory.join("pids.max"), &at_most.saturating_add(1).to_string()),
+            // It never is in one of version 2.
+            Version::Two => Ok(()),
+        }
+    }
+
     /// Limits processes where none of the boundary's own is in the group; the broker is one of those that are counted.
     pub(super) fn count_the_command_alone(&self, files: &dyn Files, at_most: u64) -> io::Result<()> {
         files.write(&self.directory.join("pids.max"), &at_most.saturating_sub(1).max(1).to_string())
