@@ -132,6 +132,17 @@ pub(super) fn prepare(limits: &Limits, init: &Path) -> Result<Resources, Error> 
     Ok(Resources { groups, asked, inside, wall: wall_ms.map(Duration::from_millis), output })
 }
 
+/// Returns what begins the names of what this process makes and takes away again.
+pub(super) fn own_prefix() -> std::io::Result<String> {
+    Ok(Owner::this(&Kernel)?.prefix())
+}
+
+/// Returns true for the name of something of which the maker is gone for certain.
+pub(super) fn is_left(name: &str) -> bool {
+    let this = Owner::this(&Kernel);
+    this.is_ok_and(|this| Owner::parse(name).is_some_and(|owner| owner.is_gone(&Kernel, this)))
+}
+
 impl Resources {
     /// Opens the files by which the boundary process enters its groups of version 1.
     pub(super) fn entrances(&self) -> std::io::Result<Vec<OwnedFd>> {

@@ -45,7 +45,7 @@ impl Owner {
         format!("{}{number}", self.prefix())
     }
 
-    fn parse(name: &str) -> Option<Self> {
+    pub(super) fn parse(name: &str) -> Option<Self> {
         let mut numbers = name.strip_prefix(PREFIX)?.split('-').map(str::parse::<u64>);
         let mut next = || numbers.next()?.ok();
         let (namespace, pid, started, _) = (next()?, next()?, next()?, next()?);
@@ -53,7 +53,7 @@ impl Owner {
     }
 
     /// Returns true when the process is gone for certain. One of another namespace cannot be looked at.
-    fn is_gone(self, files: &dyn Files, this: Self) -> bool {
+    pub(super) fn is_gone(self, files: &dyn Files, this: Self) -> bool {
         self.namespace == this.namespace && matches!(started(files, self.pid), Ok(found) if found != Some(self.started))
     }
 }
