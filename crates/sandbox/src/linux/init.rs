@@ -369,8 +369,8 @@ fn watch(channel: &Channel, watched: &Watched) -> Option<Message> {
         errno: error.raw_os_error(),
     };
     // What was replaced before the list of mounts was opened raises no event.
-    if let Some(end) = lost(&watched.held) {
-        return Some(end);
+    if let Some(path) = watched.held.lost_before() {
+        return Some(replaced(path));
     }
     loop {
         let mut ready = [
@@ -406,8 +406,11 @@ fn watch(channel: &Channel, watched: &Watched) -> Option<Message> {
 
 /// Returns the end that the command must come to when a held path lost its mount.
 fn lost(held: &Held) -> Option<Message> {
-    let path = held.lost()?;
-    Some(Message::Ended { why: format!("`{path}` was replaced on the host, which ends its protection") })
+    held.lost().map(replaced)
+}
+
+fn replaced(path: &str) -> Message {
+    Message::Ended { why: format!("`{path}` was replaced on the host, which ends its protection") }
 }
 
 /// Reaps every process that ended. Returns the command's end.
