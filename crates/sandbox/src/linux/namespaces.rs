@@ -41,7 +41,8 @@ pub(super) fn hand_over_network(inner: &Channel) -> Result<(), Failure> {
 
 /// Enters the network namespace that the boundary process has made.
 pub(super) fn enter_network(outer: &Channel) -> Result<(), Failure> {
-    let Some(Received { message: Message::Network, descriptor: Some(socket) }) = outer.receive().at(Step::Namespaces)?
+    let Some(Received { message: Message::Network, descriptor: Some(socket) }) =
+        outer.receive().at(Step::Namespaces)?
     else {
         return Err(rustix::io::Errno::PIPE).at(Step::Namespaces);
     };

@@ -4,8 +4,8 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
-use super::super::run::start_holder;
 use super::super::advice;
+use super::super::run::start_holder;
 use super::hold::Holder;
 use crate::error::Error;
 use crate::limits::SAID_BYTES_MAX;
