@@ -99,12 +99,9 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, (brokered, held): (bool, bool)
         resources.count_without_the_boundary().at(Step::Limits).map_err(advice::with_fix)?;
     }
     let outside = Outside { streams, pipes, groups, birthplace };
-    let taken = match holder {
-        Some(holder) => {
-            take(holder, &order, &outside, (&resources, invocation.outlet.as_deref())).map_err(advice::with_fix)?
-        }
-        None => None,
-    };
+    let outlet = invocation.outlet.as_deref();
+    let taken = holder.map(|holder| take(holder, &order, &outside, (&resources, outlet)));
+    let taken = taken.transpose().map_err(advice::with_fix)?.flatten();
     let is_held = taken.is_some();
     let (process, channel) = match taken {
         Some(taken) => taken,
