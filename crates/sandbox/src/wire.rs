@@ -473,6 +473,8 @@ pub(crate) enum Message {
     Terminal,
     /// The filter's listener comes with the message, from the command's process to its parent.
     Listener,
+    /// A socket of the network namespace comes with the message, from the boundary process to the first inside.
+    Network,
     /// Something was refused; `times` counts from the beginning.
     Refused { what: String, program: String, command: String, by: Option<String>, times: u64 },
     /// Further refusals that are not told one by one.

@@ -191,6 +191,7 @@ impl Running<'_> {
             | sandbox::Error::Start { .. }
             | sandbox::Error::TooManyPaths { .. }
             | sandbox::Error::Limit { .. }
+            | sandbox::Error::Hold { .. }
             | sandbox::Error::NoCommand
             | sandbox::Error::Stream { .. }
             | sandbox::Error::Step { .. }
