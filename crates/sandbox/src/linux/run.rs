@@ -104,13 +104,11 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, (brokered, held): (bool, bool)
     let taken = holder.map(|holder| take(holder, &order, &outside, (&resources, outlet)));
     let taken = taken.transpose().map_err(advice::with_fix)?.flatten();
     let is_held = taken.is_some();
-    let (process, channel, attention) = match taken {
-        Some(taken) => taken,
-        None => {
-            let started = start_one(&order, invocation, outside, wrapping.as_ref()).map_err(advice::with_fix)?;
-            (started.0, started.1, None)
-        }
+    let started = match taken {
+        Some(taken) => Ok(taken),
+        None => start_one(&order, invocation, outside, wrapping.as_ref()),
     };
+    let Started { process, channel, attention } = started.map_err(advice::with_fix)?;
     drop(wrapping);
     let always =
         tier.missing().iter().map(|(what, meaning)| Missing { what: (*what).into(), meaning: (*meaning).into() });
@@ -146,13 +144,21 @@ fn before_the_command(error: Error) -> Error {
     }
 }
 
+/// A boundary that the command is in, or soon.
+struct Started {
+    process: Process,
+    channel: Channel,
+    /// By which those who serve the proxy's sockets ask for the person's terminal, if they serve already.
+    attention: Option<UnixStream>,
+}
+
 /// Takes a boundary that stands, if there is one for this order.
 fn take(
     holder: template::Caller,
     order: &Order,
     outside: &Outside,
     (resources, outlet): (&Resources, Option<&dyn Outlet>),
-) -> Result<Option<(Process, Channel, Option<UnixStream>)>, Failure> {
+) -> Result<Option<Started>, Failure> {
     let Outside { streams, pipes: [output_pipe, error_pipe], groups, birthplace } = outside;
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
     let null = null.at_path(Step::StartBoundary, "/dev/null")?;
@@ -177,7 +183,7 @@ fn take(
     let doors = std::mem::take(&mut taken.doors);
     let attention = if doors.is_empty() { None } else { Some(supervise::open_doors(doors, outlet)?) };
     let template::Taken { channel, process, doors: _ } = taken.start().at(Step::Template)?;
-    Ok(Some((Process::Taken(process), channel, attention)))
+    Ok(Some(Started { process: Process::Taken(process), channel, attention }))
 }
 
 /// Returns how much can be done before this command comes: its process is there already, unless it gets what must be
@@ -225,7 +231,7 @@ fn start_one(
     invocation: &Invocation,
     outside: Outside,
     wrapping: Option<&Wrapping>,
-) -> Result<(Process, Channel), Failure> {
+) -> Result<Started, Failure> {
     // The first process inside enters the groups by itself: the boundary process outlives what is inside and would keep
     // them, and a keeper must not be ended with them.
     let entrances = match wrapping {
@@ -241,7 +247,7 @@ fn start_one(
         None => start_boundary(&invocation.init, handed)?,
         Some(wrapping) => start_bubblewrap(invocation, handed, wrapping)?,
     };
-    Ok((Process::Child(child), ours))
+    Ok(Started { process: Process::Child(child), channel: ours, attention: None })
 }
 
 /// Starts a boundary process that builds everything and waits for a command.
