@@ -865,7 +865,7 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__prove)
-            opts="-h -V --settings --mode --limit --profile --check-reads-on-open --no-caches --require --json --help --version"
+            opts="-h -V --settings --mode --limit --profile --check-reads-on-open --network --allow-domain --no-caches --require --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -887,6 +887,14 @@ _palisade() {
                     COMPREPLY=($(compgen -W "open closed" -- "${cur}"))
                     return 0
                     ;;
+                --network)
+                    COMPREPLY=($(compgen -W "rules none" -- "${cur}"))
+                    return 0
+                    ;;
+                --allow-domain)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --require)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -899,7 +907,7 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__run)
-            opts="-h -V --settings --mode --report --status-fd --limit --profile --check-reads-on-open --no-caches --require --quiet --permit --project --help --version"
+            opts="-h -V --settings --mode --report --status-fd --limit --profile --check-reads-on-open --network --allow-domain --no-caches --require --decider --quiet --permit --project --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -929,7 +937,19 @@ _palisade() {
                     COMPREPLY=($(compgen -W "open closed" -- "${cur}"))
                     return 0
                     ;;
+                --network)
+                    COMPREPLY=($(compgen -W "rules none" -- "${cur}"))
+                    return 0
+                    ;;
+                --allow-domain)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --require)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --decider)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1055,7 +1075,7 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__sandbox__subcmd__plan)
-            opts="-h -V --settings --mode --limit --profile --check-reads-on-open --no-caches --require --json --help --version"
+            opts="-h -V --settings --mode --limit --profile --check-reads-on-open --network --allow-domain --no-caches --require --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1075,6 +1095,14 @@ _palisade() {
                     ;;
                 --profile)
                     COMPREPLY=($(compgen -W "open closed" -- "${cur}"))
+                    return 0
+                    ;;
+                --network)
+                    COMPREPLY=($(compgen -W "rules none" -- "${cur}"))
+                    return 0
+                    ;;
+                --allow-domain)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --require)

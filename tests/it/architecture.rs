@@ -109,6 +109,8 @@ fn a_decision_is_made_and_recorded_in_one_place() {
         [
             "crates/guard/src/admit.rs",
             "crates/guard/src/answer.rs",
+            // A connection, and what came of a call.
+            "crates/guard/src/settle.rs",
             "crates/guard/src/settle.rs",
             "crates/palisade/src/trust.rs"
         ]

@@ -120,6 +120,37 @@ fn may_not_read_or_write_it_where_it_is_mounted_a_second_time() {
     });
 }
 
+/// A mount whose name is no UTF-8 cannot be held, and is not passed over.
+#[test]
+fn nothing_runs_where_it_is_mounted_under_a_name_that_cannot_be_held() {
+    each_user(|scene| {
+        scene.write("home/.ssh/id_ed25519", "canary-ssh");
+        scene.write("project/.git/hooks/pre-commit", "#!/bin/sh\n");
+        scene.directory("twins");
+        let [home, hook] = [scene.text("home"), scene.text("project/.git/hooks/pre-commit")];
+        let [outside, inside] = [scene.text("twins"), scene.text("project")];
+        let name = "$'o\\xff'";
+        let at_home = format!("mkdir -p {outside}/{name}\nmount --bind {home} {outside}/{name}\n");
+        let at_hook = |place: &str| format!("touch {place}/h{name}\nmount --bind {hook} {place}/h{name}\n");
+        let attack = "cat ../twins/*/.ssh/id_ed25519; for f in h* ../twins/h*; do echo evil >> $f; done; true";
+        scene.script("project/attack", attack);
+        for mounts in [at_home.clone(), at_hook(&inside)] {
+            let confined = scene.palisade(["run", "--", "./attack"]).after_mounts(&mounts).run();
+            assert_eq!(confined.code, 125, "{confined:#?}");
+            assert!(confined.stderr.contains("a mount whose name is not UTF-8"), "{confined:#?}");
+            confined.lacks("canary-ssh");
+            assert_eq!(scene.read("project/.git/hooks/pre-commit"), "#!/bin/sh\n", "{confined:#?}");
+        }
+        // Where nothing is written, what must not be written may be seen.
+        let seen = scene.palisade(["run", "--", "./attack"]).after_mounts(&at_hook(&outside)).run();
+        assert_eq!(seen.code, 0, "{seen:#?}");
+        assert_eq!(scene.read("project/.git/hooks/pre-commit"), "#!/bin/sh\n", "{seen:#?}");
+        let control = scene.bash("./attack").after_mounts(&[at_home, at_hook(&inside)].concat()).run();
+        assert!(control.stdout.contains("canary-ssh"), "{control:#?}");
+        assert!(scene.read("project/.git/hooks/pre-commit").contains("evil"), "{control:#?}");
+    });
+}
+
 /// A file system whose server never answers: a rule names something on it.
 #[test]
 fn nothing_runs_where_a_file_system_does_not_answer() {
@@ -391,7 +422,11 @@ fn does_not_see_or_reach_the_hosts_processes() {
         let marker = marker(scene, "victim");
         // A second process of the same user, with a secret in its environment.
         let victim = scene.bash(&format!("exec -a {marker} sleep 600")).env("VICTIM", "canary-victim").start();
-        until("the victim runs", || processes(&marker).len() == 1);
+        // What starts it has its words, too, and for a moment between the two nobody has.
+        let is_asleep = |pid: &rustix::process::Pid| {
+            std::fs::read_to_string(format!("/proc/{}/comm", pid.as_raw_nonzero())).is_ok_and(|name| name == "sleep\n")
+        };
+        until("the victim runs", || processes(&marker).iter().any(is_asleep));
         let [pid] = processes(&marker)[..] else { panic!("the victim is gone") };
         let number = pid.as_raw_nonzero();
         scene.script(

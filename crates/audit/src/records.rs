@@ -30,6 +30,8 @@ pub enum Body {
     Answer(Answer),
     /// A command began under a decision.
     Started(Started),
+    /// A permitted command's connection was decided, or has ended.
+    Connection(Box<Connection>),
     /// What a decision permitted has ended.
     Outcome(Outcome),
     /// A folder's settings were trusted, or are no more.
@@ -47,6 +49,7 @@ impl Body {
             Self::Decision(_) => "decision",
             Self::Answer(_) => "answer",
             Self::Started(_) => "started",
+            Self::Connection(_) => "connection",
             Self::Outcome(_) => "outcome",
             Self::Trust(_) => "trust",
             Self::Settings(_) => "settings",
@@ -127,6 +130,48 @@ pub enum Reply {
 pub struct Started {
     /// The decision that permits it.
     pub under: u64,
+}
+
+/// A connection. It is written down before it is made, and once more when it is over. It has no byte of what was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connection {
+    /// The decision that permits the command.
+    pub of: u64,
+    /// The connection's number among the command's; all of its records have it.
+    pub number: u64,
+    /// What the record is about.
+    pub stage: ConnectionStage,
+    /// How it came: `connect`, `plain`, `socks`, `captured`, `question`.
+    pub way: String,
+    /// The host and port that it asked for, where they could be read.
+    pub target: Option<String>,
+    /// The address and port that it goes to.
+    pub address: Option<String>,
+    /// The program that connects, where it is known.
+    pub program: Option<String>,
+    /// The rule that decided, if one did.
+    pub rule: Option<RuleRef>,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: String,
+}
+
+/// What a record of a connection is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConnectionStage {
+    /// It was decided, and nothing has been sent.
+    Decided,
+    /// Something was found on it: `refused`, a request; `injected`, a secret for its placeholder; `misdirected`, a
+    /// placeholder on its way to elsewhere.
+    Noted(String),
+    /// It is over.
+    Ended {
+        /// Bytes to the server.
+        sent: u64,
+        /// Bytes from it.
+        received: u64,
+    },
 }
 
 /// How something ended that a decision permitted.

@@ -4,8 +4,8 @@
 
 use crate::keep::{CONTENT_FIELDS, Kept};
 use crate::records::{
-    Answer, AnsweredBy, Body, Decision, End, Outcome, Part, Record, Repair, Reply, Settings, Started, Trust,
-    TrustChange,
+    Answer, AnsweredBy, Body, Connection, ConnectionStage, Decision, End, Outcome, Part, Record, Repair, Reply,
+    Settings, Started, Trust, TrustChange,
 };
 use crate::store::Error;
 use crate::{clock, limits};
@@ -37,6 +37,8 @@ struct Fields {
     answer: Option<AnswerFields>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     started: Option<StartedFields>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    connection: Option<ConnectionFields>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     outcome: Option<OutcomeFields>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -104,6 +106,30 @@ struct AnswerFields {
 #[derive(Debug, Serialize, Deserialize)]
 struct StartedFields {
     under: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct ConnectionFields {
+    of: u64,
+    number: u64,
+    stage: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+    way: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    address: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    program: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rule: Option<RuleFields>,
+    verdict: String,
+    reason: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sent: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    received: Option<u64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -191,6 +217,7 @@ impl Shrink {
             decision: None,
             answer: None,
             started: None,
+            connection: None,
             outcome: None,
             trust: None,
             settings: None,
@@ -200,6 +227,7 @@ impl Shrink {
             Body::Decision(decision) => fields.decision = Some(self.decision(decision)),
             Body::Answer(answer) => fields.answer = Some(answer_fields(answer)),
             Body::Started(Started { under }) => fields.started = Some(StartedFields { under: *under }),
+            Body::Connection(connection) => fields.connection = Some(self.connection(connection)),
             Body::Outcome(outcome) => fields.outcome = Some(self.outcome(outcome)),
             Body::Trust(Trust { change, folder }) => {
                 fields.trust = Some(TrustFields { change: trust_name(*change).to_owned(), folder: self.name(folder) });
@@ -261,6 +289,30 @@ impl Shrink {
             Kept::Digest { sha256, bytes } => {
                 InputFields { sha256: Some(self.name(sha256)), bytes: Some(*bytes), ..InputFields::default() }
             }
+        }
+    }
+
+    fn connection(self, connection: &Connection) -> ConnectionFields {
+        let Connection { of, number, stage, way, target, address, program, rule, verdict, reason } = connection;
+        let (stage_name, note, sent, received) = match stage {
+            ConnectionStage::Decided => ("decided", None, None, None),
+            ConnectionStage::Noted(note) => ("noted", Some(note), None, None),
+            ConnectionStage::Ended { sent, received } => ("ended", None, Some(*sent), Some(*received)),
+        };
+        ConnectionFields {
+            of: *of,
+            number: *number,
+            stage: stage_name.to_owned(),
+            note: note.map(|note| self.name(note)),
+            way: self.name(way),
+            target: target.as_deref().map(|target| self.name(target)),
+            address: address.as_deref().map(|address| self.name(address)),
+            program: program.as_deref().map(|program| self.name(program)),
+            rule: rule.as_ref().map(|rule| self.rule(rule)),
+            verdict: verdict.name().to_owned(),
+            reason: self.text(reason),
+            sent,
+            received,
         }
     }
 
@@ -426,6 +478,7 @@ fn record(fields: Fields) -> Option<Record> {
         "decision" => Body::Decision(Box::new(decision(fields.decision?)?)),
         "answer" => Body::Answer(answer(&fields.answer?)?),
         "started" => Body::Started(Started { under: fields.started?.under }),
+        "connection" => Body::Connection(Box::new(connection(fields.connection?)?)),
         "outcome" => Body::Outcome(outcome(fields.outcome?)?),
         "trust" => Body::Trust(trust(fields.trust?)?),
         "settings" => {
@@ -442,11 +495,7 @@ fn record(fields: Fields) -> Option<Record> {
 fn decision(fields: DecisionFields) -> Option<Decision> {
     let rule = match fields.rule {
         None => None,
-        Some(rule) => Some(RuleRef {
-            list: [List::Deny, List::Ask, List::Allow].into_iter().find(|list| list.name() == rule.list)?,
-            origin: Origin { scope: Scope::parse(&rule.scope)?, file: rule.file, line: rule.line },
-            text: rule.text,
-        }),
+        Some(rule) => Some(rule_ref(rule)?),
     };
     let part = |part: PartFields| Some(Part { verdict: verdict(&part.verdict)?, text: part.text });
     Some(Decision {
@@ -462,6 +511,30 @@ fn decision(fields: DecisionFields) -> Option<Decision> {
         tool_use_id: fields.tool_use_id,
         parts: fields.parts.into_iter().map(part).collect::<Option<_>>()?,
     })
+}
+
+fn rule_ref(rule: RuleFields) -> Option<RuleRef> {
+    Some(RuleRef {
+        list: [List::Deny, List::Ask, List::Allow].into_iter().find(|list| list.name() == rule.list)?,
+        origin: Origin { scope: Scope::parse(&rule.scope)?, file: rule.file, line: rule.line },
+        text: rule.text,
+    })
+}
+
+fn connection(fields: ConnectionFields) -> Option<Connection> {
+    let ConnectionFields { of, number, stage, way, target, address, program, rule, .. } = fields;
+    let stage = match stage.as_str() {
+        "decided" => ConnectionStage::Decided,
+        "noted" => ConnectionStage::Noted(fields.note?),
+        "ended" => ConnectionStage::Ended { sent: fields.sent?, received: fields.received? },
+        _ => return None,
+    };
+    let rule = match rule {
+        None => None,
+        Some(rule) => Some(rule_ref(rule)?),
+    };
+    let (verdict, reason) = (verdict(&fields.verdict)?, fields.reason);
+    Some(Connection { of, number, stage, way, target, address, program, rule, verdict, reason })
 }
 
 fn verdict(name: &str) -> Option<Verdict> {

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use egress::Bounds;
 use egress::network::{Words, compile};
 use egress::proxy::{
-    Caller, Comes, Door, Journal, Live, Nobody, Parts, Proxy, Record, Resolver, Resolving, Unrecorded,
+    Caller, Comes, Door, Inspection, Journal, Live, Nobody, Parts, Proxy, Record, Resolver, Resolving, Unrecorded,
 };
 use policy::layer::Sourced;
 use policy::{Origin, Scope};
@@ -61,7 +61,7 @@ impl Resolver for Loopback {
 fn proxy(server: SocketAddr) {
     let mut words = Words::none(Scope::User);
     let origin = Origin { scope: Scope::User, file: "settings.json".to_owned(), line: 1 };
-    words.allowed.push(Sourced { value: format!("{HOST}:{}", server.port()), origin });
+    words.keys.allowed.push(Sourced { value: format!("{HOST}:{}", server.port()), origin });
     let mut network = compile(&[words]).0;
     network.forwards.push(server);
     let live = Live::new(network);
@@ -72,6 +72,7 @@ fn proxy(server: SocketAddr) {
         upstream: None,
         pool: Ipv4Addr::new(198, 18, 0, 0),
         bounds: Bounds { connections: 20_000, ..Bounds::USUAL },
+        inspection: Inspection::default(),
     };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     println!("{}", listener.local_addr().unwrap());

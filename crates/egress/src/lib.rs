@@ -10,10 +10,13 @@
 
 pub mod credential;
 pub mod limits;
+mod own;
 pub mod proxy;
+pub mod rules;
 pub mod wire;
 
 pub use limits::Bounds;
+pub use own::surroundings;
 pub use policy::network;
 pub use policy::network::address::{self, Reach, Surroundings};
 pub use policy::network::host::{self, Host, HostFault, HostPattern, Place, Target};

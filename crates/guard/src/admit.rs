@@ -72,7 +72,7 @@ impl Guard<'_> {
         let decision = judge(self.policy, self.place, request.action, request.mode, request.person);
         let record = match request.under {
             Some(under) if decision.proof().verdict != Verdict::Deny => {
-                self.stamped(&request.stamp, Body::Started(Started { under }))
+                request.stamp.record(Body::Started(Started { under }))
             }
             Some(_) | None => self.record(request, decision.proof()),
         };
@@ -102,14 +102,17 @@ impl Guard<'_> {
             tool_use_id: request.call_id.map(str::to_owned),
             parts,
         };
-        self.stamped(&request.stamp, Body::Decision(Box::new(decision)))
+        request.stamp.record(Body::Decision(Box::new(decision)))
     }
+}
 
-    pub(crate) fn stamped(&self, stamp: &Stamp<'_>, body: Body) -> Record {
+impl Stamp<'_> {
+    /// Returns the record of what happened.
+    pub(crate) fn record(&self, body: Body) -> Record {
         Record {
-            time_ms: stamp.time_ms,
-            session: stamp.session.to_owned(),
-            source: stamp.source.to_owned(),
+            time_ms: self.time_ms,
+            session: self.session.to_owned(),
+            source: self.source.to_owned(),
             uid: rustix::process::getuid().as_raw(),
             pid: std::process::id(),
             body,

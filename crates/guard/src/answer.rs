@@ -28,7 +28,7 @@ impl Guard<'_> {
             },
             reply: if enough.is_some() { Reply::Approved } else { Reply::Refused },
         };
-        if let Err(error) = self.journal.append(&self.stamped(stamp, Body::Answer(answer))) {
+        if let Err(error) = self.journal.append(&stamp.record(Body::Answer(answer))) {
             return Answered::Refusal(pending.refuse(&format!("the answer cannot be recorded: {error}")));
         }
         match enough {

@@ -21,4 +21,4 @@ pub use admit::{Guard, Outcome, Request, Stamp, consider, controls, explain};
 pub use answer::Answered;
 pub use facts::{Unresolved, canonical, git_root, protected_names};
 pub use place::{CachePlace, Kept, Named, Place, Profile};
-pub use settle::Settled;
+pub use settle::{Settled, connected};

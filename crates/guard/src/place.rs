@@ -21,6 +21,8 @@ pub struct Place {
     pub profile: Profile,
     /// Where package managers keep what they fetch and build, inside a boundary; without it they have no such place.
     pub caches: Option<CachePlace>,
+    /// Whether commands inside a boundary reach hosts by the proxy; else they reach nothing.
+    pub is_proxied: bool,
 }
 
 /// What commands inside a boundary may read.

@@ -1,6 +1,6 @@
 //! What came of a call.
 
-use audit::{Body, End, Outcome, Receipt};
+use audit::{Body, Connection, End, Journal, Outcome, Receipt};
 
 use crate::admit::{Guard, Stamp};
 
@@ -19,11 +19,16 @@ pub struct Settled {
     pub duration_ms: Option<u64>,
 }
 
+/// Records a connection of a permitted command, before it is made or when it is over.
+pub fn connected(journal: &Journal, connection: Connection, stamp: &Stamp<'_>) -> Result<Receipt, audit::Error> {
+    journal.append(&stamp.record(Body::Connection(Box::new(connection))))
+}
+
 impl Guard<'_> {
     /// Records what came of the decision with number `of`.
     pub fn settle(&self, of: u64, settled: Settled, stamp: &Stamp<'_>) -> Result<Receipt, audit::Error> {
         let Settled { end, enforced, missing, refused_count, duration_ms } = settled;
         let body = Body::Outcome(Outcome { of, end, enforced, missing, refused_count, duration_ms });
-        self.journal.append(&self.stamped(stamp, body))
+        self.journal.append(&stamp.record(body))
     }
 }

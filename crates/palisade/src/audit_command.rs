@@ -1,7 +1,7 @@
 //! `palisade audit`: the journal, read and verified.
 
 use anyhow::Context;
-use audit::{Body, Checkpoint, End, Entry, Filter, Logged, Repair, Reply, TrustChange};
+use audit::{Body, Checkpoint, Connection, ConnectionStage, End, Entry, Filter, Logged, Repair, Reply, TrustChange};
 use settings::Environment;
 
 use crate::cli::{AuditAction, AuditOptions, LogOptions, VerifyOptions};
@@ -90,6 +90,7 @@ fn line(logged: &Logged, paint: Paint) -> String {
             format!("{reply} the question of {}", answer.to)
         }
         Body::Started(started) => format!("starts under {}", started.under),
+        Body::Connection(connection) => connected(connection, paint),
         Body::Outcome(outcome) => {
             let end = match &outcome.end {
                 End::Exited(code) => format!("exit code {code}"),
@@ -117,6 +118,19 @@ fn line(logged: &Logged, paint: Paint) -> String {
         },
     };
     format!("{head} {text}")
+}
+
+/// Returns a connection as a person reads it.
+fn connected(connection: &Connection, paint: Paint) -> String {
+    let Connection { of, number, stage, target, verdict, reason, .. } = connection;
+    let target = target.as_deref().unwrap_or("an unreadable target");
+    let stage = match stage {
+        ConnectionStage::Decided => String::new(),
+        ConnectionStage::Noted(note) => format!("{}: ", shown(note)),
+        ConnectionStage::Ended { sent, received } => format!("ended, {sent} bytes sent, {received} received: "),
+    };
+    let why = paint.faint(&format!("{stage}{}", shown(reason)));
+    format!("{} connection {of}.{number} to {}  {why}", paint.verdict(*verdict), shown(target))
 }
 
 fn verify(options: &VerifyOptions, directory: &std::path::Path) -> anyhow::Result<Exit> {

@@ -94,6 +94,9 @@ pub(crate) struct RunOptions {
     pub(crate) status_fd: Option<u32>,
     #[command(flatten)]
     pub(crate) boundary: BoundaryOptions,
+    /// Have a program answer about hosts that no rule names: it listens at this socket and is asked by lines of JSON.
+    #[arg(long, value_name = "SOCKET")]
+    pub(crate) decider: Option<PathBuf>,
     /// Say nothing unless something was refused.
     #[arg(long)]
     pub(crate) quiet: bool,
@@ -114,19 +117,36 @@ pub(crate) struct BoundaryOptions {
     /// Take no more than this: `memory=2G`, `processes=100`, `cpu=2`, `wall=10m`; may be repeated. It only tightens.
     #[arg(long = "limit", value_name = "NAME=VALUE", value_parser = limit)]
     pub(crate) limits: Vec<Word>,
-    /// What may be read: everything that nothing hides, or only what programs need and rules allow.
+    /// What may be read: everything that nothing hides, or only what programs need and rules allow. Settings that ask for
+    /// the latter count before this.
     #[arg(long, value_enum, value_name = "PROFILE", default_value_t = Profile::Open)]
     pub(crate) profile: Profile,
     /// Hold each opening for reading against the Read rules, so that files which come under one later are held too. It
     /// costs time, and the report says how much.
     #[arg(long)]
     pub(crate) check_reads_on_open: bool,
+    /// Which hosts may be reached: those that the rules allow, by the proxy, or none.
+    #[arg(long, value_enum, value_name = "NETWORK", default_value_t = Network::Rules)]
+    pub(crate) network: Network,
+    /// Let this command reach a host, as in `sandbox.network.allowedDomains`: `example.com`, `*.example.com:8443`; may be
+    /// repeated. What a rule denies stays denied.
+    #[arg(long = "allow-domain", value_name = "HOST[:PORT]", value_parser = place)]
+    pub(crate) allow_domains: Vec<policy::network::host::Place>,
     /// Give package managers no directory of their own for what they fetch and build.
     #[arg(long)]
     pub(crate) no_caches: bool,
     /// Run only where this layer of the boundary can be had; may be repeated.
     #[arg(long, value_parser = layer, value_name = "LAYER")]
     pub(crate) require: Vec<sandbox::Layer>,
+}
+
+/// Which hosts a command inside the boundary may reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Network {
+    /// Those that the rules allow.
+    Rules,
+    /// None but its own loopback interface.
+    None,
 }
 
 /// What a command inside the boundary may read.
@@ -455,6 +475,10 @@ fn layer(text: &str) -> Result<sandbox::Layer, String> {
         let known: Vec<&str> = sandbox::Layer::ALL.iter().map(|layer| layer.name()).collect();
         format!("no such layer; the layers are {}", known.join(", "))
     })
+}
+
+fn place(text: &str) -> Result<policy::network::host::Place, String> {
+    policy::network::allowed(text).map_err(|(what, hint)| format!("it {what}; {hint}"))
 }
 
 /// Reads a time such as `10m`.

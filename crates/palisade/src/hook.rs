@@ -177,6 +177,7 @@ fn after(done: &Done) -> anyhow::Result<()> {
         programs: Vec::new(),
         profile: guard::Profile::Open,
         caches: None,
+        is_proxied: false,
     };
     let guard = Guard { policy: &policy, place: &place, journal: &journal };
     // What a tool answers may be the content of files: of a success only its size is kept.
@@ -208,6 +209,7 @@ fn decision_of(directory: &std::path::Path, done: &Done) -> anyhow::Result<Optio
                 audit::Body::Decision(decision) => done.id.is_some() && decision.tool_use_id == done.id,
                 audit::Body::Answer(_)
                 | audit::Body::Started(_)
+                | audit::Body::Connection(_)
                 | audit::Body::Outcome(_)
                 | audit::Body::Trust(_)
                 | audit::Body::Settings(_)

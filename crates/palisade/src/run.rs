@@ -1,7 +1,10 @@
 //! `palisade run`: a command inside the boundary.
 
 mod confined;
+mod egress;
+mod question;
 mod redeem;
+mod secrets;
 mod status;
 
 use std::process::ExitCode;

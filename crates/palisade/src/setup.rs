@@ -12,7 +12,7 @@ use policy::{AbsPath, Mode, Policy};
 use sandbox::{Invocation, Terminal, Tiers};
 use settings::{Discovery, Environment, Loaded, Places};
 
-use crate::cli::{BoundaryOptions, PlaceOptions, Profile, SettingsOptions};
+use crate::cli::{BoundaryOptions, Network, PlaceOptions, Profile, SettingsOptions};
 
 /// Everything a command starts from.
 #[derive(Debug)]
@@ -80,6 +80,7 @@ impl Setup {
             programs: Vec::new(),
             profile: guard::Profile::Open,
             caches: None,
+            is_proxied: true,
         };
         Ok(Self { environment, places, loaded, policy, diagnostics, place })
     }
@@ -91,7 +92,8 @@ impl Setup {
         let path = seen.kept.iter().find(|(name, _)| name == "PATH").and_then(|(_, value)| value.to_str());
         self.place.programs =
             path.unwrap_or_default().split(':').filter_map(|text| self.directory_of_programs(text)).collect();
-        if options.profile == Profile::Closed {
+        let is_closed = self.policy.sandbox().closed_profile.as_ref().is_some_and(|closed| closed.value);
+        if options.profile == Profile::Closed || is_closed {
             let named = seen.toolchains().map(|(why, path)| Named { path, why });
             self.place.profile = guard::Profile::Closed(named.collect());
         }
@@ -102,6 +104,7 @@ impl Setup {
             let directory = self.environment.cache_home().join("palisade/projects");
             self.place.caches = Some(CachePlace { directory, host: host.collect() });
         }
+        self.place.is_proxied = options.network == Network::Rules;
         self.tighten(&options.limits, options.check_reads_on_open);
     }
 
@@ -142,6 +145,8 @@ impl Setup {
             tiers: Tiers::all(),
             require: require.to_vec(),
             held: true,
+            outlet: None,
+            shown: Vec::new(),
         }
     }
 

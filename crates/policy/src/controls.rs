@@ -92,8 +92,13 @@ pub struct Seed {
 }
 
 /// What the command may reach.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Network {
     /// Its own loopback interface and nothing else.
     None,
+    /// Its own loopback interface, and on it the sockets of a proxy that judges every connection.
+    Proxied {
+        /// Ports at which programs that know no proxy are taken to it.
+        captured: Vec<u16>,
+    },
 }

@@ -157,7 +157,11 @@ fn controls(policy: &Policy, action: &Action, facts: &Facts) -> Result<Option<Co
         late_reads: late_reads(policy, action, facts, boundary),
         caches: boundary.caches.clone(),
         require: policy.sandbox().require.iter().map(|layer| layer.value.clone()).collect(),
-        network: Network::None,
+        network: if boundary.is_proxied {
+            Network::Proxied { captured: policy.network().ports() }
+        } else {
+            Network::None
+        },
         limits: policy.sandbox().limits.clone(),
     }))
 }

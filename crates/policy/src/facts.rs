@@ -111,6 +111,8 @@ pub struct BoundaryFacts {
     pub reading: Reading,
     /// Where package managers keep what they fetch and build.
     pub caches: Option<Caches>,
+    /// Whether connections go by the proxy; else there are none.
+    pub is_proxied: bool,
     /// Why the file system could not be looked at far enough; the boundary is refused.
     pub incomplete: Option<String>,
 }

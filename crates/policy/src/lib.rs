@@ -21,6 +21,7 @@ pub mod layer;
 mod limits;
 pub mod lint;
 pub mod mode;
+pub mod mounts;
 pub mod network;
 pub mod path;
 mod permit;

@@ -7,9 +7,9 @@ pub mod host;
 use core::net::{IpAddr, SocketAddr};
 use std::collections::BTreeSet;
 
-pub use compile::{compile, web_rules};
+pub use compile::{allowed, compile};
 
-use crate::layer::Sourced;
+use crate::layer::{Layer, NetworkKeys, Sourced};
 use crate::{Diagnostic, Origin, Scope, Verdict};
 use address::{Reach, Surroundings, is_inner_name};
 use host::{Host, Place, Target};
@@ -21,22 +21,12 @@ pub struct Words {
     pub scope: Scope,
     /// True when the layer may widen.
     pub trusted: bool,
-    /// `sandbox.network.allowedDomains`.
-    pub allowed: Vec<Sourced<String>>,
-    /// `sandbox.network.deniedDomains`.
-    pub denied: Vec<Sourced<String>>,
-    /// Places whose connections need not be TLS with a name that can be read.
-    pub danger_opaque: Vec<Sourced<String>>,
+    /// `sandbox.network`.
+    pub keys: NetworkKeys,
     /// The rules `WebFetch` and `WebFetch(domain:...)` of `permissions.allow`, as written.
     pub web_allow: Vec<Sourced<String>>,
     /// The same of `permissions.deny`.
     pub web_deny: Vec<Sourced<String>>,
-    /// `sandbox.network.strictAllowlist: true`.
-    pub strict: Option<Origin>,
-    /// `sandbox.network.allowManagedDomainsOnly: true`; counts in managed layers only.
-    pub managed_only: Option<Origin>,
-    /// `sandbox.network.allowLocalBinding`.
-    pub local_binding: Option<Sourced<bool>>,
 }
 
 impl Words {
@@ -45,14 +35,23 @@ impl Words {
         Self {
             scope,
             trusted: matches!(scope, Scope::Builtin | Scope::User | Scope::Flag | Scope::Managed),
-            allowed: Vec::new(),
-            denied: Vec::new(),
-            danger_opaque: Vec::new(),
+            keys: NetworkKeys::default(),
             web_allow: Vec::new(),
             web_deny: Vec::new(),
-            strict: None,
-            managed_only: None,
-            local_binding: None,
+        }
+    }
+
+    /// Returns the words of a layer. Its rules count where rules of its scope do.
+    pub(crate) fn of(layer: &Layer, has_rules: bool) -> Self {
+        let web = |list: &[Sourced<String>]| -> Vec<Sourced<String>> {
+            list.iter().filter(|rule| has_rules && rule.value.trim().starts_with("WebFetch")).cloned().collect()
+        };
+        Self {
+            scope: layer.scope,
+            trusted: layer.trusted,
+            keys: layer.sandbox.network.clone(),
+            web_allow: web(&layer.allow),
+            web_deny: web(&layer.deny),
         }
     }
 }
@@ -67,14 +66,14 @@ pub struct RuleName {
 }
 
 /// An entry of a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Entry {
     pub(crate) place: Place,
     pub(crate) name: RuleName,
 }
 
 /// The rules in force.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub struct Network {
     pub(crate) allowed: Vec<Entry>,
     pub(crate) denied: Vec<Entry>,
@@ -207,6 +206,12 @@ impl Network {
         let ports: BTreeSet<u16> = places.filter_map(|place| place.port).chain([80, 443]).collect();
         let target = |port| Target::new(host.clone(), port).ok();
         ports.into_iter().filter_map(target).any(|target| self.judge(&target, extra).verdict != Verdict::Deny)
+    }
+
+    /// Returns the ports of the web and those that rules name: programs that know no proxy can be taken to it there.
+    pub fn ports(&self) -> Vec<u16> {
+        let named = self.allowed.iter().filter_map(|entry| entry.place.port);
+        named.chain([80, 443]).collect::<BTreeSet<u16>>().into_iter().collect()
     }
 
     /// Returns true when programs inside may listen on the loopback interface, where the platform asks.

@@ -19,6 +19,7 @@ fn main() {
     match std::env::args_os().nth(1) {
         Some(role) if role == sandbox::ROLE => sandbox::boundary_main(),
         Some(role) if role == "hold" => launch::hold(),
+        Some(role) if role == "turns" => launch::turns(),
         _ => launch::main(),
     }
 }

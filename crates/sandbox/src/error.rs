@@ -39,6 +39,12 @@ pub enum Error {
         /// What makes it possible, if that is known.
         fix: Option<String>,
     },
+    /// Nothing can be held ready.
+    #[error("no boundaries can be held ready: {why}")]
+    Hold {
+        /// Why not.
+        why: String,
+    },
     /// There is no command.
     #[error("there is no command to run")]
     NoCommand,
@@ -99,6 +105,7 @@ impl Error {
             Self::Stream { .. } => Some("give the command a file, a pipe or a terminal"),
             Self::TooManyPaths { .. } => Some("deny directories instead of single files"),
             Self::Start { .. }
+            | Self::Hold { .. }
             | Self::NoCommand
             | Self::Program { .. }
             | Self::Lost(_)
@@ -171,6 +178,8 @@ steps! {
     Init = "start the first process inside",
     /// Bringing the loopback interface up.
     Loopback = "bring up the loopback interface",
+    /// Making the sockets of the proxy, or beginning to serve them.
+    Doors = "open the sockets of the proxy",
     /// Making every mount private.
     Propagation = "keep mounts from spreading",
     /// Opening the host's root directory.

@@ -25,6 +25,7 @@
 //!
 //! Read first: [`plan`](mod@plan), then `linux/run.rs`, `linux/boundary.rs`, `linux/init.rs`, `linux/mount.rs`.
 
+mod doors;
 pub mod environment;
 pub mod error;
 mod git;
@@ -42,10 +43,11 @@ mod sys;
 pub mod tier;
 mod wire;
 
+pub use doors::{Attention, Doors, Outlet, POOL, PROXY_PORT};
 pub use environment::{Environment, environment};
 pub use error::Error;
 pub use machine::Machine;
-pub use plan::{Invocation, Plan, Terminal, plan};
+pub use plan::{Invocation, OWN_FILES, Plan, Shown, Terminal, plan};
 pub use report::{Exit, Layer, Report};
 pub use tier::{Tier, Tiers};
 
@@ -64,7 +66,7 @@ pub fn run(permit: &policy::Permit<policy::Exec>, invocation: &Invocation) -> Re
     let require = [by_policy?, invocation.require.clone()].concat();
     #[cfg(target_os = "linux")]
     return {
-        let lost = plan.lost_caches(permit.controls());
+        let lost = plan.lost_caches(permit.controls()).into_iter().chain(plan.lost_network(permit.controls()));
         linux::run(&plan, &permit.controls().limits, invocation, &require).map(|mut report| {
             report.missing.extend(lost);
             report.late_reads = report::LateReads::of(&permit.controls().late_reads, report.late_reads.take());
@@ -129,7 +131,7 @@ impl Holder {
 pub fn warm(permit: &policy::Permit<policy::Exec>, invocation: &Invocation) -> Result<bool, Error> {
     let plan = plan(permit.controls(), invocation)?;
     #[cfg(target_os = "linux")]
-    return linux::warm(&plan, &permit.controls().limits, &invocation.init);
+    return linux::warm(&plan, &permit.controls().limits, invocation);
     #[cfg(not(target_os = "linux"))]
     return Err(Error::Platform);
 }

@@ -6,6 +6,8 @@ pub(crate) const HELD_PATHS_MAX: usize = 5_000;
 pub(crate) const PLAN_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Bytes of one message between the launcher and the boundary.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 32 * 1024;
+/// Descriptors that come with one message.
+pub(crate) const DESCRIPTORS_MAX: usize = 12;
 /// Different refusals that one report lists; further ones are counted.
 pub(crate) const REFUSALS_MAX: usize = 256;
 /// Openings of pipes that may wait for another process at a time.
@@ -30,6 +32,8 @@ pub(crate) const MADE_MAX: usize = 1024;
 pub(crate) const PENDING_FILES_MAX: usize = 64;
 /// Bytes kept in each direction between the person's terminal and the command's.
 pub(crate) const RELAY_BYTES: usize = 64 * 1024;
+/// Bytes that most files of the kernel's have at most.
+pub(crate) const KERNEL_FILE_BYTES: usize = 8 * 1024;
 /// Bytes of a file below `/proc` that is read whole.
 pub(crate) const PROC_FILE_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of a program's name or path in a report.
@@ -47,6 +51,8 @@ pub(crate) const MOUNT_LIST_BYTES_MAX: u64 = 16 * 1024 * 1024;
 pub(crate) const COVERS_MAX: usize = 4;
 /// Milliseconds for the processes that a command left to be gone, where no process namespace ends them.
 pub(crate) const SWEEP_MS_MAX: u64 = 10_000;
+/// Temporary directories of killed keepers that one start removes in each place.
+pub(crate) const LEFT_MAX: usize = 64;
 /// Landlock rules of one boundary without mounts.
 pub(crate) const GRANTS_MAX: usize = 20_000;
 /// Directories that one report names because nothing can be made in them.
@@ -77,6 +83,8 @@ pub(crate) const HOLDER_MS: u64 = 100;
 pub(crate) const WARM_MS: u64 = 10_000;
 /// Milliseconds after a boundary was taken until the next one is built.
 pub(crate) const HELD_BUILD_MS: u64 = 4;
+/// Milliseconds after something was mounted until what stood is built anew.
+pub(crate) const HELD_MOUNTED_MS: u64 = 20;
 /// Milliseconds after which boundaries that nobody wanted are let go.
 pub(crate) const HELD_IDLE_MS: u64 = 30 * 60 * 1000;
 /// Different boundaries that one holder keeps.
@@ -85,3 +93,5 @@ pub(crate) const HELD_SETS_MAX: usize = 8;
 pub(crate) const HELD_SPARE: usize = 3;
 /// Connections that a holder has open.
 pub(crate) const ASKERS_MAX: usize = 64;
+/// Bytes of the host's list of hosts that are read.
+pub(crate) const HOSTS_BYTES_MAX: u64 = 1024 * 1024;

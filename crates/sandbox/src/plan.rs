@@ -9,12 +9,14 @@ pub use render::Line;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use policy::bounds::Bound;
 use policy::controls::{Controls, LateReads, Network};
 use policy::tables::git;
 use policy::{AbsPath, Scope, facts};
 
+use crate::doors::{self, Outlet};
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::report::{Layer, Missing};
@@ -41,7 +43,32 @@ pub struct Invocation {
     pub require: Vec<Layer>,
     /// Whether a boundary may be taken that a holder has ready: the same one, sooner.
     pub held: bool,
+    /// Who serves the sockets of the proxy, where the controls want one; without it the command reaches nothing.
+    pub outlet: Option<Arc<dyn Outlet>>,
+    /// Files of our own that are seen inside, read-only: in the place of the host's, or below `/run/palisade`.
+    pub shown: Vec<Shown>,
 }
+
+/// A file of our own that is seen inside.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// Where. In another place than below [`OWN_FILES`] it is seen only where the host has a file.
+    pub path: AbsPath,
+    /// What is in it. It is not shown in messages.
+    pub content: Vec<u8>,
+    /// Why.
+    pub why: String,
+}
+
+impl core::fmt::Debug for Shown {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Self { path, content, why } = self;
+        write!(formatter, "Shown({path}, {} bytes, {why})", content.len())
+    }
+}
+
+/// Below this directory files of our own are made that the host does not have.
+pub const OWN_FILES: &str = "/run/palisade";
 
 /// How standard streams that are terminals are treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +95,10 @@ pub struct Plan {
     pub(crate) root: Root,
     /// Variables that point package managers to their private places.
     pub(crate) variables: Vec<(String, String)>,
+    /// What the command may reach.
+    pub(crate) network: Network,
+    /// Files of our own that are seen inside.
+    pub(crate) shown: Vec<Shown>,
 }
 
 /// What is there before anything is mounted.
@@ -165,19 +196,25 @@ impl Plan {
         Some(Missing { what: "private-caches".to_owned(), meaning })
     }
 
-    /// Returns the plan of a command whose package managers have no place of their own.
-    pub(crate) fn without_caches(self) -> Self {
-        let plan = self.without_seeds();
-        let is_cache = |step: &Step| matches!(step, Step::Cache { .. });
-        Self { steps: plan.steps.into_iter().filter(|step| !is_cache(step)).collect(), variables: Vec::new(), ..plan }
+    /// Returns what is missing when the controls give the command a proxy and the plan has none: nobody serves it.
+    pub(crate) fn lost_network(&self, controls: &Controls) -> Option<Missing> {
+        let is_lost = self.network == Network::None && controls.network != Network::None;
+        let meaning = "there is nobody to serve the proxy, and the command reaches nothing".to_owned();
+        is_lost.then(|| Missing { what: "egress".to_owned(), meaning })
     }
 
-    /// Returns the plan of a command that sees nothing of the host's in its private caches.
-    pub(crate) fn without_seeds(self) -> Self {
+    /// Returns the plan of a command that reaches nothing.
+    pub(crate) fn without_network(self) -> Self {
+        let own = doors::variables(&self.network);
+        let variables = self.variables.into_iter().filter(|variable| !own.contains(variable)).collect();
+        Self { network: Network::None, variables, shown: Vec::new(), ..self }
+    }
+
+    /// Returns the plan of a command whose package managers have no place of their own.
+    pub(crate) fn without_caches(self) -> Self {
         let is_kept = |step: &Step| match step {
-            Step::Seed { .. } => false,
-            Step::Cache { .. }
-            | Step::Read { .. }
+            Step::Seed { .. } | Step::Cache { .. } => false,
+            Step::Read { .. }
             | Step::Link { .. }
             | Step::Private { .. }
             | Step::Writable { .. }
@@ -187,7 +224,9 @@ impl Plan {
             | Step::Hide { .. }
             | Step::Veil { .. } => true,
         };
-        Self { steps: self.steps.into_iter().filter(is_kept).collect(), ..self }
+        let steps = self.steps.into_iter().filter(is_kept).collect();
+        let variables = doors::variables(&self.network);
+        Self { steps, variables, ..self }
     }
 }
 
@@ -228,7 +267,7 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
         late_reads,
         caches,
         require: _,
-        network: Network::None,
+        network,
         limits: _,
     } = controls;
     check_count(unreadable.len() + unwritable.len() + reopened.len() + invocation.protect.len())?;
@@ -256,7 +295,9 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
         veiled.into_iter().partition(|hidden| roots.iter().any(|root| hidden.path.is_within(root)));
     let veil = |hidden: nested::Hidden| Step::Veil { path: hidden.path, parts: hidden.parts, why: hidden.why };
 
-    let variables = granted::variables(caches.as_ref(), &invocation.environment, &roots);
+    let mut variables = granted::variables(caches.as_ref(), &invocation.environment, &roots);
+    let network = if invocation.outlet.is_some() { network.clone() } else { Network::None };
+    variables.extend(doors::variables(&network));
     let (root, mut steps) = granted::steps(granted);
     steps.extend(Zone::ALL.into_iter().map(|zone| Step::Private { zone }));
     steps.extend(outer.into_iter().map(veil));
@@ -275,6 +316,8 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
         checks_reads: matches!(late_reads, LateReads::Checked(_)),
         root,
         variables,
+        network,
+        shown: invocation.shown.clone(),
     })
 }
 

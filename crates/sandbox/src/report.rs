@@ -18,6 +18,8 @@ pub struct Report {
     pub exit: Exit,
     /// How long it took, the building of the boundary included.
     pub wall: Duration,
+    /// How long it was until the command's program ran and that was known.
+    pub started: Duration,
     /// What was in force, in the order of building.
     pub enforced: Vec<Layer>,
     /// What this kernel lacks, though everything above stood.

@@ -38,6 +38,10 @@ pub(crate) enum Holds {
     Pinned,
     /// The same file is there, on a mount of its own that cannot be written.
     ReadOnly,
+    /// The same file is there, on a mount of its own that cannot be written; nothing depends on its staying.
+    Shown,
+    /// Something else is there, on a mount of its own that cannot be written.
+    Replaced,
     /// Nothing is there.
     Absent,
     /// Something else is there, which nobody may open.

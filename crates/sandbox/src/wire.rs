@@ -6,10 +6,11 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use policy::bounds::{Bound, BoundKind};
+use policy::controls::Network;
 use policy::{AbsPath, Origin, Scope};
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{Plan, Root, Step, Zone};
+use crate::plan::{Plan, Root, Shown, Step, Zone};
 use crate::report::{Exit, Report};
 use crate::shape::Shape;
 use shape::{ShapeWire, shape_from_wire, shape_to_wire};
@@ -36,8 +37,8 @@ pub(crate) struct Order {
     pub(crate) brokered: bool,
     /// Which limits are set inside.
     pub(crate) inside: Inside,
-    /// Whether everything is built and waits for the order with the command.
-    pub(crate) waits: bool,
+    /// How much is done before the command comes.
+    pub(crate) waits: Waits,
     /// How many control groups of version 1 the first process below this one enters by itself; their files come after
     /// the other descriptors.
     pub(crate) entrances: u8,
@@ -45,6 +46,43 @@ pub(crate) struct Order {
     pub(crate) inputs: Vec<Input>,
     /// Signals that the command ignores, where it does not have that of its launcher.
     pub(crate) ignored: Vec<i32>,
+}
+
+/// How much of a boundary is done before its command comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Waits {
+    /// Nothing: its command comes with the order.
+    Not,
+    /// Everything is built. The command may have a terminal, a control group in which it is born, and streams that
+    /// something is to be done for.
+    Built,
+    /// The command's process is there too, confined and watched by the broker, and has its program to run.
+    Confined,
+}
+
+/// What of an order comes with the command, when the rest stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Errand {
+    pub(crate) cwd: AbsPath,
+    pub(crate) argv: Vec<OsString>,
+    pub(crate) environment: Vec<(OsString, OsString)>,
+    pub(crate) terminal: [bool; 3],
+    pub(crate) inside: Inside,
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) ignored: Vec<i32>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ErrandWire {
+    cwd: String,
+    terminal: [bool; 3],
+    inside: Inside,
+    inputs: Vec<Input>,
+    ignored: Vec<i32>,
+    arguments: usize,
+    variables: usize,
 }
 
 /// A standard stream that was opened for reading a file in a writable directory.
@@ -72,10 +110,13 @@ struct OrderWire {
     shape: ShapeWire,
     brokered: bool,
     inside: Inside,
-    waits: bool,
+    waits: Waits,
     entrances: u8,
     inputs: Vec<Input>,
     ignored: Vec<i32>,
+    /// The ports that lead to the proxy, where there is one.
+    captured: Option<Vec<u16>>,
+    shown: Vec<ShownWire>,
     arguments: usize,
     variables: usize,
 }
@@ -94,6 +135,15 @@ enum StepWire {
     ByKey { path: String, why: String },
     Hide { path: String, why: String },
     Veil { path: String, parts: Vec<String>, why: String },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ShownWire {
+    path: String,
+    /// In hexadecimal digits.
+    content: String,
+    why: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -134,8 +184,8 @@ enum ZoneWire {
 }
 
 impl Order {
-    /// Returns the order of a boundary that can become this one's: everything that is built before there is a command.
-    pub(crate) fn template(&self) -> Self {
+    /// Returns the order of a boundary that can become this one's: everything that is done before there is a command.
+    pub(crate) fn template(&self, waits: Waits) -> Self {
         let Self { plan, shape, brokered, inside, .. } = self;
         Self {
             plan: Plan { cwd: AbsPath::root(), variables: Vec::new(), ..plan.clone() },
@@ -145,11 +195,32 @@ impl Order {
             argv: Vec::new(),
             environment: Vec::new(),
             terminal: [false; 3],
-            waits: true,
+            waits,
             entrances: 0,
             inputs: Vec::new(),
             ignored: Vec::new(),
         }
+    }
+
+    /// Returns what comes with the command.
+    pub(crate) fn errand(&self) -> Errand {
+        let Self { plan, argv, environment, terminal, inside, inputs, ignored, .. } = self;
+        Errand {
+            cwd: plan.cwd.clone(),
+            argv: argv.clone(),
+            environment: environment.clone(),
+            terminal: *terminal,
+            inside: *inside,
+            inputs: inputs.clone(),
+            ignored: ignored.clone(),
+        }
+    }
+
+    /// Returns the order of a boundary that stood before its command came.
+    pub(crate) fn with_errand(self, errand: Errand) -> Self {
+        let Errand { cwd, argv, environment, terminal, inside, inputs, ignored } = errand;
+        let plan = Plan { cwd, ..self.plan };
+        Self { plan, argv, environment, terminal, inside, inputs, ignored, waits: Waits::Not, ..self }
     }
 
     /// Renders as one line of JSON, then the arguments and the variables' names and values, each ended
@@ -175,37 +246,24 @@ impl Order {
             entrances: self.entrances,
             inputs: self.inputs.clone(),
             ignored: self.ignored.clone(),
+            captured: match &self.plan.network {
+                Network::None => None,
+                Network::Proxied { captured } => Some(captured.clone()),
+            },
+            shown: self.plan.shown.iter().map(shown_to_wire).collect(),
             arguments: self.argv.len(),
             variables: self.environment.len(),
         };
-        let mut bytes = serde_json::to_vec(&wire).map_err(|error| error.to_string())?;
-        bytes.push(b'\n');
-        let variables = self.environment.iter().flat_map(|(name, value)| [name, value]);
-        for text in self.argv.iter().chain(variables) {
-            if text.as_bytes().contains(&0) {
-                return Err("an argument or a variable holds a NUL".to_owned());
-            }
-            bytes.extend_from_slice(text.as_bytes());
-            bytes.push(0);
-        }
-        Ok(bytes)
+        render_with_texts(&wire, &self.argv, &self.environment)
     }
 
     /// Reads what [`Order::render`] wrote.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
-        let line = bytes.iter().position(|byte| *byte == b'\n')?;
-        let (json, rest) = bytes.split_at_checked(line)?;
-        let wire: OrderWire = serde_json::from_slice(json).ok()?;
-        let mut texts =
-            rest.strip_prefix(b"\n")?.split(|byte| *byte == 0).map(|text| OsStr::from_bytes(text).to_owned());
-        let argv: Vec<OsString> = texts.by_ref().take(wire.arguments).collect();
-        let mut environment = Vec::new();
-        for _ in 0..wire.variables {
-            environment.push((texts.next()?, texts.next()?));
-        }
-        let is_whole = argv.len() == wire.arguments && texts.next()?.is_empty() && texts.next().is_none();
+        let (wire, rest): (OrderWire, _) = parse_line(bytes)?;
+        let (argv, environment) = parse_texts(rest, wire.arguments, wire.variables)?;
         let steps: Option<Vec<Step>> = wire.steps.into_iter().map(step_from_wire).collect();
         let bounds: Option<Vec<Bound>> = wire.bounds.into_iter().map(bound_from_wire).collect();
+        let shown: Option<Vec<Shown>> = wire.shown.into_iter().map(shown_from_wire).collect();
         let plan = Plan {
             steps: steps?,
             cwd: AbsPath::parse(&wire.cwd)?,
@@ -218,24 +276,75 @@ impl Order {
                 RootWire::Empty => Root::Empty,
             },
             variables: wire.set,
+            network: wire.captured.map_or(Network::None, |captured| Network::Proxied { captured }),
+            shown: shown?,
         };
         let shape = shape_from_wire(wire.shape);
         let (terminal, brokered, inside) = (wire.terminal, wire.brokered, wire.inside);
         let (waits, entrances, inputs, ignored) = (wire.waits, wire.entrances, wire.inputs, wire.ignored);
-        is_whole.then_some(Self {
-            plan,
-            argv,
-            environment,
-            terminal,
-            shape,
-            brokered,
-            inside,
-            waits,
-            entrances,
-            inputs,
-            ignored,
-        })
+        Some(Self { plan, argv, environment, terminal, shape, brokered, inside, waits, entrances, inputs, ignored })
     }
+}
+
+impl Errand {
+    /// Renders as an order is rendered.
+    pub(crate) fn render(&self) -> Result<Vec<u8>, String> {
+        let Self { cwd, argv, environment, terminal, inside, inputs, ignored } = self;
+        let wire = ErrandWire {
+            cwd: cwd.to_string(),
+            terminal: *terminal,
+            inside: *inside,
+            inputs: inputs.clone(),
+            ignored: ignored.clone(),
+            arguments: argv.len(),
+            variables: environment.len(),
+        };
+        render_with_texts(&wire, argv, environment)
+    }
+
+    /// Reads what [`Errand::render`] wrote.
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+        let (wire, rest): (ErrandWire, _) = parse_line(bytes)?;
+        let ErrandWire { cwd, terminal, inside, inputs, ignored, arguments, variables } = wire;
+        let (argv, environment) = parse_texts(rest, arguments, variables)?;
+        Some(Self { cwd: AbsPath::parse(&cwd)?, argv, environment, terminal, inside, inputs, ignored })
+    }
+}
+
+/// Names and values.
+type Variables = Vec<(OsString, OsString)>;
+
+fn render_with_texts(wire: &impl Serialize, argv: &[OsString], environment: &Variables) -> Result<Vec<u8>, String> {
+    let mut bytes = serde_json::to_vec(wire).map_err(|error| error.to_string())?;
+    bytes.push(b'\n');
+    let variables = environment.iter().flat_map(|(name, value)| [name, value]);
+    for text in argv.iter().chain(variables) {
+        if text.as_bytes().contains(&0) {
+            return Err("an argument or a variable holds a NUL".to_owned());
+        }
+        bytes.extend_from_slice(text.as_bytes());
+        bytes.push(0);
+    }
+    Ok(bytes)
+}
+
+/// Reads the line of JSON, and returns what comes behind it.
+fn parse_line<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<(T, &'a [u8])> {
+    let line = bytes.iter().position(|byte| *byte == b'\n')?;
+    let (json, rest) = bytes.split_at_checked(line)?;
+    Some((serde_json::from_slice(json).ok()?, rest.strip_prefix(b"\n")?))
+}
+
+/// Reads so many arguments and variables, which must be all that there is.
+fn parse_texts(bytes: &[u8], arguments: usize, variables: usize) -> Option<(Vec<OsString>, Variables)> {
+    let mut texts = bytes.split(|byte| *byte == 0).map(|text| OsStr::from_bytes(text).to_owned());
+    let argv: Vec<OsString> = texts.by_ref().take(arguments).collect();
+    let mut environment = Vec::new();
+    for _ in 0..variables {
+        environment.push((texts.next()?, texts.next()?));
+    }
+    let is_whole = argv.len() == arguments && texts.next()?.is_empty() && texts.next().is_none();
+    is_whole.then_some((argv, environment))
 }
 
 fn step_to_wire(step: &Step) -> StepWire {
@@ -279,6 +388,23 @@ fn step_from_wire(step: StepWire) -> Option<Step> {
             Step::Veil { path: AbsPath::parse(&path)?, parts: parts?, why }
         }
     })
+}
+
+fn shown_to_wire(shown: &Shown) -> ShownWire {
+    let Shown { path, content, why } = shown;
+    ShownWire {
+        path: path.to_string(),
+        content: content.iter().map(|byte| format!("{byte:02x}")).collect(),
+        why: why.clone(),
+    }
+}
+
+fn shown_from_wire(shown: ShownWire) -> Option<Shown> {
+    let ShownWire { path, content, why } = shown;
+    let digits = content.as_bytes().chunks(2);
+    let content: Option<Vec<u8>> =
+        digits.map(|pair| u8::from_str_radix(core::str::from_utf8(pair).ok()?, 16).ok()).collect();
+    Some(Shown { path: AbsPath::parse(&path)?, content: content?, why })
 }
 
 fn bound_to_wire(bound: &Bound) -> BoundWire {
@@ -330,6 +456,15 @@ fn zone_from_wire(zone: &ZoneWire) -> Zone {
     }
 }
 
+/// What a socket is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Door {
+    Clients,
+    Names,
+    Captured,
+}
+
 /// What the boundary tells the launcher.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
@@ -338,6 +473,8 @@ pub(crate) enum Message {
     Terminal,
     /// The filter's listener comes with the message, from the command's process to its parent.
     Listener,
+    /// A socket of the network namespace comes with the message, from the boundary process to the first inside.
+    Network,
     /// Something was refused; `times` counts from the beginning.
     Refused { what: String, program: String, command: String, by: Option<String>, times: u64 },
     /// Further refusals that are not told one by one.
@@ -348,6 +485,8 @@ pub(crate) enum Message {
     NotPresent { path: String },
     /// Something this kernel lacks.
     Missing { what: String, meaning: String },
+    /// A socket of the proxy comes with the message; all have come with the last.
+    Door { door: Door, is_last: bool },
     /// The program runs.
     Started { landlock_abi: u32 },
     /// The program was stopped by a signal.
@@ -376,26 +515,12 @@ pub(crate) enum Message {
 pub(crate) enum Request {
     /// The terminal is ready; the command that was handed over may start.
     Start,
-    /// Something for a command that comes when all stands; it comes with the message.
-    Give { what: Given },
-    /// That was all.
-    Take,
+    /// A command that comes when all stands. With it come its errand in sealed memory, its standard streams, if there is
+    /// one the directory of its control group of version 2, and the files by which it enters those of version 1.
+    /// `template` is the digest of what must have been built.
+    Take { template: String, has_birthplace: bool },
     /// Pass a signal to the command.
     Signal { signal: i32 },
-}
-
-/// What is handed over to a boundary that waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Given {
-    /// The order, in sealed memory.
-    Order,
-    /// The next standard stream.
-    Stream,
-    /// The directory of a control group of version 2.
-    Birthplace,
-    /// A file by which a control group of version 1 is entered.
-    Entrance,
 }
 
 /// What a launcher asks a holder.
@@ -414,10 +539,8 @@ pub(crate) enum Question {
 pub(crate) enum Answer {
     /// What the holder shows is under this number; it comes first.
     Shows { number: i32 },
-    /// The control socket of a boundary comes with the message; its process follows. `seen` is what the launcher shows.
+    /// The control socket of a boundary comes with the message, and its process. `seen` is what the launcher shows.
     Control { seen: String },
-    /// The process of that boundary.
-    Process,
     /// It stands.
     Warm,
     /// There is none.
@@ -498,6 +621,7 @@ impl Report {
             tier,
             exit,
             wall,
+            started: _,
             enforced,
             missing,
             landlock_abi,

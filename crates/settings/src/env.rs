@@ -35,6 +35,18 @@ pub enum Variable {
     Term,
     /// `NO_COLOR`.
     NoColor,
+    /// `https_proxy`.
+    HttpsProxy,
+    /// `HTTPS_PROXY`.
+    HttpsProxyUpper,
+    /// `http_proxy`.
+    HttpProxy,
+    /// `HTTP_PROXY`.
+    HttpProxyUpper,
+    /// `no_proxy`.
+    NoProxy,
+    /// `NO_PROXY`.
+    NoProxyUpper,
 }
 
 /// What a variable's value must be.
@@ -46,7 +58,7 @@ enum Form {
 
 impl Variable {
     /// Every variable, in the order of the reference.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 17] = [
         Self::Home,
         Self::XdgConfigHome,
         Self::XdgStateHome,
@@ -58,6 +70,12 @@ impl Variable {
         Self::Shell,
         Self::Term,
         Self::NoColor,
+        Self::HttpsProxy,
+        Self::HttpsProxyUpper,
+        Self::HttpProxy,
+        Self::HttpProxyUpper,
+        Self::NoProxy,
+        Self::NoProxyUpper,
     ];
 
     /// Returns the name.
@@ -95,6 +113,14 @@ impl Variable {
             Self::Shell => ("SHELL", Form::Text, "The shell for an interactive session."),
             Self::Term => ("TERM", Form::Text, "The terminal; `dumb` turns colour off."),
             Self::NoColor => ("NO_COLOR", Form::Text, "Any value but the empty one turns colour off."),
+            Self::HttpsProxy => {
+                ("https_proxy", Form::Text, "The proxy of the network around, by which allowed connections go.")
+            }
+            Self::HttpsProxyUpper => ("HTTPS_PROXY", Form::Text, "The same; asked after `https_proxy`."),
+            Self::HttpProxy => ("http_proxy", Form::Text, "The same; asked after `HTTPS_PROXY`."),
+            Self::HttpProxyUpper => ("HTTP_PROXY", Form::Text, "The same; asked last."),
+            Self::NoProxy => ("no_proxy", Form::Text, "Hosts to which connections go without that proxy."),
+            Self::NoProxyUpper => ("NO_PROXY", Form::Text, "The same; asked after `no_proxy`."),
         }
     }
 }
@@ -189,6 +215,14 @@ impl Environment {
     /// Returns the directory that holds what programs keep to be faster next time.
     pub fn cache_home(&self) -> AbsPath {
         self.path(Variable::XdgCacheHome).unwrap_or_else(|| self.home.join(".cache"))
+    }
+
+    /// Returns the proxy of the network around, and what goes without it.
+    pub fn upstream(&self) -> Option<(&str, &str)> {
+        let first = |variables: &[Variable]| variables.iter().find_map(|variable| self.get(*variable));
+        let proxies = [Variable::HttpsProxy, Variable::HttpsProxyUpper, Variable::HttpProxy, Variable::HttpProxyUpper];
+        let beside = first(&[Variable::NoProxy, Variable::NoProxyUpper]).unwrap_or_default();
+        first(&proxies).map(|proxy| (proxy, beside))
     }
 
     /// Returns true when the environment asks for output without colour.

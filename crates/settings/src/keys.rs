@@ -37,15 +37,13 @@ pub(crate) enum Field {
     Unread,
     /// A key of articles that nobody acts on; what the documentation has in its place.
     Nobody(&'static str),
-    /// A key of articles whose documented name is another, and which Palisade does not read.
-    Renamed(&'static str),
 }
 
 impl Field {
     /// Returns true for a field that a person may be pointed to.
     fn is_documented(self) -> bool {
         match self {
-            Self::Schema | Self::Nobody(_) | Self::Renamed(_) | Self::Used(Used::Article(_)) => false,
+            Self::Schema | Self::Nobody(_) | Self::Used(Used::Article(_)) => false,
             Self::Kept | Self::Unread | Self::Section(_) | Self::Used(_) => true,
         }
     }
@@ -79,11 +77,39 @@ pub(crate) enum Used {
     RequireLayers,
     /// `sandbox.filesystem.checkReadsOnOpen`, a key of ours: files that come under a Read rule later are held as well.
     ReadsOnOpen,
+    /// `sandbox.filesystem.closedProfile`, a key of ours: nothing is there to be read but what is granted.
+    ClosedProfile,
     CredentialFiles,
+    /// `sandbox.credentials.envVars`.
+    Variables,
+    PlainSecrets,
+    AwsPairs,
+    /// `sandbox.credentials.sigv4`.
+    Signing,
+    /// `sandbox.network.tlsTerminate`.
+    Tls,
+    Network(Connections),
     AllowedServers,
     DeniedServers,
     Limit(Resource),
     Article(Article),
+}
+
+/// A key of `sandbox.network`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Connections {
+    /// `allowedDomains`.
+    Allowed,
+    /// `deniedDomains`.
+    Denied,
+    /// `dangerOpaqueDomains`, a key of ours.
+    Opaque,
+    /// `strictAllowlist`.
+    Strict,
+    /// `allowManagedDomainsOnly`.
+    ManagedOnly,
+    /// `allowLocalBinding`.
+    LocalBinding,
 }
 
 /// A key that articles write and the documentation does not know; see `layer/articles.rs`.
@@ -101,6 +127,8 @@ pub(crate) enum Article {
     ApproveWrite,
     /// `sandbox.filesystem.allowedPaths`.
     AllowedPaths,
+    /// `sandbox.network.allowedHosts`.
+    AllowedHosts,
     /// `mcpServers` with lists of servers in it.
     Servers,
 }
@@ -115,6 +143,8 @@ impl Used {
             | Self::DenyWrite
             | Self::RequireLayers
             | Self::CredentialFiles
+            | Self::Variables
+            | Self::Network(Connections::Denied)
             | Self::DeniedServers
             | Self::Article(Article::BlockedCommands) => true,
             Self::Allow
@@ -134,7 +164,19 @@ impl Used {
             | Self::ManagedReadsOnly
             | Self::FilesDisabled
             | Self::ReadsOnOpen
+            | Self::ClosedProfile
             | Self::AllowWrite
+            | Self::PlainSecrets
+            | Self::AwsPairs
+            | Self::Signing
+            | Self::Tls
+            | Self::Network(
+                Connections::Allowed
+                | Connections::Opaque
+                | Connections::Strict
+                | Connections::ManagedOnly
+                | Connections::LocalBinding,
+            )
             | Self::AllowedServers
             | Self::Limit(_)
             | Self::Article(
@@ -143,6 +185,7 @@ impl Used {
                 | Article::ApproveShell
                 | Article::ApproveWrite
                 | Article::AllowedPaths
+                | Article::AllowedHosts
                 | Article::Servers,
             ) => false,
         }
@@ -211,30 +254,32 @@ const FILESYSTEM: &[(&str, Field)] = &[
     ("allowManagedReadPathsOnly", Field::Used(Used::ManagedReadsOnly)),
     ("disabled", Field::Used(Used::FilesDisabled)),
     ("checkReadsOnOpen", Field::Used(Used::ReadsOnOpen)),
+    ("closedProfile", Field::Used(Used::ClosedProfile)),
     ("allowedPaths", Field::Used(Used::Article(Article::AllowedPaths))),
 ];
 
 const NETWORK: &[(&str, Field)] = &[
-    ("allowedDomains", Field::Unread),
-    ("deniedDomains", Field::Unread),
-    ("strictAllowlist", Field::Unread),
-    ("allowManagedDomainsOnly", Field::Unread),
+    ("allowedDomains", Field::Used(Used::Network(Connections::Allowed))),
+    ("deniedDomains", Field::Used(Used::Network(Connections::Denied))),
+    ("dangerOpaqueDomains", Field::Used(Used::Network(Connections::Opaque))),
+    ("strictAllowlist", Field::Used(Used::Network(Connections::Strict))),
+    ("allowManagedDomainsOnly", Field::Used(Used::Network(Connections::ManagedOnly))),
     ("allowUnixSockets", Field::Unread),
     ("allowAllUnixSockets", Field::Unread),
-    ("allowLocalBinding", Field::Unread),
+    ("allowLocalBinding", Field::Used(Used::Network(Connections::LocalBinding))),
     ("allowMachLookup", Field::Unread),
     ("httpProxyPort", Field::Unread),
     ("socksProxyPort", Field::Unread),
-    ("tlsTerminate", Field::Unread),
-    ("allowedHosts", Field::Renamed("sandbox.network.allowedDomains")),
+    ("tlsTerminate", Field::Used(Used::Tls)),
+    ("allowedHosts", Field::Used(Used::Article(Article::AllowedHosts))),
 ];
 
 const CREDENTIALS: &[(&str, Field)] = &[
     ("files", Field::Used(Used::CredentialFiles)),
-    ("envVars", Field::Unread),
-    ("allowPlaintextInject", Field::Unread),
-    ("awsPairs", Field::Unread),
-    ("sigv4", Field::Unread),
+    ("envVars", Field::Used(Used::Variables)),
+    ("allowPlaintextInject", Field::Used(Used::PlainSecrets)),
+    ("awsPairs", Field::Used(Used::AwsPairs)),
+    ("sigv4", Field::Used(Used::Signing)),
 ];
 
 const LIMITS: &[(&str, Field)] = &[
@@ -308,8 +353,14 @@ impl Section {
     /// Returns true when a protection could stand in the section.
     pub(crate) fn is_enforced(self) -> bool {
         match self {
-            Self::Top | Self::Permissions | Self::Sandbox | Self::Filesystem | Self::Limits => true,
-            Self::Network | Self::Credentials | Self::Hooks | Self::Servers => false,
+            Self::Top
+            | Self::Permissions
+            | Self::Sandbox
+            | Self::Filesystem
+            | Self::Network
+            | Self::Credentials
+            | Self::Limits => true,
+            Self::Hooks | Self::Servers => false,
         }
     }
 

@@ -4,6 +4,7 @@
 //! be read makes the layer refuse. Rule texts are handed on as they are: `policy` parses them.
 
 mod articles;
+mod credentials;
 mod limits;
 mod sandbox;
 mod servers;
@@ -122,10 +123,6 @@ impl Reader<'_> {
                 let message = format!("{} is no hook, and nobody runs it", path(section, property));
                 self.say(Severity::Warning, property.name.start(), message, Some(&format!("write {documented}")));
             }
-            (Field::Renamed(documented), Owner::Claude) => {
-                let message = format!("there is no key {}", path(section, property));
-                self.say(Severity::Warning, property.name.start(), message, Some(&format!("write `{documented}`")));
-            }
             (Field::Used(used), Owner::Claude | Owner::Palisade) => self.used(section, used, property),
             (Field::Section(inner), Owner::Palisade) if !inner.is_enforced() => self.unread_key(section, property),
             (Field::Section(inner), Owner::Claude | Owner::Palisade) => match &property.value {
@@ -135,9 +132,7 @@ impl Reader<'_> {
                     self.wrong_type(severity, section, property, "an object");
                 }
             },
-            (Field::Unread | Field::Nobody(_) | Field::Renamed(_), Owner::Palisade) => {
-                self.unread_key(section, property)
-            }
+            (Field::Unread | Field::Nobody(_), Owner::Palisade) => self.unread_key(section, property),
         }
     }
 
@@ -165,6 +160,12 @@ impl Reader<'_> {
             Used::DenyWrite => self.sandbox_list(section, used, property, |keys| &mut keys.deny_write),
             Used::RequireLayers => self.sandbox_list(section, used, property, |keys| &mut keys.require),
             Used::Excluded => self.sandbox_list(section, used, property, |keys| &mut keys.excluded),
+            Used::Network(key) => self.network(section, used, key, property),
+            Used::Variables => self.variables(section, property),
+            Used::PlainSecrets => self.layer.sandbox.credentials.plain = self.switch(section, property),
+            Used::AwsPairs => self.aws_pairs(section, property),
+            Used::Signing => self.signing(section, property),
+            Used::Tls => self.tls(section, property),
             Used::CredentialFiles => self.credential_files(section, property),
             Used::ManagedReadsOnly => {
                 if self.boolean(section, property) == Some(true) {
@@ -175,6 +176,7 @@ impl Reader<'_> {
             Used::FilesDisabled => self.files_disabled(section, property),
             Used::FailIfUnavailable => self.fail_if_unavailable(section, property),
             Used::ReadsOnOpen => self.layer.sandbox.reads_on_open = self.switch(section, property),
+            Used::ClosedProfile => self.layer.sandbox.closed_profile = self.switch(section, property),
             Used::AutoAllow => self.layer.sandbox.auto_allow = self.switch(section, property),
             Used::AllowUnsandboxed => self.layer.sandbox.allow_unsandboxed = self.switch(section, property),
             Used::DefaultMode => self.default_mode(section, property),

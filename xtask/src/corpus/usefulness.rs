@@ -69,6 +69,7 @@ pub(super) fn run(corpora: &[(&str, Vec<String>)]) -> anyhow::Result<End> {
         programs: Vec::new(),
         profile: guard::Profile::Open,
         caches: None,
+        is_proxied: false,
     };
     let mut tallies = Vec::new();
     for (name, commands) in corpora {

@@ -15,21 +15,25 @@ fn code(text: &str) -> String {
 }
 
 pub(super) fn credential_stores() -> String {
-    let rows: Vec<Vec<String>> = STORES.iter().map(|store| vec![code(store.path), store.why.to_owned()]).collect();
+    let instead = |text: Option<&str>| match text.map(str::trim) {
+        None => String::new(),
+        Some("") => "nothing".to_owned(),
+        Some(text) => code(text),
+    };
+    let rows: Vec<Vec<String>> =
+        STORES.iter().map(|store| vec![code(store.path), store.why.to_owned(), instead(store.instead)]).collect();
     format!(
         "# Credential stores\n\nInside the boundary nothing below these paths can be read. A path that is not there is \
-        skipped.\n\n{}",
-        table(&["path", "what is in it"], &rows)
+        skipped. Some programs end when there is a file that they may not read: where mounts hold it, another text is read \
+        in its place.\n\n{}",
+        table(&["path", "what is in it", "what is read instead"], &rows)
     )
 }
 
 pub(super) fn private_caches() -> String {
     let caches: Vec<Vec<String>> = CACHES
         .iter()
-        .map(|row| {
-            let value = format!("{}DIR/{}", row.before, row.place);
-            vec![row.tool.to_owned(), code(row.variable), code(&value), row.why.to_owned()]
-        })
+        .map(|row| vec![row.tool.to_owned(), code(row.variable), code(row.value), row.why.to_owned()])
         .collect();
     let seeds: Vec<Vec<String>> = SEEDS
         .iter()

@@ -1,5 +1,7 @@
 //! Connections to servers: an admitted target is dialled at the addresses that were checked, or by the upstream proxy.
 
+mod written;
+
 use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -7,6 +9,8 @@ use std::io;
 
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+
+pub use written::UpstreamFault;
 
 use super::Shared;
 use super::admit::{Admitted, Cause, Refused, Route};

@@ -58,8 +58,8 @@ fn words(scope: Scope, allowed: &[String], denied: &[String]) -> Words {
     let sourced =
         |entry: &String| Sourced { value: entry.clone(), origin: Origin { scope, file: "s.json".to_owned(), line: 1 } };
     let mut words = Words::none(scope);
-    words.allowed = allowed.iter().map(sourced).collect();
-    words.denied = denied.iter().map(sourced).collect();
+    words.keys.allowed = allowed.iter().map(sourced).collect();
+    words.keys.denied = denied.iter().map(sourced).collect();
     words
 }
 

@@ -4,12 +4,12 @@ use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 
 use egress::host::{Host, Place, Readings, Target};
-use egress::network::{Network, Words, compile, web_rules};
+use egress::network::{Network, Words, compile};
 use egress::wire::chunks::Chunks;
 use egress::wire::{Progress, dns, hello, request, response, socks};
 use egress::{Ruling, Surroundings};
 use policy::layer::Sourced;
-use policy::{Diagnostic, List, Origin, Scope, Severity};
+use policy::{Diagnostic, Origin, Scope, Severity};
 use testkit::Case;
 
 use crate::made::Made;
@@ -42,6 +42,12 @@ fn spec_egress() {
             "leads" => leads(case, lines),
             "notes" => notes(case),
             "webfetch" => rules(case),
+            "paths" => each(crate::plain::path),
+            "requests" => crate::plain::requests(case, lines),
+            "pushes" => each(|input| crate::plain::push(&unescape(input))),
+            "branches" => crate::plain::branches(case, lines),
+            "aws" => crate::plain::aws(case, lines),
+            "shown" => crate::plain::shown(case),
             "resolves" => resolves(case, lines),
             other => panic!("{}:{}: no such block: {other}", case.file.display(), case.line),
         }
@@ -154,13 +160,13 @@ fn say(layers: &mut [Words], scope: &str, rest: &str, line: u32) {
     let origin = Origin { scope, file: format!("{}.json", scope.name()), line };
     let value = || Sourced { value: entry.to_owned(), origin: origin.clone() };
     match list {
-        "allow" => words.allowed.push(value()),
-        "deny" => words.denied.push(value()),
-        "opaque" => words.danger_opaque.push(value()),
+        "allow" => words.keys.allowed.push(value()),
+        "deny" => words.keys.denied.push(value()),
+        "opaque" => words.keys.danger_opaque.push(value()),
         "webfetch" => words.web_allow.push(value()),
         "no-webfetch" => words.web_deny.push(value()),
-        "strict" => words.strict = Some(origin),
-        "only" => words.managed_only = Some(origin),
+        "strict" => words.keys.strict = Some(origin),
+        "only" => words.keys.managed_only = Some(origin),
         other => panic!("no such list: {other}"),
     }
 }
@@ -203,10 +209,7 @@ fn notes(case: &Case) -> String {
 }
 
 fn rules(case: &Case) -> String {
-    let rule = |(list, text, _): (List, String, Origin)| {
-        format!("{} {text}\n", if list == List::Deny { "deny" } else { "allow" })
-    };
-    web_rules(&world(case).network).into_iter().map(rule).collect()
+    world(case).network.denied_hosts().map(|(pattern, _)| format!("deny WebFetch(domain:{pattern})\n")).collect()
 }
 
 fn resolves(case: &Case, lines: &str) -> String {

@@ -10,8 +10,8 @@ use std::time::Duration;
 use egress::host::Readings;
 use egress::network::{Network, Words, compile};
 use egress::proxy::{
-    Answer, Answering, Caller, Comes, Conversation, Decider, Door, Journal, Live, Names, Nobody, Parts, Proxy,
-    Question, Record, Resolver, Resolving, Stage, Token, Unrecorded, Upstream,
+    Answer, Answering, Caller, Comes, Conversation, Decider, Door, Inspection, Journal, Live, Names, Nobody, Parts,
+    Proxy, Question, Record, Resolver, Resolving, Stage, Token, Unrecorded, Upstream,
 };
 use egress::{Bounds, Target};
 use policy::layer::Sourced;
@@ -123,6 +123,7 @@ pub(crate) struct Making {
     pub(crate) pool: Ipv4Addr,
     /// What goes on beside the proxy.
     pub(crate) beside: Option<Conversation>,
+    pub(crate) inspection: Inspection,
 }
 
 impl Making {
@@ -138,6 +139,7 @@ impl Making {
             doors: None,
             pool: Ipv4Addr::new(127, 200, 0, 0),
             beside: None,
+            inspection: Inspection::default(),
         }
     }
 
@@ -157,6 +159,7 @@ impl Making {
             upstream: self.upstream,
             pool: self.pool,
             bounds: self.bounds,
+            inspection: self.inspection,
         };
         let proxy = Proxy::new(&live, parts);
         let caller = || Caller { command: "command 7".to_owned(), program: "probe".to_owned(), allowed: Vec::new() };
@@ -241,10 +244,10 @@ fn network(rules: &[String], forwards: &[SocketAddr]) -> Network {
         let (list, value) = rule.split_once(' ').unwrap_or((rule, ""));
         let entry = Sourced { value: value.to_owned(), origin: origin.clone() };
         match list {
-            "allow" => words.allowed.push(entry),
-            "deny" => words.denied.push(entry),
-            "opaque" => words.danger_opaque.push(entry),
-            "strict" => words.strict = Some(origin),
+            "allow" => words.keys.allowed.push(entry),
+            "deny" => words.keys.denied.push(entry),
+            "opaque" => words.keys.danger_opaque.push(entry),
+            "strict" => words.keys.strict = Some(origin),
             other => panic!("no such list: {other}"),
         }
     }

@@ -51,6 +51,7 @@ pub(super) fn gather(policy: &Policy, place: &Place, working: &[AbsPath], beat: 
         reopened,
         reading,
         caches: grants::caches(place),
+        is_proxied: place.is_proxied,
         incomplete,
     }
 }
@@ -64,6 +65,7 @@ pub(super) fn unknown(why: String) -> BoundaryFacts {
         reopened: Vec::new(),
         reading: Reading::Closed(Vec::new()),
         caches: None,
+        is_proxied: false,
         incomplete: Some(why),
     }
 }

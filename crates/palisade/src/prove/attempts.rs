@@ -9,6 +9,8 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use policy::AbsPath;
+use policy::tables::credentials;
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::process::{Pid, Resource, Signal};
 use serde_json::{Value, json};
@@ -183,6 +185,7 @@ fn read(hidden: Hidden, targets: &Targets) -> Tried {
     let mut refusals: Vec<String> = Vec::new();
     for path in paths {
         match opened(path) {
+            Ok(()) if is_replaced(path, &targets.home) => refusals.push("another text is read".to_owned()),
             Ok(()) => return Tried::Worked(format!("read {}", path.display())),
             Err(error) => refusals.push(words(&error)),
         }
@@ -192,6 +195,13 @@ fn read(hidden: Hidden, targets: &Targets) -> Tried {
         [] => Tried::Skipped(none.to_owned()),
         told => Tried::Refused(format!("{} ({} tried)", told.join(", "), paths.len())),
     }
+}
+
+/// Returns true when what is read of a store is the text that stands for it inside.
+fn is_replaced(path: &Path, home: &Path) -> bool {
+    let paths = AbsPath::parse(&path.to_string_lossy()).zip(AbsPath::parse(&home.to_string_lossy()));
+    let instead = paths.and_then(|(path, home)| credentials::instead(&path, &home));
+    instead.is_some_and(|instead| std::fs::read(path).is_ok_and(|found| found == instead.as_bytes()))
 }
 
 /// Reads a byte of a file, or of the first file in a directory that can be read. Nothing of it is kept.

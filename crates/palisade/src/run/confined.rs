@@ -4,20 +4,23 @@ use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
-use audit::End;
+use audit::{Connection, ConnectionStage, End};
 use guard::{Guard, Settled};
-use policy::controls::Reading;
 use policy::controls::limits::Resource;
+use policy::controls::{Network, Reading};
 use policy::facts::Held;
-use policy::{AbsPath, Exec, Permit, Proof};
+use policy::{AbsPath, Controls, Exec, Permit, Proof, Verdict};
 use rustix::fs::OFlags;
 use sandbox::report::Hit;
 use sandbox::{Exit, Report, Tier};
 use serde_json::{Value, json};
 
 use super::Order;
+use super::egress::{Answers, Egress, Seen, Terms};
+use super::{question, secrets};
 use crate::cli::RunOptions;
 use crate::exit::run::{LIMIT, NOT_FOUND, NOT_RUN, NOT_STARTED};
 use crate::say::{self, shown};
@@ -75,15 +78,31 @@ impl Running<'_> {
     ///
     /// Once it ran, what cannot be written is told, and the code stays the command's.
     pub(super) fn confined(&self, permit: &Permit<Exec>, report_file: Option<ReportFile>) -> (u8, Option<String>) {
-        let invocation = self.order.setup.invocation(self.options.argv.clone(), &self.options.boundary.require);
+        let mut invocation = self.order.setup.invocation(self.options.argv.clone(), &self.options.boundary.require);
+        let secrets = match secrets::prepare(&self.order.setup, &mut invocation.environment) {
+            Ok(secrets) => secrets,
+            Err(error) => return self.unprepared(permit, &error, report_file),
+        };
+        if !self.options.quiet {
+            secrets.told.iter().for_each(|told| say::error(&shown(told)));
+        }
+        // What is shown is this run's alone.
+        invocation.held = secrets.shown.is_empty();
+        invocation.shown = secrets.shown;
+        let egress = Arc::new(Egress::new(self.terms(), secrets.inspection));
+        invocation.outlet = Some(egress.clone());
         let writable = &permit.controls().writable;
         let before = guard::protected_names(writable);
         let result = sandbox::run(permit, &invocation);
+        let seen = egress.end();
+        // What a person had kept meanwhile is not the command's.
+        let before: Vec<AbsPath> = before.into_iter().chain(seen.kept.iter().cloned()).collect();
         told(self.created(&before, &guard::protected_names(writable)));
         match result {
             Ok(report) => {
                 told(self.settle(settled(&report)));
-                told(report_file.map_or(Ok(()), |file| file.write(&ran_json(permit, &report))));
+                told(report_file.map_or(Ok(()), |file| file.write(&ran_json(permit, &report, &seen))));
+                tell_connections(&seen);
                 tell(&report, self.options.quiet);
                 let code = if report.ended_by_limit().is_some() { LIMIT } else { report.exit.code() };
                 (code, None)
@@ -93,6 +112,54 @@ impl Running<'_> {
                 told(report_file.map_or(Ok(()), |file| file.write(&not_run_json(permit.proof(), &why))));
                 (self.not_run(&error), Some(why))
             }
+        }
+    }
+
+    /// Tells why nothing was started.
+    fn unprepared(
+        &self,
+        permit: &Permit<Exec>,
+        error: &anyhow::Error,
+        report_file: Option<ReportFile>,
+    ) -> (u8, Option<String>) {
+        let why = format!("{error:#}");
+        told(self.settle(Settled {
+            end: End::Failed(why.clone()),
+            enforced: Vec::new(),
+            missing: Vec::new(),
+            refused_count: 0,
+            duration_ms: None,
+        }));
+        told(report_file.map_or(Ok(()), |file| file.write(&not_run_json(permit.proof(), &why))));
+        say::error(&format!("nothing ran: {}", shown(&why)));
+        (NOT_RUN, Some(why))
+    }
+
+    /// Returns who answers questions about hosts. A command that an agent runs has a terminal that is the agent's.
+    fn answers(&self) -> Answers {
+        match &self.options.decider {
+            Some(socket) => Answers::Program(socket.clone()),
+            None if self.order.under.is_none() && question::is_there() => {
+                Answers::Person(Box::new(self.order.setup.places.clone()))
+            }
+            None => Answers::Nobody,
+        }
+    }
+
+    /// Returns what the proxy of the command works by.
+    fn terms(&self) -> Terms {
+        let setup = &self.order.setup;
+        let owned = |(proxy, direct): (&str, &str)| (proxy.to_owned(), direct.to_owned());
+        let words = self.options.argv.iter().map(|word| word.to_string_lossy());
+        Terms {
+            network: setup.policy.network().clone(),
+            allowed: self.options.boundary.allow_domains.clone(),
+            upstream: setup.environment.upstream().map(owned),
+            journal: setup.journal_directory(),
+            of: self.of,
+            session: self.order.session.clone(),
+            command: words.collect::<Vec<_>>().join(" "),
+            answers: self.answers(),
         }
     }
 
@@ -124,6 +191,7 @@ impl Running<'_> {
             | sandbox::Error::Start { .. }
             | sandbox::Error::TooManyPaths { .. }
             | sandbox::Error::Limit { .. }
+            | sandbox::Error::Hold { .. }
             | sandbox::Error::NoCommand
             | sandbox::Error::Stream { .. }
             | sandbox::Error::Step { .. }
@@ -154,7 +222,7 @@ impl Running<'_> {
 }
 
 /// Returns the report of a command that ran: what the boundary says, and what it was told to hold.
-fn ran_json(permit: &Permit<Exec>, report: &Report) -> Value {
+fn ran_json(permit: &Permit<Exec>, report: &Report, seen: &Seen) -> Value {
     let held = |held: &[Held]| -> Vec<Value> {
         held.iter()
             .map(|held| json!({"path": held.path.as_str(), "why": held.why, "file": held.origin.file, "line": held.origin.line}))
@@ -174,6 +242,7 @@ fn ran_json(permit: &Permit<Exec>, report: &Report) -> Value {
     if let Some(fields) = value.as_object_mut() {
         fields.insert("ran".to_owned(), true.into());
         fields.insert("decision".to_owned(), decision_json(permit.proof()));
+        fields.insert("network".to_owned(), network_json(controls, seen));
         fields.insert(
             "held".to_owned(),
             json!({
@@ -188,6 +257,39 @@ fn ran_json(permit: &Permit<Exec>, report: &Report) -> Value {
         );
     }
     value
+}
+
+/// Returns what became of the command's connections.
+fn network_json(controls: &Controls, seen: &Seen) -> Value {
+    let connection = |one: &Connection| {
+        let rule = one.rule.as_ref().map(
+            |rule| json!({"text": rule.text, "list": rule.list.name(), "file": rule.origin.file, "line": rule.origin.line}),
+        );
+        let (note, sent, received) = match &one.stage {
+            ConnectionStage::Decided => (None, None, None),
+            ConnectionStage::Noted(note) => (Some(note), None, None),
+            ConnectionStage::Ended { sent, received } => (None, Some(sent), Some(received)),
+        };
+        json!({
+            "number": one.number,
+            "way": one.way,
+            "target": one.target,
+            "address": one.address,
+            "verdict": one.verdict.name(),
+            "rule": rule,
+            "reason": one.reason,
+            "note": note,
+            "sent": sent,
+            "received": received,
+        })
+    };
+    json!({
+        "proxied": controls.network != Network::None,
+        "connections": seen.connections.iter().map(connection).collect::<Vec<_>>(),
+        "notes": seen.notes.iter().map(connection).collect::<Vec<_>>(),
+        "more": seen.more,
+        "failure": seen.failure,
+    })
 }
 
 /// Returns the report of a command that did not run.
@@ -232,6 +334,29 @@ pub(crate) fn settled(report: &Report) -> Settled {
         missing: report.missing.iter().map(|missing| format!("{}: {}", missing.what, missing.meaning)).collect(),
         refused_count: refused + report.refused_more,
         duration_ms: u64::try_from(report.wall.as_millis()).ok(),
+    }
+}
+
+/// Says which connections were refused, and the narrowest way to allow them.
+fn tell_connections(seen: &Seen) {
+    if let Some(failure) = &seen.failure {
+        say::error(&format!("no connection could be served: {}", shown(failure)));
+    }
+    let mut told: Vec<String> = Vec::new();
+    for one in seen.connections.iter().chain(&seen.notes).filter(|one| one.verdict == Verdict::Deny) {
+        let target = one.target.as_deref().unwrap_or("an unreadable target");
+        // The connection was made; what was found on it is for a person.
+        let is_alarm = one.stage == ConnectionStage::Noted("misdirected".to_owned());
+        let what = if is_alarm { "alarm: on the connection to" } else { "refused: connection to" };
+        let line = format!("{what} {}: {}", shown(target), shown(&one.reason));
+        if !told.contains(&line) {
+            told.push(line);
+        }
+    }
+    told.iter().take(TOLD_MAX).for_each(|line| say::error(line));
+    let more = told.len().saturating_sub(TOLD_MAX);
+    if more > 0 {
+        say::error(&format!("refused: {more} more connections; `--report FILE` has them"));
     }
 }
 

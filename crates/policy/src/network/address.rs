@@ -103,7 +103,7 @@ pub fn is_inner_name(name: &str) -> bool {
 }
 
 /// What the address check knows of this machine and its network.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub struct Surroundings {
     /// The addresses of this machine's interfaces.
     pub own: Vec<IpAddr>,

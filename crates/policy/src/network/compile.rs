@@ -4,7 +4,7 @@ use super::address::Surroundings;
 use super::host::{HostPattern, PatternFault, Place, Readings};
 use super::{Entry, Network, RuleName, Words};
 use crate::layer::Sourced;
-use crate::{Diagnostic, List, Origin, Scope, Severity};
+use crate::{Diagnostic, Scope, Severity};
 
 /// Names below which anybody gets a name: a star before one of them is a star for everybody.
 const SHARED: [&str; 30] = [
@@ -65,10 +65,10 @@ pub fn compile(layers: &[Words]) -> (Network, Vec<Diagnostic>) {
         allowed: Vec::new(),
         denied: Vec::new(),
         opaque: Vec::new(),
-        strict: layers.iter().find_map(|words| words.strict.clone()),
+        strict: layers.iter().find_map(|words| words.keys.strict.clone()),
         managed_only: layers
             .iter()
-            .find_map(|words| words.managed_only.clone().filter(|_| words.scope == Scope::Managed)),
+            .find_map(|words| words.keys.managed_only.clone().filter(|_| words.scope == Scope::Managed)),
         local_binding: local_binding(layers),
         broken: None,
         forwards: Vec::new(),
@@ -76,17 +76,17 @@ pub fn compile(layers: &[Words]) -> (Network, Vec<Diagnostic>) {
     };
     let mut diagnostics = Vec::new();
     for words in layers {
-        for entry in &words.denied {
+        for entry in &words.keys.denied {
             network.deny(entry, Readings::parse(&entry.value), rule_name(Kind::Denied.key(), entry), &mut diagnostics);
         }
         for entry in &words.web_deny {
             network.deny_web(entry, &mut diagnostics);
         }
         let may_widen = words.trusted && (network.managed_only.is_none() || words.scope == Scope::Managed);
-        for entry in words.allowed.iter().filter(|_| may_widen) {
+        for entry in words.keys.allowed.iter().filter(|_| may_widen) {
             network.allow(entry, Kind::Allowed, &mut diagnostics);
         }
-        for entry in words.danger_opaque.iter().filter(|_| may_widen) {
+        for entry in words.keys.danger_opaque.iter().filter(|_| may_widen) {
             network.allow(entry, Kind::Opaque, &mut diagnostics);
         }
         for entry in words.web_allow.iter().filter(|_| may_widen) {
@@ -98,8 +98,8 @@ pub fn compile(layers: &[Words]) -> (Network, Vec<Diagnostic>) {
 
 /// Returns what the layer that counts most says; a layer that is not trusted only takes away.
 fn local_binding(layers: &[Words]) -> bool {
-    let said = |words: &Words| words.local_binding.as_ref().map(|said| (words.scope, said.value));
-    let counts = |words: &&Words| words.trusted || words.local_binding.as_ref().is_some_and(|said| !said.value);
+    let said = |words: &Words| words.keys.local_binding.as_ref().map(|said| (words.scope, said.value));
+    let counts = |words: &&Words| words.trusted || words.keys.local_binding.as_ref().is_some_and(|said| !said.value);
     layers.iter().filter(counts).filter_map(said).max().is_some_and(|(_, value)| value)
 }
 
@@ -136,22 +136,10 @@ impl Network {
     }
 
     fn allow(&mut self, entry: &Sourced<String>, kind: Kind, told: &mut Vec<Diagnostic>) {
-        let place = match Readings::parse(&entry.value).map(Readings::certain) {
-            Ok(Some(place)) => place,
-            Ok(None) => {
-                let hint = "write `[address]` or `[address]:port`";
-                return told.push(diagnose(
-                    Severity::Warning,
-                    entry,
-                    "can be read in two ways, and allows nothing",
-                    hint,
-                ));
-            }
-            Err(fault) => return told.push(diagnose(Severity::Warning, entry, &fault.to_string(), fault.hint())),
+        let place = match allowed(&entry.value) {
+            Ok(place) => place,
+            Err((message, hint)) => return told.push(diagnose(Severity::Warning, entry, &message, hint)),
         };
-        if let Some((message, hint)) = too_wide(&place.pattern) {
-            return told.push(diagnose(Severity::Warning, entry, message, hint));
-        }
         let entry = Entry { place, name: rule_name(kind.key(), entry) };
         match kind {
             Kind::Allowed => self.allowed.push(entry),
@@ -174,6 +162,22 @@ impl Network {
             Ok(_) => {}
             Err(fault) => told.push(diagnose(Severity::Warning, entry, &fault.to_string(), fault.hint())),
         }
+    }
+}
+
+/// Reads an entry that allows; an error is what it is instead, and what to write.
+pub fn allowed(text: &str) -> Result<Place, (String, &'static str)> {
+    let place = match Readings::parse(text).map(Readings::certain) {
+        Ok(Some(place)) => place,
+        Ok(None) => {
+            let hint = "write `[address]` or `[address]:port`";
+            return Err(("can be read in two ways, and allows nothing".to_owned(), hint));
+        }
+        Err(fault) => return Err((fault.to_string(), fault.hint())),
+    };
+    match too_wide(&place.pattern) {
+        Some((message, hint)) => Err((message.to_owned(), hint)),
+        None => Ok(place),
     }
 }
 
@@ -224,16 +228,11 @@ fn diagnose(severity: Severity, entry: &Sourced<String>, what: &str, hint: &str)
     }
 }
 
-/// Returns the rules about `WebFetch` that the network's lists mean, each with its place in the settings.
-///
-/// What is allowed at one port alone is not allowed at every port, which a rule would mean; what is denied at a port
-/// of the web is denied.
-pub fn web_rules(network: &Network) -> Vec<(List, String, Origin)> {
-    let is_list = |entry: &&Entry| !entry.name.text.starts_with("WebFetch");
-    let rule =
-        |list, entry: &Entry| (list, format!("WebFetch(domain:{})", entry.place.pattern), entry.name.origin.clone());
-    let denied =
-        network.denied.iter().filter(is_list).filter(|entry| matches!(entry.place.port, None | Some(80 | 443)));
-    let allowed = network.allowed.iter().filter(is_list).filter(|entry| entry.place.port.is_none());
-    denied.map(|entry| rule(List::Deny, entry)).chain(allowed.map(|entry| rule(List::Allow, entry))).collect()
+impl Network {
+    /// Returns the hosts that the lists deny at a port of the web: nobody fetches from there.
+    pub fn denied_hosts(&self) -> impl Iterator<Item = (&HostPattern, &RuleName)> {
+        let is_list = |entry: &&Entry| !entry.name.text.starts_with("WebFetch");
+        let is_web = |entry: &&Entry| matches!(entry.place.port, None | Some(80 | 443));
+        self.denied.iter().filter(is_list).filter(is_web).map(|entry| (&entry.place.pattern, &entry.name))
+    }
 }

@@ -309,7 +309,9 @@ fn unread_domain(text: &str, fault: PatternFault) -> Fault {
         PatternFault::Host(_) | PatternFault::Star if text.contains(':') && !text.starts_with('[') => {
             ("has a port", "leave the port away: a rule means every port")
         }
-        PatternFault::Url | PatternFault::Host(_) | PatternFault::Star => ("is no host name", "write `WebFetch(domain:example.com)`"),
+        PatternFault::Url | PatternFault::Host(_) | PatternFault::Star => {
+            ("is no host name", "write `WebFetch(domain:example.com)`")
+        }
     };
     malformed(format!("`{text}` {what}"), Some(hint))
 }

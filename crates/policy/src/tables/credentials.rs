@@ -11,10 +11,16 @@ pub struct Store {
     pub path: &'static str,
     /// What is in it.
     pub why: &'static str,
+    /// What is read there instead, by programs that end when there is a file that they may not read.
+    pub instead: Option<&'static str>,
 }
 
 const fn store(path: &'static str, why: &'static str) -> Store {
-    Store { path, why }
+    Store { path, why, instead: None }
+}
+
+const fn store_with(path: &'static str, why: &'static str, instead: &'static str) -> Store {
+    Store { path, why, instead: Some(instead) }
 }
 
 /// The stores.
@@ -42,17 +48,17 @@ pub const STORES: &[Store] = &[
     store("~/.config/git/credentials", "passwords that git stored in the clear"),
     store("~/.netrc", "passwords of curl, git and ftp"),
     store("~/.authinfo", "passwords of mail and news programs"),
-    store("~/.npmrc", "registry tokens of npm"),
-    store("~/.yarnrc.yml", "registry tokens of Yarn"),
+    store_with("~/.npmrc", "registry tokens of npm", ""),
+    store_with("~/.yarnrc.yml", "registry tokens of Yarn", ""),
     store("~/.pypirc", "upload tokens of PyPI"),
-    store("~/.config/pypoetry/auth.toml", "registry tokens of Poetry"),
+    store_with("~/.config/pypoetry/auth.toml", "registry tokens of Poetry", ""),
     store("~/.cargo/credentials", "registry tokens of Cargo"),
     store("~/.cargo/credentials.toml", "registry tokens of Cargo"),
     store("~/.gem/credentials", "upload tokens of RubyGems"),
-    store("~/.m2/settings.xml", "repository passwords of Maven"),
-    store("~/.gradle/gradle.properties", "repository passwords of Gradle"),
-    store("~/.composer/auth.json", "repository tokens of Composer"),
-    store("~/.config/composer/auth.json", "repository tokens of Composer"),
+    store_with("~/.m2/settings.xml", "repository passwords of Maven", "<settings/>\n"),
+    store_with("~/.gradle/gradle.properties", "repository passwords of Gradle", ""),
+    store_with("~/.composer/auth.json", "repository tokens of Composer", "{}\n"),
+    store_with("~/.config/composer/auth.json", "repository tokens of Composer", "{}\n"),
     store("~/.terraform.d/credentials.tfrc.json", "tokens of Terraform"),
     store("~/.terraformrc", "tokens of Terraform"),
     store("~/.vault-token", "token of Vault"),
@@ -108,6 +114,11 @@ pub fn paths(home: &AbsPath) -> impl Iterator<Item = (AbsPath, &'static str)> {
         };
         (path, store.why)
     })
+}
+
+/// Returns what is read in place of a store's file.
+pub fn instead(path: &AbsPath, home: &AbsPath) -> Option<&'static str> {
+    STORES.iter().find(|store| store.path.strip_prefix("~/").is_some_and(|own| home.join(own) == *path))?.instead
 }
 
 /// Names of files that hold secrets wherever they lie.

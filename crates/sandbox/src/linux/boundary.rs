@@ -15,7 +15,7 @@ use crate::limits::PLAN_BYTES_MAX;
 use crate::shape::Shape;
 use crate::sys;
 use crate::sys::process::{Close, Fork};
-use crate::wire::{Message, Order};
+use crate::wire::{Message, Order, Waits};
 
 /// Where the launcher leaves the control socket.
 pub(super) const CONTROL: RawFd = 3;
@@ -60,9 +60,10 @@ pub(super) fn report(channel: &Channel, failure: Failure) {
 /// 1. block every signal, read the plan;
 /// 2. close what was not handed over, forbid core dumps;
 /// 3. make the user namespace and map the user;
-/// 4. make the other namespaces;
+/// 4. make the other namespaces but that of the network;
 /// 5. close this process's memory and files to others, which must come after the maps are written;
-/// 6. start the first process inside, in its control group.
+/// 6. start the first process inside, in its control group;
+/// 7. make the network namespace, and hand it to that one.
 fn build(channel: &Arc<Channel>) -> Result<Pid, Failure> {
     sys::signal::mask(sys::signal::How::Exactly, &sys::signal::Set::all()).at(Step::Signals)?;
     let plan = sys::process::inherited(PLAN).ok_or(rustix::io::Errno::BADF).at(Step::ReadPlan)?;
@@ -84,7 +85,7 @@ fn build(channel: &Arc<Channel>) -> Result<Pid, Failure> {
     rustix::process::setrlimit(Resource::Core, limit).at(Step::CoreDumps)?;
     match order.shape {
         Shape::Full => {}
-        Shape::Landlock if order.waits => return Err(rustix::io::Errno::BADMSG).at(Step::ReadPlan),
+        Shape::Landlock if order.waits != Waits::Not => return Err(rustix::io::Errno::BADMSG).at(Step::ReadPlan),
         Shape::Landlock => keeper::keeper_main(channel, order, Groups { birthplace: group, entrances }),
         // That one is told by its arguments.
         Shape::Bubblewrap(_) => return Err(rustix::io::Errno::BADMSG).at(Step::ReadPlan),
@@ -92,9 +93,17 @@ fn build(channel: &Arc<Channel>) -> Result<Pid, Failure> {
     namespaces::enter_user()?;
     namespaces::enter_others()?;
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).at(Step::Undumpable)?;
+    let (ours, theirs) = Channel::pair().at(Step::Namespaces)?;
     match fork_init(group.as_ref()).at(Step::Init)? {
-        Fork::Child => init::init_main(channel, &order),
-        Fork::Parent(pid) => Ok(pid),
+        Fork::Child => {
+            drop(ours);
+            init::init_main(channel, &order, (&theirs, &entrances))
+        }
+        Fork::Parent(pid) => {
+            drop(theirs);
+            namespaces::hand_over_network(&ours)?;
+            Ok(pid)
+        }
     }
 }
 
@@ -107,6 +116,7 @@ pub(super) fn fork_init(group: Option<&OwnedFd>) -> std::io::Result<Fork> {
 }
 
 pub(super) fn read_plan(plan: OwnedFd) -> Result<Order, Failure> {
+    rustix::fs::seek(&plan, rustix::fs::SeekFrom::Start(0)).at(Step::ReadPlan)?;
     let bytes = super::kernel_files::read_whole(plan, PLAN_BYTES_MAX).at(Step::ReadPlan)?;
     Order::parse(&bytes).ok_or(rustix::io::Errno::BADMSG).at(Step::ReadPlan)
 }

@@ -242,7 +242,7 @@ impl Broker {
                 outcome
             }
             // The filter and the table are the same; what it lets through does not come here.
-            Verdict::Allow | Verdict::Quiet(_) => {
+            Verdict::Allow | Verdict::Quiet(_) | Verdict::Apart(_) => {
                 Outcome::Refused { errno: libc::EPERM, what: connect::describe(call), by: None }
             }
         };

@@ -7,6 +7,8 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
+use policy::AbsPath;
+use policy::tables::credentials;
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
@@ -15,7 +17,7 @@ use super::{inputs, kernel_files, tree};
 use crate::error::Step as Stage;
 use crate::limits::BUBBLEWRAP_ARGUMENTS_MAX;
 use crate::machine::Version;
-use crate::plan::{Plan, Step, Zone};
+use crate::plan::{Plan, Root, Step, Zone};
 use crate::shape::{Found, Holds, Outside};
 use crate::wire::Input;
 
@@ -27,6 +29,10 @@ pub(super) const PROGRAM: &str = "/usr/bin/bwrap";
 pub(super) const ARGUMENTS: i32 = 5;
 /// Where the launcher leaves this program, for bubblewrap to start.
 pub(super) const OWN_PROGRAM: i32 = 6;
+/// Where the launcher leaves the texts that are read in place of hidden files, one after the other.
+pub(super) const TEXTS: i32 = 10;
+/// How many there can be.
+pub(super) const TEXTS_MAX: i32 = 32;
 /// Where the launcher leaves the command's standard streams. Bubblewrap has none of them as its own, so that
 /// their readers see the end when the command closes them.
 pub(super) const STREAMS: i32 = 7;
@@ -106,6 +112,8 @@ pub(super) struct Prepared {
     /// The arguments, each ended by NUL.
     pub(super) arguments: Vec<u8>,
     pub(super) outside: Outside,
+    /// Texts that are read in place of hidden files.
+    pub(super) texts: Vec<&'static str>,
     /// Held paths that are not there.
     pub(super) not_present: Vec<String>,
 }
@@ -114,17 +122,17 @@ pub(super) struct Prepared {
 pub(super) fn prepare(plan: &Plan, brokered: bool, private_bytes: Option<u64>) -> Result<Prepared, Failure> {
     let root = rustix::fs::open("/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
     let root = root.at(Stage::HostRoot)?;
-    let (words, found, not_present) = (Vec::new(), Vec::new(), Vec::new());
+    let (words, found, not_present, texts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let size = private_bytes.map(|bytes| bytes.to_string());
-    let mut draft = Draft { root, words, found, not_present, brokered, size };
+    let mut draft = Draft { root, plan, words, found, texts, not_present, brokered, size };
     draft.push(&APART);
-    draft.push(&["--ro-bind", "/", "/"]);
-    let zones = draft.private(plan)?;
+    draft.readable()?;
+    let zones = draft.private()?;
     draft.push(&["--dev", "/dev"]);
     draft.private_directory("/dev/shm", "1777");
     draft.push(&["--remount-ro", "/dev"]);
     draft.push(&["--proc", "/proc", "--remount-ro", "/proc"]);
-    for path in kernel_files::HIDDEN {
+    for path in kernel_files::HIDDEN.iter().filter(|path| is_there(plan, path)) {
         draft.cover(path, Missing::Skipped)?;
     }
     for step in &plan.steps {
@@ -132,24 +140,68 @@ pub(super) fn prepare(plan: &Plan, brokered: bool, private_bytes: Option<u64>) -
     }
     for place in kernel_files::elsewhere()? {
         let place = place.into_string().map_err(|_| Errno::ILSEQ).at(Stage::HideKernel)?;
-        draft.cover(&place, Missing::Skipped)?;
+        if is_there(plan, &place) && !is_in_private(plan, &zones, &place) {
+            draft.cover(&place, Missing::Skipped)?;
+        }
     }
     for (path, is_writable) in &zones {
         if !is_writable {
             draft.push(&["--remount-ro", path]);
         }
     }
+    if plan.root == Root::Empty {
+        draft.push(&["--remount-ro", "/"]);
+    }
     for input in inputs::find(plan)? {
         let Input { number, path, device, inode } = input;
         draft.found.push(Found { path, device, inode, holds: Holds::Input(number) });
     }
     let namespaces = namespaces()?;
-    let Draft { words, found, not_present, .. } = draft;
+    let Draft { words, found, texts, not_present, .. } = draft;
     if words.len() > BUBBLEWRAP_ARGUMENTS_MAX {
         return Err(Errno::TOOBIG).at(Stage::Bubblewrap);
     }
     let arguments = words.into_iter().flat_map(|word| [word.into_bytes(), vec![0]].concat()).collect();
-    Ok(Prepared { arguments, outside: Outside { namespaces, found }, not_present })
+    Ok(Prepared { arguments, outside: Outside { namespaces, found }, texts, not_present })
+}
+
+/// Returns true for a path that a private place covers already, and nothing that may be written shows again.
+fn is_in_private(plan: &Plan, zones: &[(String, bool)], place: &str) -> bool {
+    let is_shown = |step: &Step| match step {
+        Step::Writable { path, zone: _ } | Step::Cache { path, zone: _ } => is_within(place, path.as_str()),
+        Step::Read { .. }
+        | Step::Link { .. }
+        | Step::Private { .. }
+        | Step::Seed { .. }
+        | Step::Pin { .. }
+        | Step::ReadOnly { .. }
+        | Step::ByKey { .. }
+        | Step::Hide { .. }
+        | Step::Veil { .. } => false,
+    };
+    zones.iter().any(|(zone, _)| is_within(place, zone)) && !plan.steps.iter().any(is_shown)
+}
+
+fn is_within(path: &str, directory: &str) -> bool {
+    path.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Returns true for a path that is there inside when the host has it.
+fn is_there(plan: &Plan, asked: &str) -> bool {
+    let is_shown = |step: &Step| match step {
+        Step::Read { path, why: _ } | Step::Writable { path, zone: _ } | Step::Cache { path, zone: _ } => {
+            is_within(asked, path.as_str())
+        }
+        Step::Link { .. }
+        | Step::Private { .. }
+        | Step::Seed { .. }
+        | Step::Pin { .. }
+        | Step::ReadOnly { .. }
+        | Step::ByKey { .. }
+        | Step::Hide { .. }
+        | Step::Veil { .. } => false,
+    };
+    plan.root == Root::Host || is_within(asked, "/proc") || plan.steps.iter().any(is_shown)
 }
 
 /// Returns this process's namespaces, as the kernel names them.
@@ -167,6 +219,13 @@ pub(super) fn zones(plan: &Plan, root: &OwnedFd) -> Result<Vec<(String, bool)>, 
     let mut zones: Vec<(String, bool)> = Vec::new();
     for step in &plan.steps {
         let Step::Private { zone } = step else { continue };
+        if plan.root == Root::Empty {
+            // There is nothing of the host's on the way, and the last one is a link to another.
+            if *zone != Zone::VarRun {
+                zones.push((zone.path().to_owned(), zone.is_writable()));
+            }
+            continue;
+        }
         let found = match tree::resolve_links(root.as_fd(), zone.path()) {
             Err(Errno::NOENT) if *zone != Zone::Tmp => continue,
             other => other.at_path(Stage::Private, zone.path())?,
@@ -192,10 +251,12 @@ enum Missing {
 
 /// The arguments as they grow.
 #[derive(Debug)]
-struct Draft {
+struct Draft<'a> {
     root: OwnedFd,
+    plan: &'a Plan,
     words: Vec<String>,
     found: Vec<Found>,
+    texts: Vec<&'static str>,
     not_present: Vec<String>,
     /// Whether a broker acts for the command.
     brokered: bool,
@@ -203,7 +264,7 @@ struct Draft {
     size: Option<String>,
 }
 
-impl Draft {
+impl Draft<'_> {
     fn push(&mut self, words: &[&str]) {
         self.words.extend(words.iter().map(|word| (*word).to_owned()));
     }
@@ -216,8 +277,35 @@ impl Draft {
         self.push(&["--tmpfs", path]);
     }
 
-    fn private(&mut self, plan: &Plan) -> Result<Vec<(String, bool)>, Failure> {
-        let zones = zones(plan, &self.root)?;
+    /// Begins with the host's files, or with nothing and what is there to be read.
+    fn readable(&mut self) -> Result<(), Failure> {
+        if self.plan.root == Root::Host {
+            self.push(&["--ro-bind", "/", "/"]);
+            return Ok(());
+        }
+        for step in &self.plan.steps {
+            match step {
+                Step::Read { path, why: _ } => self.show(path.as_str(), path.as_str(), Stage::Read)?,
+                Step::Link { path, target } => self.push(&["--symlink", target, path.as_str()]),
+                Step::Private { .. }
+                | Step::Writable { .. }
+                | Step::Cache { .. }
+                | Step::Seed { .. }
+                | Step::Pin { .. }
+                | Step::ReadOnly { .. }
+                | Step::ByKey { .. }
+                | Step::Hide { .. }
+                | Step::Veil { .. } => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn private(&mut self) -> Result<Vec<(String, bool)>, Failure> {
+        let zones = zones(self.plan, &self.root)?;
+        if self.plan.root == Root::Empty {
+            self.push(&["--symlink", Zone::Run.path(), Zone::VarRun.path()]);
+        }
         for (path, is_writable) in &zones {
             self.private_directory(path, if *is_writable { "1777" } else { "0755" });
         }
@@ -234,8 +322,12 @@ impl Draft {
 
     fn apply(&mut self, step: &Step) -> Result<(), Failure> {
         match step {
-            Step::Private { zone: _ } => Ok(()),
-            Step::Writable { path, zone: _ } => {
+            // They stand already.
+            Step::Read { .. } | Step::Link { .. } | Step::Private { zone: _ } => Ok(()),
+            Step::Seed { from, at } => self.show(from.as_str(), at.as_str(), Stage::Seed),
+            Step::Writable { path, zone: _ } | Step::Cache { path, zone: _ } => {
+                // A veil showed it read-only.
+                self.found.retain(|found| found.path != path.as_str());
                 let target = tree::resolve(self.root.as_fd(), path.as_str());
                 let target = target.at_path(Stage::Writable, path.as_str())?;
                 self.bind("--bind", path.as_str(), &target, Holds::Writable)
@@ -251,15 +343,54 @@ impl Draft {
                     None => Ok(()),
                 }
             }
-            Step::Hide { path, why: _ } => self.cover(path.as_str(), Missing::Told),
-            // Not in this tier yet, and never more than was asked for: parts of a hidden directory that are seen, an
-            // empty root, caches.
-            Step::Veil { path, .. }
-            | Step::Read { path, .. }
-            | Step::Link { path, .. }
-            | Step::Cache { path, .. }
-            | Step::Seed { at: path, .. } => Err(Errno::OPNOTSUPP).at_path(Stage::Bubblewrap, path.as_str()),
+            Step::Hide { path, why: _ } => match credentials::instead(path, &self.plan.home) {
+                Some(text) => self.replace(path.as_str(), text),
+                None => self.cover(path.as_str(), Missing::Told),
+            },
+            Step::Veil { path, parts, why: _ } => self.veil(path.as_str(), parts),
         }
+    }
+
+    /// Shows a file or directory of the host, read-only.
+    fn show(&mut self, from: &str, at: &str, stage: Stage) -> Result<(), Failure> {
+        let Some(source) = self.present(from, stage, Missing::Told)? else { return Ok(()) };
+        let identity = tree::identity(source.as_fd()).at_path(stage, from)?;
+        self.push(&["--ro-bind", from, at]);
+        let (device, inode) = (identity.device, identity.inode);
+        self.found.push(Found { path: at.to_owned(), device, inode, holds: Holds::Shown });
+        Ok(())
+    }
+
+    /// Covers a directory with an empty one, in which the parts are seen, read-only.
+    fn veil(&mut self, path: &str, parts: &[AbsPath]) -> Result<(), Failure> {
+        let Some(target) = self.present(path, Stage::Hide, Missing::Told)? else { return Ok(()) };
+        let identity = tree::identity(target.as_fd()).at_path(Stage::Hide, path)?;
+        if !identity.is_directory {
+            return Err(Errno::NOTDIR).at_path(Stage::Hide, path);
+        }
+        self.push(&["--perms", "0755", "--tmpfs", path]);
+        let (device, inode) = (identity.device, identity.inode);
+        self.found.push(Found { path: path.to_owned(), device, inode, holds: Holds::Replaced });
+        for part in parts {
+            self.show(part.as_str(), part.as_str(), Stage::Hide)?;
+        }
+        self.push(&["--remount-ro", path]);
+        Ok(())
+    }
+
+    /// Covers a file with one of which this text is read.
+    fn replace(&mut self, path: &str, text: &'static str) -> Result<(), Failure> {
+        let Some(target) = self.present(path, Stage::Hide, Missing::Told)? else { return Ok(()) };
+        let identity = tree::identity(target.as_fd()).at_path(Stage::Hide, path)?;
+        let number = i32::try_from(self.texts.len()).unwrap_or(i32::MAX);
+        if identity.is_directory || number >= TEXTS_MAX {
+            return self.cover(path, Missing::Told);
+        }
+        self.texts.push(text);
+        self.push(&["--perms", "0444", "--ro-bind-data", &(TEXTS + number).to_string(), path]);
+        let (device, inode) = (identity.device, identity.inode);
+        self.found.push(Found { path: path.to_owned(), device, inode, holds: Holds::Replaced });
+        Ok(())
     }
 
     fn present(&mut self, path: &str, stage: Stage, missing: Missing) -> Result<Option<OwnedFd>, Failure> {

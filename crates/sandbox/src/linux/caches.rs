@@ -8,17 +8,23 @@ use rustix::io::Errno;
 use super::failure::{At, Failure};
 use crate::error::Step as Stage;
 use crate::plan::{Plan, Step};
+use crate::tier::Tier;
 
-/// Makes the directory, and in it the places of what is seen there of the host's.
-pub(super) fn make(plan: &Plan) -> Result<(), Failure> {
+/// Makes the directory, and in it the places of what is seen there of the host's: directories to mount it on, or where
+/// there are no mounts links to it.
+pub(super) fn make(plan: &Plan, tier: Tier) -> Result<(), Failure> {
     for step in &plan.steps {
         let Step::Cache { path, zone: _ } = step else { continue };
         let directory = own_directory(path.as_str()).at_path(Stage::Caches, path.as_str())?;
         for step in &plan.steps {
-            if let Step::Seed { from: _, at } = step
+            if let Step::Seed { from, at } = step
                 && let Some(below) = at.below(path)
             {
-                place(&directory, below).at_path(Stage::Caches, at.as_str())?;
+                let made = match tier {
+                    Tier::Full | Tier::Bubblewrap => place(&directory, below).map(drop),
+                    Tier::Landlock => link(&directory, below, from.as_str()),
+                };
+                made.at_path(Stage::Caches, at.as_str())?;
             }
         }
     }
@@ -43,7 +49,7 @@ fn own_directory(path: &str) -> rustix::io::Result<OwnedFd> {
 }
 
 /// Makes a directory below the private one. An earlier command may have put something else in its place, which goes.
-fn place(directory: &OwnedFd, below: &str) -> rustix::io::Result<()> {
+fn place(directory: &OwnedFd, below: &str) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut at = rustix::fs::openat(directory, ".", flags, Mode::empty())?;
     for name in below.split('/').filter(|name| !name.is_empty()) {
@@ -58,5 +64,25 @@ fn place(directory: &OwnedFd, below: &str) -> rustix::io::Result<()> {
         }
         at = rustix::fs::openat(&at, name, flags, Mode::empty())?;
     }
-    Ok(())
+    Ok(at)
+}
+
+/// Makes a link in the place of an empty directory or of another link. What earlier commands have put there stays.
+fn link(directory: &OwnedFd, below: &str, from: &str) -> rustix::io::Result<()> {
+    let (above, name) = below.rsplit_once('/').unwrap_or(("", below));
+    let at = place(directory, above)?;
+    // Another command of the project may be using it.
+    if rustix::fs::readlinkat(&at, name, Vec::new()).is_ok_and(|target| target.as_bytes() == from.as_bytes()) {
+        return Ok(());
+    }
+    match rustix::fs::unlinkat(&at, name, AtFlags::REMOVEDIR) {
+        Err(Errno::NOTDIR) => rustix::fs::unlinkat(&at, name, AtFlags::empty())?,
+        Err(Errno::NOTEMPTY | Errno::EXIST) => return Ok(()),
+        Ok(()) | Err(Errno::NOENT) => {}
+        Err(error) => return Err(error),
+    }
+    match rustix::fs::symlinkat(from, &at, name) {
+        Ok(()) | Err(Errno::EXIST) => Ok(()),
+        Err(error) => Err(error),
+    }
 }

@@ -1,4 +1,4 @@
-//! The socket between launcher and boundary: one message a packet, at most one descriptor with it.
+//! The socket between launcher and boundary: one message a packet, with it descriptors, mostly one or none.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -6,12 +6,15 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recv, recvmsg, sendmsg, socketpair,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::limits::MESSAGE_BYTES_MAX;
+use crate::limits::{DESCRIPTORS_MAX, MESSAGE_BYTES_MAX};
 use crate::wire;
+
+/// Room for the descriptors of one message.
+const SPACE: usize = rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX));
 
 /// One end of the control socket.
 #[derive(Debug)]
@@ -38,43 +41,65 @@ impl Channel {
 
     /// Sends a message, with a descriptor if there is one.
     pub(crate) fn send(&self, message: &impl Serialize, descriptor: Option<BorrowedFd<'_>>) -> io::Result<()> {
+        self.send_with(message, descriptor.as_slice())
+    }
+
+    /// Sends a message with descriptors.
+    pub(crate) fn send_with(&self, message: &impl Serialize, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
         let bytes = wire::render_message(message).filter(|bytes| bytes.len() <= MESSAGE_BYTES_MAX);
         let bytes = bytes.ok_or_else(|| io::Error::from_raw_os_error(libc::EMSGSIZE))?;
-        let descriptors = [descriptor.unwrap_or(self.0.as_fd())];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut space = [MaybeUninit::uninit(); SPACE];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
-        if descriptor.is_some() {
-            ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
+        if !descriptors.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(descriptors)) {
+            return Err(io::Error::from_raw_os_error(libc::EMSGSIZE));
         }
         sendmsg(&self.0, &[IoSlice::new(&bytes)], &mut ancillary, SendFlags::NOSIGNAL)?;
         Ok(())
     }
 
-    /// Waits for the next message; `None` when the other side is gone.
+    /// Waits for the next message, which has one descriptor at most; `None` when the other side is gone.
     pub(crate) fn receive<T: for<'a> Deserialize<'a>>(&self) -> io::Result<Option<Received<T>>> {
-        let mut bytes = vec![0; MESSAGE_BYTES_MAX];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let Some((message, mut descriptors)) = self.receive_with()? else { return Ok(None) };
+        let descriptor = descriptors.pop();
+        if descriptors.is_empty() {
+            Ok(Some(Received { message, descriptor }))
+        } else {
+            Err(io::Error::from_raw_os_error(libc::EBADMSG))
+        }
+    }
+
+    /// Waits for the next message, and returns it with its descriptors; `None` when the other side is gone.
+    pub(crate) fn receive_with<T: for<'a> Deserialize<'a>>(&self) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
+        let Some(length) = self.next_length()? else { return Ok(None) };
+        let mut bytes = vec![0; length];
+        let mut space = [MaybeUninit::uninit(); SPACE];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let mut parts = [IoSliceMut::new(&mut bytes)];
         let received =
-            rustix::io::retry_on_intr(|| recvmsg(&self.0, &mut parts, &mut ancillary, RecvFlags::CMSG_CLOEXEC));
-        let received = match received {
-            Err(rustix::io::Errno::CONNRESET) => return Ok(None),
-            other => other?,
-        };
-        let mut descriptor = None;
+            rustix::io::retry_on_intr(|| recvmsg(&self.0, &mut parts, &mut ancillary, RecvFlags::CMSG_CLOEXEC))?;
+        let mut descriptors = Vec::new();
         for message in ancillary.drain() {
-            if let RecvAncillaryMessage::ScmRights(mut descriptors) = message {
-                descriptor = descriptors.next();
+            if let RecvAncillaryMessage::ScmRights(come) = message {
+                descriptors.extend(come);
             }
         }
-        if received.bytes == 0 {
-            return Ok(None);
-        }
-        let is_whole = !received.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC);
+        let is_whole = received.bytes > 0 && !received.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC);
         let message = bytes.get(..received.bytes).filter(|_| is_whole).and_then(wire::parse_message);
         let message = message.ok_or_else(|| io::Error::from_raw_os_error(libc::EBADMSG))?;
-        Ok(Some(Received { message, descriptor }))
+        Ok(Some((message, descriptors)))
+    }
+
+    /// Waits for the next message and returns how long it is: most are some twenty bytes, and memory for the longest
+    /// would be touched by every process that waits for one.
+    fn next_length(&self) -> io::Result<Option<usize>> {
+        let mut none: [u8; 0] = [];
+        let flags = RecvFlags::PEEK | RecvFlags::TRUNC;
+        match rustix::io::retry_on_intr(|| recv(&self.0, &mut none, flags)) {
+            Ok((_, 0)) | Err(rustix::io::Errno::CONNRESET) => Ok(None),
+            Ok((_, length)) if length <= MESSAGE_BYTES_MAX => Ok(Some(length)),
+            Ok(_) => Err(io::Error::from_raw_os_error(libc::EBADMSG)),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

@@ -14,18 +14,20 @@ use super::failure::{At, Failure};
 use super::landlock::{self, Rules};
 use super::mount::{self, Held};
 use super::pty::{self, Terminal};
-use super::{boundary, inputs, namespaces, privileges, target, template};
+use super::{boundary, doors, inputs, namespaces, privileges, target, template};
 use crate::error::Step;
 use crate::limits::{GRACE_MS, LATE_MS};
 use crate::shape::Shape;
 use crate::sys;
 use crate::sys::process::Fork;
-use crate::wire::{Message, Order, Request};
+use crate::wire::{Message, Order, Request, Waits};
 
 /// Is the first process inside. Its end is the end of everything inside: the kernel sees to it.
-pub(super) fn init_main(channel: &Arc<Channel>, order: &Order) -> ! {
-    let why = match build(channel, order) {
-        Ok(ready) if order.waits => match template::wait(channel, order, ready) {
+pub(super) fn init_main(channel: &Arc<Channel>, order: &Order, (outer, entrances): (&Channel, &[OwnedFd])) -> ! {
+    let ready = target::enter(entrances).and_then(|()| build(channel, order, outer));
+    let why = match (order.waits, ready) {
+        (Waits::Not, ready) => conduct(channel, order, ready),
+        (Waits::Built, Ok(ready)) => match template::wait_built(channel, order, ready) {
             Ok(Some((order, ready))) => {
                 let ready = with_terminal(channel, &order, ready);
                 conduct(channel, &order, ready)
@@ -33,18 +35,51 @@ pub(super) fn init_main(channel: &Arc<Channel>, order: &Order) -> ! {
             Ok(None) => None,
             Err(failure) => conduct(channel, order, Err(failure)),
         },
-        ready => conduct(channel, order, ready),
+        (Waits::Confined, Ok(ready)) => see_through(channel, template::wait_confined(channel, order, ready)),
+        (Waits::Built | Waits::Confined, Err(failure)) => conduct(channel, order, Err(failure)),
     };
     if let Some(why) = why {
         let _ = channel.send(&why, None);
+        // A group that this process is in is not empty before it is gone.
+        if order.waits != Waits::Not || !order.inside.has_group && entrances.is_empty() {
+            end_all(channel);
+        }
     }
     sys::process::exit_now(0)
+}
+
+/// Ends everything in this process namespace, and says that nothing is left: who waits for that need not wait until the
+/// kernel has taken this process down too.
+fn end_all(channel: &Channel) {
+    if rustix::process::getpid() != Pid::INIT {
+        return;
+    }
+    // Whoever is inside has it for an ancestor, and mostly there is nobody any more; ending all looks at every process of
+    // the machine.
+    if !matches!(rustix::process::wait(WaitOptions::NOHANG), Err(rustix::io::Errno::CHILD)) {
+        sys::signal::kill_all_within_reach();
+    }
+    loop {
+        match rustix::process::wait(WaitOptions::empty()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(rustix::io::Errno::CHILD) => {
+                let _ = channel.send(&Message::Gone, None);
+                return;
+            }
+            Err(_) => return,
+        }
+    }
 }
 
 /// Starts the command when all stands, and watches it to its end. Returns how it ended; `None` when that is
 /// told already, or there is nobody to tell.
 pub(super) fn conduct(channel: &Arc<Channel>, order: &Order, ready: Result<Ready, Failure>) -> Option<Message> {
-    match ready.and_then(|ready| start(channel, order, ready)) {
+    see_through(channel, ready.and_then(|ready| start(channel, order, ready)))
+}
+
+/// Watches a command that runs to its end.
+fn see_through(channel: &Arc<Channel>, started: Result<Option<Watched>, Failure>) -> Option<Message> {
+    match started {
         Ok(Some(watched)) => {
             let why = watch(channel, &watched);
             if let Some(told) = &watched.told {
@@ -71,6 +106,8 @@ pub(super) struct Ready {
     notes: Vec<Message>,
     /// The groups that the command enters by itself.
     groups: Groups,
+    /// The sockets of the proxy.
+    doors: doors::Open,
 }
 
 /// The control groups of a command whose first process is not in them.
@@ -99,9 +136,45 @@ impl Ready {
     }
 }
 
+/// The command's process, with everything that watches it.
+#[derive(Debug)]
+pub(super) struct Standing {
+    command: Pid,
+    children: OwnedFd,
+    mounts: OwnedFd,
+    held: Held,
+    told: Option<Told>,
+    /// What is told before the command starts.
+    notes: Vec<Message>,
+    /// It ends when the program runs.
+    started: OwnedFd,
+    /// Leads to the command's process.
+    inner: Option<Channel>,
+    abi: u32,
+    /// The sockets of the proxy.
+    doors: doors::Open,
+}
+
+impl Standing {
+    /// Returns a path that is not as it was when the boundary was built.
+    pub(super) fn changed(&self) -> Option<String> {
+        self.held.changed()
+    }
+
+    /// Hands the sockets of the proxy out before the command's process hears of its command.
+    pub(super) fn hand_out_doors(&mut self, channel: &Channel) -> Result<(), Failure> {
+        std::mem::take(&mut self.doors).hand_out(channel)
+    }
+
+    /// Returns what leads to the command's process.
+    pub(super) fn inner(&self) -> Result<&Channel, Failure> {
+        self.inner.as_ref().ok_or(rustix::io::Errno::NOTCONN).at(Step::Template)
+    }
+}
+
 /// What is watched while the command runs.
 #[derive(Debug)]
-struct Watched {
+pub(super) struct Watched {
     command: Pid,
     children: OwnedFd,
     mounts: OwnedFd,
@@ -115,17 +188,19 @@ struct Watched {
 /// Builds the boundary, in this order:
 ///
 /// 1. die with the boundary process;
-/// 2. the namespace of control groups, loopback, mounts, and the files given for reading opened inside them;
-/// 3. what every tier has.
-fn build(channel: &Channel, order: &Order) -> Result<Ready, Failure> {
+/// 2. in the command's groups by now, the namespace of control groups, mounts, and the files given for reading opened inside them;
+/// 3. the network namespace, which the boundary process has made meanwhile, and the sockets of the proxy;
+/// 4. what every tier has.
+fn build(channel: &Channel, order: &Order, outer: &Channel) -> Result<Ready, Failure> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).at(Step::Init)?;
     rustix::thread::set_name(c"palisade: init").at(Step::Init)?;
     namespaces::enter_group()?;
-    namespaces::loopback()?;
     let inputs = inputs::find(&order.plan)?;
     let held = mount::build(&order.plan, order.brokered, order.inside.private_bytes)?;
     inputs::bring_inside(&inputs)?;
-    furnish(channel, order, held)
+    namespaces::enter_network(outer)?;
+    let doors = doors::open(&order.plan.network)?;
+    Ok(Ready { doors, ..furnish(channel, order, held)? })
 }
 
 /// Builds what every tier has, in this order:
@@ -149,7 +224,7 @@ pub(super) fn furnish(channel: &Channel, order: &Order, held: Held) -> Result<Re
     let (rules, missing) = landlock::rules_for(order)?;
     let missing = missing.into_iter().map(|missing| Message::Missing { what: missing.what, meaning: missing.meaning });
     notes.extend(missing);
-    Ok(Ready { terminal, rules, held, notes, groups: Groups::default() })
+    Ok(Ready { terminal, rules, held, notes, groups: Groups::default(), doors: doors::Open::default() })
 }
 
 /// Makes the terminal of a command that came when all stood.
@@ -164,21 +239,27 @@ fn make_terminal(channel: &Channel) -> Result<Terminal, Failure> {
     channel.send(&Message::Terminal, Some(terminal.master.as_fd())).at(Step::Control)?;
     match channel.receive().at(Step::Control)? {
         Some(Received { message: Request::Start, descriptor: _ }) => Ok(terminal),
-        Some(Received { message: Request::Signal { .. } | Request::Give { .. } | Request::Take, descriptor: _ })
-        | None => Err(rustix::io::Errno::PIPE).at(Step::Control),
+        Some(Received { message: Request::Signal { .. } | Request::Take { .. }, descriptor: _ }) | None => {
+            Err(rustix::io::Errno::PIPE).at(Step::Control)
+        }
     }
 }
 
-/// Starts the command in a session of its own, with its terminal, and the broker that acts for it. `None` when it
-/// could not be started and has said why.
+/// Starts the command. `None` when it could not be started and has said why.
+fn start(channel: &Arc<Channel>, order: &Order, ready: Ready) -> Result<Option<Watched>, Failure> {
+    match stand(channel, order, ready)? {
+        Some(standing) => follow(channel, order.inside.wall_ms, standing),
+        None => Ok(None),
+    }
+}
+
+/// Makes the command's process in a session of its own, with its terminal, and the broker that acts for it. `None` when
+/// that has failed and was said.
 ///
 /// Landlock is enforced on this process: the command and the broker inherit it and are under the same rules. Without
 /// a process namespace the command's process has rules of its own below those, so that it cannot signal this one.
-fn start(channel: &Arc<Channel>, order: &Order, ready: Ready) -> Result<Option<Watched>, Failure> {
-    let Ready { terminal, rules, held, notes, groups } = ready;
-    for note in &notes {
-        channel.send(note, None).at(Step::Control)?;
-    }
+pub(super) fn stand(channel: &Arc<Channel>, order: &Order, ready: Ready) -> Result<Option<Standing>, Failure> {
+    let Ready { terminal, rules, held, notes, groups, doors } = ready;
     let abi = rules.abi;
     let children = sys::signal::descriptor(&sys::signal::Set::of(&[libc::SIGCHLD])).at(Step::Watch)?;
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
@@ -204,6 +285,7 @@ fn start(channel: &Arc<Channel>, order: &Order, ready: Ready) -> Result<Option<W
     let (ours, theirs) = if order.brokered { Channel::pair().map(split).at(Step::Broker)? } else { (None, None) };
     let command = match boundary::fork_init(groups.birthplace.as_ref()).at(Step::Fork)? {
         Fork::Child => {
+            drop((started, ours));
             let (broker, entrances) = (theirs, groups.entrances);
             let inheritance = target::Inheritance { terminal, rules, broker, entrances, failing: starting };
             target::target_main(channel, order, inheritance)
@@ -212,20 +294,32 @@ fn start(channel: &Arc<Channel>, order: &Order, ready: Ready) -> Result<Option<W
     };
     drop((starting, terminal, rules, theirs, groups));
     boundary::release_streams().at(Step::Fork)?;
-    let told = match ours {
-        Some(ours) => match start_broker(channel, order, &ours, command)? {
+    let told = match &ours {
+        Some(ours) => match start_broker(channel, order, ours, command)? {
             Some(told) => Some(told),
             None => return Ok(None),
         },
         None => None,
     };
+    Ok(Some(Standing { command, children, mounts, held, told, notes, started, inner: ours, abi, doors }))
+}
+
+/// Waits until the command's program runs, and says so. `None` when it does not, which its process has said.
+pub(super) fn follow(channel: &Channel, wall_ms: Option<u64>, standing: Standing) -> Result<Option<Watched>, Failure> {
+    let Standing { command, children, mounts, held, told, notes, started, inner, abi, doors } = standing;
+    drop(inner);
+    // Whatever connects before somebody serves them waits.
+    doors.hand_out(channel)?;
     // The other end closes when the program runs.
     let mut byte = [0];
     if rustix::io::retry_on_intr(|| rustix::io::read(&started, &mut byte)).at(Step::Fork)? > 0 {
         return Ok(None);
     }
+    for note in &notes {
+        channel.send(note, None).at(Step::Control)?;
+    }
     channel.send(&Message::Started { landlock_abi: abi }, None).at(Step::Control)?;
-    let deadline = order.inside.wall_ms.and_then(|wall| Instant::now().checked_add(late(wall)));
+    let deadline = wall_ms.and_then(|wall| Instant::now().checked_add(late(wall)));
     Ok(Some(Watched { command, children, mounts, held, told, deadline }))
 }
 
@@ -275,8 +369,8 @@ fn watch(channel: &Channel, watched: &Watched) -> Option<Message> {
         errno: error.raw_os_error(),
     };
     // What was replaced before the list of mounts was opened raises no event.
-    if let Some(end) = lost(&watched.held) {
-        return Some(end);
+    if let Some(path) = watched.held.lost_before() {
+        return Some(replaced(path));
     }
     loop {
         let mut ready = [
@@ -312,8 +406,11 @@ fn watch(channel: &Channel, watched: &Watched) -> Option<Message> {
 
 /// Returns the end that the command must come to when a held path lost its mount.
 fn lost(held: &Held) -> Option<Message> {
-    let path = held.lost()?;
-    Some(Message::Ended { why: format!("`{path}` was replaced on the host, which ends its protection") })
+    held.lost().map(replaced)
+}
+
+fn replaced(path: &str) -> Message {
+    Message::Ended { why: format!("`{path}` was replaced on the host, which ends its protection") }
 }
 
 /// Reaps every process that ended. Returns the command's end.
@@ -342,7 +439,7 @@ fn pass_on(channel: &Channel, command: Pid) -> bool {
             sys::signal::send_to_group(command.as_raw_pid(), signal);
             true
         }
-        Ok(Some(Received { message: Request::Start | Request::Give { .. } | Request::Take, descriptor: _ })) => true,
+        Ok(Some(Received { message: Request::Start | Request::Take { .. }, descriptor: _ })) => true,
         Ok(None) | Err(_) => false,
     }
 }

@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
+use policy::mounts;
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, Signal};
@@ -100,7 +101,7 @@ fn verify(order: &Order, outside: &Outside) -> Result<Held, Failure> {
     let mut writable: Vec<String> =
         zones.into_iter().filter_map(|(path, is_writable)| is_writable.then_some(path)).collect();
     writable.push(shared.0);
-    mounts(plan, &writable)?;
+    writable_mounts(&root, plan, &writable)?;
     let mut held = Vec::new();
     for found in &outside.found {
         held.extend(look_at(&root, found, order.brokered)?);
@@ -137,16 +138,16 @@ fn is_empty_kind(place: &OwnedFd) -> bool {
 
 /// Looks at every mount: one that can be written must be a private place, a device, or lie in a writable
 /// directory of the plan.
-fn mounts(plan: &Plan, private: &[String]) -> Result<(), Failure> {
+fn writable_mounts(root: &OwnedFd, plan: &Plan, private: &[String]) -> Result<(), Failure> {
     let path = "/proc/self/mountinfo";
     let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
     let list = read_whole(file.at_path(Step::BubblewrapBuilt, path)?, MOUNT_LIST_BYTES_MAX);
-    for line in list.at_path(Step::BubblewrapBuilt, path)?.split(|byte| *byte == b'\n') {
-        let mut words = line.split(|byte| *byte == b' ').skip(4);
-        let (Some(place), Some(options)) = (words.next(), words.next()) else { continue };
-        let is_read_only = options.split(|byte| *byte == b',').any(|option| option == b"ro");
-        let place = kernel_files::unescape(place).to_string_lossy().into_owned();
-        ensure(is_read_only || may_be_written(&place, plan, private), &place)?;
+    for mount in mounts::mounts(&list.at_path(Step::BubblewrapBuilt, path)?) {
+        let is_read_only = mount.options.split(|byte| *byte == b',').any(|option| option == b"ro");
+        let place = String::from_utf8_lossy(&mount.place);
+        // What the user cannot reach bubblewrap leaves as it is. Should he come to reach it, Landlock holds it.
+        let is_out_of_reach = || tree::resolve_bytes(root.as_fd(), &mount.place).err() == Some(Errno::ACCESS);
+        ensure(is_read_only || may_be_written(&place, plan, private) || is_out_of_reach(), &place)?;
     }
     Ok(())
 }
@@ -157,7 +158,7 @@ fn may_be_written(place: &str, plan: &Plan, private: &[String]) -> bool {
     is_device
         || private.iter().any(|one| one == place)
         || plan.steps.iter().any(|step| match step {
-            plan::Step::Writable { path, zone: _ } | plan::Step::Pin { path } => {
+            plan::Step::Writable { path, zone: _ } | plan::Step::Cache { path, zone: _ } | plan::Step::Pin { path } => {
                 place.strip_prefix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             }
             plan::Step::Private { .. }
@@ -166,7 +167,6 @@ fn may_be_written(place: &str, plan: &Plan, private: &[String]) -> bool {
             | plan::Step::Hide { .. }
             | plan::Step::Read { .. }
             | plan::Step::Link { .. }
-            | plan::Step::Cache { .. }
             | plan::Step::Seed { .. }
             | plan::Step::Veil { .. } => false,
         })
@@ -187,6 +187,8 @@ fn look_at(root: &OwnedFd, found: &Found, brokered: bool) -> Result<Option<Expec
         Holds::Writable => (is_same && there.is_mount && !is_read_only, Some(false)),
         Holds::Pinned => (is_same && there.is_mount, Some(false)),
         Holds::ReadOnly => (is_same && there.is_mount && is_read_only, Some(true)),
+        Holds::Shown => (is_same && there.is_mount && is_read_only, None),
+        Holds::Replaced => (!is_same && there.is_mount && is_read_only && is_empty_kind(&place), Some(true)),
         // It was away for a moment only.
         Holds::Absent => (false, None),
         Holds::Closed => (there.is_mount && is_read_only && is_closed(root, path), Some(true)),

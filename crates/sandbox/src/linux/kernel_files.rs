@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
+use policy::mounts;
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::MountAttrFlags;
@@ -13,7 +14,7 @@ use super::failure::{At, Failure};
 use super::mount::Mounts;
 use super::tree::{self, NOEXEC, NOSUID, RDONLY};
 use crate::error::Step;
-use crate::limits::MOUNT_LIST_BYTES_MAX;
+use crate::limits::{KERNEL_FILE_BYTES, MOUNT_LIST_BYTES_MAX};
 
 /// The device files that the command gets. No other has any use without privileges.
 pub(super) const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
@@ -151,41 +152,26 @@ fn proc(mounts: &Mounts) -> Result<(), Failure> {
 
 /// Returns where such file systems are mounted outside of the three directories.
 pub(super) fn elsewhere() -> Result<Vec<OsString>, Failure> {
+    Ok(mounts::mounts(&list()?).filter_map(mounted_elsewhere).collect())
+}
+
+/// Returns the host's mounts.
+pub(super) fn mounts() -> Result<mounts::Mounts, Failure> {
+    Ok(mounts::Mounts::parse(&list()?))
+}
+
+fn list() -> Result<Vec<u8>, Failure> {
     let path = "/proc/self/mountinfo";
     let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
     let file = file.at_path(Step::HideKernel, path)?;
-    let list = read_whole(file, MOUNT_LIST_BYTES_MAX).at_path(Step::HideKernel, path)?;
-    Ok(list.split(|byte| *byte == b'\n').filter_map(mounted_elsewhere).collect())
+    read_whole(file, MOUNT_LIST_BYTES_MAX).at_path(Step::HideKernel, path)
 }
 
-/// Reads a line of the list: the fifth word is where, and the first after the dash is what.
-fn mounted_elsewhere(line: &[u8]) -> Option<OsString> {
-    let mut words = line.split(|byte| *byte == b' ');
-    let place = unescape(words.nth(4)?);
-    let kind = words.skip_while(|word| *word != b"-").nth(1)?;
-    let is_telling = TELLING.iter().any(|name| name.as_bytes() == kind);
+fn mounted_elsewhere(mount: mounts::Mount<'_>) -> Option<OsString> {
+    let place = OsString::from_vec(mount.place);
+    let is_telling = TELLING.iter().any(|name| name.as_bytes() == mount.kind);
     let is_ours = ["/proc", "/sys", "/dev"].iter().any(|directory| Path::new(&place).starts_with(directory));
     (is_telling && !is_ours).then_some(place)
-}
-
-/// Reads the list's form of a path, in which a space is `\040`.
-pub(super) fn unescape(text: &[u8]) -> OsString {
-    let mut bytes = Vec::new();
-    let mut rest = text;
-    while let [first, tail @ ..] = rest {
-        let code = tail.get(..3).filter(|_| *first == b'\\').and_then(|digits| std::str::from_utf8(digits).ok());
-        match code.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = tail.get(3..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    OsString::from_vec(bytes)
 }
 
 /// Covers them. One that is not there any more lies below something that is covered already. What this user cannot reach
@@ -202,16 +188,13 @@ pub(super) fn hide_elsewhere(mounts: &Mounts, places: &[OsString]) -> Result<(),
     Ok(())
 }
 
-/// Reads a descriptor to its end, which must come before `max` bytes.
+/// Reads a descriptor from where it is to its end, which must come before `max` bytes.
+///
+/// The kernel makes most of its files anew for each call, so that they are asked for in one.
 pub(super) fn read_whole(fd: OwnedFd, max: u64) -> std::io::Result<Vec<u8>> {
     use std::io::Read;
-    let mut bytes = Vec::new();
-    let mut file = std::fs::File::from(fd);
-    std::io::Seek::rewind(&mut file).or_else(|error| match error.raw_os_error() {
-        Some(libc::ESPIPE) => Ok(()),
-        _ => Err(error),
-    })?;
-    let length = file.take(max.saturating_add(1)).read_to_end(&mut bytes)?;
+    let mut bytes = Vec::with_capacity(KERNEL_FILE_BYTES);
+    let length = std::fs::File::from(fd).take(max.saturating_add(1)).read_to_end(&mut bytes)?;
     if u64::try_from(length).is_ok_and(|length| length <= max) { Ok(bytes) } else { Err(Errno::FBIG.into()) }
 }
 

@@ -11,7 +11,7 @@ use landlock::{
     RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
 use rustix::fs::{FileType, OFlags};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use super::failure::{At, Failure};
 use super::mount;
@@ -208,16 +208,20 @@ fn allow_if_present(
 fn streams(mut ruleset: RulesetCreated, version: ABI) -> Result<RulesetCreated, Failure> {
     let access = AccessFs::from_file(version) & (AccessFs::WriteFile | AccessFs::Truncate);
     for fd in [std::io::stdout().as_fd(), std::io::stderr().as_fd()] {
-        let stat = rustix::fs::fstat(fd).at(Step::LandlockRules)?;
-        let mode = rustix::fs::fcntl_getfl(fd).at(Step::LandlockRules)? & OFlags::RWMODE;
-        let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-        // One that only appends would gain by a new opening: it could write elsewhere and truncate.
-        let appends = rustix::fs::fcntl_getfl(fd).at(Step::LandlockRules)?.contains(OFlags::APPEND);
-        if is_file && !appends && stat.st_nlink > 0 && mode != OFlags::RDONLY {
+        if is_opened_again(fd)? {
             ruleset = ruleset.add_rule(PathBeneath::new(fd, access)).map_err(failed)?;
         }
     }
     Ok(ruleset)
+}
+
+/// Returns true for a file that has a name and was given for writing.
+pub(super) fn is_opened_again(stream: BorrowedFd<'_>) -> Result<bool, Failure> {
+    let stat = rustix::fs::fstat(stream).at(Step::LandlockRules)?;
+    let flags = rustix::fs::fcntl_getfl(stream).at(Step::LandlockRules)?;
+    let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_nlink > 0;
+    // One that only appends would gain by a new opening: it could write elsewhere and truncate.
+    Ok(is_file && !flags.contains(OFlags::APPEND) && flags & OFlags::RWMODE != OFlags::RDONLY)
 }
 
 fn failed(error: RulesetError) -> Failure {

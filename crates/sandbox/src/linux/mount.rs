@@ -5,13 +5,15 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
+use policy::AbsPath;
+use policy::tables::credentials;
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{MountAttrFlags, MountPropagationFlags, UnmountFlags};
 
 use super::failure::{At, Failure};
 use super::tree::{self, Identity, NODEV, NOEXEC, NOSUID, RDONLY};
-use super::{closed_root, kernel_files};
+use super::{closed_root, kernel_files, names, shown};
 use crate::error::Step as Stage;
 use crate::limits::{COVERS_MAX, PRIVATE_SIZE};
 use crate::plan::{Plan, Root, Step, Zone};
@@ -26,13 +28,13 @@ pub(super) struct Mounts {
     /// The new root.
     pub(super) root: OwnedFd,
     /// What must be found where, when all stands.
-    expected: Vec<Expected>,
+    pub(super) expected: Vec<Expected>,
     /// Held paths that were not there.
     not_present: Vec<String>,
     /// Whether a broker acts for the command.
     brokered: bool,
-    /// How many veils were made.
-    pub(super) veils: usize,
+    /// How many covers of their own were made.
+    pub(super) covers: usize,
 }
 
 /// What must be found at a path.
@@ -68,6 +70,8 @@ pub(super) struct Held {
     root: OwnedFd,
     expected: Vec<Expected>,
     not_present: Vec<String>,
+    /// A path that was no longer held when all were looked at before the command.
+    lost: Option<String>,
 }
 
 impl Held {
@@ -79,7 +83,7 @@ impl Held {
     /// Returns what mounts hold that another program has made.
     pub(super) fn found(expected: Vec<Expected>, not_present: Vec<String>) -> Result<Self, Failure> {
         let root = open_inside("/").at(Stage::HostRoot)?;
-        Ok(Self { root, expected, not_present })
+        Ok(Self { root, expected, not_present, lost: None })
     }
 
     /// Returns the held paths that were not there.
@@ -98,11 +102,24 @@ impl Held {
     }
 
     /// Returns the same without what this process, having no privileges any more, cannot reach; neither
-    /// can the command. What was lost meanwhile stays, to be found.
+    /// can the command. What was lost meanwhile stays, and is remembered.
     pub(super) fn reachable(self) -> Self {
-        let Self { root, expected, not_present } = self;
-        let expected = expected.into_iter().filter(|one| one.is_reachable(&root)).collect();
-        Self { root, expected, not_present }
+        let Self { root, expected, not_present, lost: _ } = self;
+        let mut lost = None;
+        let keep = |one: &Expected| {
+            let found = one.is_found(&root);
+            if !one.is_brokered && !matches!(found, Ok(true) | Err(Errno::ACCESS)) {
+                lost.get_or_insert_with(|| one.path.clone());
+            }
+            found != Err(Errno::ACCESS)
+        };
+        let expected = expected.into_iter().filter(keep).collect();
+        Self { root, expected, not_present, lost }
+    }
+
+    /// Returns a path that was no longer held when [`Held::reachable`] looked.
+    pub(super) fn lost_before(&self) -> Option<&str> {
+        self.lost.as_deref()
     }
 
     /// Returns a path that is no longer held. The kernel takes a mount away when its mount point is
@@ -133,7 +150,7 @@ impl Expected {
 /// 2. make the vault;
 /// 3. attach a copy of the host's mounts, read-only, taken before; in the closed profile an empty root, and what is
 ///    there to be read;
-/// 4. mount the private places, the devices and a fresh `/proc`, hide kernel interfaces;
+/// 4. mount the private places, the devices and a fresh `/proc`, hide kernel interfaces, say whom to ask for names;
 /// 5. the plan's steps in their order;
 /// 6. hide kernel interfaces that are mounted elsewhere too, verify;
 /// 7. enter the new root, detach the old one and what is over it, look that nothing is left.
@@ -156,12 +173,14 @@ pub(super) fn build(plan: &Plan, brokered: bool, private_bytes: Option<u64>) -> 
     };
     let root = attach_root(root, &vault)?;
     let (expected, not_present) = (Vec::new(), Vec::new());
-    let mut mounts = Mounts { host, vault, root, expected, not_present, brokered, veils: 0 };
+    let mut mounts = Mounts { host, vault, root, expected, not_present, brokered, covers: 0 };
     mounts.readable(plan)?;
     mounts.private(plan)?;
     kernel_files::build(&mounts)?;
+    names::build(&mut mounts, plan)?;
+    shown::build(&mut mounts, plan)?;
     for step in &plan.steps {
-        mounts.apply(step)?;
+        mounts.apply(step, &plan.home)?;
     }
     kernel_files::hide_elsewhere(&mounts, &elsewhere)?;
     mounts.verify()?;
@@ -186,6 +205,13 @@ fn make_vault(host: &OwnedFd, bytes: Option<u64>) -> Result<OwnedFd, Failure> {
     // Over the host's root, where it needs no directory of the host; absolute paths still mean the host.
     tree::attach(vault.as_fd(), host.as_fd()).at(Stage::PrivateFiles)?;
     Ok(vault)
+}
+
+/// Makes a file that everybody may read.
+fn make_file(vault: &OwnedFd, name: &str, text: &str) -> std::io::Result<()> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(vault, name, flags, Mode::from_raw_mode(0o444))?;
+    std::io::Write::write_all(&mut std::fs::File::from(file), text.as_bytes())
 }
 
 fn attach_root(root: OwnedFd, vault: &OwnedFd) -> Result<OwnedFd, Failure> {
@@ -229,7 +255,7 @@ impl Mounts {
         tree::attach(mount.as_fd(), target.as_fd()).at_path(Stage::Private, zone.path())
     }
 
-    fn apply(&mut self, step: &Step) -> Result<(), Failure> {
+    fn apply(&mut self, step: &Step, home: &AbsPath) -> Result<(), Failure> {
         match step {
             // They stand already.
             Step::Read { .. } | Step::Link { .. } | Step::Private { .. } => Ok(()),
@@ -240,7 +266,7 @@ impl Mounts {
             Step::ReadOnly { path, why: _ } => self.read_only(path.as_str()),
             Step::ByKey { path: _, why: _ } if self.brokered => Ok(()),
             Step::ByKey { path, why: _ } => self.read_only(path.as_str()),
-            Step::Hide { path, why: _ } => self.hide(path.as_str()),
+            Step::Hide { path, why: _ } => self.hide(path.as_str(), credentials::instead(path, home)),
             Step::Veil { path, parts, why: _ } => self.veil(path.as_str(), parts),
         }
     }
@@ -333,9 +359,19 @@ impl Mounts {
         Ok(())
     }
 
-    fn hide(&mut self, path: &str) -> Result<(), Failure> {
+    /// Covers a path. Of some files another text is read instead.
+    fn hide(&mut self, path: &str, instead: Option<&str>) -> Result<(), Failure> {
         let Some(target) = self.present(path, Stage::Hide)? else { return Ok(()) };
-        let mask = self.cover(&target).at_path(Stage::Hide, path)?;
+        let is_directory = tree::identity(target.as_fd()).at_path(Stage::Hide, path)?.is_directory;
+        let mask = match instead {
+            Some(text) if !is_directory => {
+                let name = format!("instead-{}", self.covers);
+                self.covers += 1;
+                make_file(&self.vault, &name, text).at_path(Stage::Hide, path)?;
+                self.cover_with(&target, &name).at_path(Stage::Hide, path)?
+            }
+            Some(_) | None => self.cover(&target).at_path(Stage::Hide, path)?,
+        };
         self.expect(path, mask, true, false);
         Ok(())
     }
@@ -343,7 +379,10 @@ impl Mounts {
     /// Covers a file or directory with an empty one that nobody may open. Returns what is there now.
     pub(super) fn cover(&self, target: &OwnedFd) -> std::io::Result<Identity> {
         let is_directory = tree::identity(target.as_fd())?.is_directory;
-        let name = if is_directory { CLOSED_DIRECTORY } else { CLOSED_FILE };
+        self.cover_with(target, if is_directory { CLOSED_DIRECTORY } else { CLOSED_FILE })
+    }
+
+    fn cover_with(&self, target: &OwnedFd, name: &str) -> std::io::Result<Identity> {
         let mount = tree::copy_named(self.vault.as_fd(), name)?;
         tree::restrict_one(mount.as_fd(), RDONLY | NOSUID | NODEV | NOEXEC)?;
         let mask = tree::identity(mount.as_fd())?;
@@ -386,12 +425,12 @@ impl Mounts {
 
     /// Makes the new root the root, and lets go of the old one.
     fn enter(self) -> Result<Held, Failure> {
-        let Self { host: _host, vault: _vault, root, expected, not_present, brokered: _, veils: _ } = self;
+        let Self { host: _host, vault: _vault, root, expected, not_present, brokered: _, covers: _ } = self;
         rustix::process::fchdir(&root).at(Stage::Pivot)?;
         rustix::process::pivot_root(".", ".").at(Stage::Pivot)?;
         uncover(&root)?;
         rustix::process::chdir("/").at(Stage::DetachOld)?;
-        Ok(Held { root, expected, not_present })
+        Ok(Held { root, expected, not_present, lost: None })
     }
 }
 

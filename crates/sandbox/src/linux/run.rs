@@ -2,12 +2,13 @@
 
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use policy::controls::Limits;
+use policy::controls::{Limits, Network};
 use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags};
 
 use super::control::Channel;
@@ -16,17 +17,18 @@ use super::output::Output;
 use super::resources::{self, Resources};
 use super::streams::{self, Stream};
 use super::supervise::{self, Process, Supervised};
-use super::{advice, boundary, bubblewrap, caches, inputs, template};
+use super::{advice, boundary, bubblewrap, caches, inputs, landlock, template};
+use crate::doors::Outlet;
 use crate::error::{Error, Step};
 use crate::plan::{Invocation, Plan, Terminal};
 use crate::report::{Missing, Report};
 use crate::shape::Shape;
 use crate::tier::Tier;
-use crate::wire::Order;
+use crate::wire::{Order, Waits};
 use crate::{ROLE, sys};
 
 /// The lowest number that the launcher's own descriptors get, above those that the boundary takes.
-const FIRST_FREE: i32 = 10;
+const FIRST_FREE: i32 = bubblewrap::TEXTS + bubblewrap::TEXTS_MAX;
 
 /// Runs a command in one tier with a broker; where the kernel gives none, mounts alone hold what exists, or without them
 /// Landlock with more refused, and the report says what is missing. Another supervisor that is there already could act past
@@ -63,8 +65,10 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, (brokered, held): (bool, bool)
     let start = Instant::now();
     let Wanted { plan, limits, invocation } = *wanted;
     let Chosen { tier, lacks } = chosen;
+    let holder = if held && *tier == Tier::Full { template::Caller::call() } else { None };
     let streams = streams::look()?;
     let (plan, lacking) = with_caches(plan, *tier);
+    let (plan, out_of_reach) = with_network(plan, *tier);
     let own_terminal = streams.map(|stream| stream == Stream::Terminal && invocation.terminal == Terminal::Own);
     let resources = resources::prepare(limits, &invocation.init)?;
     let (output, pipes) = match resources.output {
@@ -75,7 +79,7 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, (brokered, held): (bool, bool)
         None => (None, [None, None]),
     };
     let prepared = prepare(&plan, *tier, (brokered, resources.inside.private_bytes)).map_err(advice::with_fix)?;
-    let (shape, arguments, not_present) = prepared;
+    let (shape, wrapping, not_present) = prepared;
     let order = Order {
         inside: resources.inside,
         environment: inner_environment(&plan, invocation),
@@ -84,7 +88,7 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, (brokered, held): (bool, bool)
         terminal: own_terminal,
         shape,
         brokered,
-        waits: false,
+        waits: Waits::Not,
         entrances: 0,
         inputs: Vec::new(),
         ignored: Vec::new(),
@@ -92,20 +96,26 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, (brokered, held): (bool, bool)
     let signals = supervise::catch_signals().map_err(advice::with_fix)?;
     let groups = resources.entrances().at(Step::Limits).map_err(advice::with_fix)?;
     let birthplace = resources.birthplace().at(Step::Limits).map_err(advice::with_fix)?;
+    if *tier == Tier::Full {
+        resources.count_without_the_boundary().at(Step::Limits).map_err(advice::with_fix)?;
+    }
     let outside = Outside { streams, pipes, groups, birthplace };
-    let taken =
-        if held && *tier == Tier::Full { take(&order, &outside, &resources).map_err(advice::with_fix)? } else { None };
+    let outlet = invocation.outlet.as_deref();
+    let taken = holder.map(|holder| take(holder, &order, &outside, (&resources, outlet)));
+    let taken = taken.transpose().map_err(advice::with_fix)?.flatten();
     let is_held = taken.is_some();
-    let (process, channel) = match taken {
-        Some(taken) => taken,
-        None => start_one(&order, invocation, outside, arguments.as_ref()).map_err(advice::with_fix)?,
+    let started = match taken {
+        Some(taken) => Ok(taken),
+        None => start_one(&order, invocation, outside, wrapping.as_ref()),
     };
-    drop(arguments);
+    let Started { process, channel, attention } = started.map_err(advice::with_fix)?;
+    drop(wrapping);
     let always =
         tier.missing().iter().map(|(what, meaning)| Missing { what: (*what).into(), meaning: (*meaning).into() });
     let supervised = supervise::supervise(Supervised {
         process,
         channel,
+        attention,
         signals,
         own_terminal,
         start,
@@ -117,7 +127,7 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, (brokered, held): (bool, bool)
         output,
     });
     let mut report = supervised.map_err(|error| if is_held { before_the_command(error) } else { error })?;
-    report.missing.extend(lacking);
+    report.missing.extend(lacking.into_iter().chain(out_of_reach));
     report.from_holder = is_held;
     Ok(report)
 }
@@ -134,8 +144,21 @@ fn before_the_command(error: Error) -> Error {
     }
 }
 
+/// A boundary that the command is in, or soon.
+struct Started {
+    process: Process,
+    channel: Channel,
+    /// By which those who serve the proxy's sockets ask for the person's terminal, if they serve already.
+    attention: Option<UnixStream>,
+}
+
 /// Takes a boundary that stands, if there is one for this order.
-fn take(order: &Order, outside: &Outside, resources: &Resources) -> Result<Option<(Process, Channel)>, Failure> {
+fn take(
+    holder: template::Caller,
+    order: &Order,
+    outside: &Outside,
+    (resources, outlet): (&Resources, Option<&dyn Outlet>),
+) -> Result<Option<Started>, Failure> {
     let Outside { streams, pipes: [output_pipe, error_pipe], groups, birthplace } = outside;
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
     let null = null.at_path(Step::StartBoundary, "/dev/null")?;
@@ -147,37 +170,59 @@ fn take(order: &Order, outside: &Outside, resources: &Resources) -> Result<Optio
         let index = usize::try_from(input.number).unwrap_or_default();
         pipes.get(index).is_none_or(Option::is_none) && streams.get(index) == Some(&Stream::Same)
     });
-    let [input, output, error] = [0, 1, 2].map(|index| {
+    let given = [0, 1, 2].map(|index| {
         let pipe = pipes.get(index).copied().flatten().map(AsFd::as_fd);
         let same = own.get(index).copied().filter(|_| streams.get(index) == Some(&Stream::Same));
         pipe.or(same).unwrap_or(null.as_fd())
     });
     let order = Order { inputs, ignored: sys::signal::ignored(), ..order.clone() };
-    let memory = into_memory(&order.render().map_err(|_| rustix::io::Errno::INVAL).at(Step::HandPlan)?)?;
-    let given = template::Given { streams: [input, output, error], birthplace: birthplace.as_ref(), entrances: groups };
-    let Some(taken) = template::take(&order, &memory, &given) else { return Ok(None) };
+    let waits = waits(&order, given, birthplace.is_some())?;
+    let given = template::Given { streams: given, birthplace: birthplace.as_ref(), entrances: groups };
+    let Some(mut taken) = holder.take(&order, waits, &given) else { return Ok(None) };
     resources.count_the_command_alone().at(Step::Template)?;
-    let template::Taken { channel, process } = taken.start().at(Step::Template)?;
-    Ok(Some((Process::Taken(process), channel)))
+    let doors = std::mem::take(&mut taken.doors);
+    let attention = if doors.is_empty() { None } else { Some(supervise::open_doors(doors, outlet)?) };
+    let template::Taken { channel, process, doors: _ } = taken.start().at(Step::Template)?;
+    Ok(Some(Started { process: Process::Taken(process), channel, attention }))
 }
 
-/// Has a holder build the boundary of a command with this plan, and waits until it stands.
-pub(crate) fn warm(plan: &Plan, limits: &Limits, init: &Path) -> Result<bool, Error> {
+/// Returns how much can be done before this command comes: its process is there already, unless it gets what must be
+/// known before that is.
+fn waits(order: &Order, streams: [BorrowedFd<'_>; 3], has_birthplace: bool) -> Result<Waits, Failure> {
+    let [_, output, error] = streams;
+    let is_plain = !order.terminal.contains(&true) && order.inputs.is_empty() && !has_birthplace && order.brokered;
+    let needs_rule = landlock::is_opened_again(output)? || landlock::is_opened_again(error)?;
+    Ok(if is_plain && !needs_rule { Waits::Confined } else { Waits::Built })
+}
+
+/// Has a holder build the boundary of a command with this plan and the standard streams of this process, and waits until
+/// it stands. Returns false when there is no holder.
+pub(crate) fn warm(plan: &Plan, limits: &Limits, invocation: &Invocation) -> Result<bool, Error> {
+    let Some(holder) = template::Caller::call() else { return Ok(false) };
     let (plan, _) = with_caches(plan, Tier::Full);
+    let streams = streams::look()?;
+    let resources = resources::prepare(limits, &invocation.init)?;
+    let birthplace = resources.birthplace().at(Step::Limits).map_err(advice::with_fix)?;
     let order = Order {
-        inside: resources::prepare(limits, init)?.inside,
+        inside: resources.inside,
         environment: Vec::new(),
         plan,
         argv: Vec::new(),
-        terminal: [false; 3],
+        terminal: streams.map(|stream| stream == Stream::Terminal && invocation.terminal == Terminal::Own),
         shape: Shape::Full,
         brokered: true,
-        waits: true,
+        waits: Waits::Not,
         entrances: 0,
         inputs: Vec::new(),
         ignored: Vec::new(),
     };
-    template::warm(&order).map_err(advice::with_fix)
+    let warm = || {
+        let order = Order { inputs: inputs::find(&order.plan)?, ..order };
+        let (input, output, error) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+        let waits = waits(&order, [input.as_fd(), output.as_fd(), error.as_fd()], birthplace.is_some())?;
+        holder.warm(&order.template(waits))
+    };
+    warm().map(|()| true).map_err(advice::with_fix)
 }
 
 /// Starts the boundary process, or a program in between.
@@ -185,22 +230,24 @@ fn start_one(
     order: &Order,
     invocation: &Invocation,
     outside: Outside,
-    arguments: Option<&OwnedFd>,
-) -> Result<(Process, Channel), Failure> {
-    // The process that clears away when the launcher is killed must not be ended with the groups of the command.
-    let is_apart = order.shape == Shape::Landlock;
-    let entrances = if is_apart { u8::try_from(outside.groups.len()).unwrap_or(u8::MAX) } else { 0 };
+    wrapping: Option<&Wrapping>,
+) -> Result<Started, Failure> {
+    // The first process inside enters the groups by itself: the boundary process outlives what is inside and would keep
+    // them, and a keeper must not be ended with them.
+    let entrances = match wrapping {
+        None => u8::try_from(outside.groups.len()).unwrap_or(u8::MAX),
+        Some(_) => 0,
+    };
     let order = Order { entrances, ..order.clone() };
     let bytes = order.render().map_err(|_| rustix::io::Errno::INVAL).at(Step::HandPlan)?;
     let memory = into_memory(&bytes)?;
     let (ours, theirs) = Channel::pair().at(Step::StartBoundary)?;
     let handed = Handed { outside, control: &theirs, plan: &memory };
-    let child = match arguments {
-        None if is_apart => start_keeper(&invocation.init, handed)?,
+    let child = match wrapping {
         None => start_boundary(&invocation.init, handed)?,
-        Some(arguments) => start_bubblewrap(invocation, handed, arguments)?,
+        Some(wrapping) => start_bubblewrap(invocation, handed, wrapping)?,
     };
-    Ok((Process::Child(child), ours))
+    Ok(Started { process: Process::Child(child), channel: ours, attention: None })
 }
 
 /// Starts a boundary process that builds everything and waits for a command.
@@ -214,28 +261,27 @@ pub(super) fn start_waiting(init: &Path, order: &Order) -> Result<(Child, Channe
     Ok((child, ours))
 }
 
-/// Makes the private caches. Where they cannot be made, or the tier has no place for them, the command runs without,
-/// and is told so; what is seen there of the host's takes a mount.
+/// Makes the private caches. Where they cannot be made, the command runs without, and is told so.
 fn with_caches(plan: &Plan, tier: Tier) -> (Plan, Option<Missing>) {
-    let has_caches = plan.steps.iter().any(|step| matches!(step, crate::plan::Step::Cache { .. }));
-    let has_seeds = plan.steps.iter().any(|step| matches!(step, crate::plan::Step::Seed { .. }));
-    if tier == Tier::Bubblewrap && has_caches {
-        let meaning = format!("package managers have no place of their own in the tier `{}`", tier.name());
-        return (plan.clone().without_caches(), Some(Missing { what: "private-caches".to_owned(), meaning }));
-    }
-    let (plan, lacking) = if tier == Tier::Landlock && has_seeds {
-        let meaning = "what the host has downloaded is not seen in the private caches".to_owned();
-        (plan.clone().without_seeds(), Some(Missing { what: "shared-downloads".to_owned(), meaning }))
-    } else {
-        (plan.clone(), None)
-    };
-    match caches::make(&plan) {
-        Ok(()) => (plan, lacking),
+    match caches::make(plan, tier) {
+        Ok(()) => (plan.clone(), None),
         Err(failure) => {
             let why = advice::with_fix(failure);
             let source = std::error::Error::source(&why).map(|source| format!(": {source}")).unwrap_or_default();
             let meaning = format!("package managers have no place of their own: {why}{source}");
-            (plan.without_caches(), Some(Missing { what: "private-caches".to_owned(), meaning }))
+            (plan.clone().without_caches(), Some(Missing { what: "private-caches".to_owned(), meaning }))
+        }
+    }
+}
+
+/// Takes the proxy away where the tier has no place for its sockets: the command reaches nothing, and is told so.
+fn with_network(plan: Plan, tier: Tier) -> (Plan, Option<Missing>) {
+    match tier {
+        Tier::Full => (plan, None),
+        Tier::Bubblewrap | Tier::Landlock if plan.network == Network::None => (plan, None),
+        Tier::Bubblewrap | Tier::Landlock => {
+            let meaning = format!("the proxy cannot be reached in the tier `{}`, and nothing else either", tier.name());
+            (plan.without_network(), Some(Missing { what: "egress".to_owned(), meaning }))
         }
     }
 }
@@ -246,6 +292,14 @@ struct Wanted<'a> {
     plan: &'a Plan,
     limits: &'a Limits,
     invocation: &'a Invocation,
+}
+
+/// What bubblewrap gets.
+#[derive(Debug)]
+struct Wrapping {
+    arguments: OwnedFd,
+    /// Texts that are read in place of hidden files.
+    texts: Vec<OwnedFd>,
 }
 
 /// A tier, and what it lacks on this machine besides what it always lacks.
@@ -261,16 +315,21 @@ fn prepare(
     plan: &Plan,
     tier: Tier,
     (brokered, private_bytes): (bool, Option<u64>),
-) -> Result<(Shape, Option<OwnedFd>, Vec<String>), Failure> {
+) -> Result<(Shape, Option<Wrapping>, Vec<String>), Failure> {
     Ok(match tier {
         Tier::Full => (Shape::Full, None, Vec::new()),
         Tier::Landlock => (Shape::Landlock, None, Vec::new()),
         Tier::Bubblewrap => {
             let prepared = bubblewrap::prepare(plan, brokered, private_bytes)?;
-            let bubblewrap::Prepared { arguments, outside, not_present } = prepared;
-            let arguments = into_memory(&arguments)?;
-            rustix::fs::seek(&arguments, rustix::fs::SeekFrom::Start(0)).at(Step::HandPlan)?;
-            (Shape::Bubblewrap(outside), Some(arguments), not_present)
+            let bubblewrap::Prepared { arguments, outside, texts, not_present } = prepared;
+            let from_start = |bytes: &[u8]| {
+                let memory = into_memory(bytes)?;
+                rustix::fs::seek(&memory, rustix::fs::SeekFrom::Start(0)).at(Step::HandPlan)?;
+                Ok(memory)
+            };
+            let texts = texts.iter().map(|text| from_start(text.as_bytes())).collect::<Result<_, Failure>>()?;
+            let wrapping = Wrapping { arguments: from_start(&arguments)?, texts };
+            (Shape::Bubblewrap(outside), Some(wrapping), not_present)
         }
     })
 }
@@ -319,15 +378,11 @@ struct Outside {
 }
 
 /// Starts a boundary process that is in none of the command's groups of version 1, and has their files.
-fn start_keeper(init: &Path, handed: Handed<'_>) -> Result<Child, Failure> {
+fn start_boundary(init: &Path, handed: Handed<'_>) -> Result<Child, Failure> {
     let Handed { outside, control, plan } = handed;
     let Outside { groups, .. } = &outside;
     let groups = groups.iter().map(|group| out_of_the_way(group.as_fd())).collect::<Result<Vec<_>, _>>()?;
     start_with(init, Handed { outside: Outside { groups: Vec::new(), ..outside }, control, plan }, &groups)
-}
-
-fn start_boundary(init: &Path, handed: Handed<'_>) -> Result<Child, Failure> {
-    start_with(init, handed, &[])
 }
 
 fn start_with(init: &Path, handed: Handed<'_>, entrances: &[OwnedFd]) -> Result<Child, Failure> {
@@ -352,7 +407,7 @@ fn start_with(init: &Path, handed: Handed<'_>, entrances: &[OwnedFd]) -> Result<
 
 /// Starts bubblewrap with this program as the first process inside. What it says of a failure comes back by
 /// its standard error.
-fn start_bubblewrap(invocation: &Invocation, handed: Handed<'_>, arguments: &OwnedFd) -> Result<Child, Failure> {
+fn start_bubblewrap(invocation: &Invocation, handed: Handed<'_>, wrapping: &Wrapping) -> Result<Child, Failure> {
     let Handed { outside, control, plan } = handed;
     let Outside { streams, pipes: [output_pipe, error_pipe], mut groups, birthplace } = outside;
     // Nobody can be born into the group from in there, so that bubblewrap is in it too.
@@ -369,7 +424,10 @@ fn start_bubblewrap(invocation: &Invocation, handed: Handed<'_>, arguments: &Own
     let standard = [input.as_fd(), output.as_fd(), error.as_fd()];
     let mut kept =
         vec![(out_of_the_way(control.as_fd())?, boundary::CONTROL), (out_of_the_way(plan.as_fd())?, boundary::PLAN)];
-    kept.push((out_of_the_way(arguments.as_fd())?, bubblewrap::ARGUMENTS));
+    kept.push((out_of_the_way(wrapping.arguments.as_fd())?, bubblewrap::ARGUMENTS));
+    for (text, number) in wrapping.texts.iter().zip(bubblewrap::TEXTS..) {
+        kept.push((out_of_the_way(text.as_fd())?, number));
+    }
     kept.push((out_of_the_way(own.as_fd())?, bubblewrap::OWN_PROGRAM));
     let pipes = [None, output_pipe.as_ref(), error_pipe.as_ref()];
     let sources = streams.into_iter().zip(standard).zip(pipes);

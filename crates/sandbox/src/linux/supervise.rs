@@ -2,6 +2,7 @@
 //! terminal.
 
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use super::failure::{At, Failure};
 use super::output::Output;
 use super::resources::Resources;
 use super::terminal::{Keys, Relay};
+use crate::doors::{Attention, Doors, GIVE_BACK, Outlet, TAKE};
 use crate::error::{Error, Step};
 use crate::limits::{GRACE_MS, LAST_OUTPUT_MS, REFUSALS_MAX, SAID_BYTES_MAX};
 use crate::plan::Invocation;
@@ -23,7 +25,7 @@ use crate::report::{Missing, Refused, Report};
 use crate::sys;
 use crate::sys::signal::{How, Set};
 use crate::tier::Tier;
-use crate::wire::{Message, Request};
+use crate::wire::{Door, Message, Request};
 
 /// Signals that go on to the command.
 const PASSED_ON: [i32; 9] = [
@@ -67,6 +69,8 @@ pub(super) fn catch_signals() -> Result<Signals, Failure> {
 pub(super) struct Supervised<'a> {
     pub(super) process: Process,
     pub(super) channel: Channel,
+    /// By which those who serve the proxy's sockets ask for the person's terminal, if they serve already.
+    pub(super) attention: Option<UnixStream>,
     pub(super) signals: Signals,
     pub(super) own_terminal: [bool; 3],
     pub(super) start: Instant,
@@ -125,8 +129,8 @@ struct Learnt {
     missing: Vec<Missing>,
     /// What the checks of openings cost so far.
     checked: Option<Checked>,
-    /// The Landlock version, once the program runs.
-    started: Option<u32>,
+    /// The Landlock version, once the program runs, and when that was heard.
+    started: Option<(u32, Instant)>,
     end: Option<End>,
     /// Whether nothing is left inside.
     is_gone: bool,
@@ -164,6 +168,14 @@ struct Loop<'a> {
     /// Signals that came before the program ran.
     early: Vec<i32>,
     learnt: Learnt,
+    /// The sockets of the proxy that have come.
+    doors: Vec<(Door, OwnedFd)>,
+    /// Who serves them.
+    outlet: Option<&'a dyn Outlet>,
+    /// By which those ask for the person's terminal.
+    attention: Option<UnixStream>,
+    /// Whether they have it.
+    is_taken: bool,
     /// What the command prints, when that is limited.
     output: Option<Output>,
     /// When the command has had its time.
@@ -174,7 +186,7 @@ struct Loop<'a> {
 
 /// Supervises until everything inside is gone.
 pub(super) fn supervise(supervised: Supervised<'_>) -> Result<Report, Error> {
-    let Supervised { mut process, channel, signals, own_terminal, start, invocation, tier, .. } = supervised;
+    let Supervised { mut process, channel, attention, signals, own_terminal, start, invocation, tier, .. } = supervised;
     let Supervised { lacks, not_present, resources, output, .. } = supervised;
     let deadline = resources.wall.and_then(|wall| start.checked_add(wall));
     let learnt = Learnt { missing: lacks, not_present, ..Learnt::default() };
@@ -185,6 +197,10 @@ pub(super) fn supervise(supervised: Supervised<'_>) -> Result<Report, Error> {
         relay: None,
         early: Vec::new(),
         learnt,
+        doors: Vec::new(),
+        outlet: invocation.outlet.as_deref(),
+        attention,
+        is_taken: false,
         output,
         deadline,
         ending: None,
@@ -233,7 +249,10 @@ impl Loop<'_> {
     fn turns(&mut self) -> Result<(), Failure> {
         loop {
             let ready = self.wait().at(Step::Watch)?;
-            if let Some(relay) = &mut self.relay {
+            if ready.attention {
+                self.attend();
+            }
+            if let (false, Some(relay)) = (self.is_taken, &mut self.relay) {
                 relay.pump(ready.outer, ready.inner, self.output.as_mut());
             }
             if let Some(output) = &mut self.output {
@@ -257,7 +276,12 @@ impl Loop<'_> {
     fn wait(&self) -> rustix::io::Result<Ready> {
         let mut fds =
             vec![PollFd::new(&self.channel, PollFlags::IN), PollFd::new(&self.signals.descriptor, PollFlags::IN)];
-        if let Some(relay) = &self.relay {
+        if let Some(attention) = &self.attention {
+            fds.push(PollFd::new(attention, PollFlags::IN));
+        }
+        // Who has the terminal asks and hears alone.
+        let relay = self.relay.as_ref().filter(|_| !self.is_taken);
+        if let Some(relay) = relay {
             let interest = relay.interest();
             let [outer, inner] = relay.descriptors();
             fds.push(PollFd::from_borrowed_fd(outer, interest.outer));
@@ -274,16 +298,23 @@ impl Loop<'_> {
         let mut events = fds.iter().map(PollFd::revents);
         let mut next = || events.next().unwrap_or(PollFlags::empty());
         let (control, signals) = (!next().is_empty(), !next().is_empty());
-        let (outer, inner) =
-            if self.relay.is_some() { (next(), next()) } else { (PollFlags::empty(), PollFlags::empty()) };
-        Ok(Ready { control, signals, outer, inner })
+        let attention = self.attention.is_some() && !next().is_empty();
+        let (outer, inner) = if relay.is_some() { (next(), next()) } else { (PollFlags::empty(), PollFlags::empty()) };
+        Ok(Ready { control, signals, attention, outer, inner })
     }
 
     fn learn(&mut self, received: Received<Message>) -> Result<(), Failure> {
         let Received { message, descriptor } = received;
         match (message, descriptor) {
             (Message::Terminal, Some(master)) => return self.set_up_terminal(master),
-            (Message::Terminal, None) | (Message::Listener | Message::Waiting | Message::Taken, _) => {
+            (Message::Door { door, is_last }, Some(socket)) => {
+                self.doors.push((door, socket));
+                if is_last {
+                    self.open_doors()?;
+                }
+            }
+            (Message::Terminal | Message::Door { .. }, None)
+            | (Message::Listener | Message::Network | Message::Waiting | Message::Taken, _) => {
                 return Err(rustix::io::Errno::BADMSG).at(Step::Control);
             }
             (Message::Refused { what, program, command, by, times }, _) => {
@@ -296,7 +327,7 @@ impl Loop<'_> {
             (Message::NotPresent { path }, _) => self.learnt.not_present.push(path),
             (Message::Missing { what, meaning }, _) => self.learnt.missing.push(Missing { what, meaning }),
             (Message::Started { landlock_abi }, _) => {
-                self.learnt.started = Some(landlock_abi);
+                self.learnt.started = Some((landlock_abi, Instant::now()));
                 std::mem::take(&mut self.early).into_iter().for_each(|signal| self.signal(signal));
             }
             (Message::Stopped { signal: _ }, _) => self.suspend(),
@@ -311,6 +342,43 @@ impl Loop<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Hands the sockets of the proxy to who serves them. Where that fails the command does not start: without the
+    /// control socket the boundary ends.
+    fn open_doors(&mut self) -> Result<(), Failure> {
+        self.attention = Some(open_doors(std::mem::take(&mut self.doors), self.outlet)?);
+        Ok(())
+    }
+
+    /// Lets somebody have the person's terminal, or takes it back.
+    fn attend(&mut self) {
+        use std::io::{Read, Write};
+        let Some(stream) = &mut self.attention else { return };
+        let mut byte = [0];
+        match stream.read(&mut byte) {
+            Ok(1) if byte == [TAKE] => {
+                if let Some(relay) = &mut self.relay {
+                    relay.restore();
+                }
+                self.is_taken = true;
+                // Where nobody hears it, the end of the stream is next.
+                let _ = stream.write_all(&byte);
+            }
+            Ok(1) if byte == [GIVE_BACK] => self.take_back(),
+            Ok(_) | Err(_) => {
+                self.attention = None;
+                self.take_back();
+            }
+        }
+    }
+
+    fn take_back(&mut self) {
+        self.is_taken = false;
+        if let Some(relay) = &mut self.relay {
+            relay.resume();
+            relay.resize();
+        }
     }
 
     /// The first end counts.
@@ -388,11 +456,35 @@ impl Loop<'_> {
     }
 }
 
+/// Hands the sockets of the proxy to who serves them, and returns by what these ask for the person's terminal.
+pub(super) fn open_doors(sockets: Vec<(Door, OwnedFd)>, outlet: Option<&dyn Outlet>) -> Result<UnixStream, Failure> {
+    let (ours, theirs) = UnixStream::pair().at(Step::Doors)?;
+    let (Some(doors), Some(outlet)) = (doors(sockets, Attention(theirs)), outlet) else {
+        return Err(rustix::io::Errno::BADMSG).at(Step::Control);
+    };
+    outlet.open(doors).at(Step::Doors)?;
+    Ok(ours)
+}
+
+/// Returns the sockets of the proxy by what they are for; `None` unless there is one for each.
+fn doors(sockets: Vec<(Door, OwnedFd)>, attention: Attention) -> Option<Doors> {
+    let (mut clients, mut names, mut captured) = (None, None, Vec::new());
+    for (door, socket) in sockets {
+        match door {
+            Door::Clients => clients = Some(socket.into()),
+            Door::Names => names = Some(socket.into()),
+            Door::Captured => captured.push(socket.into()),
+        }
+    }
+    Some(Doors { clients: clients?, names: names?, captured, attention })
+}
+
 /// What is ready.
 #[derive(Debug, Clone, Copy)]
 struct Ready {
     control: bool,
     signals: bool,
+    attention: bool,
     outer: PollFlags,
     inner: PollFlags,
 }
@@ -461,7 +553,8 @@ fn conclude(
         wall: start.elapsed(),
         enforced: tier.layers().iter().copied().chain(terminal).collect(),
         missing,
-        landlock_abi: started.unwrap_or_default(),
+        started: started.map_or_else(|| start.elapsed(), |(_, at)| at.saturating_duration_since(start)),
+        landlock_abi: started.map(|(abi, _)| abi).unwrap_or_default(),
         refused,
         refused_more,
         not_present,

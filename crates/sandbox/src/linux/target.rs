@@ -11,13 +11,13 @@ use super::failure::{At, Failure, errno};
 use super::landlock::Rules;
 use super::pty::Terminal;
 use super::seccomp::{self, Telling};
-use super::{boundary, broker, privileges, resources};
+use super::{boundary, broker, privileges, resources, template};
 use crate::error::Step;
 use crate::shape::Shape;
 use crate::sys;
 use crate::sys::filter::Instruction;
 use crate::sys::process::Close;
-use crate::wire::{Message, Order};
+use crate::wire::{Errand, Message, Order, Request, Waits};
 
 /// What the command's process has of its parent.
 #[derive(Debug)]
@@ -39,15 +39,60 @@ const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// Becomes the command, or says why not.
 pub(super) fn target_main(channel: &Channel, order: &Order, inheritance: Inheritance) -> ! {
     let Inheritance { terminal, rules, broker, entrances, failing } = inheritance;
-    match enter(&entrances).and_then(|()| confine(channel, order, terminal.as_ref(), (rules, broker))) {
+    let ready = match order.waits {
+        Waits::Not | Waits::Built => {
+            let confined = enter(&entrances).and_then(|()| confine(channel, order, terminal.as_ref(), (rules, broker)));
+            confined.map(|()| Some(order.errand()))
+        }
+        Waits::Confined => confine_and_wait(channel, order, broker),
+    };
+    match ready {
         Err(failure) => boundary::report(channel, failure),
-        Ok(()) => {
-            let errno = errno(&start(order));
+        Ok(Some(errand)) => {
+            let errno = errno(&start(&errand));
             let _ = channel.send(&Message::NotStarted { errno }, None);
         }
+        // Nobody wants it.
+        Ok(None) => {}
     }
     let _ = rustix::io::write(&failing, b"!");
     sys::process::exit_now(0)
+}
+
+/// Confines this process before there is a command, and takes that when it comes. In this order:
+///
+/// 1. its own process group, the last capability, and no descriptor outlives the start;
+/// 2. the system call filter, the listener of which goes to the broker, and its memory closed to others;
+/// 3. when the errand comes: its memory open to the broker again, the command's control groups, its streams, the start directory, the limits;
+/// 4. the word to start.
+///
+/// `None` when nobody wants it any more.
+fn confine_and_wait(channel: &Channel, order: &Order, broker: Option<Channel>) -> Result<Option<Errand>, Failure> {
+    let broker = broker.ok_or(rustix::io::Errno::BADMSG).at(Step::Template)?;
+    rustix::process::setpgid(None, None).at(Step::Session)?;
+    privileges::drop_all()?;
+    sys::process::close_from(3, Close::OnExec).at(Step::Session)?;
+    let telling = if order.plan.checks_reads { Telling::SupervisorOfReads } else { Telling::Supervisor };
+    filter_telling(&broker, &seccomp::assemble(telling))?;
+    // While it waits nobody has any business with its memory.
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).at(Step::Undumpable)?;
+    let Some((Request::Take { .. }, descriptors)) = broker.receive_with().at(Step::Template)? else {
+        return Ok(None);
+    };
+    // The launcher hears of what fails below; meanwhile it does what is left for it to do.
+    template::say_taken(channel)?;
+    rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable).at(Step::Listener)?;
+    let mut descriptors = descriptors.into_iter();
+    let errand = template::read_errand(descriptors.next().ok_or(rustix::io::Errno::BADF).at(Step::Template)?)?;
+    for number in 0..3 {
+        let stream = descriptors.next().ok_or(rustix::io::Errno::BADF).at(Step::Template)?;
+        sys::process::put_at(stream.as_fd(), number).at(Step::Streams)?;
+    }
+    enter(&descriptors.collect::<Vec<_>>())?;
+    let cwd = errand.cwd.as_str();
+    rustix::process::chdir(cwd).at_path(Step::StartDirectory, cwd)?;
+    resources::enforce(&errand.inside)?;
+    Ok(template::is_wanted(channel)?.then_some(errand))
 }
 
 /// Enters control groups of version 1, of which `0` is whoever writes it.
@@ -115,6 +160,11 @@ fn filter(channel: &Channel, broker: Option<Channel>, asking: &[Instruction]) ->
         let (what, meaning) = ("broker", "names that are made later are not held, and refused calls are not told");
         return channel.send(&Message::Missing { what: what.into(), meaning: meaning.into() }, None).at(Step::Control);
     };
+    filter_telling(&broker, asking)
+}
+
+/// Installs the filter, whose listener goes to the broker.
+fn filter_telling(broker: &Channel, asking: &[Instruction]) -> Result<(), Failure> {
     // The broker reads the name of the first program from this memory. Nobody else is inside yet.
     rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable).at(Step::Listener)?;
     let listener = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
@@ -129,21 +179,22 @@ fn filter(channel: &Channel, broker: Option<Channel>, asking: &[Instruction]) ->
 }
 
 /// Runs the program; returns only when that failed.
-fn start(order: &Order) -> std::io::Error {
+fn start(errand: &Errand) -> std::io::Error {
+    let Errand { argv: words, environment: variables, ignored, .. } = errand;
     let invalid = || std::io::Error::from_raw_os_error(libc::EINVAL);
-    let argv: Option<Vec<CString>> = order.argv.iter().map(|text| c_string(text.as_bytes())).collect();
+    let argv: Option<Vec<CString>> = words.iter().map(|text| c_string(text.as_bytes())).collect();
     let join = |(name, value): &(OsString, OsString)| c_string(&[name.as_bytes(), b"=", value.as_bytes()].concat());
-    let environment: Option<Vec<CString>> = order.environment.iter().map(join).collect();
-    let (Some(argv), Some(environment), Some(program)) = (argv, environment, order.argv.first()) else {
+    let environment: Option<Vec<CString>> = variables.iter().map(join).collect();
+    let (Some(argv), Some(environment), Some(program)) = (argv, environment, words.first()) else {
         return invalid();
     };
     sys::signal::set_default(libc::SIGPIPE);
-    order.ignored.iter().for_each(|signal| sys::signal::ignore(*signal));
+    ignored.iter().for_each(|signal| sys::signal::ignore(*signal));
     if let Err(error) = sys::signal::mask(sys::signal::How::Exactly, &sys::signal::Set::of(&[])) {
         return error;
     }
     let mut worst = std::io::Error::from_raw_os_error(libc::ENOENT);
-    for candidate in candidates(program, &order.environment) {
+    for candidate in candidates(program, variables) {
         let Some(candidate) = c_string(candidate.as_bytes()) else { return invalid() };
         let error = sys::process::exec(&candidate, &argv, &environment);
         match error.raw_os_error() {

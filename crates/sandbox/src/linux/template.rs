@@ -21,18 +21,20 @@ mod peer;
 mod spawn;
 mod wait;
 
+use std::os::fd::AsFd;
+
 use rustix::fs::{Mode, OFlags};
 
 use super::kernel_files::read_whole;
 use crate::limits::MOUNT_LIST_BYTES_MAX;
 
-pub(super) use ask::{Given, Taken, take, warm};
+pub(super) use ask::{Caller, Given, Taken};
 pub(crate) use hold::Holder;
 pub(super) use spawn::{HOLDER, holder_main};
-pub(super) use wait::wait;
+pub(super) use wait::{is_wanted, read_errand, say_taken, wait_built, wait_confined};
 
 /// Reads a file of the kernel's.
-fn read(path: &str) -> std::io::Result<Vec<u8>> {
-    let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+fn read(directory: impl AsFd, path: &str) -> std::io::Result<Vec<u8>> {
+    let file = rustix::fs::openat(directory, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     read_whole(file, MOUNT_LIST_BYTES_MAX)
 }

@@ -33,8 +33,8 @@ impl Mounts {
                 taken.push(take(part, &source)?);
             }
         }
-        let name = format!("veil-{}", self.veils);
-        self.veils += 1;
+        let name = format!("veil-{}", self.covers);
+        self.covers += 1;
         let mask = make_mask(&self.vault, &name, path, &taken).at_path(Stage::Hide, path)?;
         let mount = tree::copy_named(self.vault.as_fd(), &name).at_path(Stage::Hide, path)?;
         tree::restrict_one(mount.as_fd(), RDONLY | NOSUID | NODEV | NOEXEC).at_path(Stage::Hide, path)?;

@@ -69,19 +69,27 @@ pub(super) fn variables(
     roots: &[AbsPath],
 ) -> Vec<(String, String)> {
     let Some(caches) = caches else { return Vec::new() };
-    let stays = |variable: &str| {
+    let own = |variable: &str| {
         let kept = environment.kept.iter().find(|(name, _)| name == variable);
-        let path = kept.and_then(|(_, value)| AbsPath::parse(value.to_str()?));
+        kept.and_then(|(_, value)| value.to_str())
+    };
+    let stays = |variable: &str| {
+        let path = own(variable).and_then(AbsPath::parse);
         path.is_some_and(|path| roots.iter().any(|root| path.is_within(root)))
     };
+    let directory = caches.directory.as_str();
     let rows = CACHES.iter().filter(|row| !stays(row.variable));
-    let value = |row: &policy::tables::caches::Cache| {
-        let path = caches.directory.join(row.place);
-        // Words of options end at a blank.
-        let is_word = row.before.is_empty() || !path.as_str().contains(char::is_whitespace);
-        is_word.then(|| (row.variable.to_owned(), format!("{}{path}", row.before)))
-    };
-    rows.filter_map(value).collect()
+    // Words of options end at a blank.
+    let rows = rows.filter(|row| row.value.starts_with("DIR") || !directory.contains(char::is_whitespace));
+    let set = rows.flat_map(|row| {
+        // An empty entry at the end stands for the places that the tool knows.
+        let besides = row.besides.zip(own(row.variable)).map(|(name, value)| {
+            let more = own(name).unwrap_or_default();
+            (name.to_owned(), format!("{value}:{more}"))
+        });
+        std::iter::once((row.variable.to_owned(), row.value.replace("DIR", directory))).chain(besides)
+    });
+    set.collect()
 }
 
 /// Returns the steps of what is there to be read.

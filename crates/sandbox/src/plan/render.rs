@@ -3,6 +3,7 @@
 use std::fmt;
 
 use policy::AbsPath;
+use policy::controls::Network;
 
 use super::{Plan, Root, Step};
 
@@ -59,13 +60,24 @@ impl Plan {
     pub fn lines(&self) -> Vec<Line> {
         let mut lines = vec![
             Line::says("separate", "users, mounts, processes, network, ipc, host name, cgroups"),
-            Line::says("network", "a loopback interface of its own and nothing else"),
+            match &self.network {
+                Network::None => Line::says("network", "a loopback interface of its own and nothing else"),
+                Network::Proxied { captured } => {
+                    let ports: Vec<String> = captured.iter().map(u16::to_string).collect();
+                    let ports = ports.join(", ");
+                    Line::says(
+                        "network",
+                        format!("a loopback interface of its own, and the proxy on it; ports {ports} lead to it"),
+                    )
+                }
+            },
             match self.root {
                 Root::Host => Line::says("read-only", "/"),
                 Root::Empty => Line::says("empty", "/"),
             },
         ];
         lines.extend(self.steps.iter().map(line));
+        lines.extend(self.shown.iter().map(|shown| Line::at("show", &shown.path).because(&shown.why)));
         let read = match self.root {
             Root::Host => "all",
             Root::Empty => "only the above",

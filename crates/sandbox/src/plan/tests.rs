@@ -52,6 +52,8 @@ fn check(input: &str, expected: &str) {
         tiers: crate::Tiers::all(),
         require: Vec::new(),
         held: false,
+        outlet: None,
+        shown: Vec::new(),
     };
     let found = match plan(&controls, &invocation) {
         Ok(plan) => {
@@ -91,6 +93,8 @@ fn whole_plan_reads_in_the_order_of_building() {
         tiers: crate::Tiers::all(),
         require: Vec::new(),
         held: false,
+        outlet: None,
+        shown: Vec::new(),
     };
     let expected = "\
 separate    users, mounts, processes, network, ipc, host name, cgroups
@@ -311,6 +315,8 @@ fn planned(writable: &[&str], hidden: &[&str], open: &[&str], closed: &[&str]) -
         tiers: crate::Tiers::all(),
         require: Vec::new(),
         held: false,
+        outlet: None,
+        shown: Vec::new(),
     };
     plan(&controls, &invocation).ok().map(|plan| opened(&plan))
 }
@@ -392,7 +398,7 @@ fn granted(readable: &[(&str, Option<&str>)], caches: Option<Caches>, hide: &[&s
         limits: Limits::default(),
     };
     let environment = crate::environment::environment(
-        [("CARGO_HOME", "/home/me/p/.own"), ("GOCACHE", "/home/me/go")]
+        [("CARGO_HOME", "/home/me/p/.own"), ("GOCACHE", "/home/me/go"), ("GEM_HOME", "/home/me/gems")]
             .map(|(name, value)| (name.into(), value.into()))
             .into_iter(),
     );
@@ -405,6 +411,8 @@ fn granted(readable: &[(&str, Option<&str>)], caches: Option<Caches>, hide: &[&s
         tiers: crate::Tiers::all(),
         require: Vec::new(),
         held: false,
+        outlet: None,
+        shown: Vec::new(),
     };
     plan(&controls, &invocation).map_or_else(|error| format!("error: {error}"), |plan| plan.render())
 }
@@ -465,6 +473,8 @@ fn a_command_cannot_start_where_nothing_may_be_read() {
         tiers: crate::Tiers::all(),
         require: Vec::new(),
         held: false,
+        outlet: None,
+        shown: Vec::new(),
     };
     assert!(plan(&controls("/usr/src"), &invocation).is_ok());
     assert_eq!(
@@ -482,14 +492,28 @@ fn caches_are_a_place_of_their_own_with_variables_that_lead_there() {
     };
     let text = granted(&[], caches(), &["/home/me/keys"]);
     assert_eq!(
-        lines(&text, &["writable", "cache", "seed", "set         CARGO", "set         GO", "set         MAVEN"]),
+        lines(
+            &text,
+            &[
+                "writable",
+                "cache",
+                "seed",
+                "set         CARGO",
+                "set         GO",
+                "set         MAVEN",
+                "set         GEM"
+            ]
+        ),
         [
             "writable    /home/me/p",
             "cache       /c/1",
             "seed        /c/1/cargo/registry (/home/me/.cargo/registry, read-only)",
+            "set         GOPATH=/c/1/go",
             "set         GOCACHE=/c/1/go-build",
             "set         GOMODCACHE=/c/1/go-mod",
-            "set         MAVEN_OPTS=-Dmaven.repo.local=/c/1/maven",
+            "set         MAVEN_OPTS=-Dmaven.repo.local=/c/1/maven -Dmaven.repo.local.tail=/c/1/maven-fetched",
+            "set         GEM_HOME=/c/1/gems",
+            "set         GEM_PATH=/home/me/gems:",
         ]
     );
     // What must not be read or written wins.

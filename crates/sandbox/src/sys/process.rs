@@ -122,15 +122,21 @@ pub(crate) fn in_own_session(command: &mut Command) {
 }
 
 /// Returns what of this process only a call tells and its children have too: what `prctl` knows, the priority of its
-/// input and output, where it may have memory, whom it shares a core with. What this kernel lacks is its error.
+/// input and output, where it may have memory, whom it shares a core with, how it is scheduled, whether it may read the
+/// processor's clock. What this kernel lacks is its error.
 pub(crate) fn passed_on() -> Vec<i64> {
-    const GETS: [libc::c_int; 6] = [
+    const GETS: [libc::c_int; 11] = [
         libc::PR_GET_SECUREBITS,
         libc::PR_GET_TIMERSLACK,
         libc::PR_GET_THP_DISABLE,
         libc::PR_MCE_KILL_GET,
         libc::PR_GET_MDWE,
         libc::PR_GET_NO_NEW_PRIVS,
+        PR_SVE_GET_VL,
+        PR_GET_TAGGED_ADDR_CTRL,
+        PR_GET_IO_FLUSHER,
+        PR_SME_GET_VL,
+        PR_GET_MEMORY_MERGE,
     ];
     let said = |result: i64| {
         if result < 0 { -i64::from(io::Error::last_os_error().raw_os_error().unwrap_or_default()) } else { result }
@@ -154,10 +160,30 @@ pub(crate) fn passed_on() -> Vec<i64> {
     // SAFETY: the number is valid to be written; 0 is this process.
     #[expect(unsafe_code, reason = "prctl")]
     let shares = said(unsafe { libc::prctl(libc::PR_SCHED_CORE, get, zero, thread, &raw mut cookie) }.into());
+    let (mut clock, mut attributes): (libc::c_int, [u64; SCHEDULING / 8]) = (0, [0; SCHEDULING / 8]);
+    // SAFETY: the number is valid to be written.
+    #[expect(unsafe_code, reason = "prctl")]
+    let has_clock = said(unsafe { libc::prctl(libc::PR_GET_TSC, &raw mut clock, zero, zero, zero) }.into());
+    // SAFETY: the numbers are valid to be written for so many bytes; 0 is this process.
+    #[expect(unsafe_code, reason = "sched_getattr")]
+    let schedules = said(unsafe { libc::syscall(libc::SYS_sched_getattr, 0, attributes.as_mut_ptr(), SCHEDULING, 0) });
     let nodes = nodes.into_iter().map(|node| i64::from_ne_bytes(node.to_ne_bytes()));
+    let attributes = attributes.into_iter().map(u64::cast_signed);
     let rest = [priority, policy, mode.into(), shares, i64::from_ne_bytes(cookie.to_ne_bytes())];
-    gets.into_iter().chain(rest).chain(nodes).collect()
+    let clocks = [has_clock, clock.into(), schedules];
+    gets.into_iter().chain(rest).chain(clocks).chain(nodes).chain(attributes).collect()
 }
+
+/// From `linux/prctl.h`; `libc` does not have them for every target.
+const PR_SVE_GET_VL: libc::c_int = 51;
+const PR_GET_TAGGED_ADDR_CTRL: libc::c_int = 56;
+const PR_GET_IO_FLUSHER: libc::c_int = 58;
+const PR_SME_GET_VL: libc::c_int = 64;
+const PR_GET_MEMORY_MERGE: libc::c_int = 68;
+
+/// Bytes of what the kernel says of a process's scheduling, the bounds of its use of a processor among them: as many as
+/// the newest version has, and zeros of an older one.
+const SCHEDULING: usize = 56;
 
 /// Puts a descriptor under a fixed number, where it outlives `exec`.
 pub(crate) fn put_at(fd: BorrowedFd<'_>, number: RawFd) -> io::Result<()> {

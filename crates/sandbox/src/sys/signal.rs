@@ -136,7 +136,8 @@ pub(crate) fn send_to_group(group: i32, signal: i32) {
 }
 /// Ends every process that this one may signal but itself.
 ///
-/// The caller has a Landlock domain that bounds its signals, and has looked that it holds.
+/// The caller has a Landlock domain that bounds its signals, and has looked that it holds, or is the first process of
+/// its namespace.
 pub(crate) fn kill_all_within_reach() {
     // SAFETY: takes numbers only. The safe wrapper knows no way to name every process.
     #[expect(unsafe_code, reason = "kill of -1")]

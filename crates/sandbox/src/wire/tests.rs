@@ -2,7 +2,7 @@ use policy::bounds::{Bound, BoundKind};
 use policy::{AbsPath, Origin, Scope};
 
 use super::{Input, Inside, Message, Order, Request, parse_message, render_message};
-use crate::plan::{Plan, Root, Step, Zone};
+use crate::plan::{Plan, Root, Shown, Step, Zone};
 use crate::shape::{Found, Holds, Outside, Shape};
 
 fn order() -> Order {
@@ -33,6 +33,8 @@ fn order() -> Order {
         }],
         root: Root::Empty,
         variables: vec![("A".to_owned(), "/c/a".to_owned())],
+        network: policy::controls::Network::Proxied { captured: vec![80, 8443] },
+        shown: vec![Shown { path: path("/run/palisade/a"), content: vec![0, 10, 255], why: "w".to_owned() }],
     };
     let bytes = |bytes: &[u8]| std::os::unix::ffi::OsStringExt::from_vec(bytes.to_vec());
     Order {
@@ -49,7 +51,7 @@ fn order() -> Order {
         }),
         brokered: true,
         inside: Inside { data: Some(1), private_bytes: Some(2), ..Inside::default() },
-        waits: true,
+        waits: crate::wire::Waits::Built,
         entrances: 2,
         inputs: vec![Input { number: 0, path: "/p/in".to_owned(), device: (0, 40), inode: 8 }],
         ignored: vec![1],

@@ -18,10 +18,6 @@ const fn row(tier: Tier, case: &'static str, rows: &'static str, why: &'static s
 const ROWS: &[Row] = &[
     row(Tier::Bubblewrap, "limits_fork_bomb", "", "bubblewrap's own process counts among those inside"),
     row(Tier::Bubblewrap, "mounts_of_the_project_elsewhere", "", "its scene has no bubblewrap for an ordinary user"),
-    row(Tier::Bubblewrap, "broker_git_private_caches", "", "there are no private caches, which is told as missing"),
-    row(Tier::Bubblewrap, "profile_*", "", "the closed profile is refused, caches are told as missing"),
-    row(Tier::Bubblewrap, "files_hidden_but_for_parts", "", "such a run is refused"),
-    row(Tier::Bubblewrap, "files_hidden_around_the_project", "", "such a run is refused"),
     row(Tier::Bubblewrap, "hygiene_arguments_tell_nothing", "", "its own processes have bubblewrap's words"),
     row(Tier::Bubblewrap, "hygiene_no_user_namespaces", "", "about the best tier; see fallback_no_namespaces_left"),
     row(
@@ -31,7 +27,6 @@ const ROWS: &[Row] = &[
         "they appear, and cannot be written",
     ),
     row(Tier::Bubblewrap, "mounts_below_a_read_only_place", "", "its scene has no bubblewrap for an ordinary user"),
-    row(Tier::Landlock, "profile_caches_cannot_be_led_astray", "", "nothing of the host's is seen in the caches"),
     row(Tier::Landlock, "limits_private_directories", "44 of them", "there are none; see lower_temporary"),
     row(
         Tier::Landlock,

@@ -14,7 +14,14 @@ pub(crate) const CASES: &[Case] = &[
     ("kernel_no_privileges", no_privileges),
     ("kernel_own_memory", own_memory),
     ("kernel_queues_and_memory_of_the_host", shared),
+    ("kernel_landlock_inside", landlock_inside),
 ];
+
+/// Row 185: a domain that is made inside would not bound what the broker does for those in it.
+fn landlock_inside(world: &World) {
+    check("inside", &world.inside(&["landlock"]).out, &["EOPNOTSUPP"]);
+    check("control", &world.outside(&["landlock"]), &["ok"]);
+}
 
 /// What an attempt does outside, where it can be tried without harm.
 #[derive(Clone, Copy)]
@@ -82,6 +89,9 @@ const CALLS: &[Try] = &[
     (55, &["device-ioctl", "/dev/random", "0x5206"], &["EPERM", "EACCES"], Skip), // RNDCLEARPOOL
     (55, &["device-ioctl", "/dev/urandom", "0x40045201"], &["EPERM", "EACCES"], Skip), // RNDADDTOENTCNT
     (55, &["device-ioctl", "/dev/zero", "0x5412"], &["EPERM"], Is(&["ENOTTY"])),
+    // Keys of the file system: taken away, the user's other programs lose their files.
+    (55, &["ioctl-file", "src/lib.rs", "3226494487"], &["EPERM"], Is(&["ENOTTY", "EOPNOTSUPP", "EINVAL"])),
+    (55, &["ioctl-file", "src/lib.rs", "3225445912"], &["EPERM"], Is(&["ENOTTY", "EOPNOTSUPP", "EINVAL"])),
     (96, &["open-by-handle", "/"], &["EPERM"], Skip),
     (96, &["name-to-handle", "/"], &["EPERM"], Is(&["ok"])),
     (97, &["fanotify"], &["EPERM"], Skip),

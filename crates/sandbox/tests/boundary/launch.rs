@@ -20,6 +20,8 @@ pub(crate) struct Spec {
     pub(crate) readable: Vec<String>,
     /// The private caches; none when there is nothing.
     pub(crate) caches: Vec<String>,
+    /// The home directory; one that is not there when there is nothing.
+    pub(crate) home: Vec<String>,
     /// What is seen there: where it is, and where it is seen.
     pub(crate) seeds: Vec<String>,
     /// Limits such as `wall=1s`, as a person would write them.
@@ -50,6 +52,7 @@ impl Spec {
             ("--readable", &self.readable),
             ("--caches", &self.caches),
             ("--seed", &self.seeds),
+            ("--home", &self.home),
             ("--without", &self.without),
             ("--require", &self.require),
             ("--limit", &self.limits),
@@ -85,6 +88,7 @@ impl Spec {
                 "--readable" => spec.readable.push(value),
                 "--caches" => spec.caches.push(value),
                 "--seed" => spec.seeds.push(value),
+                "--home" => spec.home.push(value),
                 "--require" => spec.require.push(value),
                 "--without" => spec.without.push(value),
                 "--deny" => spec.rules.push(value),
@@ -111,11 +115,25 @@ pub(crate) fn hold() -> ! {
     std::process::exit(0)
 }
 
-/// Is the launcher.
-pub(crate) fn main() -> ! {
+/// Runs the command once for every line that comes, in this one process, and prints how many microseconds it was until its
+/// program ran and until its end was known, and whether its boundary was held.
+pub(crate) fn turns() -> ! {
     let (spec, argv) = Spec::parse();
+    let (invocation, permit) = (invocation(&spec, argv), permit(&spec));
+    for line in std::io::stdin().lines() {
+        line.unwrap();
+        let start = std::time::Instant::now();
+        let report = sandbox::run(&permit, &invocation).unwrap();
+        let over = start.elapsed();
+        assert_eq!(report.exit.code(), 0);
+        println!("{} {} {}", report.started.as_micros(), over.as_micros(), report.from_holder);
+    }
+    std::process::exit(0)
+}
+
+fn invocation(spec: &Spec, argv: Vec<OsString>) -> sandbox::Invocation {
     let paths = |texts: &[String]| texts.iter().map(|text| AbsPath::parse(text).unwrap()).collect::<Vec<_>>();
-    let invocation = sandbox::Invocation {
+    sandbox::Invocation {
         argv,
         environment: sandbox::environment(std::env::vars_os()),
         init: "/proc/self/exe".into(),
@@ -124,8 +142,15 @@ pub(crate) fn main() -> ! {
         tiers: spec.tiers(),
         require: spec.require.iter().map(|name| sandbox::Layer::parse(name).unwrap()).collect(),
         held: !spec.template.is_empty(),
-    };
-    let permit = permit(&spec);
+        outlet: None,
+        shown: Vec::new(),
+    }
+}
+
+/// Is the launcher.
+pub(crate) fn main() -> ! {
+    let (spec, argv) = Spec::parse();
+    let (invocation, permit) = (invocation(&spec, argv), permit(&spec));
     if spec.template.iter().any(|way| way == "warm") {
         // Where there is no holder for this user, or its boundary cannot be built, the run says what it came to.
         let _ = sandbox::warm(&permit, &invocation);
@@ -185,7 +210,7 @@ fn permit(spec: &Spec) -> Permit<Exec> {
         why: "a test".to_owned(),
         origin: Origin { scope: Scope::User, file: "test".to_owned(), line: 1 },
     };
-    let home = path("/nonexistent/home");
+    let home = path(spec.home.first().map_or("/nonexistent/home", String::as_str));
     let facts = Facts {
         home: home.clone(),
         project: path(&spec.cwd),
@@ -203,6 +228,7 @@ fn permit(spec: &Spec) -> Permit<Exec> {
             reopened: spec.reopened.iter().map(|text| path(text)).collect(),
             reading: reading(spec),
             caches: caches(spec),
+            is_proxied: false,
             incomplete: None,
         }),
     };

@@ -1,5 +1,6 @@
 //! What holds in the lowest tier where there are no namespaces, tried by cases of its own.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use crate::processes::wait_until;
 use crate::runner::Case;
-use crate::world::{World, check};
+use crate::world::{World, check, is_contained};
 
 pub(crate) const CASES: &[Case] = &[
     ("lower_devices", devices),
@@ -16,7 +17,9 @@ pub(crate) const CASES: &[Case] = &[
     ("lower_launcher_killed", launcher_killed),
     ("lower_fork_bomb", fork_bomb),
     ("lower_temporary", temporary),
+    ("lower_temporary_of_a_killed_keeper", temporary_left),
     ("lower_below_tmp", below_tmp),
+    ("lower_temporary_elsewhere", temporary_elsewhere),
     ("lower_absent", absent),
     ("lower_replaced", replaced),
     ("lower_terminal", terminal),
@@ -51,6 +54,7 @@ fn processes(world: &World) {
     for pid in ["1", &pid] {
         for name in ["environ", "mem", "maps", "auxv", "fd/0", "fd/1"] {
             check(name, &world.inside(&["read", &format!("/proc/{pid}/{name}")]).out, &["EACCES", "EPERM"]);
+            check(name, &world.inside(&["read-made", &format!("/proc/{pid}/{name}")]).out, &["EACCES", "EPERM"]);
         }
         for name in ["root/etc", "cwd/."] {
             check(name, &world.inside(&["list", &format!("/proc/{pid}/{name}")]).out, &["EACCES", "EPERM"]);
@@ -63,6 +67,9 @@ fn processes(world: &World) {
     let seen = world.run(&["sh", "-c", script]);
     assert_eq!((seen.out.as_str(), seen.code), ("on", 3), "{}", seen.error);
     for name in ["environ", "mem", "fd/3"] {
+        let probe = world.probe();
+        let made = world.run(&["sh", "-c", &format!("{probe} probe read-made /proc/$PPID/{name}")]);
+        check(name, &made.out, &["EACCES", "EPERM", "ENOENT"]);
         let seen = world.run(&["sh", "-c", &format!("cat /proc/$PPID/{name}")]);
         assert!(seen.error.contains("Permission denied"), "{name}: {}", seen.error);
     }
@@ -71,24 +78,42 @@ fn processes(world: &World) {
 }
 
 /// Row 74: what the command left in a session of its own is gone with the launcher.
+///
+/// How long that takes on a busy machine nobody knows, and other commands of this user have directories too: what is
+/// waited for is that nothing of these runs any more, and that of the directories which were there then none stays.
 fn launcher_killed(world: &World) {
+    let left = "(setsid sh -c 'while [ ! -e src/go ]; do sleep 0.02; done; echo escaped > src/late' &)";
     let before = temporaries();
+    let mut seen = BTreeSet::new();
     for delay in 0..16 {
-        let script = "(setsid sh -c 'sleep 0.3; echo escaped > src/late' &) ; echo up > src/up; sleep 5";
-        let mut launcher = world.launcher(&["sh", "-c", script]);
+        let mut launcher = world.launcher(&["sh", "-c", &format!("{left}; echo up > src/up; sleep 50")]);
         let mut child = launcher.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         if delay % 2 == 0 {
             wait_until(|| Path::new(&world.path("project/src/up")).exists());
         } else {
             std::thread::sleep(Duration::from_micros(delay * 700));
         }
+        seen.extend(temporaries());
         child.kill().unwrap();
         child.wait().unwrap();
+        wait_until(|| running_in(&world.path("project")) == 0);
         let _ = fs::remove_file(world.path("project/src/up"));
     }
-    std::thread::sleep(Duration::from_millis(600));
+    seen.extend(temporaries());
+    let own: Vec<_> = seen.into_iter().filter(|name| !before.contains(name)).collect();
+    wait_until(|| temporaries().iter().all(|name| !own.contains(name)));
+    fs::write(world.path("project/src/go"), "").unwrap();
+    std::thread::sleep(Duration::from_millis(200));
     assert!(!Path::new(&world.path("project/src/late")).exists());
-    wait_until(|| temporaries() == before);
+    assert!(world.outside_shell(left));
+    wait_until(|| world.text("project/src/late") == "escaped\n");
+}
+
+/// Returns how many processes run in a directory.
+fn running_in(directory: &str) -> usize {
+    let is_there =
+        |entry: &fs::DirEntry| fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd == Path::new(directory));
+    fs::read_dir("/proc").unwrap().filter_map(Result::ok).filter(is_there).count()
 }
 
 /// Returns this user's temporary directories of commands that run.
@@ -108,11 +133,7 @@ fn fork_bomb(world: &World) {
     let script = "f() { while :; do (setsid sh -c 'sleep 0.01' &); done; }; f & f & f & sleep 0.3; exit 5";
     let seen = world.run(&["sh", "-c", script]);
     assert_eq!(seen.code, 5, "{} {}", seen.error, seen.report);
-    let here = world.path("project");
-    let in_project =
-        |entry: &fs::DirEntry| fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd == Path::new(&here));
-    let left = fs::read_dir("/proc").unwrap().filter_map(Result::ok).filter(in_project).count();
-    assert_eq!(left, 0);
+    assert_eq!(running_in(&world.path("project")), 0);
 }
 
 /// Row 91: the shared directories are closed, and the command's own is gone afterwards.
@@ -132,6 +153,57 @@ fn temporary(world: &World) {
     let (text, directory) = seen.out.split_once('\n').unwrap();
     assert_eq!(text, "x");
     assert!(directory.starts_with("/tmp/palisade-") && !Path::new(directory).exists(), "{directory}");
+}
+
+/// What a killed keeper leaves is gone with the next start, and what belongs to a command that runs is not.
+fn temporary_left(world: &World) {
+    let script = "echo $TMPDIR > src/$0; while [ -e src/$0 ]; do sleep 0.01; done";
+    let place = |name: &str| {
+        let path = world.path(&format!("project/src/{name}"));
+        wait_until(|| fs::read_to_string(&path).is_ok_and(|text| text.ends_with('\n')));
+        fs::read_to_string(&path).unwrap().trim().to_owned()
+    };
+    let start = |name: &str| world.launcher(&["sh", "-c", script, name]).stdin(Stdio::null()).spawn().unwrap();
+    let (mut killed, mut runs) = (start("killed"), start("runs"));
+    let (left, used) = (place("killed"), place("runs"));
+    let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", killed.id())).unwrap();
+    let keeper = children.split_whitespace().find(|pid| {
+        fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|words| words.starts_with("palisade: boundary"))
+    });
+    let keeper = rustix::process::Pid::from_raw(keeper.unwrap().parse().unwrap()).unwrap();
+    rustix::process::kill_process(keeper, rustix::process::Signal::KILL).unwrap();
+    killed.wait().unwrap();
+    assert!(Path::new(&left).exists(), "the control: {left}");
+    fs::remove_file(world.path("project/src/killed")).unwrap();
+    world.run(&["true"]);
+    wait_until(|| !Path::new(&left).exists());
+    assert!(Path::new(&used).exists());
+    fs::remove_file(world.path("project/src/runs")).unwrap();
+    runs.wait().unwrap();
+    assert!(!Path::new(&used).exists());
+}
+
+/// Rows 90, 91: the host shows `/tmp` at another place as well; it takes root to have one.
+fn temporary_elsewhere(world: &World) {
+    if !rustix::process::geteuid().is_root() || is_contained() {
+        return;
+    }
+    let file = tempfile::Builder::new().prefix("lower").tempfile_in("/tmp").unwrap();
+    fs::write(file.path(), "canary").unwrap();
+    let name = file.path().file_name().unwrap().to_str().unwrap();
+    fs::create_dir(world.path("outside/tmp dir")).unwrap();
+    let script = "mount --bind /tmp \"$0\"; exec \"$@\"";
+    let cat = ["cat", &world.path(&format!("outside/tmp dir/{name}"))];
+    let run = |words: &[&std::ffi::OsStr]| {
+        let mut command = std::process::Command::new("unshare");
+        command.args(["-m", "sh", "-c", script, &world.path("outside/tmp dir")]);
+        world.seen(&command.args(words).output().unwrap())
+    };
+    assert_eq!(run(&cat.map(std::ffi::OsStr::new)).out, "canary", "control");
+    let launcher = world.launcher(&cat);
+    let words: Vec<_> = std::iter::once(launcher.get_program()).chain(launcher.get_args()).collect();
+    let seen = run(&words);
+    assert!(seen.error.contains("Permission denied") && seen.code == 1, "{} {}", seen.error, seen.report);
 }
 
 fn below_tmp(world: &World) {

@@ -27,7 +27,6 @@ pub(crate) const CASES: &[Case] = &[
     ("lower_broker_cannot_be_had", alone),
     ("lower_broker_reads_memory_by_file", by_file),
     ("lower_broker_another_supervisor", supervisor),
-    ("lower_broker_landlock_inside", landlock_inside),
     ("lower_nested", nested),
     ("lower_leases", leases),
 ];
@@ -362,12 +361,6 @@ fn supervisor(world: &World) {
     let seen = run_in(world, "supervised", &["sh", "-c", "echo ran > src/ran"]);
     assert!(seen.report.starts_with("error: "), "{}", seen.report);
     assert!(!Path::new(&world.path("project/src/ran")).exists());
-}
-
-/// Row 185: a domain that is made inside would not bound what the broker does for those in it.
-fn landlock_inside(world: &World) {
-    check("inside", &world.inside(&["landlock"]).out, &["EOPNOTSUPP"]);
-    check("control", &world.outside(&["landlock"]), &["ok"]);
 }
 
 /// Row 185: there is no boundary in this one.

@@ -18,6 +18,7 @@ pub(crate) const CASES: &[Case] = &[
     ("profile_caches_are_writable_and_stay", caches),
     ("profile_caches_cannot_be_led_astray", astray),
     ("profile_caches_that_cannot_be_made_are_told", untold),
+    ("profile_stores_that_programs_insist_on", insisted_on),
 ];
 
 /// Returns a world in the closed profile, where the probe may be run.
@@ -158,9 +159,7 @@ fn caches(world: &World) {
     check("read by the next", &cached.inside(&["read", &own]).out, &["ok kept"]);
     assert_eq!(cached.text("caches/one/npm"), "kept");
     let crate_inside = cached.path("caches/one/cargo/registry/crate");
-    // To show a directory of the host there takes a mount.
-    let shown = if world.tier == Tier::Landlock { "ENOENT" } else { "ok fetched" };
-    check("the host's", &cached.inside(&["read", &crate_inside]).out, &[shown]);
+    check("the host's", &cached.inside(&["read", &crate_inside]).out, &["ok fetched"]);
     for words in [&["write", crate_inside.as_str(), "evil"] as &[&str], &["unlink", &crate_inside]] {
         check(&format!("{words:?}"), &cached.inside(words).out, &["EROFS", "EACCES", "ENOENT"]);
     }
@@ -175,9 +174,11 @@ fn caches(world: &World) {
 
     cached.spec.readable = closed(world).spec.readable;
     cached.spec.readable.push(cached.probe_path());
-    check("closed", &cached.inside(&["read", &crate_inside]).out, &[shown]);
+    check("closed", &cached.inside(&["read", &crate_inside]).out, &["ok fetched"]);
     check("closed", &cached.inside(&["write", &own, "again"]).out, &["ok"]);
-    check("closed", &cached.inside(&["read", &cached.path("home/registry/crate")]).out, gone(world));
+    // Without mounts it is seen where it lies.
+    let there: &[&str] = if world.tier == Tier::Landlock { &["ok fetched"] } else { gone(world) };
+    check("closed", &cached.inside(&["read", &cached.path("home/registry/crate")]).out, there);
     assert_eq!(cached.text("caches/one/npm"), "again");
 }
 
@@ -191,6 +192,44 @@ fn astray(world: &World) {
     check("shown all the same", &seen.out, &["ok fetched"]);
     assert!(!Path::new(&cached.path("outside/registry")).exists(), "nothing was made where the link led");
     assert!(!fs::symlink_metadata(cached.path("caches/one/cargo")).unwrap().is_symlink());
+    // One that an earlier command has put where the directory itself is seen.
+    fs::remove_dir_all(cached.path("caches/one/cargo")).unwrap();
+    fs::create_dir(cached.path("caches/one/cargo")).unwrap();
+    std::os::unix::fs::symlink(cached.path("outside"), cached.path("caches/one/cargo/registry")).unwrap();
+    let place = cached.path("caches/one/cargo/registry/crate");
+    check("itself", &cached.inside(&["read", &place]).out, &["ok fetched"]);
+    check("written", &cached.inside(&["write", &place, "evil"]).out, &["EROFS", "EACCES"]);
+    assert_eq!(cached.text("home/registry/crate"), "fetched");
+}
+
+/// Package managers that end at a file that they may not read find another text there, where a mount can hold it.
+fn insisted_on(world: &World) {
+    let mut home = world.another();
+    home.spec.home = vec![home.path("home")];
+    let stores = [(".npmrc", "ok"), (".m2/settings.xml", "ok <settings/>"), (".netrc", "EACCES")];
+    for (name, _) in stores {
+        let path = home.path(&format!("home/{name}"));
+        fs::create_dir_all(Path::new(&path).parent().unwrap()).unwrap();
+        fs::write(&path, "secret").unwrap();
+        check("control", &home.outside(&["read", &path]), &["ok secret"]);
+        home.spec.hidden.push(path);
+    }
+    for (name, instead) in stores {
+        let path = home.path(&format!("home/{name}"));
+        let expected = if world.tier == Tier::Landlock { "EACCES" } else { instead };
+        check(name, &home.inside(&["read", &path]).out, &[expected]);
+        for words in [&["write", &path, "evil"] as &[&str], &["unlink", &path], &["chmod", &path]] {
+            check(&format!("{words:?}"), &home.inside(words).out, &["EROFS", "EACCES", "EBUSY", "EPERM"]);
+        }
+        assert_eq!(home.text(&format!("home/{name}")), "secret");
+    }
+    // A directory has no text.
+    let mut odd = world.another();
+    odd.spec.home = vec![odd.path("home")];
+    fs::create_dir_all(odd.path("home/.npmrc")).unwrap();
+    fs::write(odd.path("home/.npmrc/file"), "secret").unwrap();
+    odd.spec.hidden.push(odd.path("home/.npmrc"));
+    check("in a directory", &odd.inside(&["read", &odd.path("home/.npmrc/file")]).out, &["EACCES"]);
 }
 
 fn untold(world: &World) {

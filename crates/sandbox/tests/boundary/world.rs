@@ -63,6 +63,7 @@ impl World {
             readable: Vec::new(),
             caches: Vec::new(),
             seeds: Vec::new(),
+            home: Vec::new(),
             limits: Vec::new(),
             rules: Vec::new(),
             checks_reads: Vec::new(),

@@ -33,6 +33,13 @@ impl Reader<'_> {
                 self.say(Severity::Warning, property.name.start(), message, Some(hint));
                 self.layer.sandbox.allow_write.extend(paths);
             }
+            Article::AllowedHosts => {
+                let hosts = self.strings(section, Used::Article(article), property);
+                let message = format!("{} is read as `allowedDomains`", path(section, property));
+                let hint = "write `sandbox.network.allowedDomains`";
+                self.say(Severity::Warning, property.name.start(), message, Some(hint));
+                self.layer.sandbox.network.allowed.extend(hosts);
+            }
             Article::Servers => self.listed_servers(section, property),
         }
     }

@@ -6,7 +6,7 @@ use policy::Scope;
 use policy::layer::{SandboxKeys, Severity, Sourced};
 
 use super::{Reader, path};
-use crate::keys::{Section, Used};
+use crate::keys::{Connections, Section, Used};
 
 impl Reader<'_> {
     /// A list of texts, handed on as they are.
@@ -19,6 +19,28 @@ impl Reader<'_> {
     ) {
         let entries = self.strings(section, used, property);
         list(&mut self.layer.sandbox).extend(entries);
+    }
+
+    /// `sandbox.network`: lists are handed on as they are, and of two switches only the word that tightens counts.
+    pub(super) fn network(&mut self, section: Section, used: Used, key: Connections, property: &ObjectProp<'_>) {
+        match key {
+            Connections::Allowed => self.sandbox_list(section, used, property, |keys| &mut keys.network.allowed),
+            Connections::Denied => self.sandbox_list(section, used, property, |keys| &mut keys.network.denied),
+            Connections::Opaque => self.sandbox_list(section, used, property, |keys| &mut keys.network.danger_opaque),
+            Connections::LocalBinding => self.layer.sandbox.network.local_binding = self.switch(section, property),
+            Connections::Strict | Connections::ManagedOnly => {
+                if self.boolean(section, property) != Some(true) {
+                    return;
+                }
+                let origin = Some(self.origin(property.value.start()));
+                if key == Connections::Strict {
+                    self.layer.sandbox.network.strict = origin;
+                } else {
+                    self.layer.sandbox.network.managed_only = origin;
+                    self.managed_only(section, property);
+                }
+            }
+        }
     }
 
     /// `sandbox.filesystem.disabled`: a person's and the administrator's to say.

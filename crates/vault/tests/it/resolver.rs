@@ -96,7 +96,7 @@ fn waiting_and_fetching_are_bounded() {
     let doppler = Some(Doppler { server: server.url().parse().unwrap(), token: token("env://TOKEN") });
     let sources = Sources { doppler, roots: vec![authority.root.clone()], ..Sources::default() };
     let bounds = Bounds {
-        timeout: Duration::from_secs(3),
+        timeout: Duration::from_secs(6),
         wait: Duration::from_millis(100),
         fetches_max: 1,
         ..Bounds::default()

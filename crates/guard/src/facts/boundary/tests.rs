@@ -30,6 +30,7 @@ impl Scene {
             programs: Vec::new(),
             profile: Profile::Open,
             caches: None,
+            is_proxied: false,
         };
         fs::create_dir_all(place.project.as_str()).unwrap();
         fs::write(place.project.join("palisade").as_str(), "the program").unwrap();

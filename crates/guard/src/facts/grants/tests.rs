@@ -29,6 +29,7 @@ impl Scene {
             programs: Vec::new(),
             profile: Profile::Closed(Vec::new()),
             caches: Some(CachePlace { directory: root.join("home/.cache/palisade"), host: Vec::new() }),
+            is_proxied: false,
         };
         for name in ["home/project", "home/docs", "home/.cargo/registry", "tools/1.2/bin", "go"] {
             fs::create_dir_all(root.join(name).as_str()).unwrap();

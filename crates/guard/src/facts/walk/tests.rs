@@ -41,6 +41,7 @@ impl Scene {
             programs: Vec::new(),
             profile: Profile::Open,
             caches: None,
+            is_proxied: false,
         };
         for name in ["project", "other"] {
             fs::create_dir_all(home.join(name).as_str()).unwrap();

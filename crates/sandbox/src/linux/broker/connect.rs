@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use super::caller::Caller;
 use super::decode::Memory;
 use super::{Outcome, seccomp};
+use crate::doors::{POOL, POOL_BITS};
 use crate::sys::filter::Call;
 
 /// Tells of a connection to somewhere outside. What is read here may change before the kernel reads it again.
@@ -28,7 +29,13 @@ fn destination(call: &Call, caller: &Caller<'_>) -> Option<SocketAddr> {
     let bytes = caller.bytes(pointer, length).ok()?;
     let address = parse_address(&bytes)?;
     let ip = address.ip().to_canonical();
-    (!ip.is_loopback() && !ip.is_unspecified()).then_some(address)
+    (!ip.is_loopback() && !ip.is_unspecified() && !is_of_the_pool(ip)).then_some(address)
+}
+
+/// Returns true for an address that stands for a name where there is a proxy; where there is none it leads nowhere.
+fn is_of_the_pool(ip: IpAddr) -> bool {
+    let prefix = |address: Ipv4Addr| address.to_bits() >> (32 - u32::from(POOL_BITS));
+    matches!(ip, IpAddr::V4(address) if prefix(address) == prefix(POOL))
 }
 
 /// Reads an internet address as the kernel has it.

@@ -1,8 +1,11 @@
+use policy::mounts;
+
 use super::mounted_elsewhere;
 
 /// Reads a line of the list of mounts and renders what is to be hidden.
 fn check(line: &str, expected: &str) {
-    let found = mounted_elsewhere(line.as_bytes()).map(|place| place.to_string_lossy().into_owned());
+    let found = mounts::mounts(line.as_bytes()).find_map(mounted_elsewhere);
+    let found = found.map(|place| place.to_string_lossy().into_owned());
     assert_eq!(found.unwrap_or_default(), expected, "for `{line}`");
 }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use landlock::{ABI, AccessFs, BitFlags, PathBeneath, RulesetCreated, RulesetCreatedAttr};
+use policy::mounts::{Mounts, Twin};
 use rustix::fs::{Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
@@ -222,11 +223,12 @@ impl<'a> Held<'a> {
     fn of(plan: &'a Plan) -> Result<Self, Failure> {
         let (mut hidden, mut unwritable, mut names) = (Paths::default(), Paths::default(), BTreeSet::new());
         let (mut writable, mut parts, mut places) = (Vec::new(), Vec::new(), Vec::new());
+        let mounts = kernel_files::mounts()?;
         for step in &plan.steps {
             match step {
                 plan::Step::Private { zone } => {
-                    names.insert(zone.path().into());
-                    names.extend(behind_link(zone.path()));
+                    let own = [Some(zone.path().into()), behind_link(zone.path())];
+                    names.extend(own.into_iter().flatten().flat_map(|path| everywhere(&mounts, path)));
                 }
                 plan::Step::Writable { path, zone: _ } | plan::Step::Cache { path, zone: _ } => {
                     writable.push(path.as_str());
@@ -240,8 +242,8 @@ impl<'a> Held<'a> {
                     unwritable.hold(path.as_str(), file);
                     places.push((path.as_str(), file));
                 }
-                // It takes a mount.
-                plan::Step::Seed { from: _, at } => return Err(Errno::OPNOTSUPP).at_path(Step::Caches, at.as_str()),
+                // A link leads to it.
+                plan::Step::Seed { from: _, at: _ } => {}
                 plan::Step::Veil { path, parts: seen, why: _ } => {
                     let file = file_at(path.as_str(), Step::Hide)?;
                     unwritable.hold(path.as_str(), file);
@@ -310,6 +312,13 @@ pub(in crate::linux) fn absent(plan: &Plan) -> Result<Vec<String>, Failure> {
     Ok(places.into_iter().map(|(path, _)| path).filter(|path| is_absent(path)).map(str::to_owned).collect())
 }
 
+/// Returns a directory and where else the host has mounted it.
+fn everywhere(mounts: &Mounts, path: Vec<u8>) -> Vec<Vec<u8>> {
+    let is_whole = |twin: &Twin| twin.of == path;
+    let twins = mounts.twins(&path).into_iter().filter(is_whole).map(|twin| twin.path).collect::<Vec<_>>();
+    std::iter::once(path).chain(twins).collect()
+}
+
 /// Returns where a path leads that is a link.
 fn behind_link(path: &str) -> Option<Vec<u8>> {
     let root = mount::open_inside("/").ok()?;
@@ -370,8 +379,20 @@ impl Grants {
             let proc = mount::open_inside("/proc").at_path(Step::LandlockRules, "/proc")?;
             self.add(proc.as_fd(), reading())?;
             for step in &plan.steps {
-                let plan::Step::Read { path, why: _ } = step else { continue };
-                self.part(path.as_str(), &held.unreadable)?;
+                match step {
+                    plan::Step::Read { path, why: _ } | plan::Step::Seed { from: path, at: _ } => {
+                        self.part(path.as_str(), &held.unreadable)?;
+                    }
+                    plan::Step::Link { .. }
+                    | plan::Step::Private { .. }
+                    | plan::Step::Writable { .. }
+                    | plan::Step::Cache { .. }
+                    | plan::Step::Pin { .. }
+                    | plan::Step::ReadOnly { .. }
+                    | plan::Step::ByKey { .. }
+                    | plan::Step::Hide { .. }
+                    | plan::Step::Veil { .. } => {}
+                }
             }
         }
         for path in &held.parts {

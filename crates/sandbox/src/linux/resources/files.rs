@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
+use policy::mounts;
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
@@ -113,41 +114,17 @@ pub(super) fn place_v1(groups: &str, mounts: &str, controller: &str) -> Option<P
 }
 
 /// Returns the first mount that shows a group, with the group's directory in it.
-fn mounted(mounts: &str, group: &str, is_wanted: impl Fn(&str, &str) -> bool) -> Option<Place> {
-    mounts.lines().find_map(|line| {
-        let (before, after) = line.split_once(" - ")?;
-        let mut after = after.split(' ');
-        let (kind, _source, options) = (after.next()?, after.next()?, after.next()?);
-        if !is_wanted(kind, options) {
+fn mounted(list: &str, group: &str, is_wanted: impl Fn(&str, &str) -> bool) -> Option<Place> {
+    mounts::mounts(list.as_bytes()).find_map(|mount| {
+        let options = std::str::from_utf8(mount.file_system_options).ok()?;
+        if !is_wanted(std::str::from_utf8(mount.kind).ok()?, options) {
             return None;
         }
-        let mut fields = before.split(' ').skip(3);
-        let (root, point) = (unescaped(fields.next()?), unescaped(fields.next()?));
+        let [root, point] = [mount.root, mount.place].map(|path| PathBuf::from(std::ffi::OsString::from_vec(path)));
         let below = Path::new(group).strip_prefix(&root).ok()?;
         // A group above the root of our namespace shows as `/..`.
         let is_inside = below.components().all(|part| matches!(part, std::path::Component::Normal(_)));
         let own = if below.as_os_str().is_empty() { point.clone() } else { point.join(below) };
         is_inside.then_some(Place { top: point, own })
     })
-}
-
-/// Returns a path of the list of mounts, in which blanks are written as three octal digits.
-fn unescaped(text: &str) -> PathBuf {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('\\') {
-        bytes.extend_from_slice(before.as_bytes());
-        match after.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = after.get(3..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(b'\\');
-                rest = after;
-            }
-        }
-    }
-    bytes.extend_from_slice(rest.as_bytes());
-    PathBuf::from(std::ffi::OsString::from_vec(bytes))
 }

@@ -144,9 +144,11 @@ fn action(verdict: Verdict, telling: Telling) -> u32 {
     let errno = |errno: i32| libc::SECCOMP_RET_ERRNO | (errno.cast_unsigned() & libc::SECCOMP_RET_DATA);
     match (verdict, telling) {
         (Verdict::Allow, _)
-        | (Verdict::Look | Verdict::Act | Verdict::Check, Telling::Nobody)
+        | (Verdict::Look | Verdict::Act | Verdict::Check | Verdict::Apart(_), Telling::Nobody)
         | (Verdict::Check, Telling::Supervisor) => libc::SECCOMP_RET_ALLOW,
-        (Verdict::Quiet(number), _) | (Verdict::Tell(number), Telling::Nobody) => errno(number),
+        (Verdict::Quiet(number) | Verdict::Apart(number), _) | (Verdict::Tell(number), Telling::Nobody) => {
+            errno(number)
+        }
         (Verdict::Tell(_) | Verdict::Look | Verdict::Act, Telling::Supervisor | Telling::SupervisorOfReads)
         | (Verdict::Check, Telling::SupervisorOfReads) => libc::SECCOMP_RET_USER_NOTIF,
     }

@@ -3,15 +3,13 @@
 //! These rows are a filter of their own over the table's, so that nobody is asked about them. A broker that answers some
 //! of these calls itself takes their rows from here, and has the table's other rows for what it is told of besides.
 
-use libc::{EOPNOTSUPP, EPERM};
+use libc::EPERM;
 
 use super::assemble::Telling;
 use super::table::{self, Case, Row, Test, Verdict, case, low, masked};
 
 const REFUSED: &[Case] = &[case(&[], Verdict::Quiet(EPERM))];
 const TOLD: &[Case] = &[case(&[], Verdict::Tell(EPERM))];
-/// As if the kernel ran without it.
-const OFF: &[Case] = &[case(&[], Verdict::Quiet(EOPNOTSUPP))];
 
 /// The calling process alone: the number of another one is refused.
 const OWN: &[Case] = &[case(&[low(0, Test::IsNot, 0)], Verdict::Quiet(EPERM))];
@@ -91,14 +89,6 @@ const ROWS: &[Row] = rows! {
     SYS_sched_setaffinity OWN,
 };
 
-/// The rows with a broker alone. It is not in a domain that a caller makes for itself, so that nothing inside can rely on
-/// one.
-const BROKER_ROWS: &[Row] = rows! {
-    SYS_landlock_create_ruleset OFF,
-    SYS_landlock_add_rule OFF,
-    SYS_landlock_restrict_self OFF,
-};
-
 /// The rows that have the same number on every architecture, which `libc` does not name everywhere, and a broker takes
 /// over.
 const LATE_ROWS: &[Row] = &[
@@ -124,11 +114,11 @@ const ARCHITECTURE_ROWS: &[Row] = &[];
 
 /// Returns every row that is refused without asking.
 pub(super) fn rows(telling: Telling) -> impl Iterator<Item = &'static Row> {
-    let (taken, added) = match telling {
-        Telling::Nobody => ([TAKEN_ROWS, LATE_ROWS, ARCHITECTURE_ROWS], [].as_slice()),
-        Telling::Supervisor | Telling::SupervisorOfReads => ([[].as_slice(); 3], BROKER_ROWS),
+    let taken = match telling {
+        Telling::Nobody => [TAKEN_ROWS, LATE_ROWS, ARCHITECTURE_ROWS],
+        Telling::Supervisor | Telling::SupervisorOfReads => [[].as_slice(); 3],
     };
-    ROWS.iter().chain(added).chain(taken.into_iter().flatten())
+    ROWS.iter().chain(taken.into_iter().flatten())
 }
 
 /// The row that stands in place of the table's: sockets are refused, and that is told.

@@ -1,6 +1,6 @@
 //! What each system call gets: data, and the plain reading of it that the tests and the supervisor use.
 
-use libc::{EAFNOSUPPORT, ENOSYS, EPERM, EPROTONOSUPPORT};
+use libc::{EAFNOSUPPORT, ENOSYS, EOPNOTSUPP, EPERM, EPROTONOSUPPORT};
 
 /// What a call gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,6 +9,8 @@ pub(crate) enum Verdict {
     Allow,
     /// It fails, and nobody is told: programs try it and do without.
     Quiet(i32),
+    /// The same where a broker acts; elsewhere it goes ahead.
+    Apart(i32),
     /// It fails, and the report tells.
     Tell(i32),
     /// The broker looks at the address that it carries; nothing is refused by this filter.
@@ -135,6 +137,10 @@ const IOCTL: &[Case] = &[
     case(&[masked(1, REQUEST, Test::Is, 0x6604)], Verdict::Tell(EPERM)), // its older number
     case(&[masked(1, REQUEST, Test::Is, 0x6609)], Verdict::Tell(EPERM)), // EXT4_IOC_MIGRATE
     case(&[masked(1, REQUEST, Test::Is, 0x6613)], Verdict::Tell(EPERM)), // FS_IOC_SET_ENCRYPTION_POLICY
+    // Keys of a file system of the host's: whoever takes one away closes the files of the user's other programs.
+    case(&[masked(1, REQUEST, Test::Is, 0x6617)], Verdict::Tell(EPERM)), // FS_IOC_ADD_ENCRYPTION_KEY
+    case(&[masked(1, REQUEST, Test::Is, 0x6618)], Verdict::Tell(EPERM)), // FS_IOC_REMOVE_ENCRYPTION_KEY
+    case(&[masked(1, REQUEST, Test::Is, 0x6619)], Verdict::Tell(EPERM)), // the same for all users
     case(&[masked(1, REQUEST, Test::Is, 0x6685)], Verdict::Tell(EPERM)), // FS_IOC_ENABLE_VERITY
     case(&[masked(1, REQUEST, Test::Is, 0x7211)], Verdict::Tell(EPERM)), // FAT_IOCTL_SET_ATTRIBUTES
     case(&[low(1, Test::Is, 0x5412)], Verdict::Tell(EPERM)),             // TIOCSTI
@@ -152,6 +158,10 @@ const SENDTO: &[Case] = &[
     case(&[low(4, Test::IsNot, 0)], Verdict::Look),
     case(&[Condition { argument: 4, half: Half::High, mask: u32::MAX, test: Test::IsNot, value: 0 }], Verdict::Look),
 ];
+
+/// As if the kernel ran without it: what is opened by a broker is opened outside of the caller's own domain, so that
+/// nobody can rely on one.
+const LANDLOCK: &[Case] = &[case(&[], Verdict::Apart(EOPNOTSUPP))];
 
 const BROKERED: &[Case] = &[case(&[], Verdict::Act)];
 /// Every flag with which opening a file may write or make it.
@@ -278,6 +288,9 @@ pub(super) const ROWS: &[Row] = rows! {
     SYS_fremovexattr BROKERED,
     // Which rights new files get; the broker must know when that changes.
     SYS_umask BROKERED,
+    SYS_landlock_create_ruleset LANDLOCK,
+    SYS_landlock_add_rule LANDLOCK,
+    SYS_landlock_restrict_self LANDLOCK,
     // Programs.
     SYS_execve BROKERED,
     SYS_execveat BROKERED,

@@ -20,12 +20,12 @@ use super::super::advice;
 use super::super::boundary::read_plan;
 use super::super::control::{Channel, Received};
 use super::super::failure::{At, Failure};
-use super::key::{self, Key};
-use super::peer::{self, Token};
+use super::key::Key;
+use super::peer::{self, Own, Token};
 use crate::error::{Error, Step};
 use crate::limits::{ASKERS_MAX, HELD_SETS_MAX};
 use crate::sys::signal;
-use crate::wire::{Answer, Question};
+use crate::wire::{Answer, Question, Waits};
 
 /// Boundaries for commands below one process.
 #[derive(Debug)]
@@ -40,6 +40,7 @@ pub(crate) struct Holder {
     sets: Vec<Set>,
     /// What launchers show that they may look into this process.
     token: Token,
+    own: Own,
     /// The table of mounts: what was built before it changed is not what would be built now, even if it is the same again.
     mounts: OwnedFd,
     /// Boundaries that are someone else's now, or are ending.
@@ -68,7 +69,7 @@ impl Holder {
     /// Makes one that launchers find; `None` when the owner has one already.
     pub(crate) fn new(init: &Path, owner: u32, lasting: Duration) -> Result<Option<Self>, Error> {
         let owner = i32::try_from(owner).ok().and_then(Pid::from_raw).ok_or(Errno::SRCH).at(Step::Template);
-        owner.and_then(|owner| Self::open(init, owner, lasting)).map_err(advice::with_fix)
+        owner.and_then(|owner| Self::open(init, owner, lasting)).map_err(|failure| advice::cannot_hold(&failure))
     }
 
     /// Serves until the owner is gone, or the time is over and nothing runs any more that was handed over.
@@ -85,7 +86,7 @@ impl Holder {
             bound => bound.at(Step::Template)?,
         }
         // Where there is a filter of system calls nobody can be given anything.
-        key::confinement("self").at(Step::Template)?;
+        let own = Own::look().at(Step::Template)?;
         rustix::net::listen(&listener, 64).at(Step::Template)?;
         // What started this may ignore some, as shells do for what runs beside them; a command ignores what its own
         // launcher does.
@@ -102,6 +103,7 @@ impl Holder {
             sets: Vec::new(),
             given: Vec::new(),
             token: Token::new().at(Step::Template)?,
+            own,
             mounts: rustix::fs::open("/proc/self/mountinfo", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
                 .at(Step::Template)?,
         }))
@@ -115,7 +117,7 @@ impl Holder {
         }
         while signal::next(&self.children).is_some() {}
         if woken.has_mounted {
-            self.forget();
+            self.renew();
         }
         self.accept();
         self.answer();
@@ -138,6 +140,15 @@ impl Holder {
             set.build(&self.init, now);
         }
         Ok(true)
+    }
+
+    /// Lets go of everything that stands, and has the same built from what is mounted now.
+    fn renew(&mut self) {
+        for set in std::mem::take(&mut self.sets) {
+            let (renewed, ended) = set.renew();
+            self.sets.extend(renewed);
+            self.given.extend(ended);
+        }
     }
 
     /// Lets go of everything that stands.
@@ -174,7 +185,7 @@ impl Holder {
         let Some(listener) = &self.listener else { return };
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         while let Ok(socket) = rustix::net::accept_with(listener, flags) {
-            if self.askers.len() < ASKERS_MAX && peer::ensure_own(socket.as_fd()).is_ok() {
+            if self.askers.len() < ASKERS_MAX && self.own.ensure_own(socket.as_fd()).is_ok() {
                 let asker = Channel::from_descriptor(socket);
                 if asker.send(&Answer::Shows { number: self.token.number() }, None).is_ok() {
                     self.askers.push(asker);
@@ -208,7 +219,7 @@ impl Holder {
     /// Hands a boundary over. One that cannot be is lost, and so is the command's wait for it.
     fn give(&mut self, asker: &Channel, key: &Key, number: i32) {
         if self.has_mounted() {
-            self.forget();
+            self.renew();
         }
         let Ok(seen) = peer::look(asker.as_fd(), number) else {
             let _ = asker.send(&Answer::None, None);
@@ -223,9 +234,8 @@ impl Holder {
         let process = process.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()));
         if let Ok(process) = process
             && rustix::io::ioctl_fionbio(&channel, false).is_ok()
-            && asker.send(&Answer::Control { seen }, Some(channel.as_fd())).is_ok()
         {
-            let _ = asker.send(&Answer::Process, Some(process.as_fd()));
+            let _ = asker.send_with(&Answer::Control { seen }, &[channel.as_fd(), process.as_fd()]);
         }
         self.given.push(child);
     }
@@ -237,7 +247,11 @@ impl Holder {
             return;
         }
         match read_plan(order) {
-            Ok(order) if order.template() == order && Key::of(&order).is_ok_and(|own| own == key) => {
+            Ok(order)
+                if order.waits != Waits::Not
+                    && order.template(order.waits) == order
+                    && Key::of(&order).is_ok_and(|own| own == key) =>
+            {
                 if self.sets.len() >= HELD_SETS_MAX
                     && let Some(oldest) = (0..self.sets.len()).min_by_key(|index| self.sets.get(*index).map(Set::used))
                 {

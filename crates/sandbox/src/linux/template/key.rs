@@ -1,6 +1,8 @@
 //! What a held boundary depends on.
 
-use rustix::fs::{AtFlags, CWD, StatxFlags};
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxFlags};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
@@ -16,23 +18,38 @@ use crate::wire::Order;
 pub(super) struct Key(pub(super) String);
 
 impl Key {
-    /// Computes the key of an order, here and now.
-    pub(super) fn of(order: &Order) -> Result<Self, Failure> {
-        let mut digest = Sha256::new();
-        let template = order.template().render().map_err(|_| Errno::INVAL).at(Stage::Template)?;
-        part(&mut digest, &template);
-        for path in paths(&order.plan).chain(KERNEL_FILES.into_iter().flatten().copied()) {
-            part(&mut digest, file(path)?.as_bytes());
+    /// Computes the key of a template, here and now.
+    pub(super) fn of(template: &Order) -> Result<Self, Failure> {
+        Self::in_context(template, &Self::template(template)?, &Confinement::own().at(Stage::Template)?)
+    }
+
+    /// Computes the key of a template with this digest for a process that is confined like this.
+    pub(super) fn in_context(template: &Order, digest: &str, own: &Confinement) -> Result<Self, Failure> {
+        let mut key = Sha256::new();
+        part(&mut key, digest.as_bytes());
+        for path in paths(&template.plan).chain(KERNEL_FILES.into_iter().flatten().copied()) {
+            part(&mut key, file(path)?.as_bytes());
         }
         for link in KEPT_LINKS {
             let target = rustix::fs::readlink(format!("/{link}"), Vec::new());
-            part(&mut digest, &target.map(std::ffi::CString::into_bytes).unwrap_or_default());
+            part(&mut key, &target.map(std::ffi::CString::into_bytes).unwrap_or_default());
         }
+        own.0.iter().for_each(|one| part(&mut key, one));
         for context in context()? {
-            part(&mut digest, &context);
+            part(&mut key, &context);
         }
-        Ok(Self(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
+        Ok(Self(hexadecimal(&key.finalize())))
     }
+
+    /// Returns the digest of a template itself.
+    pub(super) fn template(template: &Order) -> Result<String, Failure> {
+        let bytes = template.render().map_err(|_| Errno::INVAL).at(Stage::Template)?;
+        Ok(hexadecimal(&Sha256::digest(&bytes)))
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Adds a part with its length, so that no two lists of parts are the same bytes.
@@ -80,14 +97,13 @@ fn file(path: &str) -> Result<String, Failure> {
 /// What is covered or put in place besides the plan's steps, where it exists.
 const KERNEL_FILES: [&[&str]; 2] = [&["/", "/dev", "/proc", "/sys"], &HIDDEN];
 
-/// Files of a process in `/proc` that say what it passes on.
-const FILES: [&str; 5] = ["limits", "cgroup", "oom_score_adj", "loginuid", "sessionid"];
+/// Files of a process in `/proc` that say what it passes on. These are no fence: whoever is under nothing else could have
+/// them otherwise, and so they are the key's alone.
+const FILES: [&str; 6] = ["limits", "oom_score_adj", "loginuid", "sessionid", "coredump_filter", "personality"];
 
-/// What only a process itself may always read there.
-const OWN_FILES: [&str; 2] = ["mountinfo", "personality"];
-
-/// Where security modules confine processes by label, these are the labels.
-const LABELS: [&str; 3] = ["attr/current", "attr/apparmor/current", "attr/smack/current"];
+/// What else of a process says what holds it: its control groups, and where security modules confine processes by label,
+/// these.
+const FENCES: [&str; 4] = ["cgroup", "attr/current", "attr/apparmor/current", "attr/smack/current"];
 
 /// What `status` says of what a process passes on.
 const STATUS: [&str; 17] = [
@@ -117,47 +133,72 @@ const STAT: [usize; 3] = [16, 37, 38];
 const NAMESPACES: [&str; 10] =
     ["user", "mnt", "pid", "pid_for_children", "net", "ipc", "uts", "cgroup", "time", "time_for_children"];
 
-/// Returns what this process passes on to a boundary besides the plan.
+/// Returns what this process passes on to a boundary besides the plan and what confines it.
 fn context() -> Result<Vec<Vec<u8>>, Failure> {
-    let mut parts = confinement("self").at(Stage::Template)?;
-    for name in OWN_FILES {
-        let path = format!("/proc/self/{name}");
-        parts.push(super::read(&path).at_path(Stage::Template, &path)?);
+    let own = open("self").at(Stage::Template)?;
+    let mut parts = vec![super::read(&own, "mountinfo").at_path(Stage::Template, "mountinfo")?];
+    for name in FILES {
+        parts.push(if_known(&own, name).at_path(Stage::Template, name)?);
     }
+    let stat = super::read(&own, "stat").at_path(Stage::Template, "stat")?;
+    let stat = String::from_utf8_lossy(&stat);
+    let fields: Vec<&str> =
+        stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect()).unwrap_or_default();
+    let wanted = STAT.into_iter().filter_map(|index| fields.get(index).copied());
+    parts.push(wanted.collect::<Vec<_>>().join(" ").into());
     parts.push(format!("{:?}", crate::sys::process::passed_on()).into_bytes());
     parts.push(program()?);
     Ok(parts)
 }
 
-/// Returns what confines a process and what it starts, as far as another process can see it. Filters of system calls
-/// cannot be seen, only how many there are: with one there is no boundary from elsewhere.
-pub(super) fn confinement(of: &str) -> rustix::io::Result<Vec<Vec<u8>>> {
-    let read = |name: &str| {
-        super::read(&format!("/proc/{of}/{name}")).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
-    };
-    let if_known = |name: &str| match read(name) {
-        // A kernel may have none of some.
+/// Opens the directory of a process.
+fn open(process: &str) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open(format!("/proc/{process}"), flags, Mode::empty())
+}
+
+fn read(directory: &OwnedFd, name: &str) -> rustix::io::Result<Vec<u8>> {
+    super::read(directory, name).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
+}
+
+/// Reads a file of which a kernel may have none.
+fn if_known(directory: &OwnedFd, name: &str) -> rustix::io::Result<Vec<u8>> {
+    match read(directory, name) {
         Err(Errno::NOENT | Errno::INVAL) => Ok(Vec::new()),
         other => other,
-    };
-    let mut parts: Vec<Vec<u8>> = FILES.into_iter().chain(LABELS).map(if_known).collect::<Result<_, _>>()?;
-    for name in NAMESPACES {
-        let link = rustix::fs::readlink(format!("/proc/{of}/ns/{name}"), Vec::new());
-        parts.push(link.map(std::ffi::CString::into_bytes).unwrap_or_default());
     }
-    let status = read("status")?;
-    let status = String::from_utf8_lossy(&status);
-    if status.lines().any(|line| line.strip_prefix("Seccomp:").is_some_and(|mode| mode.trim() != "0")) {
-        return Err(Errno::OPNOTSUPP);
+}
+
+/// What confines a process and what it starts, as far as another process can see it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Confinement(Vec<Vec<u8>>);
+
+impl Confinement {
+    /// Looks at this process.
+    pub(super) fn own() -> rustix::io::Result<Self> {
+        Self::of("self")
     }
-    let wanted = |line: &&str| line.split_once(':').is_some_and(|(name, _)| STATUS.contains(&name));
-    parts.push(status.lines().filter(wanted).collect::<Vec<_>>().join("\n").into_bytes());
-    let stat = read("stat")?;
-    let stat = String::from_utf8_lossy(&stat);
-    let fields: Vec<&str> =
-        stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect()).unwrap_or_default();
-    parts.push(STAT.into_iter().filter_map(|index| fields.get(index).copied()).collect::<Vec<_>>().join(" ").into());
-    Ok(parts)
+
+    /// Looks at a process. Filters of system calls cannot be seen, only how many there are: with one there is no
+    /// boundary from elsewhere.
+    pub(super) fn of(process: &str) -> rustix::io::Result<Self> {
+        let directory = open(process)?;
+        let status = read(&directory, "status")?;
+        let status = String::from_utf8_lossy(&status);
+        if status.lines().any(|line| line.strip_prefix("Seccomp:").is_some_and(|mode| mode.trim() != "0")) {
+            return Err(Errno::OPNOTSUPP);
+        }
+        let wanted = |line: &&str| line.split_once(':').is_some_and(|(name, _)| STATUS.contains(&name));
+        let mut parts = vec![status.lines().filter(wanted).collect::<Vec<_>>().join("\n").into_bytes()];
+        for name in FENCES {
+            parts.push(if_known(&directory, name)?);
+        }
+        for name in NAMESPACES {
+            let link = rustix::fs::readlinkat(&directory, format!("ns/{name}"), Vec::new());
+            parts.push(link.map(std::ffi::CString::into_bytes).unwrap_or_default());
+        }
+        Ok(Self(parts))
+    }
 }
 
 /// Returns which program this is: another version is another boundary.

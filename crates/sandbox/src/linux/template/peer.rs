@@ -7,7 +7,7 @@ use rustix::io::{Errno, Result};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 use rustix::process::Pid;
 
-use super::key;
+use super::key::Confinement;
 
 /// Namespaces that both sides must share: who is in others may only be numbered like us.
 const SHARED: [&str; 4] = ["user", "mnt", "pid", "net"];
@@ -25,13 +25,33 @@ pub(super) fn socket() -> Result<std::os::fd::OwnedFd> {
     rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
 }
 
-/// Looks that the other side is ours, and confined by nothing that we are not confined by, nor the other way round.
-///
-/// Landlock is in no file of the kernel's: that takes a [`Token`].
-pub(super) fn ensure_own(socket: BorrowedFd<'_>) -> Result<()> {
-    let pid = ensure_ours(socket)?.as_raw_nonzero().to_string();
-    let is_same = root(&pid)? == root("self")? && key::confinement(&pid)? == key::confinement("self")?;
-    if is_same { Ok(()) } else { Err(Errno::PERM) }
+/// Who this process is, for others to be compared with.
+#[derive(Debug)]
+pub(super) struct Own {
+    pub(super) confinement: Confinement,
+    root: (u32, u32, u64),
+    program: (u32, u32, u64),
+}
+
+impl Own {
+    /// Looks at this process.
+    pub(super) fn look() -> Result<Self> {
+        Ok(Self { confinement: Confinement::own()?, root: root("self")?, program: program(None)? })
+    }
+
+    /// Looks that the other side is this user and the same program, and confined by nothing that we are not confined
+    /// by, nor the other way round.
+    ///
+    /// Landlock is in no file of the kernel's: that takes a [`Token`].
+    pub(super) fn ensure_own(&self, socket: BorrowedFd<'_>) -> Result<()> {
+        let credentials = sockopt::socket_peercred(socket)?;
+        let pid = credentials.pid.as_raw_nonzero().to_string();
+        let is_same = credentials.uid == rustix::process::geteuid()
+            && program(Some(credentials.pid))? == self.program
+            && root(&pid)? == self.root
+            && Confinement::of(&pid)? == self.confinement;
+        if is_same { Ok(()) } else { Err(Errno::PERM) }
+    }
 }
 
 /// Looks that the other side is this user, in the same namespaces, and the same program, and returns who it is.
@@ -110,7 +130,7 @@ fn program(pid: Option<Pid>) -> Result<(u32, u32, u64)> {
 /// Returns the processes above this one, from the parent up.
 pub(super) fn ancestors() -> impl Iterator<Item = Pid> {
     let parent_of = |pid: Pid| {
-        let stat = super::read(&format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+        let stat = super::read(CWD, &format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
         // The name may hold anything; what follows its last bracket is the state and the parent.
         let stat = String::from_utf8_lossy(&stat);
         Pid::from_raw(stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?)

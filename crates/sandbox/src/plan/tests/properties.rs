@@ -175,6 +175,8 @@ fn made(wish: &Wish) -> Option<Plan> {
         tiers: crate::Tiers::all(),
         require: Vec::new(),
         held: false,
+        outlet: None,
+        shown: Vec::new(),
     };
     plan(&controls, &invocation).ok()
 }

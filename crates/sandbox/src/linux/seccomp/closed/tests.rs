@@ -1,4 +1,4 @@
-use super::super::assemble::{Telling, assemble_brokered, assemble_closed};
+use super::super::assemble::{Telling, assemble, assemble_brokered, assemble_closed};
 use super::super::table::{self, Verdict};
 use super::{brokered, rows, verdict};
 use crate::sys::filter::Instruction;
@@ -94,9 +94,14 @@ fn a_broker_takes_rows_over() {
     for number in [libc::SYS_mq_open, libc::SYS_shmget, libc::SYS_ioctl] {
         check_program(&closed, (number, &[u64::MAX; 6]), "fails with 1");
     }
+    // Domains of one's own are the table's matter.
     for number in 444..=446 {
-        check_program(&alone, (number, &[0; 6]), "allowed");
-        check_program(&closed, (number, &[0; 6]), "fails with 95");
+        for program in [&alone, &closed, &assemble(Telling::Nobody)] {
+            check_program(program, (number, &[0; 6]), "allowed");
+        }
+        for program in [&asking, &assemble(Telling::Supervisor), &assemble(Telling::SupervisorOfReads)] {
+            check_program(program, (number, &[0; 6]), "fails with 95");
+        }
     }
 }
 
