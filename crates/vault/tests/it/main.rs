@@ -10,6 +10,7 @@
 )]
 
 mod agent;
+mod certificate;
 mod hostile;
 mod keychain;
 mod laws;

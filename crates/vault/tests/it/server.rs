@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use crate::certificate::{self, Key};
 
 /// A request as the server saw it.
 #[derive(Debug, Clone)]
@@ -64,27 +64,25 @@ impl Drop for Server {
 
 /// Someone who signs certificates.
 pub(crate) struct Authority {
-    issuer: Issuer<'static, KeyPair>,
+    key: Key,
     pub(crate) root: Vec<u8>,
 }
 
 impl Authority {
     pub(crate) fn new() -> Self {
-        let key = KeyPair::generate().unwrap();
-        let mut parameters = CertificateParams::new(Vec::<String>::new()).unwrap();
-        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let root = parameters.self_signed(&key).unwrap().der().to_vec();
-        Self { issuer: Issuer::new(parameters, key), root }
+        let key = Key::new();
+        let root = certificate::root(&key);
+        Self { key, root }
     }
 
     fn tls(&self, name: &str) -> Arc<rustls::ServerConfig> {
-        let key = KeyPair::generate().unwrap();
-        let leaf = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.issuer).unwrap();
-        let private = rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der()).into();
+        let key = Key::new();
+        let leaf = certificate::leaf(&key, name, &self.key).into();
+        let private = rustls::pki_types::PrivatePkcs8KeyDer::from(key.private).into();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
         let config = config.unwrap().with_no_client_auth();
-        Arc::new(config.with_single_cert(vec![leaf.der().clone()], private).unwrap())
+        Arc::new(config.with_single_cert(vec![leaf], private).unwrap())
     }
 
     /// Serves with a certificate for this name.

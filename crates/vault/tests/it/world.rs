@@ -66,28 +66,22 @@ impl World for TestWorld {
             printed
         });
         let deadline = Instant::now() + command.timeout;
-        let status = loop {
-            if let Some(status) = child.try_wait().unwrap() {
-                break status;
-            }
-            if reader.is_finished() || Instant::now() > deadline {
-                child.kill().unwrap();
-                let is_late = Instant::now() > deadline;
-                child.wait().unwrap();
-                let printed = reader.join().unwrap();
-                return match is_late {
-                    true => Err(ProcessFault::Timeout),
-                    false if printed.len() > command.output_bytes_max => Err(ProcessFault::Long),
-                    false => Ok(Output { code: Some(0), printed }),
-                };
-            }
+        // It is at its end when it has closed its output, and ended. One that prints on is ended.
+        while !reader.is_finished() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(2));
-        };
+        }
+        if !reader.is_finished() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            return Err(ProcessFault::Timeout);
+        }
         let printed = reader.join().unwrap();
         if printed.len() > command.output_bytes_max {
+            child.kill().unwrap();
+            child.wait().unwrap();
             return Err(ProcessFault::Long);
         }
-        Ok(Output { code: status.code(), printed })
+        Ok(Output { code: child.wait().unwrap().code(), printed })
     }
 
     fn elapsed(&self) -> Duration {
