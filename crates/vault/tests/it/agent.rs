@@ -12,7 +12,7 @@ use vault::ssh_agent::judge::{Refused, Rules};
 use vault::ssh_agent::message::{self, Bind, Other, Request, Sign};
 use vault::ssh_agent::{Journal, KnownHosts, NamedKey, NotRecorded, Proxy, Record, Server, Stop, Verdict};
 
-use crate::keychain::{Running, have, until};
+use crate::keychain::{Running, have, skip, until};
 
 const NEEDED: [&str; 6] = ["ssh", "sshd", "ssh-agent", "ssh-add", "ssh-keygen", "git"];
 const PATH: &str = "/usr/bin:/bin:/usr/sbin:/sbin";
@@ -22,7 +22,7 @@ fn is_possible(test: &str) -> bool {
     let user = Command::new("sh").args(["-c", "getent passwd $(id -u)"]).output().unwrap().stdout;
     let has_shell = !text(&user).trim_end().ends_with("nologin") && !text(&user).trim_end().ends_with("false");
     if !has_shell {
-        eprintln!("\nSKIPPED {test}: this user has no shell to log in to");
+        skip(test, "this user has no shell to log in to");
     }
     has_shell && have(&NEEDED, test)
 }
