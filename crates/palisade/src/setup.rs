@@ -146,6 +146,7 @@ impl Setup {
             require: require.to_vec(),
             held: true,
             outlet: None,
+            shown: Vec::new(),
         }
     }
 

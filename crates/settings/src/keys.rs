@@ -80,6 +80,14 @@ pub(crate) enum Used {
     /// `sandbox.filesystem.closedProfile`, a key of ours: nothing is there to be read but what is granted.
     ClosedProfile,
     CredentialFiles,
+    /// `sandbox.credentials.envVars`.
+    Variables,
+    PlainSecrets,
+    AwsPairs,
+    /// `sandbox.credentials.sigv4`.
+    Signing,
+    /// `sandbox.network.tlsTerminate`.
+    Tls,
     Network(Connections),
     AllowedServers,
     DeniedServers,
@@ -135,6 +143,7 @@ impl Used {
             | Self::DenyWrite
             | Self::RequireLayers
             | Self::CredentialFiles
+            | Self::Variables
             | Self::Network(Connections::Denied)
             | Self::DeniedServers
             | Self::Article(Article::BlockedCommands) => true,
@@ -157,6 +166,10 @@ impl Used {
             | Self::ReadsOnOpen
             | Self::ClosedProfile
             | Self::AllowWrite
+            | Self::PlainSecrets
+            | Self::AwsPairs
+            | Self::Signing
+            | Self::Tls
             | Self::Network(
                 Connections::Allowed
                 | Connections::Opaque
@@ -257,16 +270,16 @@ const NETWORK: &[(&str, Field)] = &[
     ("allowMachLookup", Field::Unread),
     ("httpProxyPort", Field::Unread),
     ("socksProxyPort", Field::Unread),
-    ("tlsTerminate", Field::Unread),
+    ("tlsTerminate", Field::Used(Used::Tls)),
     ("allowedHosts", Field::Used(Used::Article(Article::AllowedHosts))),
 ];
 
 const CREDENTIALS: &[(&str, Field)] = &[
     ("files", Field::Used(Used::CredentialFiles)),
-    ("envVars", Field::Unread),
-    ("allowPlaintextInject", Field::Unread),
-    ("awsPairs", Field::Unread),
-    ("sigv4", Field::Unread),
+    ("envVars", Field::Used(Used::Variables)),
+    ("allowPlaintextInject", Field::Used(Used::PlainSecrets)),
+    ("awsPairs", Field::Used(Used::AwsPairs)),
+    ("sigv4", Field::Used(Used::Signing)),
 ];
 
 const LIMITS: &[(&str, Field)] = &[
@@ -340,8 +353,14 @@ impl Section {
     /// Returns true when a protection could stand in the section.
     pub(crate) fn is_enforced(self) -> bool {
         match self {
-            Self::Top | Self::Permissions | Self::Sandbox | Self::Filesystem | Self::Network | Self::Limits => true,
-            Self::Credentials | Self::Hooks | Self::Servers => false,
+            Self::Top
+            | Self::Permissions
+            | Self::Sandbox
+            | Self::Filesystem
+            | Self::Network
+            | Self::Credentials
+            | Self::Limits => true,
+            Self::Hooks | Self::Servers => false,
         }
     }
 

@@ -42,7 +42,7 @@ fn spec_egress() {
             "leads" => leads(case, lines),
             "notes" => notes(case),
             "webfetch" => rules(case),
-            "paths" => each(|input| crate::plain::path(input)),
+            "paths" => each(crate::plain::path),
             "requests" => crate::plain::requests(case, lines),
             "pushes" => each(|input| crate::plain::push(&unescape(input))),
             "branches" => crate::plain::branches(case, lines),
