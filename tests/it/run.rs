@@ -100,7 +100,7 @@ fn tells_its_own_outcome_apart() {
                     "rule": null,
                     "mode": "default",
                 },
-                "network": {"proxied": true, "connections": [], "more": 0, "failure": null},
+                "network": {"proxied": true, "connections": [], "notes": [], "more": 0, "failure": null},
                 "held": {
                     "profile": "open",
                     "readable": [],

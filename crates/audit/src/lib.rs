@@ -47,8 +47,8 @@ pub use journal::{Journal, Receipt};
 pub use keep::{Kept, keep};
 pub use read::{Entries, Entry, Filter, Logged, find, read};
 pub use records::{
-    Answer, AnsweredBy, Body, Connection, Decision, End, Moved, Outcome, Part, Record, Repair, Reply, Settings,
-    Started, Trust, TrustChange,
+    Answer, AnsweredBy, Body, Connection, ConnectionStage, Decision, End, Outcome, Part, Record, Repair, Reply,
+    Settings, Started, Trust, TrustChange,
 };
 pub use secrets::{Redacted, SecretKind, redact};
 pub use store::{Error, Step};

@@ -137,10 +137,10 @@ pub struct Started {
 pub struct Connection {
     /// The decision that permits the command.
     pub of: u64,
-    /// The connection's number among the command's; both of its records have it.
+    /// The connection's number among the command's; all of its records have it.
     pub number: u64,
-    /// What it has moved, when it is over.
-    pub ended: Option<Moved>,
+    /// What the record is about.
+    pub stage: ConnectionStage,
     /// How it came: `connect`, `plain`, `socks`, `captured`, `question`.
     pub way: String,
     /// The host and port that it asked for, where they could be read.
@@ -157,13 +157,21 @@ pub struct Connection {
     pub reason: String,
 }
 
-/// What a connection has moved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moved {
-    /// Bytes to the server.
-    pub sent: u64,
-    /// Bytes from it.
-    pub received: u64,
+/// What a record of a connection is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConnectionStage {
+    /// It was decided, and nothing has been sent.
+    Decided,
+    /// Something was found on it: `refused`, a request; `injected`, a secret for its placeholder; `misdirected`, a
+    /// placeholder on its way to elsewhere.
+    Noted(String),
+    /// It is over.
+    Ended {
+        /// Bytes to the server.
+        sent: u64,
+        /// Bytes from it.
+        received: u64,
+    },
 }
 
 /// How something ended that a decision permitted.

@@ -4,8 +4,8 @@
 
 use crate::keep::{CONTENT_FIELDS, Kept};
 use crate::records::{
-    Answer, AnsweredBy, Body, Connection, Decision, End, Moved, Outcome, Part, Record, Repair, Reply, Settings,
-    Started, Trust, TrustChange,
+    Answer, AnsweredBy, Body, Connection, ConnectionStage, Decision, End, Outcome, Part, Record, Repair, Reply,
+    Settings, Started, Trust, TrustChange,
 };
 use crate::store::Error;
 use crate::{clock, limits};
@@ -113,6 +113,8 @@ struct ConnectionFields {
     of: u64,
     number: u64,
     stage: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
     way: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     target: Option<String>,
@@ -291,11 +293,17 @@ impl Shrink {
     }
 
     fn connection(self, connection: &Connection) -> ConnectionFields {
-        let Connection { of, number, ended, way, target, address, program, rule, verdict, reason } = connection;
+        let Connection { of, number, stage, way, target, address, program, rule, verdict, reason } = connection;
+        let (stage_name, note, sent, received) = match stage {
+            ConnectionStage::Decided => ("decided", None, None, None),
+            ConnectionStage::Noted(note) => ("noted", Some(note), None, None),
+            ConnectionStage::Ended { sent, received } => ("ended", None, Some(*sent), Some(*received)),
+        };
         ConnectionFields {
             of: *of,
             number: *number,
-            stage: if ended.is_some() { "ended" } else { "decided" }.to_owned(),
+            stage: stage_name.to_owned(),
+            note: note.map(|note| self.name(note)),
             way: self.name(way),
             target: target.as_deref().map(|target| self.name(target)),
             address: address.as_deref().map(|address| self.name(address)),
@@ -303,8 +311,8 @@ impl Shrink {
             rule: rule.as_ref().map(|rule| self.rule(rule)),
             verdict: verdict.name().to_owned(),
             reason: self.text(reason),
-            sent: ended.map(|moved| moved.sent),
-            received: ended.map(|moved| moved.received),
+            sent,
+            received,
         }
     }
 
@@ -515,9 +523,10 @@ fn rule_ref(rule: RuleFields) -> Option<RuleRef> {
 
 fn connection(fields: ConnectionFields) -> Option<Connection> {
     let ConnectionFields { of, number, stage, way, target, address, program, rule, .. } = fields;
-    let ended = match stage.as_str() {
-        "decided" => None,
-        "ended" => Some(Moved { sent: fields.sent?, received: fields.received? }),
+    let stage = match stage.as_str() {
+        "decided" => ConnectionStage::Decided,
+        "noted" => ConnectionStage::Noted(fields.note?),
+        "ended" => ConnectionStage::Ended { sent: fields.sent?, received: fields.received? },
         _ => return None,
     };
     let rule = match rule {
@@ -525,7 +534,7 @@ fn connection(fields: ConnectionFields) -> Option<Connection> {
         Some(rule) => Some(rule_ref(rule)?),
     };
     let (verdict, reason) = (verdict(&fields.verdict)?, fields.reason);
-    Some(Connection { of, number, ended, way, target, address, program, rule, verdict, reason })
+    Some(Connection { of, number, stage, way, target, address, program, rule, verdict, reason })
 }
 
 fn verdict(name: &str) -> Option<Verdict> {

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use egress::Bounds;
 use egress::network::{Words, compile};
 use egress::proxy::{
-    Caller, Comes, Door, Journal, Live, Nobody, Parts, Proxy, Record, Resolver, Resolving, Unrecorded,
+    Caller, Comes, Door, Inspection, Journal, Live, Nobody, Parts, Proxy, Record, Resolver, Resolving, Unrecorded,
 };
 use policy::layer::Sourced;
 use policy::{Origin, Scope};
@@ -72,6 +72,7 @@ fn proxy(server: SocketAddr) {
         upstream: None,
         pool: Ipv4Addr::new(198, 18, 0, 0),
         bounds: Bounds { connections: 20_000, ..Bounds::USUAL },
+        inspection: Inspection::default(),
     };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     println!("{}", listener.local_addr().unwrap());

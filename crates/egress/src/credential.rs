@@ -6,16 +6,21 @@
 //!
 //! This module is pure. Chance is the caller's.
 
+pub mod extract;
 mod form;
 mod jwt;
+mod sigv4;
 mod swap;
 
 use core::fmt;
 
+pub use sigv4::{Aws, AwsPair, SigningFault, Unsignable};
+pub(crate) use sigv4::{Signed, Signing};
 pub use swap::{Found, Swap};
 
 use crate::host::{Place, Target};
 use crate::limits::{CHOSEN_MIN, CREDENTIALS_MAX, SECRET_BYTES_MAX};
+use crate::wire::request::Request;
 
 /// How far a prefix may reach that a placeholder has from its secret.
 const PREFIX_BYTES_MAX: usize = 12;
@@ -90,12 +95,46 @@ pub enum Channel {
     Plain,
 }
 
+/// Why a target is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listing {
+    /// An entry of the lists admits it.
+    Listed,
+    /// A person or a command's own list does. It gets only what is bound to it by name.
+    Asked,
+}
+
 /// The credentials of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Vault {
     entries: Vec<Entry>,
     /// `sandbox.credentials.allowPlaintextInject`: secrets go to servers in clear text too.
     pub danger_plain: bool,
+}
+
+/// The credentials of a run, and how they are used.
+#[derive(Debug, Clone, Default)]
+pub struct Credentials {
+    /// The secrets and their placeholders.
+    pub vault: Vault,
+    /// Those with which requests for AWS are signed.
+    pub aws: Aws,
+}
+
+impl Credentials {
+    /// Signs a request anew that was signed for AWS with a placeholder, and returns true when it was. The request has
+    /// its secrets already but for the signature, `original` is what came, `port` need not be named.
+    pub fn sign(
+        &self,
+        request: &mut Request,
+        (original, body): (&Request, &[u8]),
+        port: u16,
+    ) -> Result<bool, SigningFault> {
+        match self.aws.detect(original, &self.vault, (Channel::Tls, Listing::Listed))? {
+            Signing::None | Signing::Pass => Ok(false),
+            Signing::Anew(signed) => signed.sign(request, &self.vault, (body, body), port).map(|()| true),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -105,6 +144,16 @@ struct Entry {
     placeholder: String,
     /// Empty for every host that is allowed.
     hosts: Vec<Place>,
+}
+
+impl Entry {
+    /// Returns true when the secret may go to a target: where no host is named, to every one of the lists.
+    fn is_bound(&self, target: &Target, listing: Listing) -> bool {
+        // As documented a host here means it at every port, unless one stands there.
+        let is_named =
+            |place: &Place| place.pattern.covers(&target.host) && place.port.is_none_or(|port| port == target.port());
+        if self.hosts.is_empty() { listing == Listing::Listed } else { self.hosts.iter().any(is_named) }
+    }
 }
 
 impl Vault {
@@ -129,7 +178,8 @@ impl Vault {
         random: &mut dyn FnMut() -> u64,
     ) -> Result<String, CredentialFault> {
         let texts = || self.entries.iter().flat_map(|entry| [entry.secret.0.as_str(), entry.placeholder.as_str()]);
-        if texts().any(|other| overlap(other, secret)) {
+        // The same secret may have several names, each with a placeholder and hosts of its own.
+        if texts().any(|other| other != secret && overlap(other, secret)) {
             return Err(CredentialFault::Overlap);
         }
         let is_apart = |made: &String| !overlap(made, secret) && !texts().any(|other| overlap(other, made));
@@ -147,16 +197,39 @@ impl Vault {
 
     /// Returns what changes places in bytes that go to a target: the placeholders of what is bound to it. Those of
     /// others stay, and are told.
-    pub fn outgoing(&self, target: &Target, channel: Channel) -> Swap {
+    pub fn outgoing(&self, target: &Target, channel: Channel, listing: Listing) -> Swap {
         let is_open = channel == Channel::Tls || self.danger_plain;
-        let is_bound =
-            |entry: &Entry| is_open && (entry.hosts.is_empty() || entry.hosts.iter().any(|place| place.admits(target)));
         let rows = self.entries.iter().enumerate().flat_map(|(number, entry)| {
             let (from, to) = (form::all(&entry.placeholder), form::all(&entry.secret.0));
-            let is_bound = is_bound(entry);
+            let is_bound = is_open && entry.is_bound(target, listing);
             from.into_iter().zip(to).map(move |(from, to)| swap::Row::new(number, from, is_bound.then_some(to)))
         });
         Swap::new(rows.collect())
+    }
+
+    /// Returns the names of the credentials and their placeholders.
+    pub fn placeholders(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.entries.iter().map(|entry| (entry.name.as_str(), entry.placeholder.as_str()))
+    }
+
+    /// Returns true when nothing has a placeholder.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Returns true when the secret of a credential may go to a target.
+    pub(crate) fn may_go(&self, name: &str, target: &Target, channel: Channel, listing: Listing) -> bool {
+        let is_open = channel == Channel::Tls || self.danger_plain;
+        is_open && self.entry(name).is_some_and(|entry| entry.is_bound(target, listing))
+    }
+
+    /// Returns the placeholder of a credential and its secret.
+    pub(crate) fn pair(&self, name: &str) -> Option<(&str, &str)> {
+        self.entry(name).map(|entry| (entry.placeholder.as_str(), entry.secret.0.as_str()))
+    }
+
+    fn entry(&self, name: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.name == name)
     }
 
     /// Returns what changes places in bytes that come back from anywhere: every secret is its placeholder again.

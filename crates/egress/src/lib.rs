@@ -12,6 +12,7 @@ pub mod credential;
 pub mod limits;
 mod own;
 pub mod proxy;
+pub mod rules;
 pub mod wire;
 
 pub use limits::Bounds;

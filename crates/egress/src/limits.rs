@@ -81,3 +81,19 @@ pub const SECRET_BYTES_MAX: usize = 8 * 1024;
 pub const CHOSEN_MIN: usize = 16;
 /// Credentials of a vault.
 pub const CREDENTIALS_MAX: usize = 256;
+/// Bytes of a push before its pack, and the refs there.
+pub const PUSH_BYTES_MAX: usize = 256 * 1024;
+/// Refs of a push.
+pub const PUSH_REFS_MAX: usize = 1000;
+/// Bytes of a body that has to be read whole before it is sent on.
+pub const WHOLE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Bodies that are read before they are sent, at a time.
+pub const BODIES_MAX: usize = 8;
+/// Connections whose TLS ends here, at a time.
+pub const ENDS_MAX: usize = 512;
+/// Certificates of hosts that are kept.
+pub const LEAVES_MAX: usize = 256;
+/// Streams of a connection by HTTP/2.
+pub const STREAMS_MAX: u32 = 128;
+/// Bytes of a file with a secret in it.
+pub const MASKED_FILE_BYTES_MAX: usize = 8 * 1024 * 1024;

@@ -7,12 +7,14 @@ mod captured;
 mod dial;
 mod exchange;
 mod http;
+mod inspect;
 mod lines;
 mod pool;
 mod record;
 mod socks;
 mod stream;
 mod system;
+mod terminate;
 mod tunnel;
 
 use core::fmt;
@@ -26,16 +28,19 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 pub use admit::{Live, Resolver, Resolving};
-pub use answers::{Answer, Answering, Decider, Nobody, Question};
+pub use answers::{Answer, Answering, Asking, Decider, Nobody, Question};
 pub use dial::{Upstream, UpstreamFault};
+pub use inspect::Inspection;
 pub use lines::{Conversation, Lines, Over};
-pub use record::{Caller, Journal, Record, Stage, Unrecorded, Way};
+pub use record::{Caller, Journal, Note, Record, Stage, Unrecorded, Way};
 pub use system::System;
+pub use terminate::{Authority, AuthorityFault, Roots, Terminate};
 
 use crate::limits::Bounds;
 use crate::network::Network;
 use crate::wire::socks::{VERSION, VERSION_BEFORE};
 use answers::Answers;
+use inspect::Inspector;
 use pool::Pool;
 use stream::Stream;
 
@@ -54,6 +59,8 @@ pub struct Parts {
     pub pool: Ipv4Addr,
     /// The bounds.
     pub bounds: Bounds,
+    /// What is done with requests that can be seen; the default does nothing.
+    pub inspection: Inspection,
 }
 
 /// A word that a client must know; a secret.
@@ -120,6 +127,7 @@ struct Shared {
     upstream: Option<Upstream>,
     pool: Mutex<Pool>,
     bounds: Bounds,
+    inspector: Arc<Inspector>,
     number: AtomicU64,
     slots: Arc<Semaphore>,
 }
@@ -131,7 +139,7 @@ pub struct Proxy(Arc<Shared>);
 impl Proxy {
     /// Returns a proxy under these rules.
     pub fn new(live: &Live, parts: Parts) -> Self {
-        let Parts { decider, journal, resolver, upstream, pool, bounds } = parts;
+        let Parts { decider, journal, resolver, upstream, pool, bounds, inspection } = parts;
         Self(Arc::new(Shared {
             rules: live.watch(),
             answers: Answers::new(decider, bounds),
@@ -140,6 +148,7 @@ impl Proxy {
             upstream,
             pool: Mutex::new(Pool::new(pool)),
             bounds,
+            inspector: Arc::new(Inspector::new(inspection)),
             number: AtomicU64::new(1),
             slots: Arc::new(Semaphore::new(bounds.connections)),
         }))
@@ -163,15 +172,19 @@ impl Proxy {
         Ok(())
     }
 
-    /// Serves on this thread, with a runtime of its own, until the other end of `owner` is closed.
+    /// Serves on this thread, with a runtime of its own, until the other end of `owner` is closed. A conversation with
+    /// who answers goes on beside it.
     pub fn run_for(
         &self,
         doors: Vec<Door>,
         names: Vec<Names>,
         owner: std::os::unix::net::UnixStream,
+        beside: Option<Conversation>,
     ) -> io::Result<()> {
         owner.set_nonblocking(true)?;
         let stop = async move {
+            // It ends with the runtime, and what is asked after its end is a no.
+            let _beside = beside.map(|beside| tokio::spawn(beside.run()));
             if let Ok(mut owner) = tokio::net::UnixStream::from_std(owner) {
                 drop(tokio::io::AsyncReadExt::read(&mut owner, &mut [0]).await);
             }

@@ -3,6 +3,8 @@
 pub mod chunks;
 pub mod dns;
 pub mod fields;
+pub mod frames;
+pub mod git;
 pub mod hello;
 pub mod request;
 pub mod response;

@@ -1,7 +1,7 @@
 //! `palisade audit`: the journal, read and verified.
 
 use anyhow::Context;
-use audit::{Body, Checkpoint, Connection, End, Entry, Filter, Logged, Moved, Repair, Reply, TrustChange};
+use audit::{Body, Checkpoint, Connection, ConnectionStage, End, Entry, Filter, Logged, Repair, Reply, TrustChange};
 use settings::Environment;
 
 use crate::cli::{AuditAction, AuditOptions, LogOptions, VerifyOptions};
@@ -122,11 +122,14 @@ fn line(logged: &Logged, paint: Paint) -> String {
 
 /// Returns a connection as a person reads it.
 fn connected(connection: &Connection, paint: Paint) -> String {
-    let Connection { of, number, ended, target, verdict, reason, .. } = connection;
+    let Connection { of, number, stage, target, verdict, reason, .. } = connection;
     let target = target.as_deref().unwrap_or("an unreadable target");
-    let moved = |moved: &Moved| format!("ended, {} bytes sent, {} received: ", moved.sent, moved.received);
-    let moved = ended.as_ref().map_or_else(String::new, moved);
-    let why = paint.faint(&format!("{moved}{}", shown(reason)));
+    let stage = match stage {
+        ConnectionStage::Decided => String::new(),
+        ConnectionStage::Noted(note) => format!("{}: ", shown(note)),
+        ConnectionStage::Ended { sent, received } => format!("ended, {sent} bytes sent, {received} received: "),
+    };
+    let why = paint.faint(&format!("{stage}{}", shown(reason)));
     format!("{} connection {of}.{number} to {}  {why}", paint.verdict(*verdict), shown(target))
 }
 

@@ -94,6 +94,9 @@ pub(crate) struct RunOptions {
     pub(crate) status_fd: Option<u32>,
     #[command(flatten)]
     pub(crate) boundary: BoundaryOptions,
+    /// Have a program answer about hosts that no rule names: it listens at this socket and is asked by lines of JSON.
+    #[arg(long, value_name = "SOCKET")]
+    pub(crate) decider: Option<PathBuf>,
     /// Say nothing unless something was refused.
     #[arg(long)]
     pub(crate) quiet: bool,

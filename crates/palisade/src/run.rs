@@ -2,6 +2,7 @@
 
 mod confined;
 mod egress;
+mod question;
 mod redeem;
 mod status;
 

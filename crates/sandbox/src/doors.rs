@@ -1,7 +1,10 @@
 //! The sockets inside behind which the proxy stands, and who serves them.
 
 use core::fmt;
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
 
 use policy::controls::Network;
 
@@ -21,12 +24,51 @@ pub struct Doors {
     pub names: UdpSocket,
     /// Where programs connect that know no proxy.
     pub captured: Vec<TcpListener>,
+    /// By which a person can be asked.
+    pub attention: Attention,
+}
+
+/// The person's terminal, which the command has: whoever wants to ask something takes it for a moment.
+#[derive(Debug)]
+pub struct Attention(pub(crate) UnixStream);
+
+/// What is said to the launcher's loop, and what it answers.
+pub(crate) const TAKE: u8 = b'+';
+/// The terminal is the command's again.
+pub(crate) const GIVE_BACK: u8 = b'-';
+
+impl Attention {
+    /// Takes the terminal: until what this returns is dropped nothing of it goes to the command, and nothing of the
+    /// command's to it. An error when the command is over.
+    pub fn take(&mut self) -> io::Result<Taken<'_>> {
+        self.0.write_all(&[TAKE])?;
+        self.0.read_exact(&mut [0])?;
+        Ok(Taken(self))
+    }
+}
+
+/// The person's terminal, taken from the command.
+#[derive(Debug)]
+pub struct Taken<'a>(&'a mut Attention);
+
+impl AsFd for Taken<'_> {
+    /// Returns a descriptor that is readable, or at its end, when the command is over.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.0.as_fd()
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        // Where nobody hears it the command is over.
+        let _ = self.0.0.write_all(&[GIVE_BACK]);
+    }
 }
 
 /// Who serves the sockets of the proxy.
 pub trait Outlet: fmt::Debug + Send + Sync {
     /// Begins to serve. What connects before this returns waits; after an error the command is ended.
-    fn open(&self, doors: Doors) -> std::io::Result<()>;
+    fn open(&self, doors: Doors) -> io::Result<()>;
 }
 
 /// Returns the variables that lead programs to the proxy.

@@ -43,7 +43,7 @@ mod sys;
 pub mod tier;
 mod wire;
 
-pub use doors::{Doors, Outlet, POOL, PROXY_PORT};
+pub use doors::{Attention, Doors, Outlet, POOL, PROXY_PORT};
 pub use environment::{Environment, environment};
 pub use error::Error;
 pub use machine::Machine;

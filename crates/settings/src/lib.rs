@@ -13,6 +13,7 @@
 
 pub mod env;
 mod json;
+mod keep;
 mod keys;
 mod layer;
 mod limits;
@@ -24,6 +25,7 @@ pub mod trust;
 mod wire;
 
 pub use env::Environment;
+pub use keep::{KeepError, Kept, keep};
 pub use layer::layer_from_json_text;
 pub use load::{Loaded, Source, SourceState, load};
 pub use places::{Discovery, Owner, Places};

@@ -27,6 +27,18 @@ pub(super) fn placeholder(token: &str, named: &[String], random: &mut dyn FnMut(
     Some(format!("{head}.{}.{start}{end}", URL_SAFE_NO_PAD.encode(claims)))
 }
 
+/// Returns true for a token that has at least one of the named claims, where there are names.
+pub(super) fn is_token(token: &str, named: &[String]) -> bool {
+    let mut parts = token.split('.');
+    let (Some(head), Some(claims), Some(signature), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return false;
+    };
+    let claims = object(claims).filter(|_| object(head).is_some() && !signature.is_empty());
+    let claims = claims.and_then(|text| serde_json::from_str::<serde_json::Map<_, serde_json::Value>>(&text).ok());
+    claims.is_some_and(|claims| named.is_empty() || named.iter().any(|name| claims.contains_key(name)))
+}
+
 /// Returns the text of a part that holds an object.
 fn object(part: &str) -> Option<String> {
     let text = String::from_utf8(URL_SAFE_NO_PAD.decode(part).ok()?).ok()?;

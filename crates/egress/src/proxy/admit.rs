@@ -116,20 +116,35 @@ impl Admitted {
         self.judge_again(shared, &network, address).verdict == Verdict::Allow
     }
 
-    /// Writes down how it ended.
-    pub(super) fn end(&self, shared: &Shared, address: Option<SocketAddr>, (sent, received): (u64, u64), end: End) {
-        let record = Record {
+    /// Returns true when an entry of the lists admits the target, and not a person or a command's own list.
+    pub(super) fn is_listed(&self) -> bool {
+        self.rule.is_some()
+    }
+
+    /// Returns a record of it.
+    pub(super) fn record(&self, stage: Stage, verdict: Verdict, reason: &str) -> Record {
+        let address = match &self.route {
+            Route::Direct(open) => open.first().copied(),
+            Route::Upstream => None,
+        };
+        Record {
             number: self.number,
-            stage: Stage::Ended { sent, received },
+            stage,
             way: self.way,
             target: Some(self.target.clone()),
             address,
             command: self.caller.command.clone(),
             program: self.caller.program.clone(),
             rule: self.rule.clone(),
-            verdict: if end.is_refusal { Verdict::Deny } else { Verdict::Allow },
-            reason: end.reason,
-        };
+            verdict,
+            reason: reason.to_owned(),
+        }
+    }
+
+    /// Writes down how it ended.
+    pub(super) fn end(&self, shared: &Shared, address: Option<SocketAddr>, (sent, received): (u64, u64), end: End) {
+        let verdict = if end.is_refusal { Verdict::Deny } else { Verdict::Allow };
+        let record = Record { address, ..self.record(Stage::Ended { sent, received }, verdict, &end.reason) };
         // The connection is over; that its end could not be written stops nothing.
         let _ = shared.journal.append(&record);
     }
@@ -141,13 +156,13 @@ pub(super) struct Open<'a> {
     pub(super) shared: &'a Shared,
     pub(super) admitted: &'a Admitted,
     pub(super) address: Option<SocketAddr>,
-    pub(super) meter: Meter,
+    pub(super) meter: Arc<Meter>,
     pub(super) end: End,
 }
 
 impl<'a> Open<'a> {
     pub(super) fn new(shared: &'a Shared, admitted: &'a Admitted, address: Option<SocketAddr>) -> Self {
-        Self { shared, admitted, address, meter: Meter::new(), end: End::plain("the proxy ended") }
+        Self { shared, admitted, address, meter: Arc::new(Meter::new()), end: End::plain("the proxy ended") }
     }
 }
 
@@ -267,22 +282,7 @@ impl Shared {
 
     /// Writes a decision down.
     fn write(&self, admitted: &Admitted, verdict: Verdict, reason: &str) -> Result<(), Refused> {
-        let address = match &admitted.route {
-            Route::Direct(open) => open.first().copied(),
-            Route::Upstream => None,
-        };
-        let record = Record {
-            number: admitted.number,
-            stage: Stage::Decided,
-            way: admitted.way,
-            target: Some(admitted.target.clone()),
-            address,
-            command: admitted.caller.command.clone(),
-            program: admitted.caller.program.clone(),
-            rule: admitted.rule.clone(),
-            verdict,
-            reason: reason.to_owned(),
-        };
+        let record = admitted.record(Stage::Decided, verdict, reason);
         self.journal.append(&record).map_err(|fault| Refused::new(Cause::Rule, fault.to_string()))
     }
 

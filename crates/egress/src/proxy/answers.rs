@@ -55,6 +55,35 @@ impl Decider for Nobody {
     }
 }
 
+/// Asks in a thread of its own, one question after the other.
+pub struct Asking<F>(Arc<Mutex<F>>);
+
+impl<F: FnMut(&Question) -> Answer + Send + 'static> Asking<F> {
+    /// Returns a decider that asks this.
+    pub fn new(ask: F) -> Self {
+        Self(Arc::new(Mutex::new(ask)))
+    }
+}
+
+impl<F> fmt::Debug for Asking<F> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Asking")
+    }
+}
+
+impl<F: FnMut(&Question) -> Answer + Send + 'static> Decider for Asking<F> {
+    fn ask(&self, question: Question) -> Answering {
+        let ask = self.0.clone();
+        Box::pin(async move {
+            let asked = tokio::task::spawn_blocking(move || {
+                let mut ask = ask.lock().unwrap_or_else(PoisonError::into_inner);
+                ask(&question)
+            });
+            asked.await.unwrap_or_else(|_| Answer::Deny("the question failed".to_owned()))
+        })
+    }
+}
+
 /// What was answered, and what is being asked.
 #[derive(Debug)]
 pub(super) struct Answers {
@@ -71,13 +100,13 @@ struct State {
 }
 
 /// Takes a question off the list, however the asking ends.
-struct Asking<'a> {
+struct Listed<'a> {
     answers: &'a Answers,
     target: &'a Target,
     sender: watch::Sender<Option<Answer>>,
 }
 
-impl Drop for Asking<'_> {
+impl Drop for Listed<'_> {
     fn drop(&mut self) {
         self.answers.state().asked.remove(self.target);
     }
@@ -110,7 +139,7 @@ impl Answers {
 
     async fn ask_now(&self, question: Question, sender: watch::Sender<Option<Answer>>) -> Result<(), String> {
         let target = question.target.clone();
-        let asking = Asking { answers: self, target: &target, sender };
+        let asking = Listed { answers: self, target: &target, sender };
         let answer = timeout(self.bounds.question, self.decider.ask(question)).await;
         let answer = answer.unwrap_or_else(|_| Answer::Deny("nobody answered in time".to_owned()));
         self.keep(&target, &answer);

@@ -43,6 +43,15 @@ pub(super) enum Broken {
     /// Nothing moved.
     #[error("nothing moved for too long")]
     Late,
+    /// A connection broke after the answer had begun.
+    #[error("the connection broke")]
+    Begun,
+    /// The answer hides what is in it.
+    #[error("the server's answer is compressed, although it was asked not to be, and may hide a secret")]
+    Encoded,
+    /// What was found could not be written down.
+    #[error("the connection cannot be recorded")]
+    Unrecorded,
 }
 
 /// The exchange's ends.

@@ -7,11 +7,13 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::admit::{Admitted, Cause, End, Refused, Route};
 use super::dial::{Dialled, Speech};
-use super::exchange::{After, Ends, exchange};
+use super::exchange::{After, Broken, Ends, exchange};
+use super::inspect::{Session, Stop};
 use super::record::{Caller, Way};
 use super::stream::{Meter, Stream, Unread, join};
 use super::tunnel::status_of;
 use super::{Shared, Token};
+use crate::credential::Channel;
 use crate::limits::REASON_BYTES_MAX;
 use crate::wire::request::{self, Request};
 
@@ -20,7 +22,7 @@ struct Behind<'a> {
     shared: &'a Shared,
     admitted: Admitted,
     dialled: Dialled,
-    meter: Meter,
+    meter: Arc<Meter>,
     end: End,
 }
 
@@ -145,16 +147,29 @@ impl Shared {
         &self,
         client: &mut Option<Stream>,
         server: &mut Stream,
-        (request, meter, admitted): (&Request, &Meter, &Admitted),
+        (request, meter, admitted): (&Request, &Arc<Meter>, &Admitted),
     ) -> Result<After, End> {
         let Some(stream) = client.as_mut() else { return Ok(After::Closed) };
         let upstream = self.upstream.as_ref().filter(|_| *admitted.route() == Route::Upstream);
         let through = upstream.map(|upstream| upstream.authorization());
-        let ends = Ends { client: stream, server, meter, idle: self.bounds.idle };
-        match exchange(ends, request, through).await {
+        let passed = if self.inspector.looks(&request.target) {
+            let session = Session::new(self, admitted, Channel::Plain, meter.clone());
+            self.seen(&session, (stream, server), request.clone(), through).await
+        } else {
+            let ends = Ends { client: stream, server, meter, idle: self.bounds.idle };
+            exchange(ends, request, through).await.map_err(Stop::Broken)
+        };
+        match passed {
             Ok(After::Upgraded) => Err(End::plain(join(stream, server, meter, &self.bounds).await)),
             Ok(after) => Ok(after),
-            Err(broken) => {
+            Err(Stop::Answered(reply)) => {
+                if let Some(client) = client.take() {
+                    client.part(&reply.render(false)).await;
+                }
+                Err(End::plain("both sides ended"))
+            }
+            Err(Stop::Broken(Broken::Begun)) => Err(End::plain("the connection broke")),
+            Err(Stop::Broken(broken)) => {
                 let reason = broken.to_string();
                 // Where the answer had begun this is more of it, and the connection's end says that it is none.
                 if let Some(client) = client.take()
@@ -183,8 +198,8 @@ impl Shared {
         let admitted = self.admit(request.target.clone(), caller, Way::Plain).await?;
         match self.dial(&admitted, Speech::Requests).await {
             Ok(dialled) => {
-                let end = End::plain("the proxy ended");
-                Ok(Box::new(Behind { shared: self, admitted, dialled, meter: Meter::new(), end }))
+                let (meter, end) = (Arc::new(Meter::new()), End::plain("the proxy ended"));
+                Ok(Box::new(Behind { shared: self, admitted, dialled, meter, end }))
             }
             Err(refused) => {
                 admitted.end(self, None, (0, 0), End::plain(&refused.reason));

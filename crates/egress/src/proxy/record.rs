@@ -77,6 +77,8 @@ pub struct Record {
 pub enum Stage {
     /// It was decided, and nothing has been sent.
     Decided,
+    /// Something was found on it, while it is open.
+    Noted(Note),
     /// It is over.
     Ended {
         /// Bytes to the server.
@@ -84,6 +86,28 @@ pub enum Stage {
         /// Bytes to the client.
         received: u64,
     },
+}
+
+/// What was found on an open connection whose requests are seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Note {
+    /// A request was refused; the rule is that which did it.
+    Refused,
+    /// A secret was put in the place of its placeholder.
+    Injected,
+    /// A placeholder was sent to where its secret does not go: an alarm.
+    Misdirected,
+}
+
+impl Note {
+    /// Returns the note's name in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Injected => "injected",
+            Self::Misdirected => "misdirected",
+        }
+    }
 }
 
 /// The record could not be written.
@@ -107,6 +131,7 @@ impl fmt::Display for Record {
         write!(formatter, ": {}", self.reason)?;
         match self.stage {
             Stage::Decided => Ok(()),
+            Stage::Noted(note) => write!(formatter, " ({})", note.name()),
             Stage::Ended { sent, received } => write!(formatter, " (sent {sent}, received {received})"),
         }
     }

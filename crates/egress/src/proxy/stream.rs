@@ -1,10 +1,13 @@
 //! Bytes between two connections. A connection through which nothing moves holds no buffer.
 
+use core::pin::Pin;
 use core::sync::atomic::{AtomicU64, Ordering};
+use core::task::{Context, Poll};
 use core::time::Duration;
 use std::io;
+use std::sync::Arc;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::time::{Instant, timeout};
@@ -43,6 +46,11 @@ impl Meter {
         counter.fetch_add(count as u64, Ordering::Relaxed);
         let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last_ms.store(now, Ordering::Relaxed);
+    }
+
+    /// Begins to count anew how long nothing moves.
+    pub(super) fn touch(&self) {
+        self.add(Side::Client, 0);
     }
 
     /// Returns when nothing has moved for so long.
@@ -265,4 +273,68 @@ async fn flush(client: &mut Stream, server: &mut Stream, meter: &Meter) -> io::R
         meter.add(Side::Server, received.len());
     }
     Ok(())
+}
+
+impl AsyncRead for Stream {
+    /// Reads what was read already, then the connection.
+    fn poll_read(mut self: Pin<&mut Self>, ctx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.buffer.is_empty() {
+            return Pin::new(&mut self.tcp).poll_read(ctx, into);
+        }
+        let count = self.buffer.len().min(into.remaining());
+        into.put_slice(self.buffer.get(..count).unwrap_or_default());
+        self.buffer.drain(..count);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, ctx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.tcp).poll_write(ctx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, ctx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_flush(ctx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, ctx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_shutdown(ctx)
+    }
+}
+
+/// A server's connection whose bytes are counted.
+#[derive(Debug)]
+pub(super) struct Counted<S> {
+    pub(super) io: S,
+    pub(super) meter: Arc<Meter>,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
+    fn poll_read(mut self: Pin<&mut Self>, ctx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = into.filled().len();
+        let polled = Pin::new(&mut self.io).poll_read(ctx, into);
+        let count = into.filled().len() - before;
+        if count > 0 {
+            self.meter.add(Side::Server, count);
+        }
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
+    fn poll_write(mut self: Pin<&mut Self>, ctx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.io).poll_write(ctx, bytes);
+        if let Poll::Ready(Ok(count)) = polled {
+            self.meter.add(Side::Client, count);
+        }
+        polled
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, ctx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(ctx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, ctx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(ctx)
+    }
 }

@@ -1,11 +1,16 @@
 //! An admitted connection. What the client says first must be for the admitted host: the name of a TLS hello, the
 //! field `Host` of a plain request. Until that is known nothing goes to the server.
 
+use std::sync::Arc;
+
 use super::Shared;
 use super::admit::{Admitted, End, Open};
 use super::dial::Dialled;
-use super::exchange::{After, Ends, exchange};
-use super::stream::{Meter, Side, Stream, Unread, join};
+use super::exchange::{After, Broken, Ends, exchange};
+use super::inspect::{Session, Stop};
+use super::stream::{Counted, Meter, Side, Stream, Unread, join};
+use super::terminate::http1::{self, Peer};
+use crate::credential::Channel;
 use crate::host::Target;
 use crate::wire::fields::{HeadFault, is_token};
 use crate::wire::hello::{self, Alert, Hello, HelloFault, Reply};
@@ -32,45 +37,51 @@ impl Shared {
     /// Serves an admitted connection to its end, and writes the end down.
     pub(super) async fn tunnel(&self, client: Stream, dialled: Dialled, admitted: &Admitted) {
         let mut open = Open::new(self, admitted, dialled.address);
-        let mut server = dialled.stream;
-        let mut client = Some(client);
-        let end = {
-            let served = self.serve(&mut client, &mut server, (admitted, &open.meter));
-            tokio::select! {
-                end = served => end,
-                reason = admitted.revoked(self, open.address) => End::refusal(reason),
-            }
+        let (address, meter) = (open.address, open.meter.clone());
+        open.end = tokio::select! {
+            end = self.speak(client, dialled.stream, (admitted, &meter)) => end,
+            reason = admitted.revoked(self, address) => End::refusal(reason),
         };
-        open.end = end;
     }
 
-    async fn serve(
-        &self,
-        client: &mut Option<Stream>,
-        server: &mut Stream,
-        (admitted, meter): (&Admitted, &Meter),
-    ) -> End {
-        let lost = || End::plain("the client went away");
-        let Some(stream) = client.as_mut() else { return lost() };
+    async fn speak(&self, mut client: Stream, mut server: Stream, (admitted, meter): (&Admitted, &Arc<Meter>)) -> End {
         let target = admitted.target();
         let is_opaque = self.rules.borrow().is_opaque(target);
-        let speech = match self.listen(stream, server, (target, is_opaque)).await {
+        let speech = match self.listen(&mut client, &mut server, (target, is_opaque)).await {
             Ok(speech) => speech,
             Err(end) => return end,
         };
-        let refusal = match speech {
-            Speech::Other => None,
-            Speech::Tls => self.hello(stream, server, (target, meter)).await.err(),
-            Speech::Requests => return self.requests(client, server, (target, meter)).await,
+        let must_see = self.inspector.must_see(target);
+        let tls = self.inspector.tls.as_ref().filter(|tls| must_see || !tls.is_excepted(target));
+        let read = match (speech, tls) {
+            (Speech::Other, _) if must_see => {
+                return End::refusal("rules about requests speak of its host, and it speaks neither TLS nor requests");
+            }
+            (Speech::Other, _) => Ok(()),
+            (Speech::Tls, None) if must_see => Err((
+                "rules about requests speak of its host, and TLS does not end here".to_owned(),
+                Alert::AccessDenied,
+            )),
+            (Speech::Tls, None) => self.hello(&mut client, &mut server, (target, meter)).await,
+            (Speech::Tls, Some(_)) => match self.own_hello(&mut client, target).await {
+                Ok(()) => return self.terminated(client, server, (admitted, meter)).await,
+                Err(refusal) => Err(refusal),
+            },
+            (Speech::Requests, _) => return self.requests(client, server, (admitted, meter)).await,
         };
-        match (refusal, client.take()) {
-            (Some((reason, alert)), Some(stream)) => {
-                stream.part(&hello::alert(alert)).await;
+        match read {
+            Ok(()) => End::plain(join(&mut client, &mut server, meter, &self.bounds).await),
+            Err((reason, alert)) => {
+                client.part(&hello::alert(alert)).await;
                 End::refusal(reason)
             }
-            (None, Some(mut stream)) => End::plain(join(&mut stream, server, meter, &self.bounds).await),
-            (_, None) => lost(),
         }
+    }
+
+    /// Compares the name of a hello that is answered here. Another hello that it hides nobody can read.
+    async fn own_hello(&self, client: &mut Stream, target: &Target) -> Result<(), (String, Alert)> {
+        let (hello, _) = client.peek(self.bounds.head, hello::read).await.map_err(unread)?;
+        check_name(&Hello { is_encrypted: false, ..hello }, target)
     }
 
     /// Waits for the first words. At the port of TLS they are the client's, and at every other whoever speaks.
@@ -145,46 +156,71 @@ impl Shared {
     /// Passes plain requests on, each for the admitted host.
     async fn requests(
         &self,
-        client: &mut Option<Stream>,
-        server: &mut Stream,
-        (target, meter): (&Target, &Meter),
+        mut client: Stream,
+        mut server: Stream,
+        (admitted, meter): (&Admitted, &Arc<Meter>),
     ) -> End {
-        let lost = || End::plain("the client went away");
+        let target = admitted.target();
+        let looks = self.inspector.looks(target);
+        let session = looks.then(|| Session::new(self, admitted, Channel::Plain, meter.clone()));
         loop {
-            let Some(stream) = client.as_mut() else { return lost() };
-            stream.wait(self.bounds.idle).await;
-            let read = stream
+            client.wait(self.bounds.idle).await;
+            let read = client
                 .read(self.bounds.head, |bytes| request::read(bytes, request::Place::Server(target.port())))
                 .await;
             let request = match read {
                 Ok(request) => request,
-                Err(Unread::Fault(fault)) => return refuse(client.take(), status_of(fault), &fault.to_string()).await,
+                Err(Unread::Fault(fault)) => return refuse(client, status_of(fault), &fault.to_string()).await,
                 Err(Unread::Closed) => return End::plain("both sides ended"),
                 Err(Unread::Late) => {
-                    return refuse(client.take(), "408 Request Timeout", "the request took too long").await;
+                    return refuse(client, "408 Request Timeout", "the request took too long").await;
                 }
             };
             if request.target != *target {
                 let reason = format!("a request on a connection to `{target}` is for `{}`", request.target);
-                return refuse(client.take(), "421 Misdirected Request", &reason).await;
+                return refuse(client, "421 Misdirected Request", &reason).await;
             }
-            match self.one(stream, server, (&request, meter)).await {
+            let ended = match &session {
+                Some(session) => self.seen(session, (&mut client, &mut server), request, None).await,
+                None => {
+                    let ends = Ends { client: &mut client, server: &mut server, meter, idle: self.bounds.idle };
+                    exchange(ends, &request, None).await.map_err(Stop::Broken)
+                }
+            };
+            match ended {
                 Ok(After::Kept) => {}
                 Ok(After::ClientKept | After::Closed) => return End::plain("both sides ended"),
-                Ok(After::Upgraded) => return End::plain(join(stream, server, meter, &self.bounds).await),
-                Err(reason) => return refuse(client.take(), "502 Bad Gateway", &reason).await,
+                Ok(After::Upgraded) => {
+                    return End::plain(join(&mut client, &mut server, meter, &self.bounds).await);
+                }
+                Err(Stop::Answered(reply)) => {
+                    client.part(&reply.render(false)).await;
+                    return End::plain("both sides ended");
+                }
+                Err(Stop::Broken(Broken::Begun)) => return End::plain("the connection broke"),
+                Err(Stop::Broken(broken)) => {
+                    return refuse(client, "502 Bad Gateway", &broken.to_string()).await;
+                }
             }
         }
     }
 
-    async fn one(
+    /// Passes a plain request on that is looked into, and its answer back.
+    pub(super) async fn seen(
         &self,
-        client: &mut Stream,
-        server: &mut Stream,
-        (request, meter): (&Request, &Meter),
-    ) -> Result<After, String> {
-        let ends = Ends { client, server, meter, idle: self.bounds.idle };
-        exchange(ends, request, None).await.map_err(|broken| broken.to_string())
+        session: &Session,
+        (client, server): (&mut Stream, &mut Stream),
+        request: Request,
+        through: Option<&str>,
+    ) -> Result<After, Stop> {
+        session.meter.touch();
+        let mut counted = Counted { io: &mut server.tcp, meter: session.meter.clone() };
+        let client = Peer { io: &mut client.tcp, buffer: &mut client.buffer };
+        let server = Peer { io: &mut counted, buffer: &mut server.buffer };
+        tokio::select! {
+            after = http1::exchange(session, (client, server), (request, through), HTTP_PORT) => after,
+            () = session.meter.idle(self.bounds.idle) => Err(Stop::Broken(Broken::Late)),
+        }
     }
 }
 
@@ -252,9 +288,7 @@ pub(super) fn status_of(fault: HeadFault) -> &'static str {
     }
 }
 
-async fn refuse(client: Option<Stream>, status: &str, reason: &str) -> End {
-    if let Some(stream) = client {
-        stream.part(&super::http::answer(status, reason, "")).await;
-    }
+async fn refuse(client: Stream, status: &str, reason: &str) -> End {
+    client.part(&super::http::answer(status, reason, "")).await;
     End::refusal(reason)
 }

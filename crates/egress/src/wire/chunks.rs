@@ -32,10 +32,19 @@ impl Default for Chunks {
 impl Chunks {
     /// Reads on, and returns how many of the bytes belong to the body. Fewer than were given: the body is over.
     pub fn push(&mut self, bytes: &[u8]) -> Result<usize, HeadFault> {
+        self.read(bytes, &mut |_| ())
+    }
+
+    /// Reads on in the same way, and gives away what the chunks hold.
+    pub fn read(&mut self, bytes: &[u8], take: &mut dyn FnMut(&[u8])) -> Result<usize, HeadFault> {
         let mut rest = bytes;
         while !rest.is_empty() && self.state != State::Done {
             let used = match self.state {
-                State::Data(left) => self.data(left, rest),
+                State::Data(left) => {
+                    let used = self.data(left, rest);
+                    take(rest.get(..used).unwrap_or_default());
+                    used
+                }
                 State::Size | State::DataEnd | State::Trailer => self.byte(*rest.first().unwrap_or(&0))?,
                 State::Done => 0,
             };

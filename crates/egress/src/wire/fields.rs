@@ -129,6 +129,26 @@ impl Fields {
         self.0.iter().filter(move |(own, _)| own == name).map(|(_, value)| value.as_slice())
     }
 
+    /// Returns the values of all fields, to be changed. A value that is put there has no ends of lines.
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = (&str, &mut Vec<u8>)> {
+        self.0.iter_mut().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// Takes a field away, and puts one value in its place where there is one.
+    pub(crate) fn set(&mut self, name: &str, value: Option<&[u8]>) {
+        self.0.retain(|(own, _)| own != name);
+        self.0.extend(value.map(|value| (name.to_owned(), value.to_vec())));
+    }
+
+    /// Adds a field, or returns false where it is none.
+    pub(crate) fn add(&mut self, name: &str, value: &[u8]) -> bool {
+        let line = [name.as_bytes(), b":", value].concat();
+        let read = if self.0.len() < FIELDS_MAX { field(&line) } else { None };
+        let is_field = read.is_some();
+        self.0.extend(read);
+        is_field
+    }
+
     /// Returns the value of a field that stands once; an error where it stands twice.
     pub fn one(&self, name: &str) -> Result<Option<&[u8]>, HeadFault> {
         let mut values = self.all(name);

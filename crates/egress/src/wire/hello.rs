@@ -223,4 +223,6 @@ pub enum Alert {
     AccessDenied = 49,
     /// The name is another than the admitted one.
     UnrecognizedName = 112,
+    /// No protocol that it offers is read.
+    NoProtocol = 120,
 }

@@ -129,7 +129,17 @@ impl Request {
 
     /// Returns the head as it goes to the server, or with `through` to another proxy.
     pub fn render(&self, through: Option<&str>) -> Vec<u8> {
-        let host = if self.target.port() == HTTP_PORT { self.target.host.to_string() } else { self.target.to_string() };
+        self.render_at(through, HTTP_PORT)
+    }
+
+    /// Returns the value of the field `Host`, where this port need not be named.
+    pub(crate) fn host_at(&self, port: u16) -> String {
+        if self.target.port() == port { self.target.host.to_string() } else { self.target.to_string() }
+    }
+
+    /// Returns the same where another port need not be named.
+    pub(crate) fn render_at(&self, through: Option<&str>, port: u16) -> Vec<u8> {
+        let host = self.host_at(port);
         let before = through.map_or_else(String::new, |_| format!("http://{host}"));
         // A client of the old version cannot read what a server sends to one of the new.
         let version = if self.version == Version::Old { "HTTP/1.0" } else { "HTTP/1.1" };

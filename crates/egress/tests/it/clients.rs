@@ -145,14 +145,14 @@ fn text(output: &Output) -> String {
 }
 
 #[track_caller]
-fn works(command: &mut Command, expected: &str) {
+pub(crate) fn works(command: &mut Command, expected: &str) {
     let output = run(command);
     let out = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && out == expected, "{command:?} gave {}", text(&output));
 }
 
 #[track_caller]
-fn fails(command: &mut Command, expected: &str) {
+pub(crate) fn fails(command: &mut Command, expected: &str) {
     let output = run(command);
     assert!(!output.status.success() && text(&output).contains(expected), "{command:?} gave {}", text(&output));
 }

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use egress::Target;
-use egress::credential::{Channel, Credential, CredentialFault, Found, Secret, Shape, Swap, Vault};
+use egress::credential::{Channel, Credential, CredentialFault, Found, Listing, Secret, Shape, Swap, Vault};
 use proptest::prelude::*;
 
 use crate::world::place;
@@ -11,7 +11,7 @@ use crate::world::place;
 const TOKEN: &str = "ghp_0123456789abcdefghijABCDEFGHIJ012345";
 
 /// Chance that is the same in every run.
-fn chance(seed: u64) -> impl FnMut() -> u64 {
+pub(crate) fn chance(seed: u64) -> impl FnMut() -> u64 {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     move || {
         state ^= state << 13;
@@ -68,16 +68,17 @@ fn a_secret_goes_to_its_hosts_alone() {
         ("api.example.evil.example:443", Channel::Tls, &request, false),
         ("api.example:80", Channel::Plain, &request, false),
     ] {
-        let (out, found) = through(vault.outgoing(&at(target), channel), request.as_bytes(), &[]);
+        let (out, found) = through(vault.outgoing(&at(target), channel, Listing::Listed), request.as_bytes(), &[]);
         assert_eq!(String::from_utf8(out).unwrap(), *expected, "{target}");
         assert_eq!(found, [Found { number: 0, is_swapped }], "{target}");
         assert_eq!(vault.name(found[0]), "S0");
     }
     let mut open = vault.clone();
     open.danger_plain = true;
-    assert_eq!(text(open.outgoing(&at("api.example:80"), Channel::Plain), &request), real);
+    assert_eq!(text(open.outgoing(&at("api.example:80"), Channel::Plain, Listing::Listed), &request), real);
     // A secret that the program has from elsewhere is no placeholder, and is not touched on the way out.
-    let (out, found) = through(vault.outgoing(&at("api.example:443"), Channel::Tls), real.as_bytes(), &[]);
+    let (out, found) =
+        through(vault.outgoing(&at("api.example:443"), Channel::Tls, Listing::Listed), real.as_bytes(), &[]);
     assert_eq!((String::from_utf8(out).unwrap(), found), (real, Vec::new()));
 }
 
@@ -99,7 +100,7 @@ fn every_form_changes_places() {
     ];
     for (number, form) in forms.into_iter().enumerate() {
         let (inside, outside) = (format!("<{}>", form(placeholder)), format!("<{}>", form(secret)));
-        let sent = text(vault.outgoing(&at("api.example:443"), Channel::Tls), &inside);
+        let sent = text(vault.outgoing(&at("api.example:443"), Channel::Tls, Listing::Listed), &inside);
         let back = text(vault.incoming(), &outside);
         // The first and last digits of base64 are shared with what stands around, and are not the secret's alone.
         let core = |text: &str| text[4..text.len() - 6].to_owned();
@@ -115,8 +116,43 @@ fn what_cannot_be_told_from_other_texts_has_no_placeholder() {
     assert_eq!(fault(&[("", &[])]), CredentialFault::Short);
     assert_eq!(fault(&[("----------------------------", &[])]), CredentialFault::Short);
     assert_eq!(fault(&[(&"a".repeat(9000), &[])]), CredentialFault::Long);
-    assert_eq!(fault(&[(TOKEN, &[]), (TOKEN, &[])]), CredentialFault::Overlap);
     assert_eq!(fault(&[(TOKEN, &[]), (&format!("{TOKEN}x"), &[])]), CredentialFault::Overlap);
+}
+
+#[test]
+fn a_secret_of_two_names_has_a_placeholder_for_each() {
+    let (vault, placeholders) = vault(&[(TOKEN, &["a.example"]), (TOKEN, &["b.example"])], 5).unwrap();
+    let [one, other] = placeholders.as_slice() else { panic!("{placeholders:?}") };
+    assert_ne!(one, other);
+    let sent =
+        |target: &str, listing| text(vault.outgoing(&at(target), Channel::Tls, listing), &format!("{one} {other}"));
+    assert_eq!(sent("a.example:443", Listing::Listed), format!("{TOKEN} {other}"));
+    assert_eq!(sent("b.example:8443", Listing::Asked), format!("{one} {TOKEN}"));
+    assert_eq!(text(vault.incoming(), TOKEN), *one);
+}
+
+/// A host that a person allowed once gets nothing that is not bound to it.
+#[test]
+fn what_is_bound_to_no_host_goes_to_the_lists_alone() {
+    let (vault, placeholders) = vault(&[(TOKEN, &[])], 6).unwrap();
+    let sent = |listing| text(vault.outgoing(&at("a.example:443"), Channel::Tls, listing), &placeholders[0]);
+    assert_eq!((sent(Listing::Listed), sent(Listing::Asked)), (TOKEN.to_owned(), placeholders[0].clone()));
+}
+
+/// A reader who waits gets the few bytes that were held back; the rest of the text changes places all the same.
+#[test]
+fn a_few_bytes_are_let_go_of() {
+    let (vault, placeholders) = vault(&[(TOKEN, &[])], 7).unwrap();
+    let mut swap = vault.incoming();
+    assert_eq!(swap.push(b"event gh"), b"event ");
+    assert!(swap.holds_little());
+    assert_eq!((swap.release(), swap.release(), swap.holds_little()), (b"gh".to_vec(), Vec::new(), false));
+    let rest = [swap.push(&TOKEN.as_bytes()[2..]), swap.push(b"!"), swap.finish()].concat();
+    assert_eq!(String::from_utf8(rest).unwrap(), format!("{}!", &placeholders[0][2..]));
+    // What is more likely the secret is held back.
+    let mut swap = vault.incoming();
+    assert_eq!(swap.push(&TOKEN.as_bytes()[..8]), b"");
+    assert!(!swap.holds_little());
 }
 
 /// Returns the claims of a token's placeholder, whose head and length are the token's.
@@ -131,7 +167,7 @@ fn token(claims: &str, named: &[&str]) -> Result<String, CredentialFault> {
     assert_eq!((old[0], old[1].len(), old[2].len()), (new[0], new[1].len(), new[2].len()));
     assert_ne!(old[2], new[2]);
     URL_SAFE_NO_PAD.decode(new[2]).unwrap();
-    assert_eq!(text(vault.outgoing(&at("a.example:443"), Channel::Tls), &made), token);
+    assert_eq!(text(vault.outgoing(&at("a.example:443"), Channel::Tls, Listing::Listed), &made), token);
     Ok(String::from_utf8(URL_SAFE_NO_PAD.decode(new[1]).unwrap()).unwrap())
 }
 
@@ -162,7 +198,11 @@ fn a_token_stays_a_token() {
 #[test]
 fn nothing_shows_a_secret() {
     let (vault, placeholders) = vault(&[(TOKEN, &[])], 4).unwrap();
-    let shown = format!("{vault:?} {:?} {:?}", vault.incoming(), vault.outgoing(&at("a.example:443"), Channel::Tls));
+    let shown = format!(
+        "{vault:?} {:?} {:?}",
+        vault.incoming(),
+        vault.outgoing(&at("a.example:443"), Channel::Tls, Listing::Listed)
+    );
     assert!(!shown.contains(TOKEN) && !shown.contains(&TOKEN[8..]), "{shown}");
     assert!(placeholders[0].starts_with("ghp_") && placeholders[0] != TOKEN);
 }
@@ -195,7 +235,7 @@ proptest! {
         let Ok((vault, placeholders)) = vault(&[(&one, &["a.example"]), (&two, &["b.example"])], seed) else { return Ok(()) };
         let parts = [one.as_str(), two.as_str(), &placeholders[0], &placeholders[1], &one[..one.len() / 2], &placeholders[0][..9]];
         let stream: String = order.iter().map(|(part, between)| format!("{}{between}", parts[*part])).collect();
-        for swap in [vault.incoming(), vault.outgoing(&at("a.example:443"), Channel::Tls)] {
+        for swap in [vault.incoming(), vault.outgoing(&at("a.example:443"), Channel::Tls, Listing::Listed)] {
             let whole = through(swap.clone(), stream.as_bytes(), &[]);
             prop_assert_eq!(&through(swap, stream.as_bytes(), &cuts), &whole);
             prop_assert_eq!(whole.0.len(), stream.len());
@@ -204,7 +244,7 @@ proptest! {
         prop_assert!(!inside.contains(&one) && !inside.contains(&two), "{}", inside);
         // To a host goes what is bound to it, and no other's secret appears.
         let masked = inside;
-        let sent = String::from_utf8(through(vault.outgoing(&at("a.example:443"), Channel::Tls), masked.as_bytes(), &cuts).0).unwrap();
+        let sent = String::from_utf8(through(vault.outgoing(&at("a.example:443"), Channel::Tls, Listing::Listed), masked.as_bytes(), &cuts).0).unwrap();
         prop_assert!(!sent.contains(&two));
         prop_assert!(!sent.contains(&placeholders[0]));
     }

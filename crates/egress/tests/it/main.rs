@@ -9,12 +9,19 @@
 )]
 
 mod attacks;
+mod brokered;
 mod clients;
 mod credentials;
+mod ended;
+mod insight;
 mod laws;
 mod made;
 mod namespace;
+mod plain;
 mod readers;
+mod second;
 mod spec;
+mod terminate;
+mod tls;
 mod webfetch;
 mod world;

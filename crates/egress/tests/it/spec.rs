@@ -42,6 +42,12 @@ fn spec_egress() {
             "leads" => leads(case, lines),
             "notes" => notes(case),
             "webfetch" => rules(case),
+            "paths" => each(|input| crate::plain::path(input)),
+            "requests" => crate::plain::requests(case, lines),
+            "pushes" => each(|input| crate::plain::push(&unescape(input))),
+            "branches" => crate::plain::branches(case, lines),
+            "aws" => crate::plain::aws(case, lines),
+            "shown" => crate::plain::shown(case),
             "resolves" => resolves(case, lines),
             other => panic!("{}:{}: no such block: {other}", case.file.display(), case.line),
         }

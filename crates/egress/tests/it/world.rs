@@ -10,8 +10,8 @@ use std::time::Duration;
 use egress::host::Readings;
 use egress::network::{Network, Words, compile};
 use egress::proxy::{
-    Answer, Answering, Caller, Comes, Conversation, Decider, Door, Journal, Live, Names, Nobody, Parts, Proxy,
-    Question, Record, Resolver, Resolving, Stage, Token, Unrecorded, Upstream,
+    Answer, Answering, Caller, Comes, Conversation, Decider, Door, Inspection, Journal, Live, Names, Nobody, Parts,
+    Proxy, Question, Record, Resolver, Resolving, Stage, Token, Unrecorded, Upstream,
 };
 use egress::{Bounds, Target};
 use policy::layer::Sourced;
@@ -123,6 +123,7 @@ pub(crate) struct Making {
     pub(crate) pool: Ipv4Addr,
     /// What goes on beside the proxy.
     pub(crate) beside: Option<Conversation>,
+    pub(crate) inspection: Inspection,
 }
 
 impl Making {
@@ -138,6 +139,7 @@ impl Making {
             doors: None,
             pool: Ipv4Addr::new(127, 200, 0, 0),
             beside: None,
+            inspection: Inspection::default(),
         }
     }
 
@@ -157,6 +159,7 @@ impl Making {
             upstream: self.upstream,
             pool: self.pool,
             bounds: self.bounds,
+            inspection: self.inspection,
         };
         let proxy = Proxy::new(&live, parts);
         let caller = || Caller { command: "command 7".to_owned(), program: "probe".to_owned(), allowed: Vec::new() };

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use audit::{Connection, End};
+use audit::{Connection, ConnectionStage, End};
 use guard::{Guard, Settled};
 use policy::controls::limits::Resource;
 use policy::controls::{Network, Reading};
@@ -19,7 +19,8 @@ use sandbox::{Exit, Report, Tier};
 use serde_json::{Value, json};
 
 use super::Order;
-use super::egress::{Egress, Seen, Terms};
+use super::egress::{Answers, Egress, Seen, Terms};
+use super::question;
 use crate::cli::RunOptions;
 use crate::exit::run::{LIMIT, NOT_FOUND, NOT_RUN, NOT_STARTED};
 use crate::say::{self, shown};
@@ -84,6 +85,8 @@ impl Running<'_> {
         let before = guard::protected_names(writable);
         let result = sandbox::run(permit, &invocation);
         let seen = egress.end();
+        // What a person had kept meanwhile is not the command's.
+        let before: Vec<AbsPath> = before.into_iter().chain(seen.kept.iter().cloned()).collect();
         told(self.created(&before, &guard::protected_names(writable)));
         match result {
             Ok(report) => {
@@ -102,6 +105,17 @@ impl Running<'_> {
         }
     }
 
+    /// Returns who answers questions about hosts. A command that an agent runs has a terminal that is the agent's.
+    fn answers(&self) -> Answers {
+        match &self.options.decider {
+            Some(socket) => Answers::Program(socket.clone()),
+            None if self.order.under.is_none() && question::is_there() => {
+                Answers::Person(Box::new(self.order.setup.places.clone()))
+            }
+            None => Answers::Nobody,
+        }
+    }
+
     /// Returns what the proxy of the command works by.
     fn terms(&self) -> Terms {
         let setup = &self.order.setup;
@@ -115,6 +129,7 @@ impl Running<'_> {
             of: self.of,
             session: self.order.session.clone(),
             command: words.collect::<Vec<_>>().join(" "),
+            answers: self.answers(),
         }
     }
 
@@ -220,6 +235,11 @@ fn network_json(controls: &Controls, seen: &Seen) -> Value {
         let rule = one.rule.as_ref().map(
             |rule| json!({"text": rule.text, "list": rule.list.name(), "file": rule.origin.file, "line": rule.origin.line}),
         );
+        let (note, sent, received) = match &one.stage {
+            ConnectionStage::Decided => (None, None, None),
+            ConnectionStage::Noted(note) => (Some(note), None, None),
+            ConnectionStage::Ended { sent, received } => (None, Some(sent), Some(received)),
+        };
         json!({
             "number": one.number,
             "way": one.way,
@@ -228,13 +248,15 @@ fn network_json(controls: &Controls, seen: &Seen) -> Value {
             "verdict": one.verdict.name(),
             "rule": rule,
             "reason": one.reason,
-            "sent": one.ended.map(|moved| moved.sent),
-            "received": one.ended.map(|moved| moved.received),
+            "note": note,
+            "sent": sent,
+            "received": received,
         })
     };
     json!({
         "proxied": controls.network != Network::None,
         "connections": seen.connections.iter().map(connection).collect::<Vec<_>>(),
+        "notes": seen.notes.iter().map(connection).collect::<Vec<_>>(),
         "more": seen.more,
         "failure": seen.failure,
     })
@@ -291,7 +313,7 @@ fn tell_connections(seen: &Seen) {
         say::error(&format!("no connection could be served: {}", shown(failure)));
     }
     let mut told: Vec<(&str, &str)> = Vec::new();
-    for one in seen.connections.iter().filter(|one| one.verdict == Verdict::Deny) {
+    for one in seen.connections.iter().chain(&seen.notes).filter(|one| one.verdict == Verdict::Deny) {
         let target = one.target.as_deref().unwrap_or("an unreadable target");
         if !told.contains(&(target, &one.reason)) {
             told.push((target, &one.reason));

@@ -8,19 +8,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use anyhow::Context;
-use audit::{Connection, Moved};
+use audit::{Connection, ConnectionStage};
 use egress::network::Network;
 use egress::proxy::{
-    Caller, Comes, Door, Journal, Live, Names, Nobody, Parts, Proxy, Record, Stage, System, Unrecorded, Upstream,
+    Asking, Caller, Comes, Conversation, Decider, Door, Inspection, Journal, Lines, Live, Names, Nobody, Parts, Proxy,
+    Question, Record, Stage, System, Unrecorded, Upstream,
 };
 use egress::{Bounds, Place};
 use guard::Stamp;
-use policy::Verdict;
 use policy::proof::RuleRef;
 use policy::rule::List;
+use policy::{AbsPath, Verdict};
 use rustix::event::{PollFd, PollFlags, poll};
-use sandbox::{Doors, Outlet, POOL};
+use sandbox::{Attention, Doors, Outlet, POOL};
+use settings::Places;
 
+use super::question::Person;
 use crate::setup::{now_ms, open_journal};
 
 /// Connections of a command that its report lists.
@@ -43,6 +46,19 @@ pub(super) struct Terms {
     pub(super) session: String,
     /// The command, for a person.
     pub(super) command: String,
+    /// Who answers questions.
+    pub(super) answers: Answers,
+}
+
+/// Who answers questions about hosts that no rule names.
+#[derive(Debug, Clone)]
+pub(super) enum Answers {
+    /// Nobody: it is no.
+    Nobody,
+    /// The person at the terminal; lasting answers are kept in these places.
+    Person(Box<Places>),
+    /// The program that listens at this socket, by lines of JSON.
+    Program(PathBuf),
 }
 
 /// The proxy of one command.
@@ -51,6 +67,8 @@ pub(super) struct Egress {
     terms: Terms,
     seen: Arc<Mutex<Seen>>,
     running: Mutex<Option<Running>>,
+    /// Files to which lasting answers of a person were added.
+    kept: Files,
 }
 
 /// What came of a command's connections.
@@ -58,11 +76,18 @@ pub(super) struct Egress {
 pub(super) struct Seen {
     /// Each connection as it was last written down, in the order in which they came.
     pub(super) connections: Vec<Connection>,
+    /// What was found on them while they were open.
+    pub(super) notes: Vec<Connection>,
     /// Connections beyond the bound.
     pub(super) more: u64,
+    /// Files to which lasting answers of a person were added.
+    pub(super) kept: Vec<AbsPath>,
     /// Why none can be served.
     pub(super) failure: Option<String>,
 }
+
+/// Files, told by another thread.
+type Files = Arc<Mutex<Vec<AbsPath>>>;
 
 /// The thread that serves, for as long as the other end is open.
 #[derive(Debug)]
@@ -73,13 +98,13 @@ struct Running {
 
 impl Egress {
     pub(super) fn new(terms: Terms) -> Self {
-        Self { terms, seen: Arc::default(), running: Mutex::new(None) }
+        Self { terms, seen: Arc::default(), running: Mutex::new(None), kept: Arc::default() }
     }
 
     /// Ends the proxy, and returns what it saw.
     pub(super) fn end(&self) -> Seen {
         self.stop();
-        locked(&self.seen).clone()
+        Seen { kept: locked(&self.kept).clone(), ..locked(&self.seen).clone() }
     }
 
     fn stop(&self) {
@@ -98,10 +123,10 @@ impl Outlet for Egress {
         // One of a boundary that was given up.
         self.stop();
         let (owner, other) = UnixStream::pair()?;
-        let (terms, seen) = (self.terms.clone(), self.seen.clone());
+        let (terms, seen, kept) = (self.terms.clone(), self.seen.clone(), self.kept.clone());
         let thread = std::thread::Builder::new().name("palisade: proxy".to_owned());
         let thread = thread.spawn(move || {
-            if let Err(error) = serve(terms, &seen, doors, other) {
+            if let Err(error) = serve(terms, (&seen, &kept), doors, other) {
                 // Without anybody who serves them connections are refused by the kernel.
                 locked(&seen).failure = Some(format!("{error:#}"));
             }
@@ -112,34 +137,62 @@ impl Outlet for Egress {
 }
 
 /// Serves from the first connection or question on, until the owner's end is closed.
-fn serve(terms: Terms, seen: &Arc<Mutex<Seen>>, doors: Doors, owner: UnixStream) -> anyhow::Result<()> {
+fn serve(
+    terms: Terms,
+    (seen, kept): (&Arc<Mutex<Seen>>, &Files),
+    doors: Doors,
+    owner: UnixStream,
+) -> anyhow::Result<()> {
     if !is_wanted(&doors, &owner)? {
         return Ok(());
     }
-    let Terms { network, allowed, upstream, journal, of, session, command } = terms;
+    let Terms { network, allowed, upstream, journal, of, session, command, answers } = terms;
     let upstream = upstream.map(|(proxy, direct)| Upstream::parse(&proxy, &direct)).transpose()?;
     let mut network = network;
     network.surroundings = egress::surroundings().context("the addresses of this machine are not known")?;
     let live = Live::new(network);
     let journal = Arc::new(Recorder { journal: open_journal(&journal)?, seen: seen.clone(), of, session });
+    let Doors { clients, names, captured, attention } = doors;
+    let (decider, beside) = decider(answers, attention, kept)?;
     let proxy = Proxy::new(
         &live,
         Parts {
-            decider: Arc::new(Nobody),
+            decider,
             journal,
             resolver: Arc::new(System),
             upstream,
             pool: POOL,
             bounds: Bounds::USUAL,
+            inspection: Inspection::default(),
         },
     );
     let caller = Caller { command, program: String::new(), allowed };
     let door = |listener, comes| Door { listener, comes, caller: caller.clone(), token: None };
-    let Doors { clients, names, captured } = doors;
     let captured = captured.into_iter().map(|listener| door(listener, Comes::Anyone));
     let doors: Vec<Door> = captured.chain([door(clients, Comes::Clients)]).collect();
     let names = Names { socket: names, caller: caller.clone() };
-    proxy.run_for(doors, vec![names], owner).context("the proxy cannot serve")
+    proxy.run_for(doors, vec![names], owner, beside).context("the proxy cannot serve")
+}
+
+/// Returns who answers, with the conversation that goes on beside the proxy.
+fn decider(
+    answers: Answers,
+    attention: Attention,
+    kept: &Files,
+) -> anyhow::Result<(Arc<dyn Decider>, Option<Conversation>)> {
+    match answers {
+        Answers::Nobody => Ok((Arc::new(Nobody), None)),
+        Answers::Person(places) => {
+            let mut person = Person::new(attention, *places, kept.clone());
+            Ok((Arc::new(Asking::new(move |question: &Question| person.ask(question))), None))
+        }
+        Answers::Program(socket) => {
+            let stream = UnixStream::connect(&socket);
+            let stream = stream.with_context(|| format!("the decider at {} cannot be reached", socket.display()))?;
+            let (lines, conversation) = Lines::new(stream);
+            Ok((Arc::new(lines), Some(conversation)))
+        }
+    }
 }
 
 /// Waits until something inside wants the proxy; false when the owner is gone first.
@@ -167,11 +220,14 @@ impl Journal for Recorder {
         let stamp = Stamp { time_ms: now_ms(), session: &self.session, source: "run" };
         let recorded = guard::connected(&self.journal, connection.clone(), &stamp).map(drop).map_err(|_| Unrecorded);
         let mut seen = locked(&self.seen);
-        if let Some(known) = seen.connections.iter_mut().find(|known| known.number == connection.number) {
+        let is_noted = matches!(connection.stage, ConnectionStage::Noted(_));
+        let list = if is_noted { &mut seen.notes } else { &mut seen.connections };
+        let known = list.iter_mut().find(|known| !is_noted && known.number == connection.number);
+        if let Some(known) = known {
             *known = connection;
-        } else if seen.connections.len() < LISTED_MAX {
-            seen.connections.push(connection);
-        } else if connection.ended.is_none() {
+        } else if list.len() < LISTED_MAX {
+            list.push(connection);
+        } else if connection.stage == ConnectionStage::Decided {
             seen.more += 1;
         }
         recorded
@@ -181,15 +237,16 @@ impl Journal for Recorder {
 /// Returns a record of the proxy as the journal has it.
 fn connection(of: u64, record: &Record) -> Connection {
     let Record { number, stage, way, target, address, command: _, program, rule, verdict, reason } = record;
-    let ended = match stage {
-        Stage::Decided => None,
-        Stage::Ended { sent, received } => Some(Moved { sent: *sent, received: *received }),
+    let stage = match stage {
+        Stage::Decided => ConnectionStage::Decided,
+        Stage::Noted(note) => ConnectionStage::Noted(note.name().to_owned()),
+        Stage::Ended { sent, received } => ConnectionStage::Ended { sent: *sent, received: *received },
     };
     let list = if *verdict == Verdict::Deny { List::Deny } else { List::Allow };
     Connection {
         of,
         number: *number,
-        ended,
+        stage,
         way: way.name().to_owned(),
         target: target.as_ref().map(ToString::to_string),
         address: address.map(|address| address.to_string()),

@@ -11,6 +11,7 @@ mod url;
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+pub use pattern::match_star;
 pub use pattern::{HostPattern, PatternFault, Place, Readings};
 
 /// Bytes of a name.

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -103,7 +104,7 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, (brokered, held): (bool, bool)
     let taken = holder.map(|holder| take(holder, &order, &outside, (&resources, outlet)));
     let taken = taken.transpose().map_err(advice::with_fix)?.flatten();
     let is_held = taken.is_some();
-    let (process, channel) = match taken {
+    let (process, channel, attention) = match taken {
         Some(taken) => taken,
         None => start_one(&order, invocation, outside, wrapping.as_ref()).map_err(advice::with_fix)?,
     };
@@ -122,6 +123,7 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, (brokered, held): (bool, bool)
         not_present,
         resources,
         output,
+        attention,
     });
     let mut report = supervised.map_err(|error| if is_held { before_the_command(error) } else { error })?;
     report.missing.extend(lacking.into_iter().chain(out_of_reach));
@@ -141,13 +143,17 @@ fn before_the_command(error: Error) -> Error {
     }
 }
 
+/// A boundary that is being built or stands, the control socket, and what asks for the person's terminal where the proxy is
+/// served already.
+type Begun = (Process, Channel, Option<UnixStream>);
+
 /// Takes a boundary that stands, if there is one for this order.
 fn take(
     holder: template::Caller,
     order: &Order,
     outside: &Outside,
     (resources, outlet): (&Resources, Option<&dyn Outlet>),
-) -> Result<Option<(Process, Channel)>, Failure> {
+) -> Result<Option<Begun>, Failure> {
     let Outside { streams, pipes: [output_pipe, error_pipe], groups, birthplace } = outside;
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
     let null = null.at_path(Step::StartBoundary, "/dev/null")?;
@@ -169,11 +175,10 @@ fn take(
     let given = template::Given { streams: given, birthplace: birthplace.as_ref(), entrances: groups };
     let Some(mut taken) = holder.take(&order, waits, &given) else { return Ok(None) };
     resources.count_the_command_alone().at(Step::Template)?;
-    if !taken.doors.is_empty() {
-        supervise::open_doors(std::mem::take(&mut taken.doors), outlet)?;
-    }
+    let doors = std::mem::take(&mut taken.doors);
+    let attention = if doors.is_empty() { None } else { Some(supervise::open_doors(doors, outlet)?) };
     let template::Taken { channel, process, doors: _ } = taken.start().at(Step::Template)?;
-    Ok(Some((Process::Taken(process), channel)))
+    Ok(Some((Process::Taken(process), channel, attention)))
 }
 
 /// Returns how much can be done before this command comes: its process is there already, unless it gets what must be
@@ -221,7 +226,7 @@ fn start_one(
     invocation: &Invocation,
     outside: Outside,
     wrapping: Option<&Wrapping>,
-) -> Result<(Process, Channel), Failure> {
+) -> Result<Begun, Failure> {
     // The first process inside enters the groups by itself: the boundary process outlives what is inside and would keep
     // them, and a keeper must not be ended with them.
     let entrances = match wrapping {
@@ -237,7 +242,7 @@ fn start_one(
         None => start_boundary(&invocation.init, handed)?,
         Some(wrapping) => start_bubblewrap(invocation, handed, wrapping)?,
     };
-    Ok((Process::Child(child), ours))
+    Ok((Process::Child(child), ours, None))
 }
 
 /// Starts a boundary process that builds everything and waits for a command.

@@ -2,6 +2,7 @@
 //! terminal.
 
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use super::failure::{At, Failure};
 use super::output::Output;
 use super::resources::Resources;
 use super::terminal::{Keys, Relay};
-use crate::doors::{Doors, Outlet};
+use crate::doors::{Attention, Doors, GIVE_BACK, Outlet, TAKE};
 use crate::error::{Error, Step};
 use crate::limits::{GRACE_MS, LAST_OUTPUT_MS, REFUSALS_MAX, SAID_BYTES_MAX};
 use crate::plan::Invocation;
@@ -79,6 +80,8 @@ pub(super) struct Supervised<'a> {
     pub(super) not_present: Vec<String>,
     pub(super) resources: Resources,
     pub(super) output: Option<Output>,
+    /// Asks for the person's terminal, where the proxy is served already.
+    pub(super) attention: Option<UnixStream>,
 }
 
 /// The boundary process, which ends when everything inside is gone.
@@ -169,6 +172,10 @@ struct Loop<'a> {
     doors: Vec<(Door, OwnedFd)>,
     /// Who serves them.
     outlet: Option<&'a dyn Outlet>,
+    /// By which those ask for the person's terminal.
+    attention: Option<UnixStream>,
+    /// Whether they have it.
+    is_taken: bool,
     /// What the command prints, when that is limited.
     output: Option<Output>,
     /// When the command has had its time.
@@ -180,7 +187,7 @@ struct Loop<'a> {
 /// Supervises until everything inside is gone.
 pub(super) fn supervise(supervised: Supervised<'_>) -> Result<Report, Error> {
     let Supervised { mut process, channel, signals, own_terminal, start, invocation, tier, .. } = supervised;
-    let Supervised { lacks, not_present, resources, output, .. } = supervised;
+    let Supervised { lacks, not_present, resources, output, attention, .. } = supervised;
     let deadline = resources.wall.and_then(|wall| start.checked_add(wall));
     let learnt = Learnt { missing: lacks, not_present, ..Learnt::default() };
     let mut state = Loop {
@@ -192,6 +199,8 @@ pub(super) fn supervise(supervised: Supervised<'_>) -> Result<Report, Error> {
         learnt,
         doors: Vec::new(),
         outlet: invocation.outlet.as_deref(),
+        attention,
+        is_taken: false,
         output,
         deadline,
         ending: None,
@@ -240,7 +249,10 @@ impl Loop<'_> {
     fn turns(&mut self) -> Result<(), Failure> {
         loop {
             let ready = self.wait().at(Step::Watch)?;
-            if let Some(relay) = &mut self.relay {
+            if ready.attention {
+                self.attend();
+            }
+            if let (false, Some(relay)) = (self.is_taken, &mut self.relay) {
                 relay.pump(ready.outer, ready.inner, self.output.as_mut());
             }
             if let Some(output) = &mut self.output {
@@ -264,7 +276,12 @@ impl Loop<'_> {
     fn wait(&self) -> rustix::io::Result<Ready> {
         let mut fds =
             vec![PollFd::new(&self.channel, PollFlags::IN), PollFd::new(&self.signals.descriptor, PollFlags::IN)];
-        if let Some(relay) = &self.relay {
+        if let Some(attention) = &self.attention {
+            fds.push(PollFd::new(attention, PollFlags::IN));
+        }
+        // Who has the terminal asks and hears alone.
+        let relay = self.relay.as_ref().filter(|_| !self.is_taken);
+        if let Some(relay) = relay {
             let interest = relay.interest();
             let [outer, inner] = relay.descriptors();
             fds.push(PollFd::from_borrowed_fd(outer, interest.outer));
@@ -281,9 +298,9 @@ impl Loop<'_> {
         let mut events = fds.iter().map(PollFd::revents);
         let mut next = || events.next().unwrap_or(PollFlags::empty());
         let (control, signals) = (!next().is_empty(), !next().is_empty());
-        let (outer, inner) =
-            if self.relay.is_some() { (next(), next()) } else { (PollFlags::empty(), PollFlags::empty()) };
-        Ok(Ready { control, signals, outer, inner })
+        let attention = self.attention.is_some() && !next().is_empty();
+        let (outer, inner) = if relay.is_some() { (next(), next()) } else { (PollFlags::empty(), PollFlags::empty()) };
+        Ok(Ready { control, signals, attention, outer, inner })
     }
 
     fn learn(&mut self, received: Received<Message>) -> Result<(), Failure> {
@@ -330,7 +347,38 @@ impl Loop<'_> {
     /// Hands the sockets of the proxy to who serves them. Where that fails the command does not start: without the
     /// control socket the boundary ends.
     fn open_doors(&mut self) -> Result<(), Failure> {
-        open_doors(std::mem::take(&mut self.doors), self.outlet)
+        self.attention = Some(open_doors(std::mem::take(&mut self.doors), self.outlet)?);
+        Ok(())
+    }
+
+    /// Lets somebody have the person's terminal, or takes it back.
+    fn attend(&mut self) {
+        use std::io::{Read, Write};
+        let Some(stream) = &mut self.attention else { return };
+        let mut byte = [0];
+        match stream.read(&mut byte) {
+            Ok(1) if byte == [TAKE] => {
+                if let Some(relay) = &mut self.relay {
+                    relay.restore();
+                }
+                self.is_taken = true;
+                // Where nobody hears it, the end of the stream is next.
+                let _ = stream.write_all(&byte);
+            }
+            Ok(1) if byte == [GIVE_BACK] => self.take_back(),
+            Ok(_) | Err(_) => {
+                self.attention = None;
+                self.take_back();
+            }
+        }
+    }
+
+    fn take_back(&mut self) {
+        self.is_taken = false;
+        if let Some(relay) = &mut self.relay {
+            relay.resume();
+            relay.resize();
+        }
     }
 
     /// The first end counts.
@@ -408,16 +456,18 @@ impl Loop<'_> {
     }
 }
 
-/// Hands the sockets of the proxy to who serves them.
-pub(super) fn open_doors(sockets: Vec<(Door, OwnedFd)>, outlet: Option<&dyn Outlet>) -> Result<(), Failure> {
-    let (Some(doors), Some(outlet)) = (doors(sockets), outlet) else {
+/// Hands the sockets of the proxy to who serves them, and returns what that one asks by for the person's terminal.
+pub(super) fn open_doors(sockets: Vec<(Door, OwnedFd)>, outlet: Option<&dyn Outlet>) -> Result<UnixStream, Failure> {
+    let (ours, theirs) = UnixStream::pair().at(Step::Doors)?;
+    let (Some(doors), Some(outlet)) = (doors(sockets, Attention(theirs)), outlet) else {
         return Err(rustix::io::Errno::BADMSG).at(Step::Control);
     };
-    outlet.open(doors).at(Step::Doors)
+    outlet.open(doors).at(Step::Doors)?;
+    Ok(ours)
 }
 
 /// Returns the sockets of the proxy by what they are for; `None` unless there is one for each.
-fn doors(sockets: Vec<(Door, OwnedFd)>) -> Option<Doors> {
+fn doors(sockets: Vec<(Door, OwnedFd)>, attention: Attention) -> Option<Doors> {
     let (mut clients, mut names, mut captured) = (None, None, Vec::new());
     for (door, socket) in sockets {
         match door {
@@ -426,7 +476,7 @@ fn doors(sockets: Vec<(Door, OwnedFd)>) -> Option<Doors> {
             Door::Captured => captured.push(socket.into()),
         }
     }
-    Some(Doors { clients: clients?, names: names?, captured })
+    Some(Doors { clients: clients?, names: names?, captured, attention })
 }
 
 /// What is ready.
@@ -434,6 +484,7 @@ fn doors(sockets: Vec<(Door, OwnedFd)>) -> Option<Doors> {
 struct Ready {
     control: bool,
     signals: bool,
+    attention: bool,
     outer: PollFlags,
     inner: PollFlags,
 }

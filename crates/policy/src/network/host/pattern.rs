@@ -216,7 +216,7 @@ fn match_labels(labels: &[String], name: &str) -> bool {
 }
 
 /// Returns true when a label matches, `*` being any text.
-fn match_star(pattern: &str, label: &str) -> bool {
+pub fn match_star(pattern: &str, label: &str) -> bool {
     let mut pieces = pattern.split('*');
     let Some(mut rest) = label.strip_prefix(pieces.next().unwrap_or_default()) else { return false };
     let Some(last) = pieces.next_back() else { return rest.is_empty() };

@@ -1,0 +1,362 @@
+//! Requests and answers in clear text: each request is judged, placeholders and secrets change places in it and in what
+//! comes back, and what is found is written down before it is sent on.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use policy::Verdict;
+use tokio::sync::Semaphore;
+
+use super::Shared;
+use super::admit::Admitted;
+use super::exchange::Broken;
+use super::record::{Journal, Note, Record, Stage, Unrecorded};
+use super::stream::Meter;
+use super::terminate::{Terminate, Tls};
+use crate::credential::{Channel, Credentials, Found, Listing, Signed, Signing, SigningFault, Swap};
+use crate::host::Target;
+use crate::limits::{BODIES_MAX, Bounds, ENDS_MAX, WHOLE_BYTES_MAX};
+use crate::network::RuleName;
+use crate::rules::{Path, PushRules, RequestRefusal, RequestRules};
+use crate::wire::Progress;
+use crate::wire::git;
+use crate::wire::request::Request;
+use crate::wire::response::Response;
+
+/// What is done with requests and answers that can be seen.
+#[derive(Debug, Default)]
+pub struct Inspection {
+    /// How TLS ends here; without it, it passes unread, and hosts of which rules speak are not reached by it.
+    pub terminate: Option<Terminate>,
+    /// The rules about methods and paths.
+    pub rules: RequestRules,
+    /// The rules about pushes.
+    pub pushes: PushRules,
+    /// The credentials that have placeholders inside.
+    pub credentials: Credentials,
+}
+
+/// The same, ready for use.
+#[derive(Debug)]
+pub(super) struct Inspector {
+    pub(super) tls: Option<Tls>,
+    rules: RequestRules,
+    pushes: PushRules,
+    credentials: Credentials,
+    incoming: Swap,
+    turns: Semaphore,
+    /// Connections whose TLS ends here.
+    pub(super) ends: Arc<Semaphore>,
+}
+
+impl Inspector {
+    pub(super) fn new(inspection: Inspection) -> Self {
+        let Inspection { terminate, rules, pushes, credentials } = inspection;
+        let incoming = credentials.vault.incoming();
+        let (turns, ends) = (Semaphore::new(BODIES_MAX), Arc::new(Semaphore::new(ENDS_MAX)));
+        Self { tls: terminate.map(Tls::new), rules, pushes, credentials, incoming, turns, ends }
+    }
+
+    /// Returns true when nothing may be sent to the target that is not a request that was judged.
+    pub(super) fn must_see(&self, target: &Target) -> bool {
+        self.rules.names(target) || self.pushes.names(target)
+    }
+
+    /// Returns true when requests in clear text are looked into.
+    pub(super) fn looks(&self, target: &Target) -> bool {
+        self.must_see(target) || !self.credentials.vault.is_empty()
+    }
+}
+
+/// An answer of the proxy's own to a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) reason: String,
+    pub(super) kind: &'static str,
+    pub(super) body: Vec<u8>,
+}
+
+impl Reply {
+    pub(super) fn new(status: u16, reason: &str) -> Self {
+        let body = format!("palisade: {reason}\n").into_bytes();
+        Self { status, reason: reason.to_owned(), kind: "text/plain; charset=utf-8", body }
+    }
+}
+
+/// Why a request was not passed on, or its answer not.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// It is answered here.
+    Answered(Reply),
+    /// Something broke.
+    Broken(Broken),
+}
+
+impl From<Broken> for Stop {
+    fn from(broken: Broken) -> Self {
+        Self::Broken(broken)
+    }
+}
+
+/// Where a body comes from, without what frames it.
+pub(super) trait Source: Send {
+    /// Returns the next bytes; `None` at the end. Nothing is lost when it is not waited for.
+    fn next(&mut self) -> impl Future<Output = Result<Option<Vec<u8>>, Broken>> + Send;
+}
+
+/// What is to be done with a body before the request is sent.
+#[derive(Debug)]
+pub(super) enum Plan {
+    /// It is passed on as it comes.
+    Stream,
+    /// It is passed on as it comes, and nothing in it changes places: it is what was signed.
+    Verbatim,
+    /// Its beginning says what is pushed to this repository.
+    Push(Path),
+    /// The request is signed anew.
+    Sign(Box<Signed>),
+}
+
+impl Plan {
+    /// Returns true when the body is read before the server is asked.
+    pub(super) fn wants_body(&self) -> bool {
+        match self {
+            Self::Stream | Self::Verbatim => false,
+            Self::Push(_) => true,
+            Self::Sign(signed) => signed.wants_body(),
+        }
+    }
+}
+
+/// A request that may be sent, with the beginning of its body.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) request: Request,
+    pub(super) prefix: Vec<u8>,
+    pub(super) swap: Swap,
+}
+
+/// What is known of a connection whose requests are seen.
+#[derive(Debug)]
+pub(super) struct Session {
+    inspector: Arc<Inspector>,
+    journal: Arc<dyn Journal>,
+    template: Record,
+    outgoing: Swap,
+    way: (Channel, Listing),
+    noted: Mutex<BTreeSet<Found>>,
+    pub(super) target: Target,
+    pub(super) meter: Arc<Meter>,
+    pub(super) bounds: Bounds,
+}
+
+impl Session {
+    pub(super) fn new(shared: &Shared, admitted: &Admitted, channel: Channel, meter: Arc<Meter>) -> Self {
+        let inspector = shared.inspector.clone();
+        let target = admitted.target().clone();
+        let listing = if admitted.is_listed() { Listing::Listed } else { Listing::Asked };
+        let outgoing = inspector.credentials.vault.outgoing(&target, channel, listing);
+        Self {
+            inspector,
+            journal: shared.journal.clone(),
+            template: admitted.record(Stage::Decided, Verdict::Deny, ""),
+            outgoing,
+            way: (channel, listing),
+            noted: Mutex::default(),
+            target,
+            meter,
+            bounds: shared.bounds,
+        }
+    }
+
+    /// Writes a refusal down, and returns the answer that says it.
+    pub(super) fn refuse(&self, status: u16, request: &str, refusal: &RequestRefusal) -> Reply {
+        let reason = format!("the request `{request}` is refused: {}", refusal.reason);
+        // It is refused whether it is recorded or not.
+        let _ = self.note(Note::Refused, Verdict::Deny, refusal.rule.clone(), &reason);
+        Reply::new(status, &reason)
+    }
+
+    fn note(&self, note: Note, verdict: Verdict, rule: Option<RuleName>, reason: &str) -> Result<(), Unrecorded> {
+        let mut record =
+            Record { stage: Stage::Noted(note), verdict, reason: reason.to_owned(), ..self.template.clone() };
+        if rule.is_some() {
+            record.rule = rule;
+        }
+        self.journal.append(&record)
+    }
+
+    /// Writes down what was found in what goes out, each once a connection.
+    pub(super) fn note_found(&self, swap: &Swap) -> Result<(), Unrecorded> {
+        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        for found in swap.found() {
+            if noted.contains(&found) {
+                continue;
+            }
+            let name = self.inspector.credentials.vault.name(found);
+            if found.is_swapped {
+                self.note(Note::Injected, Verdict::Allow, None, &format!("the secret of `{name}` was put in"))?;
+            } else {
+                let reason = format!("the placeholder of `{name}` was sent to where its secret does not go");
+                self.note(Note::Misdirected, Verdict::Deny, None, &reason)?;
+            }
+            noted.insert(found);
+        }
+        Ok(())
+    }
+
+    /// Judges a request, and puts in place what goes to its host.
+    pub(super) fn judge(&self, request: &mut Request) -> Result<Plan, Reply> {
+        let shown = format!("{} {}", request.method, request.path.split('?').next().unwrap_or_default());
+        let refuse = |refusal: RequestRefusal| self.refuse(403, &shown, &refusal);
+        self.inspector.rules.judge(request).map_err(refuse)?;
+        let repository = self.inspector.pushes.repository(request).map_err(refuse)?;
+        let plan = repository.map_or(Plan::Stream, Plan::Push);
+        if self.outgoing.is_idle() {
+            return Ok(plan);
+        }
+        let Credentials { vault, aws } = &self.inspector.credentials;
+        let signing = aws.detect(request, vault, self.way);
+        // What is compressed hides what is in it, here and on the way back.
+        request.fields.set("accept-encoding", Some(b"identity"));
+        request.fields.set("sec-websocket-extensions", None);
+        let signing = signing.map_err(|fault| refuse(RequestRefusal::new(None, fault.to_string())))?;
+        let plan = match (signing, plan) {
+            (Signing::None, plan) => plan,
+            (Signing::Pass, Plan::Stream) => return Ok(Plan::Verbatim),
+            (Signing::Anew(signed), Plan::Stream) => Plan::Sign(signed),
+            (Signing::Pass | Signing::Anew(_), Plan::Push(_) | Plan::Verbatim | Plan::Sign(_)) => {
+                return Err(refuse(RequestRefusal::new(None, "a push that is signed for AWS is not read")));
+            }
+        };
+        let mut swap = self.outgoing.again();
+        swap_request(request, &mut swap);
+        self.note_found(&swap).map_err(|fault| self.unrecorded(&shown, &fault))?;
+        Ok(plan)
+    }
+
+    fn unrecorded(&self, shown: &str, fault: &Unrecorded) -> Reply {
+        self.refuse(403, shown, &RequestRefusal::new(None, fault.to_string()))
+    }
+
+    /// Reads as much of a body as must be known before the request is sent.
+    pub(super) async fn gather(&self, plan: Plan, request: Request, body: &mut impl Source) -> Result<Ready, Stop> {
+        let swap = self.outgoing.again();
+        // So many at a time are in memory; others wait for their turn.
+        let _turn = if plan.wants_body() { self.inspector.turns.acquire().await.ok() } else { None };
+        match plan {
+            Plan::Stream => Ok(Ready { request, prefix: Vec::new(), swap }),
+            Plan::Verbatim => Ok(Ready { request, prefix: Vec::new(), swap: Swap::none() }),
+            Plan::Sign(signed) => self.sign(&signed, request, body).await,
+            Plan::Push(repository) => {
+                let prefix = self.push(&repository, &request, body).await?;
+                Ok(Ready { request, prefix, swap })
+            }
+        }
+    }
+
+    /// Signs a request anew. Where the signature covers the body's digest the body stays as it was signed, or is read.
+    async fn sign(&self, signed: &Signed, mut request: Request, body: &mut impl Source) -> Result<Ready, Stop> {
+        let shown = format!("{} {}", request.method, request.path.split('?').next().unwrap_or_default());
+        let refuse = |fault: SigningFault| {
+            Stop::Answered(self.refuse(403, &shown, &RequestRefusal::new(None, fault.to_string())))
+        };
+        let mut came = Vec::new();
+        while signed.wants_body()
+            && let Some(more) = body.next().await?
+        {
+            came.extend(more);
+            if came.len() > WHOLE_BYTES_MAX {
+                return Err(refuse(SigningFault::Long));
+            }
+        }
+        let mut swap = self.outgoing.again();
+        let goes = swap.whole(&came);
+        self.note_found(&swap).map_err(|_| Broken::Unrecorded)?;
+        let port = if self.way.0 == Channel::Tls { 443 } else { 80 };
+        let vault = &self.inspector.credentials.vault;
+        signed.sign(&mut request, vault, (&came, &goes), port).map_err(refuse)?;
+        Ok(Ready { request, prefix: goes, swap: Swap::none() })
+    }
+
+    /// Reads which refs a push changes, and returns the bytes when it may.
+    async fn push(&self, repository: &Path, request: &Request, body: &mut impl Source) -> Result<Vec<u8>, Stop> {
+        let shown = format!("{} {}", request.method, request.path);
+        let refuse = |reason: String| Stop::Answered(self.refuse(403, &shown, &RequestRefusal::new(None, reason)));
+        if request.fields.all("content-encoding").any(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
+            return Err(refuse("what is pushed is compressed, and cannot be read".to_owned()));
+        }
+        let mut bytes = Vec::new();
+        let push = loop {
+            match git::read(&bytes) {
+                Ok(Progress::Done(push, _)) => break push,
+                Ok(Progress::More) => {}
+                Err(fault) => return Err(refuse(fault.to_string())),
+            }
+            match body.next().await? {
+                Some(more) => bytes.extend(more),
+                None => return Err(refuse("what is pushed ends too early".to_owned())),
+            }
+        };
+        let refused = self.inspector.pushes.judge(&self.target, repository, &push);
+        let Some((_, first)) = refused.first() else { return Ok(bytes) };
+        // A client that still sends does not hear.
+        while body.next().await?.is_some() {}
+        for (name, refusal) in &refused {
+            self.refuse(200, &format!("push to {name}"), refusal);
+        }
+        let reason = |name: &str| match refused.iter().find(|(own, _)| own == name) {
+            Some((_, refusal)) => format!("palisade: {}", refusal.reason),
+            None => "palisade: another ref of the push is refused".to_owned(),
+        };
+        let (body, reason) = (push.refusal(reason), first.reason.clone());
+        Err(Stop::Answered(Reply { status: 200, reason, kind: "application/x-git-receive-pack-result", body }))
+    }
+
+    /// Puts placeholders in the place of secrets in an answer's head, and returns the stream for its body.
+    pub(super) fn answer(&self, response: &mut Response) -> Result<Swap, Broken> {
+        let swap = self.inspector.incoming.again();
+        if swap.is_idle() {
+            return Ok(swap);
+        }
+        let is_plain = |value: &[u8]| value.is_empty() || value.eq_ignore_ascii_case(b"identity");
+        let has_body = response.body != crate::wire::fields::Body::None;
+        if has_body && !response.fields.all("content-encoding").all(is_plain) {
+            return Err(Broken::Encoded);
+        }
+        for (_, value) in response.fields.values_mut() {
+            *value = swap.again().whole(value);
+        }
+        response.reason = String::from_utf8(swap.again().whole(response.reason.as_bytes())).unwrap_or_default();
+        Ok(swap)
+    }
+
+    /// Returns the streams of the two directions, for what follows no request.
+    pub(super) fn directions(&self) -> (Swap, Swap) {
+        (self.outgoing.again(), self.inspector.incoming.again())
+    }
+}
+
+/// Puts secrets in the place of placeholders in a request's path and fields.
+fn swap_request(request: &mut Request, swap: &mut Swap) {
+    if let Ok(path) = String::from_utf8(swap.whole(request.path.as_bytes())) {
+        request.path = path;
+    }
+    for (name, value) in request.fields.values_mut() {
+        // A word of base64 shares its digits with what stands around the placeholder in it.
+        let decoded = if name == "authorization" { basic(value) } else { None };
+        *value = match decoded {
+            Some(decoded) => [b"Basic ".as_slice(), STANDARD.encode(swap.whole(&decoded)).as_bytes()].concat(),
+            None => swap.whole(value),
+        };
+    }
+}
+
+/// Returns the user and password of a field.
+fn basic(value: &[u8]) -> Option<Vec<u8>> {
+    let (scheme, text) = core::str::from_utf8(value).ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("basic").then(|| STANDARD.decode(text.trim()).ok())?
+}

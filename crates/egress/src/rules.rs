@@ -1,0 +1,163 @@
+//! Rules about what is asked of a host: methods, paths, branches that are pushed to. They need requests in clear text,
+//! so that a host of which they speak is reached by plain HTTP, or by TLS that ends here, or not at all.
+//!
+//! `GET,POST api.example.com/repos/**` names methods, a host as the lists do, and a path: `*` is any text of a segment,
+//! `**` any number of segments. Where a rule that allows speaks of a host, one must allow the request; a denial wins.
+
+mod path;
+mod push;
+
+use policy::Origin;
+
+pub use path::{Path, PathDoubt, PathPattern};
+pub use push::{PushRule, PushRules};
+
+use crate::host::{PatternFault, Place, Readings, Target};
+use crate::network::RuleName;
+use crate::wire::fields::is_token;
+use crate::wire::request::Request;
+
+/// Fields by which a server may take a request for one with another method or path.
+const OVERRIDES: [&str; 5] =
+    ["x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"];
+
+/// What a rule does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Effect {
+    /// It allows what it names.
+    Allow,
+    /// It denies what it names.
+    Deny,
+}
+
+/// A rule about requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestRule {
+    effect: Effect,
+    /// Empty for every method.
+    methods: Vec<String>,
+    place: Place,
+    path: PathPattern,
+    name: RuleName,
+}
+
+/// Why a text is no rule about requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RuleFault {
+    /// Methods are upper case, with commas between them, or a star.
+    #[error("the methods are not well formed")]
+    Method,
+    /// There is no host, or it is none.
+    #[error("the host is missing or not well formed")]
+    Host(#[source] Option<PatternFault>),
+    /// The path could not be that of a request.
+    #[error("the path is not well formed")]
+    Path(#[source] Option<PathDoubt>),
+    /// A branch that no repository can have.
+    #[error("a branch is missing or not well formed")]
+    Branch,
+}
+
+impl RequestRule {
+    /// Reads a rule: methods, a space, a host and a path.
+    pub fn parse(effect: Effect, text: &str, origin: Origin) -> Result<Self, RuleFault> {
+        let (methods, rest) = text.trim().split_once(' ').ok_or(RuleFault::Method)?;
+        let (place, path) = place_and_path(rest.trim())?;
+        let list = match effect {
+            Effect::Allow => "allowedRequests",
+            Effect::Deny => "deniedRequests",
+        };
+        let name = RuleName { text: format!("{list}: {}", text.trim()), origin };
+        Ok(Self { effect, methods: read_methods(methods)?, place, path, name })
+    }
+
+    fn covers(&self, target: &Target, method: &str, path: &Path) -> bool {
+        // Who may read may ask whether there is something to read.
+        let is_method = |own: &String| own == method || (own == "GET" && method == "HEAD");
+        let is_method = self.methods.is_empty() || self.methods.iter().any(is_method);
+        is_method
+            && match self.effect {
+                Effect::Allow => self.place.admits(target) && self.path.covers(path),
+                Effect::Deny => self.place.forbids(target) && self.path.tightens(path),
+            }
+    }
+}
+
+fn read_methods(text: &str) -> Result<Vec<String>, RuleFault> {
+    if text == "*" {
+        return Ok(Vec::new());
+    }
+    let is_method = |word: &str| {
+        !word.is_empty() && word.bytes().all(|byte| is_token(byte) && byte != b'*' && !byte.is_ascii_lowercase())
+    };
+    let methods = text.split(',').map(|word| is_method(word).then(|| word.to_owned()).ok_or(RuleFault::Method));
+    methods.collect()
+}
+
+/// Reads `host[:port]/path`; without a path it is every one.
+fn place_and_path(text: &str) -> Result<(Place, PathPattern), RuleFault> {
+    let (host, path) = text.split_at_checked(text.find('/').unwrap_or(text.len())).unwrap_or((text, ""));
+    let readings = Readings::parse(host).map_err(|fault| RuleFault::Host(Some(fault)))?;
+    let place = readings.certain().filter(|place| !place.pattern.is_any()).ok_or(RuleFault::Host(None))?;
+    let path = PathPattern::parse(if path.is_empty() { "/**" } else { path })?;
+    Ok((place, path))
+}
+
+/// Why a request is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestRefusal {
+    /// The rule, where one did it.
+    pub rule: Option<RuleName>,
+    /// The reason: lower case, no full stop.
+    pub reason: String,
+}
+
+impl RequestRefusal {
+    pub(crate) fn new(rule: Option<&RuleName>, reason: impl Into<String>) -> Self {
+        Self { rule: rule.cloned(), reason: reason.into() }
+    }
+}
+
+/// Checks that nothing can make another request of this one.
+fn check_overrides(request: &Request) -> Result<(), RequestRefusal> {
+    let Some((name, _)) = request.fields.iter().find(|(name, _)| OVERRIDES.contains(name)) else { return Ok(()) };
+    let reason = format!("rules speak of its host, and `{name}` can make another request of it");
+    Err(RequestRefusal::new(None, reason))
+}
+
+/// The rules about requests.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RequestRules(pub Vec<RequestRule>);
+
+impl RequestRules {
+    /// Returns true when a rule speaks of the target, at whatever port it means.
+    pub fn names(&self, target: &Target) -> bool {
+        self.0.iter().any(|rule| rule.place.forbids(target))
+    }
+
+    /// Decides about a request.
+    pub fn judge(&self, request: &Request) -> Result<(), RequestRefusal> {
+        let target = &request.target;
+        if !self.names(target) {
+            return Ok(());
+        }
+        check_overrides(request)?;
+        let path = Path::read(&request.path).map_err(|doubt| {
+            RequestRefusal::new(None, format!("rules about requests speak of its host, and {doubt}"))
+        })?;
+        let covers = |rule: &&RequestRule| rule.covers(target, &request.method, &path);
+        let find = |effect| self.0.iter().filter(move |rule| rule.effect == effect);
+        if let Some(rule) = find(Effect::Deny).find(covers) {
+            let reason = format!("`{}` of {} denies it", rule.name.text, rule.name.origin.file);
+            return Err(RequestRefusal::new(Some(&rule.name), reason));
+        }
+        let mut allowing = find(Effect::Allow).filter(|rule| rule.place.forbids(target)).peekable();
+        let Some(first) = allowing.peek() else { return Ok(()) };
+        let first = first.name.clone();
+        if allowing.any(|rule| covers(&rule)) {
+            return Ok(());
+        }
+        let reason = format!("no rule of its host allows it; the first is `{}` of {}", first.text, first.origin.file);
+        Err(RequestRefusal::new(Some(&first), reason))
+    }
+}
