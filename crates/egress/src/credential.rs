@@ -18,7 +18,7 @@ pub use sigv4::{Aws, AwsPair, SigningFault, Unsignable};
 pub(crate) use sigv4::{Signed, Signing};
 pub use swap::{Found, Swap};
 
-use crate::host::{Place, Target};
+use crate::host::{Host, HostFault, HostPattern, PatternFault, Place, Readings, Target};
 use crate::limits::{CHOSEN_MIN, CREDENTIALS_MAX, SECRET_BYTES_MAX};
 use crate::wire::request::Request;
 
@@ -55,6 +55,23 @@ pub struct Credential {
     pub hosts: Vec<Place>,
     /// What its placeholder looks like.
     pub shape: Shape,
+}
+
+/// Reads an entry of `injectHosts`: a host as the lists have it, or an address of version 6 without brackets, in the one
+/// form in which it is shown. As documented no other form means anything.
+pub fn read_inject_host(text: &str) -> Result<Place, PatternFault> {
+    match Host::parse_bare(text) {
+        Ok(host) if host.as_name().is_none() && text.contains(':') => {
+            let is_shown = format!("[{text}]") == host.to_string();
+            if is_shown {
+                Ok(Place { pattern: HostPattern::exactly(&host), port: None })
+            } else {
+                Err(PatternFault::Host(HostFault::Address))
+            }
+        }
+        Ok(_) | Err(_) if text.starts_with('[') => Err(PatternFault::Host(HostFault::Address)),
+        Ok(_) | Err(_) => Readings::parse(text)?.certain().ok_or(PatternFault::Host(HostFault::Address)),
+    }
 }
 
 /// What a placeholder looks like.

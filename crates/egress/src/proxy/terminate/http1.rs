@@ -379,6 +379,9 @@ pub(super) async fn next<C: AsyncRead + Unpin, S: AsyncRead + Unpin>(
     server: &mut Peer<'_, S>,
 ) -> Next {
     let ended = |reason: &str| Next::Over(End::plain(reason), None);
+    if !server.buffer.is_empty() {
+        return ended("the server said what nobody asked for");
+    }
     if client.buffer.is_empty() {
         client.buffer.reserve(READ_BYTES);
         let mut byte = [0];
