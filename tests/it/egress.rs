@@ -10,6 +10,8 @@ struct Row {
     /// Words for `palisade run`; without them the command runs unconfined.
     words: Option<Vec<String>>,
     sh: String,
+    /// What a person types at each question; without it there is no terminal.
+    typed: Option<Vec<String>>,
 }
 
 /// What came of a row.
@@ -29,15 +31,19 @@ impl Done {
 }
 
 fn inside(sh: impl Into<String>) -> Row {
-    Row { words: Some(Vec::new()), sh: sh.into() }
+    Row { words: Some(Vec::new()), sh: sh.into(), typed: None }
+}
+
+fn asked(typed: &[&str], sh: impl Into<String>) -> Row {
+    Row { typed: Some(typed.iter().map(|word| (*word).to_owned()).collect()), ..inside(sh) }
 }
 
 fn inside_with(words: &[&str], sh: impl Into<String>) -> Row {
-    Row { words: Some(words.iter().map(|word| (*word).to_owned()).collect()), sh: sh.into() }
+    Row { words: Some(words.iter().map(|word| (*word).to_owned()).collect()), sh: sh.into(), typed: None }
 }
 
 fn outside(sh: impl Into<String>) -> Row {
-    Row { words: None, sh: sh.into() }
+    Row { words: None, sh: sh.into(), typed: None }
 }
 
 /// Runs the rows one after the other in a world of their own.
@@ -45,7 +51,8 @@ fn world(scene: &Scene, settings: &Value, rows: &[Row]) -> Vec<Done> {
     scene.settings(settings);
     scene.write("world/files/hello.txt", "hello\n");
     let program = scene.write("world/world.py", include_str!("egress/world.py"));
-    let listed: Vec<Value> = rows.iter().map(|row| json!({"words": row.words, "sh": row.sh})).collect();
+    let listed: Vec<Value> =
+        rows.iter().map(|row| json!({"words": row.words, "sh": row.sh, "typed": row.typed})).collect();
     let config = scene.write(
         "world/config.json",
         json!({
@@ -249,5 +256,42 @@ fn a_person_allows_a_host_for_one_command() {
         assert_eq!(codes, [0, 56, 56, 7, 2], "{texts}");
         assert_eq!(done[0].out, "hello\n");
         assert!(done[4].error.contains("allows names that anybody can have"), "{texts}");
+    });
+}
+
+/// A person is asked about a host that no rule names, once for each, while the connection waits.
+#[test]
+fn a_person_at_a_terminal_is_asked() {
+    each_user(|scene| {
+        let curl = curl(scene);
+        let url = "http://evil.example/hello.txt";
+        let rows = [
+            asked(&["o", "d"], format!("{curl} {url}; {curl} --fail {url}")),
+            asked(&["s"], format!("{curl} {url}; {curl} {url}")),
+            asked(&["d"], format!("{curl} --fail {url}; {curl} --fail {url}")),
+            asked(&["what"], format!("{curl} --fail {url}")),
+            // What a rule says is not asked.
+            asked(&[], format!("{curl} http://good.example/hello.txt; {curl} --fail http://www.good.example/")),
+            asked(&["a"], format!("{curl} {url}; {curl} {url}")),
+            // The command reads what is typed before and after.
+            asked(&["o"], format!("{curl} {url}; echo end")),
+        ];
+        let done = world(scene, &settings(), &rows);
+        let counts: Vec<usize> = done.iter().map(|done| done.out.matches("[d]eny: ").count()).collect();
+        let hellos: Vec<usize> = done.iter().map(|done| done.out.matches("hello\r\n").count()).collect();
+        let texts: String = done.iter().map(Done::text).collect();
+        assert_eq!(counts, [2, 1, 1, 1, 0, 1, 1], "{texts}");
+        assert_eq!(hellos, [1, 2, 0, 0, 1, 2, 1], "{texts}");
+        for (at, said) in [
+            (0, "asks for evil.example:80: no rule allows it"),
+            (2, "evil.example:80: no rule allows it, and you denied it"),
+            (5, "`WebFetch(domain:evil.example)` is kept in "),
+            (6, "end\r\n"),
+        ] {
+            assert!(done[at].out.contains(said), "{said}\n{}", done[at].text());
+        }
+        assert!(!texts.contains("protected name"), "what was kept for a person is not the command's: {texts}");
+        let kept: Value = serde_json::from_str(&scene.read("project/.claude/settings.local.json")).unwrap();
+        assert_eq!(kept, json!({"permissions": {"allow": ["WebFetch(domain:evil.example)"]}}));
     });
 }

@@ -1,11 +1,11 @@
 """A network of its own: this machine, and one behind it that serves and writes down every packet that reaches it.
 
 world.py CONFIG, in a user, network and mount namespace. CONFIG is JSON: "directory", "program", "settings", "rows". Each row
-has "words" for `palisade run`, or none to run without it, "sh", and "env". Prints JSON: for each row its code, output, error
+has "words" for `palisade run`, or none to run without it, "sh", and what is "typed" at a terminal where it asks. Prints JSON: for each row its code, output, error
 and the canary's lines.
 """
 
-import ctypes, http.server, json, os, socket, ssl, struct, subprocess, sys, threading, time
+import ctypes, http.server, json, os, pty, select, shutil, socket, ssl, struct, subprocess, sys, threading, time
 
 GOOD, EVIL, NEAR, INNER = "93.184.216.34", "93.184.216.35", "93.184.216.1", "10.9.9.9"
 HOSTS = {
@@ -102,13 +102,36 @@ def run(row):
     words = ["sh", "-c", row["sh"]]
     if row["words"] is not None:
         words = [config["program"], "run", *row["words"], "--", *words]
-    environment = {**os.environ, **row.get("env", {})}
-    done = subprocess.run(words, cwd=config["project"], env=environment, capture_output=True, timeout=60)
+    if row["typed"] is not None:
+        code, out, error = at_terminal(words, list(row["typed"]))
+    else:
+        done = subprocess.run(words, cwd=config["project"], capture_output=True, timeout=60)
+        code, out, error = done.returncode, done.stdout, done.stderr
     # What is under way arrives.
     time.sleep(0.05)
     seen = sorted(set(open(canary).read().splitlines()))
-    out, error = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
-    return {"code": done.returncode, "out": out, "error": error, "seen": seen}
+    return {"code": code, "out": out.decode(errors="replace"), "error": error.decode(errors="replace"), "seen": seen}
+
+
+def at_terminal(words, answers):
+    """Runs at a terminal of its own, and types the next answer whenever one is asked for."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(config["project"])
+        os.execv(shutil.which(words[0]), words)
+    shown, asked = b"", 0
+    while select.select([terminal], [], [], 30)[0]:
+        try:
+            more = os.read(terminal, 4096)
+        except OSError:
+            break
+        if not more:
+            break
+        shown += more
+        while shown.count(b"[d]eny: ") > asked:
+            asked += 1
+            os.write(terminal, answers.pop(0).encode() + b"\n" if answers else b"no answer\n")
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown, b""
 
 
 def main():

@@ -85,6 +85,8 @@ impl Running<'_> {
         let before = guard::protected_names(writable);
         let result = sandbox::run(permit, &invocation);
         let seen = egress.end();
+        // What a person had kept meanwhile is not the command's.
+        let before: Vec<AbsPath> = before.into_iter().chain(seen.kept.iter().cloned()).collect();
         told(self.created(&before, &guard::protected_names(writable)));
         match result {
             Ok(report) => {

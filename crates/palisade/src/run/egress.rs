@@ -16,9 +16,9 @@ use egress::proxy::{
 };
 use egress::{Bounds, Place};
 use guard::Stamp;
-use policy::Verdict;
 use policy::proof::RuleRef;
 use policy::rule::List;
+use policy::{AbsPath, Verdict};
 use rustix::event::{PollFd, PollFlags, poll};
 use sandbox::{Attention, Doors, Outlet, POOL};
 use settings::Places;
@@ -67,6 +67,8 @@ pub(super) struct Egress {
     terms: Terms,
     seen: Arc<Mutex<Seen>>,
     running: Mutex<Option<Running>>,
+    /// Files to which lasting answers of a person were added.
+    kept: Files,
 }
 
 /// What came of a command's connections.
@@ -78,9 +80,14 @@ pub(super) struct Seen {
     pub(super) notes: Vec<Connection>,
     /// Connections beyond the bound.
     pub(super) more: u64,
+    /// Files to which lasting answers of a person were added.
+    pub(super) kept: Vec<AbsPath>,
     /// Why none can be served.
     pub(super) failure: Option<String>,
 }
+
+/// Files, told by another thread.
+type Files = Arc<Mutex<Vec<AbsPath>>>;
 
 /// The thread that serves, for as long as the other end is open.
 #[derive(Debug)]
@@ -91,13 +98,13 @@ struct Running {
 
 impl Egress {
     pub(super) fn new(terms: Terms) -> Self {
-        Self { terms, seen: Arc::default(), running: Mutex::new(None) }
+        Self { terms, seen: Arc::default(), running: Mutex::new(None), kept: Arc::default() }
     }
 
     /// Ends the proxy, and returns what it saw.
     pub(super) fn end(&self) -> Seen {
         self.stop();
-        locked(&self.seen).clone()
+        Seen { kept: locked(&self.kept).clone(), ..locked(&self.seen).clone() }
     }
 
     fn stop(&self) {
@@ -116,10 +123,10 @@ impl Outlet for Egress {
         // One of a boundary that was given up.
         self.stop();
         let (owner, other) = UnixStream::pair()?;
-        let (terms, seen) = (self.terms.clone(), self.seen.clone());
+        let (terms, seen, kept) = (self.terms.clone(), self.seen.clone(), self.kept.clone());
         let thread = std::thread::Builder::new().name("palisade: proxy".to_owned());
         let thread = thread.spawn(move || {
-            if let Err(error) = serve(terms, &seen, doors, other) {
+            if let Err(error) = serve(terms, (&seen, &kept), doors, other) {
                 // Without anybody who serves them connections are refused by the kernel.
                 locked(&seen).failure = Some(format!("{error:#}"));
             }
@@ -130,7 +137,12 @@ impl Outlet for Egress {
 }
 
 /// Serves from the first connection or question on, until the owner's end is closed.
-fn serve(terms: Terms, seen: &Arc<Mutex<Seen>>, doors: Doors, owner: UnixStream) -> anyhow::Result<()> {
+fn serve(
+    terms: Terms,
+    (seen, kept): (&Arc<Mutex<Seen>>, &Files),
+    doors: Doors,
+    owner: UnixStream,
+) -> anyhow::Result<()> {
     if !is_wanted(&doors, &owner)? {
         return Ok(());
     }
@@ -141,7 +153,7 @@ fn serve(terms: Terms, seen: &Arc<Mutex<Seen>>, doors: Doors, owner: UnixStream)
     let live = Live::new(network);
     let journal = Arc::new(Recorder { journal: open_journal(&journal)?, seen: seen.clone(), of, session });
     let Doors { clients, names, captured, attention } = doors;
-    let (decider, beside) = decider(answers, attention)?;
+    let (decider, beside) = decider(answers, attention, kept)?;
     let proxy = Proxy::new(
         &live,
         Parts {
@@ -163,11 +175,15 @@ fn serve(terms: Terms, seen: &Arc<Mutex<Seen>>, doors: Doors, owner: UnixStream)
 }
 
 /// Returns who answers, with the conversation that goes on beside the proxy.
-fn decider(answers: Answers, attention: Attention) -> anyhow::Result<(Arc<dyn Decider>, Option<Conversation>)> {
+fn decider(
+    answers: Answers,
+    attention: Attention,
+    kept: &Files,
+) -> anyhow::Result<(Arc<dyn Decider>, Option<Conversation>)> {
     match answers {
         Answers::Nobody => Ok((Arc::new(Nobody), None)),
         Answers::Person(places) => {
-            let mut person = Person::new(attention, *places);
+            let mut person = Person::new(attention, *places, kept.clone());
             Ok((Arc::new(Asking::new(move |question: &Question| person.ask(question))), None))
         }
         Answers::Program(socket) => {

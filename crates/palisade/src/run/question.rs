@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use egress::proxy::{Answer, Question};
 use egress::{Host, Target};
@@ -16,6 +17,8 @@ use crate::say::shown;
 
 /// How long a person has for an answer; the proxy gives up a little later.
 const ANSWER_S: i64 = 55;
+/// Characters of a command that are shown.
+const COMMAND_CHARACTERS: usize = 100;
 /// Bytes of an answer that are read.
 const ANSWER_BYTES: usize = 256;
 
@@ -23,7 +26,15 @@ const ANSWER_BYTES: usize = 256;
 #[derive(Debug)]
 pub(super) struct Person {
     attention: Attention,
+    keeper: Keeper,
+}
+
+/// Keeps lasting answers.
+#[derive(Debug)]
+struct Keeper {
     places: Places,
+    /// Files to which they were added.
+    kept: Arc<Mutex<Vec<AbsPath>>>,
 }
 
 /// Returns true when there is a terminal whose foreground this process is in.
@@ -41,8 +52,8 @@ fn terminal() -> io::Result<File> {
 }
 
 impl Person {
-    pub(super) fn new(attention: Attention, places: Places) -> Self {
-        Self { attention, places }
+    pub(super) fn new(attention: Attention, places: Places, kept: Arc<Mutex<Vec<AbsPath>>>) -> Self {
+        Self { attention, keeper: Keeper { places, kept } }
     }
 
     /// Asks. Whatever goes wrong is a no.
@@ -54,19 +65,22 @@ impl Person {
     }
 
     fn answer(&mut self, question: &Question) -> io::Result<Answer> {
-        let taken = self.attention.take()?;
+        let Self { attention, keeper } = self;
+        let taken = attention.take()?;
         let mut terminal = terminal()?;
         // What was typed before the question is no answer to it.
         rustix::termios::tcflush(&terminal, rustix::termios::QueueSelector::IFlush)?;
         let target = &question.target;
-        writeln!(terminal, "palisade: `{}` asks for {}: {}", shown(&question.caller.command), target, question.reason)?;
+        let command: String = question.caller.command.chars().take(COMMAND_CHARACTERS).collect();
+        let cut = if command.len() < question.caller.command.len() { "..." } else { "" };
+        writeln!(terminal, "palisade: `{}{cut}` asks for {target}: {}", shown(&command), question.reason)?;
         write!(terminal, "Let it? [o]nce, this [s]ession, [a]lways, [d]eny: ")?;
         let line = read_line(&mut terminal, &taken)?;
         match line.trim() {
             "o" | "once" | "y" | "yes" => Ok(Answer::Once),
             "s" | "session" => Ok(Answer::Session),
             "a" | "always" => {
-                keep(&mut terminal, &self.places, target)?;
+                keeper.keep(&mut terminal, target)?;
                 Ok(Answer::Always)
             }
             _ => Ok(Answer::Deny("you denied it".to_owned())),
@@ -74,19 +88,20 @@ impl Person {
     }
 }
 
-/// Keeps an answer as a rule, and says where. What cannot be kept holds for this command.
-fn keep(terminal: &mut File, places: &Places, target: &Target) -> io::Result<()> {
-    match settings::keep(places, &kept(target)) {
-        Ok(file) => say_kept(terminal, places, &file, target),
-        Err(error) => writeln!(terminal, "palisade: it holds for this command alone: {error}"),
+impl Keeper {
+    /// Keeps an answer as a rule, and says where. What cannot be kept holds for this command.
+    fn keep(&self, terminal: &mut File, target: &Target) -> io::Result<()> {
+        let kept = kept(target);
+        match settings::keep(&self.places, &kept) {
+            Ok(file) => {
+                let (Kept::Rule(text) | Kept::Domain(text)) = &kept;
+                let shown = self.places.shown(&file);
+                self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(file);
+                writeln!(terminal, "palisade: `{text}` is kept in {shown}")
+            }
+            Err(error) => writeln!(terminal, "palisade: it holds for this command alone: {error}"),
+        }
     }
-}
-
-fn say_kept(terminal: &mut File, places: &Places, file: &AbsPath, target: &Target) -> io::Result<()> {
-    let text = match kept(target) {
-        Kept::Rule(text) | Kept::Domain(text) => text,
-    };
-    writeln!(terminal, "palisade: `{text}` is kept in {}", places.shown(file))
 }
 
 /// Returns what says the same for good: a rule where the port is one of the web's, which a rule means.
