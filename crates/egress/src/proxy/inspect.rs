@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use super::Shared;
 use super::admit::Admitted;
 use super::exchange::Broken;
+use super::filter::Filter;
 use super::record::{Journal, Note, Record, Stage, Unrecorded};
 use super::stream::Meter;
 use super::terminate::{Terminate, Tls};
@@ -21,6 +22,7 @@ use crate::limits::{BODIES_MAX, Bounds, ENDS_MAX, WHOLE_BYTES_MAX};
 use crate::network::RuleName;
 use crate::rules::{Path, PushRules, RequestRefusal, RequestRules};
 use crate::wire::Progress;
+use crate::wire::fields::Body;
 use crate::wire::git;
 use crate::wire::request::Request;
 use crate::wire::response::Response;
@@ -316,22 +318,32 @@ impl Session {
         Err(Stop::Answered(Reply { status: 200, reason, kind: "application/x-git-receive-pack-result", body }))
     }
 
-    /// Puts placeholders in the place of secrets in an answer's head, and returns the stream for its body.
-    pub(super) fn answer(&self, response: &mut Response) -> Result<Swap, Broken> {
+    /// Puts placeholders in the place of secrets in an answer's head, and returns the way of its body.
+    pub(super) fn answer(&self, response: &mut Response) -> Result<Filter, Broken> {
         let swap = self.inspector.incoming.again();
         if swap.is_idle() {
-            return Ok(swap);
+            return Ok(Filter::new(swap));
         }
         let is_plain = |value: &[u8]| value.is_empty() || value.eq_ignore_ascii_case(b"identity");
-        let has_body = response.body != crate::wire::fields::Body::None;
-        if has_body && !response.fields.all("content-encoding").all(is_plain) {
-            return Err(Broken::Encoded);
+        let is_known = |value: &[u8]| value.eq_ignore_ascii_case(b"gzip") || value.eq_ignore_ascii_case(b"x-gzip");
+        let codings: Vec<&[u8]> = response.fields.all("content-encoding").filter(|value| !is_plain(value)).collect();
+        let filter = match codings.as_slice() {
+            _ if response.body == Body::None => Filter::new(swap.again()),
+            [] => Filter::new(swap.again()),
+            // Part of what is compressed cannot be opened.
+            [coding] if is_known(coding) && response.status != 206 => Filter::opening(swap.again()),
+            _ => return Err(Broken::Encoded),
+        };
+        if filter.is_opening() {
+            for name in ["content-encoding", "content-length"] {
+                response.fields.set(name, None);
+            }
         }
         for (_, value) in response.fields.values_mut() {
             *value = swap.again().whole(value);
         }
         response.reason = String::from_utf8(swap.again().whole(response.reason.as_bytes())).unwrap_or_default();
-        Ok(swap)
+        Ok(filter)
     }
 
     /// Returns the streams of the two directions, for what follows no request.

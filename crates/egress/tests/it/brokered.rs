@@ -166,6 +166,44 @@ fn an_answer_that_hides_what_is_in_it_is_refused() {
 }
 
 #[test]
+fn an_answer_that_is_compressed_all_the_same_is_opened() {
+    let server = Secure::new(|stream, _| {
+        let request = head(stream);
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        let zeros = "0".repeat(if request.contains("/large") { 20_000_000 } else { 10 });
+        packed.write_all(format!("{zeros}<{TOKEN}>").as_bytes()).unwrap();
+        let mut packed = packed.finish().unwrap();
+        if request.contains("/cut") {
+            packed.truncate(30);
+        }
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", packed.len());
+        drop(stream.write_all(&[head.as_bytes(), &packed].concat()));
+        drop(stream.flush());
+        drop(stream.read(&mut [0]));
+    });
+    let (scene, [token, _]) = scene(&[&server]);
+    let ask = |path: &str, version: &str| {
+        let host = format!("good.example:{}", server.port());
+        scene.talk(
+            server.port(),
+            format!("GET {path} HTTP/{version}\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes(),
+        )
+    };
+    let text = format!("0000000000<{token}>");
+    assert_eq!(
+        ask("/", "1.1"),
+        format!(
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n{:x}\r\n{text}\r\n0\r\n\r\n",
+            text.len()
+        )
+    );
+    assert_eq!(ask("/", "1.0"), format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{text}"));
+    let large = ask("/large", "1.0");
+    assert!(large.len() > 20_000_000 && large.ends_with(&format!("0<{token}>")));
+    assert!(!ask("/cut", "1.1").ends_with("0\r\n\r\n"));
+}
+
+#[test]
 fn events_are_not_held_back() {
     let server = Secure::new(|stream, _| {
         head(stream);
