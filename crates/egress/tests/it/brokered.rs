@@ -331,3 +331,51 @@ fn requests_for_aws_are_signed_anew() {
     assert!(answer.starts_with("HTTP/1.1 403 ") && answer.contains("is in the URL"), "{answer}");
     assert_eq!(server.heard().join("").matches("HTTP/1.1").count(), 1);
 }
+
+/// The token of a session goes with a request that is signed anew, whether its client knew of it or not.
+#[test]
+fn the_token_of_a_session_is_signed_too() {
+    use egress::wire::Progress;
+    use egress::wire::request::{self, Place};
+    let secrets = [
+        ("ID", "ASIAIOSFODNN7EXAMPLE"),
+        ("KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
+        ("SESSION", "IQoJb3JpZ2luX2VjEXAMPLETOKEN0123456789"),
+    ];
+    let mut vault = Vault::default();
+    let mut random = chance(13);
+    for (name, secret) in secrets {
+        let credential =
+            Credential { name: name.to_owned(), secret: Secret::new(secret), hosts: Vec::new(), shape: Shape::Text };
+        vault.add(credential, &mut random).unwrap();
+    }
+    let placeholders: Vec<String> = vault.placeholders().map(|(_, text)| text.to_owned()).collect();
+    let pair = AwsPair { key_id: "ID".to_owned(), secret: "KEY".to_owned(), session: Some("SESSION".to_owned()) };
+    let credentials = Credentials { vault, aws: Aws { pairs: vec![pair], ..Aws::default() } };
+    let (time, scope) = ("20150830T123600Z", "20150830/us-east-1/s3");
+    let canonical = |fields: &str, names: &str| {
+        format!(
+            "GET\n/\n\nhost:a.example\n{fields}x-amz-content-sha256:UNSIGNED-PAYLOAD\nx-amz-date:{time}\n{names}\nUNSIGNED-PAYLOAD"
+        )
+    };
+    let plain = canonical("", "\nhost;x-amz-content-sha256;x-amz-date");
+    let mark = signature(&placeholders[1], scope, time, &plain);
+    let head = format!(
+        "GET / HTTP/1.1\r\nhost: a.example\r\nx-amz-content-sha256: UNSIGNED-PAYLOAD\r\nx-amz-date: {time}\r\n\
+         authorization: AWS4-HMAC-SHA256 Credential={}/{scope}/aws4_request,SignedHeaders=host;x-amz-content-sha256;x-amz-date,Signature={mark}\r\n\r\n",
+        placeholders[0]
+    );
+    let Ok(Progress::Done(original, _)) = request::read(head.as_bytes(), Place::Server(443)) else { panic!("{head}") };
+    let mut goes = original.clone();
+    assert_eq!(credentials.sign(&mut goes, (&original, b""), 443), Ok(true));
+    let field = |name: &str| String::from_utf8(goes.fields.one(name).unwrap().unwrap().to_vec()).unwrap();
+    assert_eq!(field("x-amz-security-token"), secrets[2].1);
+    let names = "host;x-amz-content-sha256;x-amz-date;x-amz-security-token";
+    let signed = canonical("", &format!("x-amz-security-token:{}\n\n{names}", secrets[2].1));
+    let expected = signature(secrets[1].1, scope, time, &signed);
+    assert!(
+        field("authorization").ends_with(&format!("SignedHeaders={names}, Signature={expected}")),
+        "{}",
+        field("authorization")
+    );
+}
