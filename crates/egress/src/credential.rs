@@ -215,10 +215,19 @@ impl Vault {
     /// Returns what changes places in bytes that go to a target: the placeholders of what is bound to it. Those of
     /// others stay, and are told.
     pub fn outgoing(&self, target: &Target, channel: Channel, listing: Listing) -> Swap {
+        self.outgoing_to(&self.bound(target, channel, listing))
+    }
+
+    /// Returns which credentials may go to a target.
+    pub(crate) fn bound(&self, target: &Target, channel: Channel, listing: Listing) -> Vec<bool> {
         let is_open = channel == Channel::Tls || self.danger_plain;
-        let rows = self.entries.iter().enumerate().flat_map(|(number, entry)| {
+        self.entries.iter().map(|entry| is_open && entry.is_bound(target, listing)).collect()
+    }
+
+    /// Returns what changes places where these credentials may go.
+    pub(crate) fn outgoing_to(&self, bound: &[bool]) -> Swap {
+        let rows = self.entries.iter().zip(bound).enumerate().flat_map(|(number, (entry, is_bound))| {
             let (from, to) = (form::all(&entry.placeholder), form::all(&entry.secret.0));
-            let is_bound = is_open && entry.is_bound(target, listing);
             from.into_iter().zip(to).map(move |(from, to)| swap::Row::new(number, from, is_bound.then_some(to)))
         });
         Swap::new(rows.collect())

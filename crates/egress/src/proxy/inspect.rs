@@ -1,7 +1,7 @@
 //! Requests and answers in clear text: each request is judged, placeholders and secrets change places in it and in what
 //! comes back, and what is found is written down before it is sent on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine;
@@ -18,7 +18,7 @@ use super::stream::Meter;
 use super::terminate::{Terminate, Tls};
 use crate::credential::{Channel, Credentials, Found, Listing, Signed, Signing, SigningFault, Swap};
 use crate::host::Target;
-use crate::limits::{BODIES_MAX, Bounds, ENDS_MAX, WHOLE_BYTES_MAX};
+use crate::limits::{BODIES_MAX, Bounds, ENDS_MAX, TABLES_MAX, WHOLE_BYTES_MAX};
 use crate::network::RuleName;
 use crate::rules::{Path, PushRules, RequestRefusal, RequestRules};
 use crate::wire::Progress;
@@ -48,6 +48,8 @@ pub(super) struct Inspector {
     pushes: PushRules,
     credentials: Credentials,
     incoming: Swap,
+    /// What changes places on the way out, for each set of credentials that go to a target.
+    outgoing: Mutex<HashMap<Vec<bool>, Swap>>,
     turns: Semaphore,
     /// Connections whose TLS ends here.
     pub(super) ends: Arc<Semaphore>,
@@ -57,8 +59,25 @@ impl Inspector {
     pub(super) fn new(inspection: Inspection) -> Self {
         let Inspection { terminate, rules, pushes, credentials } = inspection;
         let incoming = credentials.vault.incoming();
+        let outgoing = Mutex::default();
         let (turns, ends) = (Semaphore::new(BODIES_MAX), Arc::new(Semaphore::new(ENDS_MAX)));
-        Self { tls: terminate.map(Tls::new), rules, pushes, credentials, incoming, turns, ends }
+        Self { tls: terminate.map(Tls::new), rules, pushes, credentials, incoming, outgoing, turns, ends }
+    }
+
+    /// Returns what changes places on the way to a target; what it is made of is shared.
+    fn outgoing(&self, target: &Target, channel: Channel, listing: Listing) -> Swap {
+        let vault = &self.credentials.vault;
+        let bound = vault.bound(target, channel, listing);
+        let mut made = self.outgoing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(swap) = made.get(&bound) {
+            return swap.again();
+        }
+        let swap = vault.outgoing_to(&bound);
+        if made.len() >= TABLES_MAX {
+            made.clear();
+        }
+        made.insert(bound, swap.again());
+        swap
     }
 
     /// Returns true when nothing may be sent to the target that is not a request that was judged.
@@ -160,7 +179,7 @@ impl Session {
         let inspector = shared.inspector.clone();
         let target = admitted.target().clone();
         let listing = if admitted.is_listed() { Listing::Listed } else { Listing::Asked };
-        let outgoing = inspector.credentials.vault.outgoing(&target, channel, listing);
+        let outgoing = inspector.outgoing(&target, channel, listing);
         Self {
             inspector,
             journal: shared.journal.clone(),
