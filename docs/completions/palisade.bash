@@ -907,7 +907,7 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__run)
-            opts="-h -V --settings --mode --report --status-fd --limit --profile --check-reads-on-open --network --allow-domain --no-caches --require --quiet --permit --project --help --version"
+            opts="-h -V --settings --mode --report --status-fd --limit --profile --check-reads-on-open --network --allow-domain --no-caches --require --decider --quiet --permit --project --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -946,6 +946,10 @@ _palisade() {
                     return 0
                     ;;
                 --require)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --decider)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

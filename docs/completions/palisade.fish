@@ -46,12 +46,13 @@ complete -c palisade -n "__fish_palisade_using_subcommand run" -l mode -d 'The p
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l report -d 'Write what was in force and what was refused to a file, as JSON' -r -F
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l status-fd -d 'Write a JSON line to this descriptor when the command starts, ends, or is refused' -r
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l limit -d 'Take no more than this: `memory=2G`, `processes=100`, `cpu=2`, `wall=10m`; may be repeated. It only tightens' -r
-complete -c palisade -n "__fish_palisade_using_subcommand run" -l profile -d 'What may be read: everything that nothing hides, or only what programs need and rules allow' -r -f -a "open\t'Everything that no rule and no table hides'
+complete -c palisade -n "__fish_palisade_using_subcommand run" -l profile -d 'What may be read: everything that nothing hides, or only what programs need and rules allow. Settings that ask for the latter count before this' -r -f -a "open\t'Everything that no rule and no table hides'
 closed\t'What programs need to run, what Read rules allow, and what may be written'"
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l network -d 'Which hosts may be reached: those that the rules allow, by the proxy, or none' -r -f -a "rules\t'Those that the rules allow'
 none\t'None but its own loopback interface'"
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l allow-domain -d 'Let this command reach a host, as in `sandbox.network.allowedDomains`: `example.com`, `*.example.com:8443`; may be repeated. What a rule denies stays denied' -r
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l require -d 'Run only where this layer of the boundary can be had; may be repeated' -r
+complete -c palisade -n "__fish_palisade_using_subcommand run" -l decider -d 'Have a program answer about hosts that no rule names: it listens at this socket and is asked by lines of JSON' -r -F
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l permit -d 'Run under the permit that a hook recorded: its number and the beginning of its hash' -r
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l project -d 'The session\'s start directory, when it is not the current one' -r
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l check-reads-on-open -d 'Hold each opening for reading against the Read rules, so that files which come under one later are held too. It costs time, and the report says how much'
@@ -135,7 +136,7 @@ complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_se
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l settings -d 'A settings file, or JSON text; may be repeated, later ones stand above earlier ones' -r
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l mode -d 'The permission mode to decide under' -r
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l limit -d 'Take no more than this: `memory=2G`, `processes=100`, `cpu=2`, `wall=10m`; may be repeated. It only tightens' -r
-complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l profile -d 'What may be read: everything that nothing hides, or only what programs need and rules allow' -r -f -a "open\t'Everything that no rule and no table hides'
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l profile -d 'What may be read: everything that nothing hides, or only what programs need and rules allow. Settings that ask for the latter count before this' -r -f -a "open\t'Everything that no rule and no table hides'
 closed\t'What programs need to run, what Read rules allow, and what may be written'"
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l network -d 'Which hosts may be reached: those that the rules allow, by the proxy, or none' -r -f -a "rules\t'Those that the rules allow'
 none\t'None but its own loopback interface'"
@@ -158,7 +159,7 @@ complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_se
 complete -c palisade -n "__fish_palisade_using_subcommand prove" -l settings -d 'A settings file, or JSON text; may be repeated, later ones stand above earlier ones' -r
 complete -c palisade -n "__fish_palisade_using_subcommand prove" -l mode -d 'The permission mode to decide under' -r
 complete -c palisade -n "__fish_palisade_using_subcommand prove" -l limit -d 'Take no more than this: `memory=2G`, `processes=100`, `cpu=2`, `wall=10m`; may be repeated. It only tightens' -r
-complete -c palisade -n "__fish_palisade_using_subcommand prove" -l profile -d 'What may be read: everything that nothing hides, or only what programs need and rules allow' -r -f -a "open\t'Everything that no rule and no table hides'
+complete -c palisade -n "__fish_palisade_using_subcommand prove" -l profile -d 'What may be read: everything that nothing hides, or only what programs need and rules allow. Settings that ask for the latter count before this' -r -f -a "open\t'Everything that no rule and no table hides'
 closed\t'What programs need to run, what Read rules allow, and what may be written'"
 complete -c palisade -n "__fish_palisade_using_subcommand prove" -l network -d 'Which hosts may be reached: those that the rules allow, by the proxy, or none' -r -f -a "rules\t'Those that the rules allow'
 none\t'None but its own loopback interface'"

@@ -422,7 +422,11 @@ fn does_not_see_or_reach_the_hosts_processes() {
         let marker = marker(scene, "victim");
         // A second process of the same user, with a secret in its environment.
         let victim = scene.bash(&format!("exec -a {marker} sleep 600")).env("VICTIM", "canary-victim").start();
-        until("the victim runs", || processes(&marker).len() == 1);
+        // What starts it has its words, too, and for a moment between the two nobody has.
+        let is_asleep = |pid: &rustix::process::Pid| {
+            std::fs::read_to_string(format!("/proc/{}/comm", pid.as_raw_nonzero())).is_ok_and(|name| name == "sleep\n")
+        };
+        until("the victim runs", || processes(&marker).iter().any(is_asleep));
         let [pid] = processes(&marker)[..] else { panic!("the victim is gone") };
         let number = pid.as_raw_nonzero();
         scene.script(

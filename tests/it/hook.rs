@@ -271,6 +271,31 @@ fn a_deny_that_came_after_the_permit_counts() {
     });
 }
 
+/// The settings choose what a command of a hook may read.
+#[test]
+fn runs_in_the_closed_profile_where_settings_say_so() {
+    each_user(|scene| {
+        scene.write("outside/canary", "canary\n");
+        let settings = |profile: &Value| {
+            let filesystem = json!({"closedProfile": profile});
+            let sandbox = json!({"enabled": true, "filesystem": filesystem});
+            scene.settings(&json!({"sandbox": sandbox, "permissions": {"allow": ["Bash(cat *)"]}}));
+        };
+        settings(&json!(false));
+        let line = format!("cat {}", scene.text("outside/canary"));
+        let handed = rewritten(scene, &line);
+        assert_eq!(scene.bash(&handed).run().stdout, "canary\n", "control");
+        settings(&json!(true));
+        let handed = rewritten(scene, &line);
+        let closed = scene.bash(&handed).run();
+        assert!(closed.stdout.is_empty() && closed.stderr.contains("No such file"), "{closed:#?}");
+        let canary = scene.text("outside/canary");
+        let options = ["run", "--quiet", "--profile", "open", "--", "cat", canary.as_str()];
+        let said = scene.palisade(options).run();
+        assert!(said.stdout.is_empty() && said.stderr.contains("No such file"), "{said:#?}");
+    });
+}
+
 #[test]
 fn an_agent_cannot_use_the_program_against_it() {
     let scene = Scene::new(User::Own);

@@ -117,7 +117,8 @@ pub(crate) struct BoundaryOptions {
     /// Take no more than this: `memory=2G`, `processes=100`, `cpu=2`, `wall=10m`; may be repeated. It only tightens.
     #[arg(long = "limit", value_name = "NAME=VALUE", value_parser = limit)]
     pub(crate) limits: Vec<Word>,
-    /// What may be read: everything that nothing hides, or only what programs need and rules allow.
+    /// What may be read: everything that nothing hides, or only what programs need and rules allow. Settings that ask for
+    /// the latter count before this.
     #[arg(long, value_enum, value_name = "PROFILE", default_value_t = Profile::Open)]
     pub(crate) profile: Profile,
     /// Hold each opening for reading against the Read rules, so that files which come under one later are held too. It

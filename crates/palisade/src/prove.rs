@@ -21,7 +21,7 @@ use policy::{AbsPath, Action, Approval, Exec, Permit, Severity};
 use rustix::fs::MemfdFlags;
 use sandbox::{Invocation, Report};
 
-use crate::cli::{Profile, ProveOptions};
+use crate::cli::ProveOptions;
 use crate::exit::Exit;
 use crate::run::{Order, approved, settled};
 use crate::sandbox_command::opened_by;
@@ -46,7 +46,7 @@ pub(crate) fn prove(options: &ProveOptions) -> anyhow::Result<Exit> {
         say::diagnostic(diagnostic);
     }
     let program = setup::own_program()?;
-    if let (Profile::Closed, guard::Profile::Closed(named)) = (options.boundary.profile, &mut setup.place.profile) {
+    if let guard::Profile::Closed(named) = &mut setup.place.profile {
         named.push(Named { path: program.clone(), why: "the program that tries".to_owned() });
     }
     let journal = open_journal(&setup.journal_directory())?;

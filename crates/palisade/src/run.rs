@@ -4,6 +4,7 @@ mod confined;
 mod egress;
 mod question;
 mod redeem;
+mod secrets;
 mod status;
 
 use std::process::ExitCode;

@@ -92,7 +92,8 @@ impl Setup {
         let path = seen.kept.iter().find(|(name, _)| name == "PATH").and_then(|(_, value)| value.to_str());
         self.place.programs =
             path.unwrap_or_default().split(':').filter_map(|text| self.directory_of_programs(text)).collect();
-        if options.profile == Profile::Closed {
+        let is_closed = self.policy.sandbox().closed_profile.as_ref().is_some_and(|closed| closed.value);
+        if options.profile == Profile::Closed || is_closed {
             let named = seen.toolchains().map(|(why, path)| Named { path, why });
             self.place.profile = guard::Profile::Closed(named.collect());
         }
@@ -145,6 +146,7 @@ impl Setup {
             require: require.to_vec(),
             held: true,
             outlet: None,
+            shown: Vec::new(),
         }
     }
 

@@ -140,6 +140,8 @@ pub struct SandboxKeys {
     pub files_disabled: Option<Sourced<bool>>,
     /// `sandbox.filesystem.checkReadsOnOpen`.
     pub reads_on_open: Option<Sourced<bool>>,
+    /// `sandbox.filesystem.closedProfile`.
+    pub closed_profile: Option<Sourced<bool>>,
     /// `sandbox.autoAllowBashIfSandboxed`.
     pub auto_allow: Option<Sourced<bool>>,
     /// `sandbox.excludedCommands`, as written.
@@ -148,6 +150,88 @@ pub struct SandboxKeys {
     pub allow_unsandboxed: Option<Sourced<bool>>,
     /// `sandbox.network`.
     pub network: NetworkKeys,
+    /// `sandbox.credentials`, but for its files.
+    pub credentials: CredentialKeys,
+}
+
+/// The `sandbox.credentials` object of a settings file, but for its files.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CredentialKeys {
+    /// `sandbox.credentials.envVars`.
+    pub variables: Vec<Sourced<Variable>>,
+    /// `sandbox.credentials.allowPlaintextInject`.
+    pub plain: Option<Sourced<bool>>,
+    /// `sandbox.credentials.awsPairs`.
+    pub aws: Vec<Sourced<AwsVariables>>,
+    /// The keys of `sandbox.credentials.sigv4` that say `passthrough`.
+    pub passed: Vec<Sourced<SigningForm>>,
+}
+
+/// A variable that holds a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Variable {
+    /// Its name.
+    pub name: String,
+    /// What is shown in the secret's place; nothing where it is denied.
+    pub mask: Option<Mask>,
+}
+
+/// How a secret is masked.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Mask {
+    /// `extract`: a regular expression whose first group is the secret.
+    pub extract: Option<String>,
+    /// `onExtractNoMatch`.
+    pub no_match: NoMatch,
+    /// `decode: "jwt"`.
+    pub is_token: bool,
+    /// `maskClaims`.
+    pub claims: Vec<String>,
+    /// `injectHosts`, as written; `None` for every host that the lists allow.
+    pub hosts: Option<Vec<String>>,
+}
+
+/// What becomes of a text in which no secret is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum NoMatch {
+    /// It is told.
+    #[default]
+    Warn,
+    /// It is not shown.
+    Deny,
+    /// Nothing runs.
+    Error,
+}
+
+/// Variables that are one credential of AWS together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct AwsVariables {
+    /// `accessKeyIdVar`.
+    pub key_id: String,
+    /// `secretAccessKeyVar`.
+    pub secret: String,
+    /// `sessionTokenVar`.
+    pub session: Option<String>,
+}
+
+/// A form of requests for AWS that cannot be signed anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SigningForm {
+    /// `streaming`.
+    Streaming,
+    /// `presigned`.
+    Presigned,
+    /// `sigv4a`.
+    Sigv4a,
+}
+
+/// `sandbox.network.tlsTerminate`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct TlsKeys {
+    /// `caCertPath`, as written.
+    pub certificate: Option<String>,
+    /// `caKeyPath`, as written.
+    pub key: Option<String>,
 }
 
 /// The `sandbox.network` object of a settings file.
@@ -165,6 +249,8 @@ pub struct NetworkKeys {
     pub managed_only: Option<Origin>,
     /// `sandbox.network.allowLocalBinding`.
     pub local_binding: Option<Sourced<bool>>,
+    /// `sandbox.network.tlsTerminate`.
+    pub tls: Option<Sourced<TlsKeys>>,
 }
 
 impl Layer {

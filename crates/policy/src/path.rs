@@ -93,6 +93,37 @@ pub(crate) fn without_ignorable(text: &str) -> Cow<'_, str> {
     if text.contains(is_ignorable) { Cow::Owned(text.replace(is_ignorable, "")) } else { Cow::Borrowed(text) }
 }
 
+/// Letters beside ASCII that file systems which fold case take for ASCII ones.
+const FOLDED: [(char, &str); 11] = [
+    ('\u{17f}', "s"),
+    ('\u{212a}', "k"),
+    ('\u{df}', "ss"),
+    ('\u{1e9e}', "ss"),
+    ('\u{fb00}', "ff"),
+    ('\u{fb01}', "fi"),
+    ('\u{fb02}', "fl"),
+    ('\u{fb03}', "ffi"),
+    ('\u{fb04}', "ffl"),
+    ('\u{fb05}', "st"),
+    ('\u{fb06}', "st"),
+];
+
+/// Returns a text without the letters that are not seen, and with ASCII letters for those that fold to them.
+pub(crate) fn in_plain_letters(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
+    let seen = without_ignorable(text);
+    let mut plain = String::with_capacity(seen.len());
+    for letter in seen.chars() {
+        match FOLDED.iter().find(|(folded, _)| *folded == letter) {
+            Some((_, letters)) => plain.push_str(letters),
+            None => plain.push(letter),
+        }
+    }
+    Cow::Owned(plain)
+}
+
 /// Returns true when `..` follows a name in a path's text: if the name is a symbolic link, the text
 /// alone does not say where the path leads.
 pub fn climbs_out_of_a_name(text: &str) -> bool {

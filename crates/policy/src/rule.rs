@@ -10,7 +10,7 @@ pub(crate) mod pipeline;
 use crate::bounds::{Bound, Why};
 use crate::command::CommandPattern;
 use crate::controls::Limits;
-use crate::layer::{Diagnostic, Origin, Sourced};
+use crate::layer::{AwsVariables, Diagnostic, Origin, SigningForm, Sourced, TlsKeys, Variable};
 use crate::mode::Mode;
 use crate::network::Network;
 use crate::path::{AbsPath, PathPattern};
@@ -77,6 +77,7 @@ pub struct Policy {
     pub(crate) additional_directories: Vec<Sourced<String>>,
     pub(crate) sandbox: Sandbox,
     pub(crate) network: Network,
+    pub(crate) credentials: Credentials,
     pub(crate) digest: String,
     /// The rules by what they are about; `None` asks every rule about every call.
     pub(crate) index: Option<Index>,
@@ -114,6 +115,8 @@ pub struct Sandbox {
     pub files_disabled: Option<Sourced<bool>>,
     /// `sandbox.filesystem.checkReadsOnOpen`, the highest layer that may say it.
     pub reads_on_open: Option<Sourced<bool>>,
+    /// `sandbox.filesystem.closedProfile`, the highest layer that may say it.
+    pub closed_profile: Option<Sourced<bool>>,
     /// `sandbox.autoAllowBashIfSandboxed`, the highest layer that may say it.
     pub auto_allow: Option<Sourced<bool>>,
     /// Commands that run outside.
@@ -171,6 +174,23 @@ pub struct HeldPath {
     pub yields: bool,
 }
 
+/// What becomes of secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Credentials {
+    /// Variables that no command sees.
+    pub denied: Vec<Sourced<String>>,
+    /// Variables of which commands see placeholders.
+    pub masked: Vec<Sourced<Variable>>,
+    /// Variables that are one credential of AWS together.
+    pub aws: Vec<Sourced<AwsVariables>>,
+    /// What goes on as it is when it cannot be signed anew.
+    pub passed: Vec<Sourced<SigningForm>>,
+    /// Whether secrets go to servers in clear text too.
+    pub plain: Option<Sourced<bool>>,
+    /// How TLS ends at the proxy, if it does.
+    pub tls: Option<Sourced<TlsKeys>>,
+}
+
 impl Policy {
     /// Returns every rule in force: deny, then ask, then allow, each from the highest layer down.
     pub fn rules(&self) -> &[Rule] {
@@ -205,6 +225,11 @@ impl Policy {
     /// Returns what the settings say about connections.
     pub fn network(&self) -> &Network {
         &self.network
+    }
+
+    /// Returns what the settings say about secrets in variables.
+    pub fn credentials(&self) -> &Credentials {
+        &self.credentials
     }
 
     /// Returns a digest of every rule and setting in force: equal digests decide equally.

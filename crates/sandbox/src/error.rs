@@ -39,6 +39,12 @@ pub enum Error {
         /// What makes it possible, if that is known.
         fix: Option<String>,
     },
+    /// Nothing can be held ready.
+    #[error("no boundaries can be held ready: {why}")]
+    Hold {
+        /// Why not.
+        why: String,
+    },
     /// There is no command.
     #[error("there is no command to run")]
     NoCommand,
@@ -99,6 +105,7 @@ impl Error {
             Self::Stream { .. } => Some("give the command a file, a pipe or a terminal"),
             Self::TooManyPaths { .. } => Some("deny directories instead of single files"),
             Self::Start { .. }
+            | Self::Hold { .. }
             | Self::NoCommand
             | Self::Program { .. }
             | Self::Lost(_)

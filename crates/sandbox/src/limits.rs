@@ -51,6 +51,8 @@ pub(crate) const MOUNT_LIST_BYTES_MAX: u64 = 16 * 1024 * 1024;
 pub(crate) const COVERS_MAX: usize = 4;
 /// Milliseconds for the processes that a command left to be gone, where no process namespace ends them.
 pub(crate) const SWEEP_MS_MAX: u64 = 10_000;
+/// Temporary directories of killed keepers that one start removes in each place.
+pub(crate) const LEFT_MAX: usize = 64;
 /// Landlock rules of one boundary without mounts.
 pub(crate) const GRANTS_MAX: usize = 20_000;
 /// Directories that one report names because nothing can be made in them.
@@ -81,6 +83,8 @@ pub(crate) const HOLDER_MS: u64 = 100;
 pub(crate) const WARM_MS: u64 = 10_000;
 /// Milliseconds after a boundary was taken until the next one is built.
 pub(crate) const HELD_BUILD_MS: u64 = 4;
+/// Milliseconds after something was mounted until what stood is built anew.
+pub(crate) const HELD_MOUNTED_MS: u64 = 20;
 /// Milliseconds after which boundaries that nobody wanted are let go.
 pub(crate) const HELD_IDLE_MS: u64 = 30 * 60 * 1000;
 /// Different boundaries that one holder keeps.

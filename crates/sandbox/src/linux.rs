@@ -30,6 +30,7 @@ mod pty;
 mod resources;
 mod run;
 mod seccomp;
+mod shown;
 mod streams;
 mod supervise;
 mod target;

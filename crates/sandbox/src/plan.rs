@@ -45,7 +45,30 @@ pub struct Invocation {
     pub held: bool,
     /// Who serves the sockets of the proxy, where the controls want one; without it the command reaches nothing.
     pub outlet: Option<Arc<dyn Outlet>>,
+    /// Files of our own that are seen inside, read-only: in the place of the host's, or below `/run/palisade`.
+    pub shown: Vec<Shown>,
 }
+
+/// A file of our own that is seen inside.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// Where. In another place than below [`OWN_FILES`] it is seen only where the host has a file.
+    pub path: AbsPath,
+    /// What is in it. It is not shown in messages.
+    pub content: Vec<u8>,
+    /// Why.
+    pub why: String,
+}
+
+impl core::fmt::Debug for Shown {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Self { path, content, why } = self;
+        write!(formatter, "Shown({path}, {} bytes, {why})", content.len())
+    }
+}
+
+/// Below this directory files of our own are made that the host does not have.
+pub const OWN_FILES: &str = "/run/palisade";
 
 /// How standard streams that are terminals are treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +97,8 @@ pub struct Plan {
     pub(crate) variables: Vec<(String, String)>,
     /// What the command may reach.
     pub(crate) network: Network,
+    /// Files of our own that are seen inside.
+    pub(crate) shown: Vec<Shown>,
 }
 
 /// What is there before anything is mounted.
@@ -182,7 +207,7 @@ impl Plan {
     pub(crate) fn without_network(self) -> Self {
         let own = doors::variables(&self.network);
         let variables = self.variables.into_iter().filter(|variable| !own.contains(variable)).collect();
-        Self { network: Network::None, variables, ..self }
+        Self { network: Network::None, variables, shown: Vec::new(), ..self }
     }
 
     /// Returns the plan of a command whose package managers have no place of their own.
@@ -292,6 +317,7 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
         root,
         variables,
         network,
+        shown: invocation.shown.clone(),
     })
 }
 

@@ -10,7 +10,7 @@ use policy::controls::Network;
 use policy::{AbsPath, Origin, Scope};
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{Plan, Root, Step, Zone};
+use crate::plan::{Plan, Root, Shown, Step, Zone};
 use crate::report::{Exit, Report};
 use crate::shape::Shape;
 use shape::{ShapeWire, shape_from_wire, shape_to_wire};
@@ -116,6 +116,7 @@ struct OrderWire {
     ignored: Vec<i32>,
     /// The ports that lead to the proxy, where there is one.
     captured: Option<Vec<u16>>,
+    shown: Vec<ShownWire>,
     arguments: usize,
     variables: usize,
 }
@@ -134,6 +135,15 @@ enum StepWire {
     ByKey { path: String, why: String },
     Hide { path: String, why: String },
     Veil { path: String, parts: Vec<String>, why: String },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ShownWire {
+    path: String,
+    /// In hexadecimal digits.
+    content: String,
+    why: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -240,6 +250,7 @@ impl Order {
                 Network::None => None,
                 Network::Proxied { captured } => Some(captured.clone()),
             },
+            shown: self.plan.shown.iter().map(shown_to_wire).collect(),
             arguments: self.argv.len(),
             variables: self.environment.len(),
         };
@@ -252,6 +263,7 @@ impl Order {
         let (argv, environment) = parse_texts(rest, wire.arguments, wire.variables)?;
         let steps: Option<Vec<Step>> = wire.steps.into_iter().map(step_from_wire).collect();
         let bounds: Option<Vec<Bound>> = wire.bounds.into_iter().map(bound_from_wire).collect();
+        let shown: Option<Vec<Shown>> = wire.shown.into_iter().map(shown_from_wire).collect();
         let plan = Plan {
             steps: steps?,
             cwd: AbsPath::parse(&wire.cwd)?,
@@ -265,6 +277,7 @@ impl Order {
             },
             variables: wire.set,
             network: wire.captured.map_or(Network::None, |captured| Network::Proxied { captured }),
+            shown: shown?,
         };
         let shape = shape_from_wire(wire.shape);
         let (terminal, brokered, inside) = (wire.terminal, wire.brokered, wire.inside);
@@ -377,6 +390,23 @@ fn step_from_wire(step: StepWire) -> Option<Step> {
     })
 }
 
+fn shown_to_wire(shown: &Shown) -> ShownWire {
+    let Shown { path, content, why } = shown;
+    ShownWire {
+        path: path.to_string(),
+        content: content.iter().map(|byte| format!("{byte:02x}")).collect(),
+        why: why.clone(),
+    }
+}
+
+fn shown_from_wire(shown: ShownWire) -> Option<Shown> {
+    let ShownWire { path, content, why } = shown;
+    let digits = content.as_bytes().chunks(2);
+    let content: Option<Vec<u8>> =
+        digits.map(|pair| u8::from_str_radix(core::str::from_utf8(pair).ok()?, 16).ok()).collect();
+    Some(Shown { path: AbsPath::parse(&path)?, content: content?, why })
+}
+
 fn bound_to_wire(bound: &Bound) -> BoundWire {
     let Bound { kind, text, anchor, origin } = bound;
     BoundWire {
@@ -443,6 +473,8 @@ pub(crate) enum Message {
     Terminal,
     /// The filter's listener comes with the message, from the command's process to its parent.
     Listener,
+    /// A socket of the network namespace comes with the message, from the boundary process to the first inside.
+    Network,
     /// Something was refused; `times` counts from the beginning.
     Refused { what: String, program: String, command: String, by: Option<String>, times: u64 },
     /// Further refusals that are not told one by one.

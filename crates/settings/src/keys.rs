@@ -77,7 +77,17 @@ pub(crate) enum Used {
     RequireLayers,
     /// `sandbox.filesystem.checkReadsOnOpen`, a key of ours: files that come under a Read rule later are held as well.
     ReadsOnOpen,
+    /// `sandbox.filesystem.closedProfile`, a key of ours: nothing is there to be read but what is granted.
+    ClosedProfile,
     CredentialFiles,
+    /// `sandbox.credentials.envVars`.
+    Variables,
+    PlainSecrets,
+    AwsPairs,
+    /// `sandbox.credentials.sigv4`.
+    Signing,
+    /// `sandbox.network.tlsTerminate`.
+    Tls,
     Network(Connections),
     AllowedServers,
     DeniedServers,
@@ -133,6 +143,7 @@ impl Used {
             | Self::DenyWrite
             | Self::RequireLayers
             | Self::CredentialFiles
+            | Self::Variables
             | Self::Network(Connections::Denied)
             | Self::DeniedServers
             | Self::Article(Article::BlockedCommands) => true,
@@ -153,7 +164,12 @@ impl Used {
             | Self::ManagedReadsOnly
             | Self::FilesDisabled
             | Self::ReadsOnOpen
+            | Self::ClosedProfile
             | Self::AllowWrite
+            | Self::PlainSecrets
+            | Self::AwsPairs
+            | Self::Signing
+            | Self::Tls
             | Self::Network(
                 Connections::Allowed
                 | Connections::Opaque
@@ -238,6 +254,7 @@ const FILESYSTEM: &[(&str, Field)] = &[
     ("allowManagedReadPathsOnly", Field::Used(Used::ManagedReadsOnly)),
     ("disabled", Field::Used(Used::FilesDisabled)),
     ("checkReadsOnOpen", Field::Used(Used::ReadsOnOpen)),
+    ("closedProfile", Field::Used(Used::ClosedProfile)),
     ("allowedPaths", Field::Used(Used::Article(Article::AllowedPaths))),
 ];
 
@@ -253,16 +270,16 @@ const NETWORK: &[(&str, Field)] = &[
     ("allowMachLookup", Field::Unread),
     ("httpProxyPort", Field::Unread),
     ("socksProxyPort", Field::Unread),
-    ("tlsTerminate", Field::Unread),
+    ("tlsTerminate", Field::Used(Used::Tls)),
     ("allowedHosts", Field::Used(Used::Article(Article::AllowedHosts))),
 ];
 
 const CREDENTIALS: &[(&str, Field)] = &[
     ("files", Field::Used(Used::CredentialFiles)),
-    ("envVars", Field::Unread),
-    ("allowPlaintextInject", Field::Unread),
-    ("awsPairs", Field::Unread),
-    ("sigv4", Field::Unread),
+    ("envVars", Field::Used(Used::Variables)),
+    ("allowPlaintextInject", Field::Used(Used::PlainSecrets)),
+    ("awsPairs", Field::Used(Used::AwsPairs)),
+    ("sigv4", Field::Used(Used::Signing)),
 ];
 
 const LIMITS: &[(&str, Field)] = &[
@@ -336,8 +353,14 @@ impl Section {
     /// Returns true when a protection could stand in the section.
     pub(crate) fn is_enforced(self) -> bool {
         match self {
-            Self::Top | Self::Permissions | Self::Sandbox | Self::Filesystem | Self::Network | Self::Limits => true,
-            Self::Credentials | Self::Hooks | Self::Servers => false,
+            Self::Top
+            | Self::Permissions
+            | Self::Sandbox
+            | Self::Filesystem
+            | Self::Network
+            | Self::Credentials
+            | Self::Limits => true,
+            Self::Hooks | Self::Servers => false,
         }
     }
 

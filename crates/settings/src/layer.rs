@@ -4,6 +4,7 @@
 //! be read makes the layer refuse. Rule texts are handed on as they are: `policy` parses them.
 
 mod articles;
+mod credentials;
 mod limits;
 mod sandbox;
 mod servers;
@@ -160,6 +161,11 @@ impl Reader<'_> {
             Used::RequireLayers => self.sandbox_list(section, used, property, |keys| &mut keys.require),
             Used::Excluded => self.sandbox_list(section, used, property, |keys| &mut keys.excluded),
             Used::Network(key) => self.network(section, used, key, property),
+            Used::Variables => self.variables(section, property),
+            Used::PlainSecrets => self.layer.sandbox.credentials.plain = self.switch(section, property),
+            Used::AwsPairs => self.aws_pairs(section, property),
+            Used::Signing => self.signing(section, property),
+            Used::Tls => self.tls(section, property),
             Used::CredentialFiles => self.credential_files(section, property),
             Used::ManagedReadsOnly => {
                 if self.boolean(section, property) == Some(true) {
@@ -170,6 +176,7 @@ impl Reader<'_> {
             Used::FilesDisabled => self.files_disabled(section, property),
             Used::FailIfUnavailable => self.fail_if_unavailable(section, property),
             Used::ReadsOnOpen => self.layer.sandbox.reads_on_open = self.switch(section, property),
+            Used::ClosedProfile => self.layer.sandbox.closed_profile = self.switch(section, property),
             Used::AutoAllow => self.layer.sandbox.auto_allow = self.switch(section, property),
             Used::AllowUnsandboxed => self.layer.sandbox.allow_unsandboxed = self.switch(section, property),
             Used::DefaultMode => self.default_mode(section, property),

@@ -103,6 +103,7 @@ fn render_layer(text: &mut String, places: &Places, layer: &Layer) {
         ("hold reads", &layer.reads_held),
         ("hold writes", &layer.writes_held),
         ("reads checked", &layer.sandbox.reads_on_open),
+        ("closed profile", &layer.sandbox.closed_profile),
         ("sandbox accepts commands", &layer.sandbox.auto_allow),
         ("commands may leave", &layer.sandbox.allow_unsandboxed),
         ("files disabled", &layer.sandbox.files_disabled),
@@ -121,6 +122,12 @@ fn render_layer(text: &mut String, places: &Places, layer: &Layer) {
     entries.extend(layer.sandbox.network.strict.iter().map(|origin| (origin, "strict domains".to_owned())));
     let lock = layer.sandbox.network.managed_only.iter();
     entries.extend(lock.map(|origin| (origin, "managed domains only".to_owned())));
+    let credentials = &layer.sandbox.credentials;
+    entries.extend(credentials.variables.iter().map(|one| (&one.origin, variable(&one.value))));
+    entries.extend(credentials.plain.iter().map(|on| (&on.origin, format!("plain secrets {}", on.value))));
+    entries.extend(credentials.aws.iter().map(|pair| (&pair.origin, format!("pair {:?}", pair.value))));
+    entries.extend(credentials.passed.iter().map(|form| (&form.origin, format!("passes {:?}", form.value))));
+    entries.extend(layer.sandbox.network.tls.iter().map(|tls| (&tls.origin, format!("ends tls {:?}", tls.value))));
     entries.extend(layer.managed_rules_only.iter().map(|origin| (origin, "managed rules only".to_owned())));
     for (origin, entry) in entries {
         assert_eq!((origin.scope, &origin.file), (layer.scope, &layer.file), "an origin names another layer");
@@ -128,6 +135,13 @@ fn render_layer(text: &mut String, places: &Places, layer: &Layer) {
     }
     if let Some(failure) = &layer.failure {
         writeln!(text, "  refuses: {}", failure.message).unwrap();
+    }
+}
+
+fn variable(variable: &policy::layer::Variable) -> String {
+    match &variable.mask {
+        None => format!("variable {} denied", variable.name),
+        Some(mask) => format!("variable {} {mask:?}", variable.name),
     }
 }
 

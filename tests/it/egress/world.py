@@ -1,6 +1,6 @@
 """A network of its own: this machine, and one behind it that serves and writes down every packet that reaches it.
 
-world.py CONFIG, in a user, network and mount namespace. CONFIG is JSON: "directory", "program", "settings", "rows". Each row
+world.py CONFIG, in a user, network and mount namespace. CONFIG is JSON: "directory", "project", "program", "env", "rows". Each row
 has "words" for `palisade run`, or none to run without it, "sh", and what is "typed" at a terminal where it asks. Prints JSON: for each row its code, output, error
 and the canary's lines.
 """
@@ -38,7 +38,16 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         pass
 
     def do_GET(self):
-        note(f"request {self.connection.getsockname()[0]} {self.headers.get('Host')} {self.path}")
+        own, secret = self.connection.getsockname()[0], self.headers.get("Authorization")
+        note(f"request {own} {self.headers.get('Host')} {self.path}" + (f" with {secret}" if secret else ""))
+        if self.path == "/echo":
+            body = f"you said {secret}\n".encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("X-Echo", str(secret))
+            self.end_headers()
+            self.wfile.write(body)
+            return
         if self.path.startswith("/to/"):
             self.send_response(302)
             self.send_header("Location", "http://" + self.path[4:])
@@ -58,7 +67,7 @@ def serve(port, tls):
     server = http.server.ThreadingHTTPServer(("0.0.0.0", port), lambda *a: Handler(*a, directory=at + "/files"))
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(at + "/cert.pem", at + "/key.pem")
+        context.load_cert_chain(at + "/leaf.pem", at + "/leaf.key")
         # The handshake is the connection's own thread's.
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -97,6 +106,20 @@ def behind(ready, go):
     threading.Event().wait()
 
 
+def certificates():
+    """Makes an authority, which clients believe, and the servers' certificate."""
+    new = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout"
+    with open(at + "/names", "w") as names:
+        names.write("subjectAltName=" + ",".join("DNS:" + name for name in HOSTS))
+    for words in [
+        f"req -x509 {new} {at}/cert.key -days 2 -subj /CN=test -out {at}/cert.pem",
+        f"req {new} {at}/leaf.key -subj /CN=good.example -out {at}/leaf.csr",
+        f"x509 -req -in {at}/leaf.csr -CA {at}/cert.pem -CAkey {at}/cert.key -CAcreateserial -days 2 "
+        f"-extfile {at}/names -out {at}/leaf.pem",
+    ]:
+        subprocess.run(["openssl", *words.split()], check=True, capture_output=True)
+
+
 def run(row):
     open(canary, "w").close()
     words = ["sh", "-c", row["sh"]]
@@ -105,7 +128,8 @@ def run(row):
     if row["typed"] is not None:
         code, out, error = at_terminal(words, list(row["typed"]))
     else:
-        done = subprocess.run(words, cwd=config["project"], capture_output=True, timeout=60)
+        environment = {**os.environ, **config["env"]}
+        done = subprocess.run(words, cwd=config["project"], env=environment, capture_output=True, timeout=60)
         code, out, error = done.returncode, done.stdout, done.stderr
     # What is under way arrives.
     time.sleep(0.05)
@@ -135,12 +159,7 @@ def at_terminal(words, answers):
 
 
 def main():
-    names = ",".join("DNS:" + name for name in HOSTS)
-    words = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=good.example -keyout"
-    subprocess.run(
-        [*words.split(), at + "/key.pem", "-out", at + "/cert.pem", "-addext", "subjectAltName=" + names],
-        check=True, capture_output=True,
-    )
+    certificates()
     (ready, ready_end), (go, go_end) = os.pipe(), os.pipe()
     child = os.fork()
     if child == 0:

@@ -11,6 +11,10 @@ use crate::{Outcome, c, done, returned};
 pub(crate) fn attempt(words: &[&str]) -> Option<Outcome> {
     Some(match *words {
         ["read", path] => read(path),
+        ["read-made", path] => {
+            let flags = libc::O_CREAT | libc::O_NONBLOCK;
+            read_with(path, std::os::unix::fs::OpenOptionsExt::custom_flags(OpenOptions::new().read(true), flags))
+        }
         ["list", path] => {
             fs::read_dir(path).map(|all| all.count().to_string()).map_err(|e| e.raw_os_error().unwrap_or(0))
         }

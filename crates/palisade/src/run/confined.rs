@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use super::Order;
 use super::egress::{Answers, Egress, Seen, Terms};
-use super::question;
+use super::{question, secrets};
 use crate::cli::RunOptions;
 use crate::exit::run::{LIMIT, NOT_FOUND, NOT_RUN, NOT_STARTED};
 use crate::say::{self, shown};
@@ -79,7 +79,17 @@ impl Running<'_> {
     /// Once it ran, what cannot be written is told, and the code stays the command's.
     pub(super) fn confined(&self, permit: &Permit<Exec>, report_file: Option<ReportFile>) -> (u8, Option<String>) {
         let mut invocation = self.order.setup.invocation(self.options.argv.clone(), &self.options.boundary.require);
-        let egress = Arc::new(Egress::new(self.terms()));
+        let secrets = match secrets::prepare(&self.order.setup, &mut invocation.environment) {
+            Ok(secrets) => secrets,
+            Err(error) => return self.unprepared(permit, &error, report_file),
+        };
+        if !self.options.quiet {
+            secrets.told.iter().for_each(|told| say::error(&shown(told)));
+        }
+        // What is shown is this run's alone.
+        invocation.held = secrets.shown.is_empty();
+        invocation.shown = secrets.shown;
+        let egress = Arc::new(Egress::new(self.terms(), secrets.inspection));
         invocation.outlet = Some(egress.clone());
         let writable = &permit.controls().writable;
         let before = guard::protected_names(writable);
@@ -103,6 +113,26 @@ impl Running<'_> {
                 (self.not_run(&error), Some(why))
             }
         }
+    }
+
+    /// Tells why nothing was started.
+    fn unprepared(
+        &self,
+        permit: &Permit<Exec>,
+        error: &anyhow::Error,
+        report_file: Option<ReportFile>,
+    ) -> (u8, Option<String>) {
+        let why = format!("{error:#}");
+        told(self.settle(Settled {
+            end: End::Failed(why.clone()),
+            enforced: Vec::new(),
+            missing: Vec::new(),
+            refused_count: 0,
+            duration_ms: None,
+        }));
+        told(report_file.map_or(Ok(()), |file| file.write(&not_run_json(permit.proof(), &why))));
+        say::error(&format!("nothing ran: {}", shown(&why)));
+        (NOT_RUN, Some(why))
     }
 
     /// Returns who answers questions about hosts. A command that an agent runs has a terminal that is the agent's.
@@ -161,6 +191,7 @@ impl Running<'_> {
             | sandbox::Error::Start { .. }
             | sandbox::Error::TooManyPaths { .. }
             | sandbox::Error::Limit { .. }
+            | sandbox::Error::Hold { .. }
             | sandbox::Error::NoCommand
             | sandbox::Error::Stream { .. }
             | sandbox::Error::Step { .. }
@@ -311,16 +342,18 @@ fn tell_connections(seen: &Seen) {
     if let Some(failure) = &seen.failure {
         say::error(&format!("no connection could be served: {}", shown(failure)));
     }
-    let mut told: Vec<(&str, &str)> = Vec::new();
+    let mut told: Vec<String> = Vec::new();
     for one in seen.connections.iter().chain(&seen.notes).filter(|one| one.verdict == Verdict::Deny) {
         let target = one.target.as_deref().unwrap_or("an unreadable target");
-        if !told.contains(&(target, &one.reason)) {
-            told.push((target, &one.reason));
+        // The connection was made; what was found on it is for a person.
+        let is_alarm = one.stage == ConnectionStage::Noted("misdirected".to_owned());
+        let what = if is_alarm { "alarm: on the connection to" } else { "refused: connection to" };
+        let line = format!("{what} {}: {}", shown(target), shown(&one.reason));
+        if !told.contains(&line) {
+            told.push(line);
         }
     }
-    for (target, reason) in told.iter().take(TOLD_MAX) {
-        say::error(&format!("refused: connection to {}: {}", shown(target), shown(reason)));
-    }
+    told.iter().take(TOLD_MAX).for_each(|line| say::error(line));
     let more = told.len().saturating_sub(TOLD_MAX);
     if more > 0 {
         say::error(&format!("refused: {more} more connections; `--report FILE` has them"));

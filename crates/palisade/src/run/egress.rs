@@ -65,6 +65,8 @@ pub(super) enum Answers {
 #[derive(Debug)]
 pub(super) struct Egress {
     terms: Terms,
+    /// What is done with requests that are seen; the one who serves takes it.
+    inspection: Arc<Mutex<Option<Inspection>>>,
     seen: Arc<Mutex<Seen>>,
     running: Mutex<Option<Running>>,
     /// Files to which lasting answers of a person were added.
@@ -97,8 +99,14 @@ struct Running {
 }
 
 impl Egress {
-    pub(super) fn new(terms: Terms) -> Self {
-        Self { terms, seen: Arc::default(), running: Mutex::new(None), kept: Arc::default() }
+    pub(super) fn new(terms: Terms, inspection: Inspection) -> Self {
+        Self {
+            inspection: Arc::new(Mutex::new(Some(inspection))),
+            terms,
+            seen: Arc::default(),
+            running: Mutex::new(None),
+            kept: Arc::default(),
+        }
     }
 
     /// Ends the proxy, and returns what it saw.
@@ -123,10 +131,11 @@ impl Outlet for Egress {
         // One of a boundary that was given up.
         self.stop();
         let (owner, other) = UnixStream::pair()?;
-        let (terms, seen, kept) = (self.terms.clone(), self.seen.clone(), self.kept.clone());
+        let (terms, inspection) = (self.terms.clone(), self.inspection.clone());
+        let (seen, kept) = (self.seen.clone(), self.kept.clone());
         let thread = std::thread::Builder::new().name("palisade: proxy".to_owned());
         let thread = thread.spawn(move || {
-            if let Err(error) = serve(terms, (&seen, &kept), doors, other) {
+            if let Err(error) = serve(terms, &inspection, (&seen, &kept), doors, other) {
                 // Without anybody who serves them connections are refused by the kernel.
                 locked(&seen).failure = Some(format!("{error:#}"));
             }
@@ -139,6 +148,7 @@ impl Outlet for Egress {
 /// Serves from the first connection or question on, until the owner's end is closed.
 fn serve(
     terms: Terms,
+    inspection: &Mutex<Option<Inspection>>,
     (seen, kept): (&Arc<Mutex<Seen>>, &Files),
     doors: Doors,
     owner: UnixStream,
@@ -163,7 +173,7 @@ fn serve(
             upstream,
             pool: POOL,
             bounds: Bounds::USUAL,
-            inspection: Inspection::default(),
+            inspection: locked(inspection).take().context("the proxy has served already")?,
         },
     );
     let caller = Caller { command, program: String::new(), allowed };

@@ -229,10 +229,14 @@ impl PathPattern {
         self.each_base(project, cwd).any(|base| {
             path.below(&base).is_some_and(|rest| {
                 let lower = rest.to_lowercase();
-                let plain = super::without_ignorable(&lower);
-                let segments: Vec<&str> = plain.split('/').filter(|segment| !segment.is_empty()).collect();
-                let trimmed: Vec<&str> = segments.iter().map(|segment| segment.trim_end_matches([' ', '.'])).collect();
-                glob.matches_or_holds(&segments) || (segments != trimmed && glob.matches_or_holds(&trimmed))
+                let matches = |plain: &str| {
+                    let segments: Vec<&str> = plain.split('/').filter(|segment| !segment.is_empty()).collect();
+                    let trimmed: Vec<&str> =
+                        segments.iter().map(|segment| segment.trim_end_matches([' ', '.'])).collect();
+                    glob.matches_or_holds(&segments) || (segments != trimmed && glob.matches_or_holds(&trimmed))
+                };
+                let (seen, plain) = (super::without_ignorable(&lower), super::in_plain_letters(&lower));
+                matches(&seen) || (seen != plain && matches(&plain))
             })
         })
     }

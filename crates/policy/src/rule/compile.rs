@@ -1,5 +1,6 @@
 //! Layers to a policy.
 
+mod credentials;
 mod network;
 mod sandbox;
 
@@ -39,6 +40,7 @@ impl Policy {
             compiler.layer(layer);
         }
         compiler.network(layers);
+        compiler.settle_credentials();
         compiler.settle_acceptance();
         let Compiler {
             home: _,
@@ -102,11 +104,13 @@ impl Policy {
             additional_directories,
             sandbox,
             network,
+            credentials,
             digest: _,
             index: _,
         } = self;
         let mut digest = Feed(Sha256::new());
-        (rules, failures, mode, bypass_disabled, switches, additional_directories, sandbox, network).hash(&mut digest);
+        (rules, failures, mode, bypass_disabled, switches, additional_directories, sandbox, network, credentials)
+            .hash(&mut digest);
         digest.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
@@ -164,6 +168,7 @@ impl Compiler<'_> {
             }
         }
         self.sandbox(layer);
+        self.credentials(layer);
     }
 
     /// The highest trusted layer's mode counts. One that is not trusted may only put `plan` or `dontAsk`

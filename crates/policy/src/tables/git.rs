@@ -1,7 +1,7 @@
 //! The files of git's data directories that decide what git runs, and the keys of its configuration that may
 //! be set from inside a boundary all the same.
 
-use crate::path::without_ignorable;
+use crate::path::in_plain_letters;
 
 /// What a file of a git data directory is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +43,7 @@ const DATA: [&str; 3] = ["refs", "logs", "objects"];
 /// A directory named `.git` has no role by itself: what is in it does. Worktrees and submodules keep the same
 /// files further down.
 pub fn role(segments: &[&str]) -> Option<Role> {
-    let plain: Vec<String> = segments.iter().map(|segment| without_ignorable(segment).to_ascii_lowercase()).collect();
+    let plain: Vec<String> = segments.iter().map(|segment| in_plain_letters(segment).to_ascii_lowercase()).collect();
     let last = plain.last()?.as_str();
     if last == ".gitmodules" {
         return Some(Role::Modules);
@@ -91,7 +91,7 @@ pub const NESTS: [&str; 2] = ["worktrees", "modules"];
 /// Returns true when a directory of this path is, holds or may be a data directory of a worktree or submodule:
 /// one that comes there from elsewhere would bring a configuration with it.
 pub fn is_nested(segments: &[&str]) -> bool {
-    let plain: Vec<String> = segments.iter().map(|segment| without_ignorable(segment).to_ascii_lowercase()).collect();
+    let plain: Vec<String> = segments.iter().map(|segment| in_plain_letters(segment).to_ascii_lowercase()).collect();
     data_directories(&plain).any(|below| below.first().is_some_and(|first| NESTS.contains(&first.as_str())))
 }
 

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::path::without_ignorable;
+use crate::path::in_plain_letters;
 
 /// A protected name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,7 +159,7 @@ pub fn is_of_git(row: &Name) -> bool {
 /// segments that are missing: what a directory of this path would hold under that name.
 pub fn rows_below<'a>(segments: &'a [&str], known: usize) -> impl Iterator<Item = (&'static Name, &'static str)> + 'a {
     let in_package = package_at(segments, known).is_some();
-    let plain: Vec<Cow<'a, str>> = segments.iter().map(|segment| without_ignorable(segment)).collect();
+    let plain: Vec<Cow<'a, str>> = segments.iter().map(|segment| in_plain_letters(segment)).collect();
     let counts = move |row: &&Name| row.held == Held::Everywhere && (!in_package || is_of_git(row));
     NAMES.iter().filter(counts).flat_map(move |row| {
         let splits = row.name.match_indices('/').map(|(at, _)| row.name.split_at(at));
@@ -187,7 +187,7 @@ fn row_where(segments: &[&str], is_meant: impl Fn(&Name) -> bool) -> Option<&'st
 
 /// Some file systems leave letters that are not seen out of names.
 fn plain<'a>(segments: &[&'a str]) -> Vec<Cow<'a, str>> {
-    segments.iter().map(|segment| without_ignorable(segment)).collect()
+    segments.iter().map(|segment| in_plain_letters(segment)).collect()
 }
 
 /// Returns where a name stands in a path: at its end, or anywhere if what lies in it is meant too.

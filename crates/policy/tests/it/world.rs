@@ -83,6 +83,7 @@ impl World {
             ("hatch", &sandbox.allow_unsandboxed),
             ("files-disabled", &sandbox.files_disabled),
             ("reads-checked", &sandbox.reads_on_open),
+            ("closed-profile", &sandbox.closed_profile),
         ] {
             if let Some(switch) = switch {
                 line(format!("{name} {}", switch.value), &switch.origin);
@@ -202,6 +203,7 @@ fn sandbox_key(keys: &mut SandboxKeys, line: &str, origin: &Origin) {
         "autoAllowBashIfSandboxed" => keys.auto_allow = switch,
         "allowUnsandboxedCommands" => keys.allow_unsandboxed = switch,
         "checkReadsOnOpen" => keys.reads_on_open = switch,
+        "closedProfile" => keys.closed_profile = switch,
         "disabled" => keys.files_disabled = switch,
         "allowManagedReadPathsOnly" => keys.managed_reads_only = Some(origin.clone()),
         "excludedCommands" => keys.excluded.push(text),

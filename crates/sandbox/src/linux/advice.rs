@@ -32,6 +32,21 @@ pub(super) fn with_fix(failure: Failure) -> Error {
     Error::Step { step, path, source: std::io::Error::from_raw_os_error(errno), fix }
 }
 
+/// Makes the error of a holder that cannot be one.
+pub(super) fn cannot_hold(Failure { step: _, path: _, errno }: &Failure) -> Error {
+    let why = match *errno {
+        libc::EOPNOTSUPP => FILTERED.to_owned(),
+        libc::ESRCH => "there is no process of the owner's number".to_owned(),
+        errno => std::io::Error::from_raw_os_error(errno).to_string(),
+    };
+    Error::Hold { why }
+}
+
+/// A holder, or a launcher that it would serve, is under a filter.
+const FILTERED: &str = "a filter of system calls is in force here, as in a container, and nobody can see whether it is that of \
+                        a command that asks; commands run without a holder as well, and one can be started outside of the \
+                        filter for commands outside of it";
+
 /// Returns what helps, if it is known.
 pub(super) fn fix(step: Step, errno: i32, host: &Host) -> Option<String> {
     let is_refused = matches!(errno, libc::EPERM | libc::EACCES);

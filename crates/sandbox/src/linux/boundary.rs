@@ -60,9 +60,10 @@ pub(super) fn report(channel: &Channel, failure: Failure) {
 /// 1. block every signal, read the plan;
 /// 2. close what was not handed over, forbid core dumps;
 /// 3. make the user namespace and map the user;
-/// 4. make the other namespaces;
+/// 4. make the other namespaces but that of the network;
 /// 5. close this process's memory and files to others, which must come after the maps are written;
-/// 6. start the first process inside, in its control group.
+/// 6. start the first process inside, in its control group;
+/// 7. make the network namespace, and hand it to that one.
 fn build(channel: &Arc<Channel>) -> Result<Pid, Failure> {
     sys::signal::mask(sys::signal::How::Exactly, &sys::signal::Set::all()).at(Step::Signals)?;
     let plan = sys::process::inherited(PLAN).ok_or(rustix::io::Errno::BADF).at(Step::ReadPlan)?;
@@ -92,9 +93,17 @@ fn build(channel: &Arc<Channel>) -> Result<Pid, Failure> {
     namespaces::enter_user()?;
     namespaces::enter_others()?;
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).at(Step::Undumpable)?;
+    let (ours, theirs) = Channel::pair().at(Step::Namespaces)?;
     match fork_init(group.as_ref()).at(Step::Init)? {
-        Fork::Child => init::init_main(channel, &order),
-        Fork::Parent(pid) => Ok(pid),
+        Fork::Child => {
+            drop(ours);
+            init::init_main(channel, &order, (&theirs, &entrances))
+        }
+        Fork::Parent(pid) => {
+            drop(theirs);
+            namespaces::hand_over_network(&ours)?;
+            Ok(pid)
+        }
     }
 }
 

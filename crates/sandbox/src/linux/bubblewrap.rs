@@ -140,7 +140,7 @@ pub(super) fn prepare(plan: &Plan, brokered: bool, private_bytes: Option<u64>) -
     }
     for place in kernel_files::elsewhere()? {
         let place = place.into_string().map_err(|_| Errno::ILSEQ).at(Stage::HideKernel)?;
-        if is_there(plan, &place) {
+        if is_there(plan, &place) && !is_in_private(plan, &zones, &place) {
             draft.cover(&place, Missing::Skipped)?;
         }
     }
@@ -165,13 +165,32 @@ pub(super) fn prepare(plan: &Plan, brokered: bool, private_bytes: Option<u64>) -
     Ok(Prepared { arguments, outside: Outside { namespaces, found }, texts, not_present })
 }
 
+/// Returns true for a path that a private place covers already, and nothing that may be written shows again.
+fn is_in_private(plan: &Plan, zones: &[(String, bool)], place: &str) -> bool {
+    let is_shown = |step: &Step| match step {
+        Step::Writable { path, zone: _ } | Step::Cache { path, zone: _ } => is_within(place, path.as_str()),
+        Step::Read { .. }
+        | Step::Link { .. }
+        | Step::Private { .. }
+        | Step::Seed { .. }
+        | Step::Pin { .. }
+        | Step::ReadOnly { .. }
+        | Step::ByKey { .. }
+        | Step::Hide { .. }
+        | Step::Veil { .. } => false,
+    };
+    zones.iter().any(|(zone, _)| is_within(place, zone)) && !plan.steps.iter().any(is_shown)
+}
+
+fn is_within(path: &str, directory: &str) -> bool {
+    path.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// Returns true for a path that is there inside when the host has it.
-fn is_there(plan: &Plan, path: &str) -> bool {
-    let is_within =
-        |directory: &str| path.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+fn is_there(plan: &Plan, asked: &str) -> bool {
     let is_shown = |step: &Step| match step {
         Step::Read { path, why: _ } | Step::Writable { path, zone: _ } | Step::Cache { path, zone: _ } => {
-            is_within(path.as_str())
+            is_within(asked, path.as_str())
         }
         Step::Link { .. }
         | Step::Private { .. }
@@ -182,7 +201,7 @@ fn is_there(plan: &Plan, path: &str) -> bool {
         | Step::Hide { .. }
         | Step::Veil { .. } => false,
     };
-    plan.root == Root::Host || is_within("/proc") || plan.steps.iter().any(is_shown)
+    plan.root == Root::Host || is_within(asked, "/proc") || plan.steps.iter().any(is_shown)
 }
 
 /// Returns this process's namespaces, as the kernel names them.

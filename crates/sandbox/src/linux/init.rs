@@ -23,8 +23,8 @@ use crate::sys::process::Fork;
 use crate::wire::{Message, Order, Request, Waits};
 
 /// Is the first process inside. Its end is the end of everything inside: the kernel sees to it.
-pub(super) fn init_main(channel: &Arc<Channel>, order: &Order) -> ! {
-    let ready = build(channel, order);
+pub(super) fn init_main(channel: &Arc<Channel>, order: &Order, (outer, entrances): (&Channel, &[OwnedFd])) -> ! {
+    let ready = target::enter(entrances).and_then(|()| build(channel, order, outer));
     let why = match (order.waits, ready) {
         (Waits::Not, ready) => conduct(channel, order, ready),
         (Waits::Built, Ok(ready)) => match template::wait_built(channel, order, ready) {
@@ -40,8 +40,8 @@ pub(super) fn init_main(channel: &Arc<Channel>, order: &Order) -> ! {
     };
     if let Some(why) = why {
         let _ = channel.send(&why, None);
-        // A group in which this process was born is not empty before it is gone.
-        if !(order.waits == Waits::Not && order.inside.has_group) {
+        // A group that this process is in is not empty before it is gone.
+        if order.waits != Waits::Not || !order.inside.has_group && entrances.is_empty() {
             end_all(channel);
         }
     }
@@ -161,6 +161,11 @@ impl Standing {
         self.held.changed()
     }
 
+    /// Hands the sockets of the proxy out before the command's process hears of its command.
+    pub(super) fn hand_out_doors(&mut self, channel: &Channel) -> Result<(), Failure> {
+        std::mem::take(&mut self.doors).hand_out(channel)
+    }
+
     /// Returns what leads to the command's process.
     pub(super) fn inner(&self) -> Result<&Channel, Failure> {
         self.inner.as_ref().ok_or(rustix::io::Errno::NOTCONN).at(Step::Template)
@@ -183,17 +188,18 @@ pub(super) struct Watched {
 /// Builds the boundary, in this order:
 ///
 /// 1. die with the boundary process;
-/// 2. the namespace of control groups, loopback, the sockets of the proxy, mounts, and the files given for reading opened inside them;
-/// 3. what every tier has.
-fn build(channel: &Channel, order: &Order) -> Result<Ready, Failure> {
+/// 2. in the command's groups by now, the namespace of control groups, mounts, and the files given for reading opened inside them;
+/// 3. the network namespace, which the boundary process has made meanwhile, and the sockets of the proxy;
+/// 4. what every tier has.
+fn build(channel: &Channel, order: &Order, outer: &Channel) -> Result<Ready, Failure> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).at(Step::Init)?;
     rustix::thread::set_name(c"palisade: init").at(Step::Init)?;
     namespaces::enter_group()?;
-    namespaces::loopback()?;
-    let doors = doors::open(&order.plan.network)?;
     let inputs = inputs::find(&order.plan)?;
     let held = mount::build(&order.plan, order.brokered, order.inside.private_bytes)?;
     inputs::bring_inside(&inputs)?;
+    namespaces::enter_network(outer)?;
+    let doors = doors::open(&order.plan.network)?;
     Ok(Ready { doors, ..furnish(channel, order, held)? })
 }
 
@@ -363,8 +369,8 @@ fn watch(channel: &Channel, watched: &Watched) -> Option<Message> {
         errno: error.raw_os_error(),
     };
     // What was replaced before the list of mounts was opened raises no event.
-    if let Some(end) = lost(&watched.held) {
-        return Some(end);
+    if let Some(path) = watched.held.lost_before() {
+        return Some(replaced(path));
     }
     loop {
         let mut ready = [
@@ -400,8 +406,11 @@ fn watch(channel: &Channel, watched: &Watched) -> Option<Message> {
 
 /// Returns the end that the command must come to when a held path lost its mount.
 fn lost(held: &Held) -> Option<Message> {
-    let path = held.lost()?;
-    Some(Message::Ended { why: format!("`{path}` was replaced on the host, which ends its protection") })
+    held.lost().map(replaced)
+}
+
+fn replaced(path: &str) -> Message {
+    Message::Ended { why: format!("`{path}` was replaced on the host, which ends its protection") }
 }
 
 /// Reaps every process that ended. Returns the command's end.

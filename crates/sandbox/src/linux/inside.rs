@@ -101,7 +101,7 @@ fn verify(order: &Order, outside: &Outside) -> Result<Held, Failure> {
     let mut writable: Vec<String> =
         zones.into_iter().filter_map(|(path, is_writable)| is_writable.then_some(path)).collect();
     writable.push(shared.0);
-    writable_mounts(plan, &writable)?;
+    writable_mounts(&root, plan, &writable)?;
     let mut held = Vec::new();
     for found in &outside.found {
         held.extend(look_at(&root, found, order.brokered)?);
@@ -138,14 +138,16 @@ fn is_empty_kind(place: &OwnedFd) -> bool {
 
 /// Looks at every mount: one that can be written must be a private place, a device, or lie in a writable
 /// directory of the plan.
-fn writable_mounts(plan: &Plan, private: &[String]) -> Result<(), Failure> {
+fn writable_mounts(root: &OwnedFd, plan: &Plan, private: &[String]) -> Result<(), Failure> {
     let path = "/proc/self/mountinfo";
     let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
     let list = read_whole(file.at_path(Step::BubblewrapBuilt, path)?, MOUNT_LIST_BYTES_MAX);
     for mount in mounts::mounts(&list.at_path(Step::BubblewrapBuilt, path)?) {
         let is_read_only = mount.options.split(|byte| *byte == b',').any(|option| option == b"ro");
         let place = String::from_utf8_lossy(&mount.place);
-        ensure(is_read_only || may_be_written(&place, plan, private), &place)?;
+        // What the user cannot reach bubblewrap leaves as it is. Should he come to reach it, Landlock holds it.
+        let is_out_of_reach = || tree::resolve_bytes(root.as_fd(), &mount.place).err() == Some(Errno::ACCESS);
+        ensure(is_read_only || may_be_written(&place, plan, private) || is_out_of_reach(), &place)?;
     }
     Ok(())
 }

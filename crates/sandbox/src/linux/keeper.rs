@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,9 +26,9 @@ use super::init::{self, Groups};
 use super::kernel_files::read_whole;
 use super::landlock::absent;
 use super::mount::{self, Held};
-use super::{boundary, target};
+use super::{boundary, resources, target};
 use crate::error::Step;
-use crate::limits::{PROC_FILE_BYTES_MAX, SWEEP_MS_MAX};
+use crate::limits::{LEFT_MAX, PROC_FILE_BYTES_MAX, SWEEP_MS_MAX};
 use crate::plan;
 use crate::sys;
 use crate::sys::process::Fork;
@@ -45,7 +46,8 @@ const ATTEMPTS: u32 = 16;
 ///
 /// 1. a session of its own, so that a signal to the caller's group does not end it, and orphans come to it;
 /// 2. a temporary directory for the command;
-/// 3. start the init and wait for its end, which comes with the launcher's end too;
+/// 3. start the init, remove what killed keepers left, and wait for the init's end, which comes with the launcher's end
+///    too;
 /// 4. end every process that is left, and remove the directory.
 pub(super) fn keeper_main(channel: &Arc<Channel>, mut order: Order, groups: Groups) -> ! {
     let Groups { birthplace, entrances } = groups;
@@ -60,6 +62,7 @@ pub(super) fn keeper_main(channel: &Arc<Channel>, mut order: Order, groups: Grou
         Ok(Fork::Child) => init_main(channel, &order, &entrances),
         Ok(Fork::Parent(init)) => {
             let _ = boundary::release_streams();
+            TEMPORARY.into_iter().for_each(remove_left);
             let _ = rustix::io::retry_on_intr(|| rustix::process::waitpid(Some(init), WaitOptions::empty()));
         }
         Err(failure) => boundary::report(channel, failure),
@@ -79,11 +82,11 @@ fn stand_apart() -> Result<(), Failure> {
 
 /// Makes the temporary directory and lets the command have it.
 fn temporary(order: &mut Order) -> Result<PathBuf, Failure> {
-    let pid = rustix::process::getpid().as_raw_pid();
+    let prefix = resources::own_prefix().at(Step::Keeper)?;
     let mut last = Errno::NOENT;
     // A name that somebody has taken is not taken again: a new directory is this process's alone.
     for (place, attempt) in TEMPORARY.into_iter().flat_map(|place| (0..ATTEMPTS).map(move |attempt| (place, attempt))) {
-        let path = format!("{place}/palisade-{pid}-{attempt}");
+        let path = format!("{place}/{prefix}{attempt}");
         match rustix::fs::mkdir(path.as_str(), rustix::fs::Mode::RWXU) {
             Ok(()) => {
                 for (_, value) in order.environment.iter_mut().filter(|(name, _)| name == "TMPDIR") {
@@ -104,6 +107,19 @@ fn temporary(order: &mut Order) -> Result<PathBuf, Failure> {
 pub(super) fn is_temporary(path: &policy::AbsPath) -> bool {
     let is_own = path.name().is_some_and(|name| name.starts_with("palisade-"));
     is_own && path.parent().is_some_and(|above| TEMPORARY.contains(&above.as_str()))
+}
+
+/// Removes the temporary directories that keepers which were killed left in a place. Of what their commands started
+/// something may still run, so that no link is followed and no mode changed.
+fn remove_left(place: &str) {
+    let own = rustix::process::geteuid().as_raw();
+    let entries = std::fs::read_dir(place).into_iter().flatten().filter_map(Result::ok);
+    let left = entries.filter(|entry| entry.file_name().to_str().is_some_and(resources::is_left));
+    for directory in left.take(LEFT_MAX).map(|entry| entry.path()) {
+        if std::fs::symlink_metadata(&directory).is_ok_and(|found| found.is_dir() && found.uid() == own) {
+            let _ = std::fs::remove_dir_all(&directory);
+        }
+    }
 }
 
 /// Removes the temporary directory. Nothing that could change it runs any more.

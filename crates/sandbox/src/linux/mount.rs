@@ -13,7 +13,7 @@ use rustix::mount::{MountAttrFlags, MountPropagationFlags, UnmountFlags};
 
 use super::failure::{At, Failure};
 use super::tree::{self, Identity, NODEV, NOEXEC, NOSUID, RDONLY};
-use super::{closed_root, kernel_files, names};
+use super::{closed_root, kernel_files, names, shown};
 use crate::error::Step as Stage;
 use crate::limits::{COVERS_MAX, PRIVATE_SIZE};
 use crate::plan::{Plan, Root, Step, Zone};
@@ -70,6 +70,8 @@ pub(super) struct Held {
     root: OwnedFd,
     expected: Vec<Expected>,
     not_present: Vec<String>,
+    /// A path that was no longer held when all were looked at before the command.
+    lost: Option<String>,
 }
 
 impl Held {
@@ -81,7 +83,7 @@ impl Held {
     /// Returns what mounts hold that another program has made.
     pub(super) fn found(expected: Vec<Expected>, not_present: Vec<String>) -> Result<Self, Failure> {
         let root = open_inside("/").at(Stage::HostRoot)?;
-        Ok(Self { root, expected, not_present })
+        Ok(Self { root, expected, not_present, lost: None })
     }
 
     /// Returns the held paths that were not there.
@@ -100,11 +102,24 @@ impl Held {
     }
 
     /// Returns the same without what this process, having no privileges any more, cannot reach; neither
-    /// can the command. What was lost meanwhile stays, to be found.
+    /// can the command. What was lost meanwhile stays, and is remembered.
     pub(super) fn reachable(self) -> Self {
-        let Self { root, expected, not_present } = self;
-        let expected = expected.into_iter().filter(|one| one.is_reachable(&root)).collect();
-        Self { root, expected, not_present }
+        let Self { root, expected, not_present, lost: _ } = self;
+        let mut lost = None;
+        let keep = |one: &Expected| {
+            let found = one.is_found(&root);
+            if !one.is_brokered && !matches!(found, Ok(true) | Err(Errno::ACCESS)) {
+                lost.get_or_insert_with(|| one.path.clone());
+            }
+            found != Err(Errno::ACCESS)
+        };
+        let expected = expected.into_iter().filter(keep).collect();
+        Self { root, expected, not_present, lost }
+    }
+
+    /// Returns a path that was no longer held when [`Held::reachable`] looked.
+    pub(super) fn lost_before(&self) -> Option<&str> {
+        self.lost.as_deref()
     }
 
     /// Returns a path that is no longer held. The kernel takes a mount away when its mount point is
@@ -163,6 +178,7 @@ pub(super) fn build(plan: &Plan, brokered: bool, private_bytes: Option<u64>) -> 
     mounts.private(plan)?;
     kernel_files::build(&mounts)?;
     names::build(&mut mounts, plan)?;
+    shown::build(&mut mounts, plan)?;
     for step in &plan.steps {
         mounts.apply(step, &plan.home)?;
     }
@@ -414,7 +430,7 @@ impl Mounts {
         rustix::process::pivot_root(".", ".").at(Stage::Pivot)?;
         uncover(&root)?;
         rustix::process::chdir("/").at(Stage::DetachOld)?;
-        Ok(Held { root, expected, not_present })
+        Ok(Held { root, expected, not_present, lost: None })
     }
 }
 

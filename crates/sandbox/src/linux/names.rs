@@ -2,16 +2,14 @@
 
 use std::io::Read;
 use std::net::IpAddr;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use policy::controls::Network;
 use rustix::fs::{Mode, OFlags};
-use rustix::io::Errno;
 
-use super::failure::{At, Failure};
+use super::failure::Failure;
 use super::mount::Mounts;
-use super::tree::{self, NODEV, NOEXEC, NOSUID, RDONLY};
-use crate::error::Step as Stage;
+use super::shown::put;
 use crate::limits::HOSTS_BYTES_MAX;
 use crate::plan::Plan;
 
@@ -28,31 +26,6 @@ pub(super) fn build(mounts: &mut Mounts, plan: &Plan) -> Result<(), Failure> {
     }
     put(mounts, RESOLVER, "resolver", |_| Ok(b"nameserver 127.0.0.1\n".to_vec()))?;
     put(mounts, HOSTS, "hosts", |target| Ok(of_this_machine(&read(target)?)))
-}
-
-/// Puts a file of our own in the place of the host's, if there is one.
-fn put(
-    mounts: &mut Mounts,
-    path: &str,
-    name: &str,
-    content: impl FnOnce(&OwnedFd) -> std::io::Result<Vec<u8>>,
-) -> Result<(), Failure> {
-    let target = match tree::resolve_links(mounts.root.as_fd(), path) {
-        Ok(target) => target,
-        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
-        Err(error) => return Err(error).at_path(Stage::Doors, path),
-    };
-    let bytes = content(&target).at_path(Stage::Doors, path)?;
-    // In the closed profile the host's file was to be seen there.
-    let before = tree::identity(target.as_fd()).at_path(Stage::Doors, path)?;
-    mounts.expected.retain(|one| one.identity != before);
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let file =
-        rustix::fs::openat(&mounts.vault, name, flags, Mode::from_raw_mode(0o644)).at_path(Stage::Doors, path)?;
-    std::io::Write::write_all(&mut std::fs::File::from(file), &bytes).at_path(Stage::Doors, path)?;
-    let mount = tree::copy_named(mounts.vault.as_fd(), name).at_path(Stage::Doors, path)?;
-    tree::restrict_one(mount.as_fd(), RDONLY | NOSUID | NODEV | NOEXEC).at_path(Stage::Doors, path)?;
-    tree::attach(mount.as_fd(), target.as_fd()).at_path(Stage::Doors, path)
 }
 
 /// Reads a file by a descriptor that only names it.

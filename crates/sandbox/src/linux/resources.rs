@@ -132,6 +132,17 @@ pub(super) fn prepare(limits: &Limits, init: &Path) -> Result<Resources, Error> 
     Ok(Resources { groups, asked, inside, wall: wall_ms.map(Duration::from_millis), output })
 }
 
+/// Returns what begins the names of what this process makes and takes away again.
+pub(super) fn own_prefix() -> std::io::Result<String> {
+    Ok(Owner::this(&Kernel)?.prefix())
+}
+
+/// Returns true for the name of something of which the maker is gone for certain.
+pub(super) fn is_left(name: &str) -> bool {
+    let this = Owner::this(&Kernel);
+    this.is_ok_and(|this| Owner::parse(name).is_some_and(|owner| owner.is_gone(&Kernel, this)))
+}
+
 impl Resources {
     /// Opens the files by which the boundary process enters its groups of version 1.
     pub(super) fn entrances(&self) -> std::io::Result<Vec<OwnedFd>> {
@@ -145,13 +156,21 @@ impl Resources {
 
     /// Makes the groups those of the command alone: the boundary's own processes stood before there were any.
     pub(super) fn count_the_command_alone(&self) -> std::io::Result<()> {
-        let Some(one) = self.asked.iter().find(|one| one.resource == Resource::Processes) else { return Ok(()) };
+        self.counting().map_or(Ok(()), |(group, at_most)| group.count_the_command_alone(&Kernel, at_most))
+    }
+
+    /// Makes the groups those of the command and the first process inside: the boundary process is in none.
+    pub(super) fn count_without_the_boundary(&self) -> std::io::Result<()> {
+        self.counting().map_or(Ok(()), |(group, at_most)| group.count_without_the_boundary(&Kernel, at_most))
+    }
+
+    /// Returns the group that counts processes, and how many there may be.
+    fn counting(&self) -> Option<(&Group, u64)> {
+        let one = self.asked.iter().find(|one| one.resource == Resource::Processes)?;
         let second = self.groups.second.as_ref().filter(|made| made.held.contains(&Controller::Pids));
         let first = self.groups.first.iter().find(|(held, _)| *held == Controller::Pids);
-        match (second.map(|made| &made.group), first.map(|(_, group)| group)) {
-            (Some(group), _) | (None, Some(group)) => group.count_the_command_alone(&Kernel, one.at_most),
-            (None, None) => Ok(()),
-        }
+        let group = second.map(|made| &made.group).or(first.map(|(_, group)| group))?;
+        Some((group, one.at_most))
     }
 
     /// Returns true when the kernel ended everything inside because memory ran out.

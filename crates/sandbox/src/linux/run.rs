@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -17,6 +18,7 @@ use super::resources::{self, Resources};
 use super::streams::{self, Stream};
 use super::supervise::{self, Process, Supervised};
 use super::{advice, boundary, bubblewrap, caches, inputs, landlock, template};
+use crate::doors::Outlet;
 use crate::error::{Error, Step};
 use crate::plan::{Invocation, Plan, Terminal};
 use crate::report::{Missing, Report};
@@ -94,22 +96,26 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, (brokered, held): (bool, bool)
     let signals = supervise::catch_signals().map_err(advice::with_fix)?;
     let groups = resources.entrances().at(Step::Limits).map_err(advice::with_fix)?;
     let birthplace = resources.birthplace().at(Step::Limits).map_err(advice::with_fix)?;
+    if *tier == Tier::Full {
+        resources.count_without_the_boundary().at(Step::Limits).map_err(advice::with_fix)?;
+    }
     let outside = Outside { streams, pipes, groups, birthplace };
-    let taken = match holder {
-        Some(holder) => take(holder, &order, &outside, &resources).map_err(advice::with_fix)?,
-        None => None,
-    };
+    let outlet = invocation.outlet.as_deref();
+    let taken = holder.map(|holder| take(holder, &order, &outside, (&resources, outlet)));
+    let taken = taken.transpose().map_err(advice::with_fix)?.flatten();
     let is_held = taken.is_some();
-    let (process, channel) = match taken {
-        Some(taken) => taken,
-        None => start_one(&order, invocation, outside, wrapping.as_ref()).map_err(advice::with_fix)?,
+    let started = match taken {
+        Some(taken) => Ok(taken),
+        None => start_one(&order, invocation, outside, wrapping.as_ref()),
     };
+    let Started { process, channel, attention } = started.map_err(advice::with_fix)?;
     drop(wrapping);
     let always =
         tier.missing().iter().map(|(what, meaning)| Missing { what: (*what).into(), meaning: (*meaning).into() });
     let supervised = supervise::supervise(Supervised {
         process,
         channel,
+        attention,
         signals,
         own_terminal,
         start,
@@ -138,13 +144,21 @@ fn before_the_command(error: Error) -> Error {
     }
 }
 
+/// A boundary that the command is in, or soon.
+struct Started {
+    process: Process,
+    channel: Channel,
+    /// By which those who serve the proxy's sockets ask for the person's terminal, if they serve already.
+    attention: Option<UnixStream>,
+}
+
 /// Takes a boundary that stands, if there is one for this order.
 fn take(
     holder: template::Caller,
     order: &Order,
     outside: &Outside,
-    resources: &Resources,
-) -> Result<Option<(Process, Channel)>, Failure> {
+    (resources, outlet): (&Resources, Option<&dyn Outlet>),
+) -> Result<Option<Started>, Failure> {
     let Outside { streams, pipes: [output_pipe, error_pipe], groups, birthplace } = outside;
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
     let null = null.at_path(Step::StartBoundary, "/dev/null")?;
@@ -164,10 +178,12 @@ fn take(
     let order = Order { inputs, ignored: sys::signal::ignored(), ..order.clone() };
     let waits = waits(&order, given, birthplace.is_some())?;
     let given = template::Given { streams: given, birthplace: birthplace.as_ref(), entrances: groups };
-    let Some(taken) = holder.take(&order, waits, &given) else { return Ok(None) };
+    let Some(mut taken) = holder.take(&order, waits, &given) else { return Ok(None) };
     resources.count_the_command_alone().at(Step::Template)?;
-    let template::Taken { channel, process } = taken.start().at(Step::Template)?;
-    Ok(Some((Process::Taken(process), channel)))
+    let doors = std::mem::take(&mut taken.doors);
+    let attention = if doors.is_empty() { None } else { Some(supervise::open_doors(doors, outlet)?) };
+    let template::Taken { channel, process, doors: _ } = taken.start().at(Step::Template)?;
+    Ok(Some(Started { process: Process::Taken(process), channel, attention }))
 }
 
 /// Returns how much can be done before this command comes: its process is there already, unless it gets what must be
@@ -215,21 +231,23 @@ fn start_one(
     invocation: &Invocation,
     outside: Outside,
     wrapping: Option<&Wrapping>,
-) -> Result<(Process, Channel), Failure> {
-    // The process that clears away when the launcher is killed must not be ended with the groups of the command.
-    let is_apart = order.shape == Shape::Landlock;
-    let entrances = if is_apart { u8::try_from(outside.groups.len()).unwrap_or(u8::MAX) } else { 0 };
+) -> Result<Started, Failure> {
+    // The first process inside enters the groups by itself: the boundary process outlives what is inside and would keep
+    // them, and a keeper must not be ended with them.
+    let entrances = match wrapping {
+        None => u8::try_from(outside.groups.len()).unwrap_or(u8::MAX),
+        Some(_) => 0,
+    };
     let order = Order { entrances, ..order.clone() };
     let bytes = order.render().map_err(|_| rustix::io::Errno::INVAL).at(Step::HandPlan)?;
     let memory = into_memory(&bytes)?;
     let (ours, theirs) = Channel::pair().at(Step::StartBoundary)?;
     let handed = Handed { outside, control: &theirs, plan: &memory };
     let child = match wrapping {
-        None if is_apart => start_keeper(&invocation.init, handed)?,
         None => start_boundary(&invocation.init, handed)?,
         Some(wrapping) => start_bubblewrap(invocation, handed, wrapping)?,
     };
-    Ok((Process::Child(child), ours))
+    Ok(Started { process: Process::Child(child), channel: ours, attention: None })
 }
 
 /// Starts a boundary process that builds everything and waits for a command.
@@ -360,15 +378,11 @@ struct Outside {
 }
 
 /// Starts a boundary process that is in none of the command's groups of version 1, and has their files.
-fn start_keeper(init: &Path, handed: Handed<'_>) -> Result<Child, Failure> {
+fn start_boundary(init: &Path, handed: Handed<'_>) -> Result<Child, Failure> {
     let Handed { outside, control, plan } = handed;
     let Outside { groups, .. } = &outside;
     let groups = groups.iter().map(|group| out_of_the_way(group.as_fd())).collect::<Result<Vec<_>, _>>()?;
     start_with(init, Handed { outside: Outside { groups: Vec::new(), ..outside }, control, plan }, &groups)
-}
-
-fn start_boundary(init: &Path, handed: Handed<'_>) -> Result<Child, Failure> {
-    start_with(init, handed, &[])
 }
 
 fn start_with(init: &Path, handed: Handed<'_>, entrances: &[OwnedFd]) -> Result<Child, Failure> {

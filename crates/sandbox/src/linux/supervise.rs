@@ -69,6 +69,8 @@ pub(super) fn catch_signals() -> Result<Signals, Failure> {
 pub(super) struct Supervised<'a> {
     pub(super) process: Process,
     pub(super) channel: Channel,
+    /// By which those who serve the proxy's sockets ask for the person's terminal, if they serve already.
+    pub(super) attention: Option<UnixStream>,
     pub(super) signals: Signals,
     pub(super) own_terminal: [bool; 3],
     pub(super) start: Instant,
@@ -184,7 +186,7 @@ struct Loop<'a> {
 
 /// Supervises until everything inside is gone.
 pub(super) fn supervise(supervised: Supervised<'_>) -> Result<Report, Error> {
-    let Supervised { mut process, channel, signals, own_terminal, start, invocation, tier, .. } = supervised;
+    let Supervised { mut process, channel, attention, signals, own_terminal, start, invocation, tier, .. } = supervised;
     let Supervised { lacks, not_present, resources, output, .. } = supervised;
     let deadline = resources.wall.and_then(|wall| start.checked_add(wall));
     let learnt = Learnt { missing: lacks, not_present, ..Learnt::default() };
@@ -197,7 +199,7 @@ pub(super) fn supervise(supervised: Supervised<'_>) -> Result<Report, Error> {
         learnt,
         doors: Vec::new(),
         outlet: invocation.outlet.as_deref(),
-        attention: None,
+        attention,
         is_taken: false,
         output,
         deadline,
@@ -312,7 +314,7 @@ impl Loop<'_> {
                 }
             }
             (Message::Terminal | Message::Door { .. }, None)
-            | (Message::Listener | Message::Waiting | Message::Taken, _) => {
+            | (Message::Listener | Message::Network | Message::Waiting | Message::Taken, _) => {
                 return Err(rustix::io::Errno::BADMSG).at(Step::Control);
             }
             (Message::Refused { what, program, command, by, times }, _) => {
@@ -345,13 +347,8 @@ impl Loop<'_> {
     /// Hands the sockets of the proxy to who serves them. Where that fails the command does not start: without the
     /// control socket the boundary ends.
     fn open_doors(&mut self) -> Result<(), Failure> {
-        let (ours, theirs) = UnixStream::pair().at(Step::Doors)?;
-        let doors = doors(std::mem::take(&mut self.doors), Attention(theirs));
-        self.attention = Some(ours);
-        let (Some(doors), Some(outlet)) = (doors, self.outlet) else {
-            return Err(rustix::io::Errno::BADMSG).at(Step::Control);
-        };
-        outlet.open(doors).at(Step::Doors)
+        self.attention = Some(open_doors(std::mem::take(&mut self.doors), self.outlet)?);
+        Ok(())
     }
 
     /// Lets somebody have the person's terminal, or takes it back.
@@ -457,6 +454,16 @@ impl Loop<'_> {
         }
         self.signal(libc::SIGCONT);
     }
+}
+
+/// Hands the sockets of the proxy to who serves them, and returns by what these ask for the person's terminal.
+pub(super) fn open_doors(sockets: Vec<(Door, OwnedFd)>, outlet: Option<&dyn Outlet>) -> Result<UnixStream, Failure> {
+    let (ours, theirs) = UnixStream::pair().at(Step::Doors)?;
+    let (Some(doors), Some(outlet)) = (doors(sockets, Attention(theirs)), outlet) else {
+        return Err(rustix::io::Errno::BADMSG).at(Step::Control);
+    };
+    outlet.open(doors).at(Step::Doors)?;
+    Ok(ours)
 }
 
 /// Returns the sockets of the proxy by what they are for; `None` unless there is one for each.

@@ -62,8 +62,8 @@ pub(super) fn target_main(channel: &Channel, order: &Order, inheritance: Inherit
 /// Confines this process before there is a command, and takes that when it comes. In this order:
 ///
 /// 1. its own process group, the last capability, and no descriptor outlives the start;
-/// 2. the system call filter, the listener of which goes to the broker;
-/// 3. when the errand comes: the command's control groups, its streams, the start directory, the limits;
+/// 2. the system call filter, the listener of which goes to the broker, and its memory closed to others;
+/// 3. when the errand comes: its memory open to the broker again, the command's control groups, its streams, the start directory, the limits;
 /// 4. the word to start.
 ///
 /// `None` when nobody wants it any more.
@@ -74,11 +74,14 @@ fn confine_and_wait(channel: &Channel, order: &Order, broker: Option<Channel>) -
     sys::process::close_from(3, Close::OnExec).at(Step::Session)?;
     let telling = if order.plan.checks_reads { Telling::SupervisorOfReads } else { Telling::Supervisor };
     filter_telling(&broker, &seccomp::assemble(telling))?;
+    // While it waits nobody has any business with its memory.
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).at(Step::Undumpable)?;
     let Some((Request::Take { .. }, descriptors)) = broker.receive_with().at(Step::Template)? else {
         return Ok(None);
     };
     // The launcher hears of what fails below; meanwhile it does what is left for it to do.
     template::say_taken(channel)?;
+    rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable).at(Step::Listener)?;
     let mut descriptors = descriptors.into_iter();
     let errand = template::read_errand(descriptors.next().ok_or(rustix::io::Errno::BADF).at(Step::Template)?)?;
     for number in 0..3 {

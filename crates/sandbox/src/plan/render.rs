@@ -77,6 +77,7 @@ impl Plan {
             },
         ];
         lines.extend(self.steps.iter().map(line));
+        lines.extend(self.shown.iter().map(|shown| Line::at("show", &shown.path).because(&shown.why)));
         let read = match self.root {
             Root::Host => "all",
             Root::Empty => "only the above",

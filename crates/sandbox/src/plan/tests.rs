@@ -53,6 +53,7 @@ fn check(input: &str, expected: &str) {
         require: Vec::new(),
         held: false,
         outlet: None,
+        shown: Vec::new(),
     };
     let found = match plan(&controls, &invocation) {
         Ok(plan) => {
@@ -93,6 +94,7 @@ fn whole_plan_reads_in_the_order_of_building() {
         require: Vec::new(),
         held: false,
         outlet: None,
+        shown: Vec::new(),
     };
     let expected = "\
 separate    users, mounts, processes, network, ipc, host name, cgroups
@@ -314,6 +316,7 @@ fn planned(writable: &[&str], hidden: &[&str], open: &[&str], closed: &[&str]) -
         require: Vec::new(),
         held: false,
         outlet: None,
+        shown: Vec::new(),
     };
     plan(&controls, &invocation).ok().map(|plan| opened(&plan))
 }
@@ -409,6 +412,7 @@ fn granted(readable: &[(&str, Option<&str>)], caches: Option<Caches>, hide: &[&s
         require: Vec::new(),
         held: false,
         outlet: None,
+        shown: Vec::new(),
     };
     plan(&controls, &invocation).map_or_else(|error| format!("error: {error}"), |plan| plan.render())
 }
@@ -470,6 +474,7 @@ fn a_command_cannot_start_where_nothing_may_be_read() {
         require: Vec::new(),
         held: false,
         outlet: None,
+        shown: Vec::new(),
     };
     assert!(plan(&controls("/usr/src"), &invocation).is_ok());
     assert_eq!(

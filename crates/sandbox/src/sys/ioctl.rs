@@ -1,7 +1,7 @@
 //! Device requests without a safe wrapper.
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 /// Brings the interface `lo` up, through any socket of its network namespace.
 pub(crate) fn loopback_up(socket: &OwnedFd) -> io::Result<()> {
@@ -23,4 +23,19 @@ pub(crate) fn loopback_up(socket: &OwnedFd) -> io::Result<()> {
         libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS as _, &raw mut request)
     };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Returns the network namespace of a socket.
+pub(crate) fn network_namespace(socket: &OwnedFd) -> io::Result<OwnedFd> {
+    /// From `linux/sockios.h`.
+    const SIOCGSKNS: libc::c_ulong = 0x894C;
+    // SAFETY: the request takes nothing, and returns a new descriptor.
+    #[expect(unsafe_code, reason = "SIOCGSKNS")]
+    let namespace = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCGSKNS as _) };
+    if namespace < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just opened it for us, and nobody else has it.
+    #[expect(unsafe_code, reason = "ownership of a new descriptor")]
+    Ok(unsafe { OwnedFd::from_raw_fd(namespace) })
 }

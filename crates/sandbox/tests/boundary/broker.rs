@@ -111,7 +111,17 @@ fn other_calls(world: &World) {
 
 /// Rows 69 and 70: another file system could take these for the same.
 fn other_case(world: &World) {
-    for name in [".MCP.json", ".Envrc", ".m\u{200c}cp.json", ".Git/Config", ".VSCODE/tasks.json"] {
+    for name in [
+        ".MCP.json",
+        ".Envrc",
+        ".m\u{200c}cp.json",
+        ".Git/Config",
+        ".VSCODE/tasks.json",
+        ".mcp.j\u{17f}on",
+        ".VSCODE/ta\u{17f}\u{212a}s.json",
+        ".git/hoo\u{212a}s/pre-commit",
+        ".b\u{61}\u{17f}h_pro\u{fb01}le",
+    ] {
         let inner = world.another();
         directory_of(&inner, name);
         let is_configuration = name == ".Git/Config";

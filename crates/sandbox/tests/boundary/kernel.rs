@@ -89,6 +89,9 @@ const CALLS: &[Try] = &[
     (55, &["device-ioctl", "/dev/random", "0x5206"], &["EPERM", "EACCES"], Skip), // RNDCLEARPOOL
     (55, &["device-ioctl", "/dev/urandom", "0x40045201"], &["EPERM", "EACCES"], Skip), // RNDADDTOENTCNT
     (55, &["device-ioctl", "/dev/zero", "0x5412"], &["EPERM"], Is(&["ENOTTY"])),
+    // Keys of the file system: taken away, the user's other programs lose their files.
+    (55, &["ioctl-file", "src/lib.rs", "3226494487"], &["EPERM"], Is(&["ENOTTY", "EOPNOTSUPP", "EINVAL"])),
+    (55, &["ioctl-file", "src/lib.rs", "3225445912"], &["EPERM"], Is(&["ENOTTY", "EOPNOTSUPP", "EINVAL"])),
     (96, &["open-by-handle", "/"], &["EPERM"], Skip),
     (96, &["name-to-handle", "/"], &["EPERM"], Is(&["ok"])),
     (97, &["fanotify"], &["EPERM"], Skip),

@@ -17,6 +17,7 @@ pub(crate) const CASES: &[Case] = &[
     ("lower_launcher_killed", launcher_killed),
     ("lower_fork_bomb", fork_bomb),
     ("lower_temporary", temporary),
+    ("lower_temporary_of_a_killed_keeper", temporary_left),
     ("lower_below_tmp", below_tmp),
     ("lower_temporary_elsewhere", temporary_elsewhere),
     ("lower_absent", absent),
@@ -53,6 +54,7 @@ fn processes(world: &World) {
     for pid in ["1", &pid] {
         for name in ["environ", "mem", "maps", "auxv", "fd/0", "fd/1"] {
             check(name, &world.inside(&["read", &format!("/proc/{pid}/{name}")]).out, &["EACCES", "EPERM"]);
+            check(name, &world.inside(&["read-made", &format!("/proc/{pid}/{name}")]).out, &["EACCES", "EPERM"]);
         }
         for name in ["root/etc", "cwd/."] {
             check(name, &world.inside(&["list", &format!("/proc/{pid}/{name}")]).out, &["EACCES", "EPERM"]);
@@ -65,6 +67,9 @@ fn processes(world: &World) {
     let seen = world.run(&["sh", "-c", script]);
     assert_eq!((seen.out.as_str(), seen.code), ("on", 3), "{}", seen.error);
     for name in ["environ", "mem", "fd/3"] {
+        let probe = world.probe();
+        let made = world.run(&["sh", "-c", &format!("{probe} probe read-made /proc/$PPID/{name}")]);
+        check(name, &made.out, &["EACCES", "EPERM", "ENOENT"]);
         let seen = world.run(&["sh", "-c", &format!("cat /proc/$PPID/{name}")]);
         assert!(seen.error.contains("Permission denied"), "{name}: {}", seen.error);
     }
@@ -148,6 +153,34 @@ fn temporary(world: &World) {
     let (text, directory) = seen.out.split_once('\n').unwrap();
     assert_eq!(text, "x");
     assert!(directory.starts_with("/tmp/palisade-") && !Path::new(directory).exists(), "{directory}");
+}
+
+/// What a killed keeper leaves is gone with the next start, and what belongs to a command that runs is not.
+fn temporary_left(world: &World) {
+    let script = "echo $TMPDIR > src/$0; while [ -e src/$0 ]; do sleep 0.01; done";
+    let place = |name: &str| {
+        let path = world.path(&format!("project/src/{name}"));
+        wait_until(|| fs::read_to_string(&path).is_ok_and(|text| text.ends_with('\n')));
+        fs::read_to_string(&path).unwrap().trim().to_owned()
+    };
+    let start = |name: &str| world.launcher(&["sh", "-c", script, name]).stdin(Stdio::null()).spawn().unwrap();
+    let (mut killed, mut runs) = (start("killed"), start("runs"));
+    let (left, used) = (place("killed"), place("runs"));
+    let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", killed.id())).unwrap();
+    let keeper = children.split_whitespace().find(|pid| {
+        fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|words| words.starts_with("palisade: boundary"))
+    });
+    let keeper = rustix::process::Pid::from_raw(keeper.unwrap().parse().unwrap()).unwrap();
+    rustix::process::kill_process(keeper, rustix::process::Signal::KILL).unwrap();
+    killed.wait().unwrap();
+    assert!(Path::new(&left).exists(), "the control: {left}");
+    fs::remove_file(world.path("project/src/killed")).unwrap();
+    world.run(&["true"]);
+    wait_until(|| !Path::new(&left).exists());
+    assert!(Path::new(&used).exists());
+    fs::remove_file(world.path("project/src/runs")).unwrap();
+    runs.wait().unwrap();
+    assert!(!Path::new(&used).exists());
 }
 
 /// Rows 90, 91: the host shows `/tmp` at another place as well; it takes root to have one.

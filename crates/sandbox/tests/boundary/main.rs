@@ -43,6 +43,7 @@ fn main() {
         Some("probe") => std::process::exit(probe::main(&args[2..])),
         Some("launch") => launch::main(),
         Some("hold") => launch::hold(),
+        Some("turns") => launch::turns(),
         Some("machine") => print!("{}", sandbox::probe("/proc/self/exe".as_ref()).unwrap()),
         _ => runner::main(&args[1..]),
     }

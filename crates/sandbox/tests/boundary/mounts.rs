@@ -12,6 +12,7 @@ pub(crate) const CASES: &[Case] = &[
     ("mounts_below_a_read_only_place", below),
     ("mounts_made_later_do_not_come_in", later),
     ("mounts_of_the_project_elsewhere", elsewhere),
+    ("mounts_that_the_user_cannot_reach", out_of_reach),
 ];
 
 /// Runs a script in a mount namespace of its own; its arguments are a directory and the launcher's words.
@@ -54,6 +55,44 @@ fn later(world: &World) {
     let inside = "echo up > ready; while [ ! -e go ]; do sleep 0.01; done; ls late; ls ../outside/deep; echo on";
     let seen = seen(world, script, &world.path("project"), &["sh", "-c", inside]);
     assert_eq!((seen.out.as_str(), seen.error.as_str()), ("on", "marker"), "{}", seen.report);
+}
+
+/// What an ordinary user cannot reach of the host's mounts, such as those of a container engine, keeps nobody from running;
+/// it takes root to make one, and who could reach it could not write there.
+fn out_of_reach(world: &World) {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let mut inner = world.another();
+    inner.spec.report = String::new();
+    fs::create_dir_all(inner.path("outside/closed/mounted")).unwrap();
+    let nobody = Some(crate::runner::NOBODY);
+    for name in ["project", "project/src", "project/.git", "project/.git/hooks", "project/.git/config", "project/.env"]
+    {
+        std::os::unix::fs::chown(inner.path(name), nobody, nobody).unwrap();
+    }
+    for place in [world.path(""), inner.path("")] {
+        fs::set_permissions(place, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    let launcher = inner.path("launcher");
+    fs::copy(std::env::current_exe().unwrap(), &launcher).unwrap();
+    let words = ["sh", "-c", "ls ../outside/closed; echo made > src/made; cat src/made"];
+    let run = |mode: &str| {
+        let script = format!(
+            "mount -t tmpfs -o mode=0777 t \"$0/mounted\" && chmod {mode} \"$0\" && exec setpriv --reuid={0} --regid={0} \
+             --clear-groups \"$@\"",
+            crate::runner::NOBODY
+        );
+        let mut command = Command::new("unshare");
+        command.args(["-m", "sh", "-c", &script, &inner.path("outside/closed"), &launcher]);
+        command.args(inner.spec.arguments()).args(words).stdin(Stdio::null());
+        world.seen(&command.output().unwrap())
+    };
+    let closed = run("0700");
+    assert_eq!(closed.out, "made", "{}", closed.error);
+    assert!(closed.error.contains("Permission denied"), "{}", closed.error);
+    let open = run("0755");
+    assert_eq!(open.out, "mounted\nmade", "{}", open.error);
 }
 
 /// The project is mounted at a second place: by that name it is as read-only as all outside of it.

@@ -75,6 +75,11 @@ fn init_is_closed(world: &World) {
     for name in ["environ", "mem", "maps", "syscall", "auxv"] {
         check(name, &world.inside(&["read", &format!("/proc/1/{name}")]).out, &["EACCES", "EPERM"]);
     }
+    // Whoever says that it would make the file asks the one whose files these are.
+    for name in ["environ", "mem", "maps", "auxv", "task/1/mem"] {
+        check(name, &world.inside(&["read-made", &format!("/proc/1/{name}")]).out, &["EACCES", "EPERM"]);
+    }
+    check("one's own", &world.inside(&["read-made", "/proc/self/comm"]).out, &["ok probe", "EROFS", "EACCES"]);
     for name in ["root", "cwd", "fd/0/", "fd/3/", "ns/net"] {
         check(name, &world.inside(&["list", &format!("/proc/1/{name}")]).out, &["EACCES", "EPERM"]);
         check(name, &world.inside(&["read", &format!("/proc/1/{name}")]).out, &["EACCES", "EPERM"]);

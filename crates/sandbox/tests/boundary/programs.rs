@@ -13,6 +13,7 @@ pub(crate) const CASES: &[Case] = &[
     ("programs_setuid_and_file_capabilities", more_rights),
     ("programs_through_the_loader", loader),
     ("programs_other_than_the_one_denied", interpreters),
+    ("programs_that_nobody_is_asked_about", unasked),
     ("programs_however_a_command_is_written", spellings),
     ("programs_are_all_filtered", filtered),
     ("programs_that_open_themselves_up", opened),
@@ -87,6 +88,45 @@ fn loader(world: &World) {
         let output = Command::new(loader).args([&tool, "-c", "echo ran"]).output().unwrap();
         assert_eq!(String::from_utf8_lossy(&output.stdout), "ran\n", "{loader}");
     }
+}
+
+/// Row 41: a rule about arguments is held where the kernel or the loader starts the program: by the first line of a
+/// script, or of one that such a script names, and for a file without a name by what it calls itself.
+fn unasked(world: &World) {
+    let mut inner = world.another();
+    inner.spec.rules = vec!["Bash(echo evil*)".to_owned()];
+    let loaders = ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"];
+    let loader = loaders.into_iter().find(|path| Path::new(path).exists());
+    let here = inner.path("project");
+    let script = |name: &str, line: &str, mode: u32| {
+        let path = inner.path(&format!("project/{name}"));
+        fs::write(&path, format!("#!{line}\n")).unwrap();
+        fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    };
+    script("one", "/bin/echo evil", 0o755);
+    script("two", &format!("{here}/one"), 0o755);
+    script("blanks", " \t/bin/echo\tevil  ", 0o755);
+    script("closed", "/bin/echo evil", 0o311);
+    script("good", "/bin/echo good", 0o755);
+    let mut lines = vec!["/bin/echo evil x", "./one", "./two", "./blanks", "bash -c 'exec -a echo /bin/echo evil'"];
+    let loaded = loader.map(|loader| format!("{loader} /bin/echo evil x; {loader} --argv0 x /bin/echo evil"));
+    lines.extend(loaded.as_deref());
+    let unnamed = "cp /bin/echo e; exec 3< e; rm e; bash -c 'exec -a echo /proc/self/fd/3 evil'; rm -f e";
+    lines.push(unnamed);
+    if !rustix::process::geteuid().is_root() {
+        // Where a script's owner may run what he may not read.
+        lines.push("./closed");
+    }
+    for line in lines {
+        let seen = inner.run(&["sh", "-c", line]);
+        assert!(!seen.out.contains("evil"), "{line}: {} {}", seen.out, seen.error);
+        let is_told = line == "./closed" || seen.report.contains("Bash(echo evil*)");
+        assert!(is_told, "{line}: {}", seen.report);
+        let mut outside = Command::new("sh");
+        let control = outside.args(["-c", line]).current_dir(&here).output().unwrap();
+        assert!(String::from_utf8_lossy(&control.stdout).contains("evil"), "control {line}");
+    }
+    assert_eq!(inner.run(&["./good"]).out, "good ./good");
 }
 
 /// Ways to read a file and to write one, in other languages than the shell's.

@@ -167,6 +167,14 @@ impl Scene {
         command
     }
 
+    /// A process that runs the command once for every line that it is given.
+    pub(super) fn turns(&self, held: usize, argv: &[&str], is_ready: bool) -> Command {
+        let one = if is_ready { self.launch_held(held, argv) } else { self.launch(held, argv) };
+        let mut command = self.command(&self.launch, held);
+        command.arg("turns").args(one.get_args().skip(1));
+        command
+    }
+
     /// What keeps boundaries ready for commands that this program starts.
     pub(super) fn holder(&self, whose: Whose) -> anyhow::Result<Holder> {
         let mut command = match whose {

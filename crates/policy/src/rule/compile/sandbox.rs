@@ -91,6 +91,7 @@ impl Compiler<'_> {
         for (name, own, written, tightens) in [
             ("enabled", &mut own.enabled, &keys.enabled, true),
             ("filesystem.checkReadsOnOpen", &mut own.reads_on_open, &keys.reads_on_open, true),
+            ("filesystem.closedProfile", &mut own.closed_profile, &keys.closed_profile, true),
             ("autoAllowBashIfSandboxed", &mut own.auto_allow, &keys.auto_allow, false),
             ("allowUnsandboxedCommands", &mut own.allow_unsandboxed, &keys.allow_unsandboxed, false),
         ] {

@@ -3,7 +3,7 @@
 use super::Id;
 use super::grams::{Counts, Gram, Grams, grams};
 use super::table::{Filling, Table};
-use crate::path::{AbsPath, Hold, PathPattern, Root, fold, without_ignorable};
+use crate::path::{AbsPath, Hold, PathPattern, Root, fold, in_plain_letters, without_ignorable};
 use crate::rule::{FileAccess, Rule};
 
 /// Whose rules may be meant: what the client denies its own tools leave out of what they find.
@@ -178,11 +178,12 @@ impl Paths {
                 // Lower case as a whole and letter by letter can differ.
                 self.segment(&segment.to_lowercase(), found);
             }
-            let plain = without_ignorable(&folded);
-            let trimmed = plain.trim_end_matches([' ', '.']);
-            for other in [&plain, trimmed] {
-                if other != folded {
-                    self.segment(other, found);
+            for plain in [without_ignorable(&folded), in_plain_letters(&folded)] {
+                let trimmed = plain.trim_end_matches([' ', '.']);
+                for other in [&plain, trimmed] {
+                    if other != folded {
+                        self.segment(other, found);
+                    }
                 }
             }
         }

@@ -1,4 +1,4 @@
-use super::{Host, fix};
+use super::{Failure, Host, cannot_hold, fix};
 use crate::error::Step;
 
 /// Renders the advice for a step, an error number and what the host is like.
@@ -54,4 +54,15 @@ fn step_names_read_back() {
     for step in Step::ALL {
         assert_eq!(Step::parse(step.name()), Some(*step));
     }
+}
+
+#[test]
+fn why_nothing_is_held_ready() {
+    let said = |errno| cannot_hold(&Failure { step: Step::Template, path: None, errno }).to_string();
+    let filtered = "no boundaries can be held ready: a filter of system calls is in force here, as in a container, and \
+                    nobody can see whether it is that of a command that asks; commands run without a holder as well, and \
+                    one can be started outside of the filter for commands outside of it";
+    assert_eq!(said(libc::EOPNOTSUPP), filtered);
+    assert_eq!(said(libc::ESRCH), "no boundaries can be held ready: there is no process of the owner's number");
+    assert_eq!(said(libc::EMFILE), "no boundaries can be held ready: Too many open files (os error 24)");
 }

@@ -162,7 +162,13 @@ impl Broker {
             true => Mode::from_raw_mode(mode & 0o7777 & !self.umasks.of(caller)?),
             false => Mode::empty(),
         };
-        let outcome = self.open_again(call, ("write", &shown), Again { file, kind, flags, mode })?;
+        let is_proc = self.ground.is_proc(&file)?;
+        let wanted = Again { file, kind, flags, mode };
+        // One that only reads passes by here, too, when it says that it would make the file.
+        let outcome = match is_proc {
+            true => self.open_of_process(call, caller, ("write", &shown), wanted)?,
+            false => self.open_again(call, ("write", &shown), wanted)?,
+        };
         // The broker of another command may have made a repository around it meanwhile.
         let came = path.filter(|_| kind != FileType::Directory).and_then(|path| self.forbids_in_bare(&path));
         Ok(match came {

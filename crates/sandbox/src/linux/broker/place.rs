@@ -10,6 +10,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, StatxFlags};
 
 use super::caller::Caller;
 use super::decode::{Errno, Name};
+use super::reads::Aside;
 use crate::sys::memory::Way;
 
 /// Links that are followed before a name counts as a loop, as the kernel has it.
@@ -346,7 +347,15 @@ impl Walk<'_> {
             return Err(libc::EACCES);
         }
         let flags = OFlags::PATH | OFlags::CLOEXEC;
-        rustix::fs::openat(&entry.directory, entry.name.as_slice(), flags, Mode::empty()).map(Some).map_err(errno)
+        let open = || rustix::fs::openat(&entry.directory, entry.name.as_slice(), flags, Mode::empty()).map_err(errno);
+        if owner == self.caller.process()? {
+            return open().map(Some);
+        }
+        // What another process keeps to itself is not the caller's to see.
+        let aside = Aside::put()?;
+        let opened = open();
+        aside.take_back()?;
+        opened.map(Some)
     }
 }
 

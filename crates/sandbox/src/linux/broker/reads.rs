@@ -66,7 +66,7 @@ impl Broker {
         let shown = path.unwrap_or_else(AbsPath::root);
         let wanted = Again { file, kind, flags, mode: Mode::empty() };
         if self.ground.is_proc(&wanted.file)? {
-            return self.open_of_process(call, caller, &shown, wanted);
+            return self.open_of_process(call, caller, ("read", &shown), wanted);
         }
         self.open_again(call, ("read", &shown), wanted)
     }
@@ -94,7 +94,13 @@ impl Broker {
 
     /// Opens a file of `/proc` with what the caller may, and no more: this process may look at every other one
     /// inside, and at itself.
-    fn open_of_process(&self, call: &Call, caller: &Caller<'_>, path: &AbsPath, wanted: Again) -> Result<Outcome> {
+    pub(super) fn open_of_process(
+        &self,
+        call: &Call,
+        caller: &Caller<'_>,
+        (what, path): (&str, &AbsPath),
+        wanted: Again,
+    ) -> Result<Outcome> {
         // Another `/proc`, which the host has mounted elsewhere: what it calls this process is not known.
         if !self.is_own_proc(&wanted.file)? {
             return Err(libc::EACCES);
@@ -118,10 +124,10 @@ impl Broker {
             return Ok(outcome);
         }
         if owner.is_some() && owner == caller.process().ok() {
-            return self.open_again(call, ("read", path), wanted);
+            return self.open_again(call, (what, path), wanted);
         }
         let aside = Aside::put()?;
-        let outcome = self.open_again(call, ("read", path), wanted);
+        let outcome = self.open_again(call, (what, path), wanted);
         aside.take_back()?;
         outcome
     }
@@ -151,17 +157,17 @@ fn is_open_to_all(segments: &[&str]) -> bool {
 }
 
 /// The capabilities of this thread, while they are not in effect.
-struct Aside(CapabilitySets);
+pub(super) struct Aside(CapabilitySets);
 
 impl Aside {
-    fn put() -> Result<Self> {
+    pub(super) fn put() -> Result<Self> {
         let sets = rustix::thread::capabilities(None).map_err(|error| error.raw_os_error())?;
         let none = CapabilitySets { effective: CapabilitySet::empty(), ..sets };
         rustix::thread::set_capabilities(None, none).map_err(|error| error.raw_os_error())?;
         Ok(Self(sets))
     }
 
-    fn take_back(self) -> Result<()> {
+    pub(super) fn take_back(self) -> Result<()> {
         let Self(sets) = self;
         rustix::thread::set_capabilities(None, sets).map_err(|error| error.raw_os_error())
     }

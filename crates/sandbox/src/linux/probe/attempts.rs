@@ -37,7 +37,7 @@ fn attempt(ability: Ability) -> Option<i32> {
         Ability::Loopback => apart(|| {
             namespaces::enter_user()?;
             enter(UnshareFlags::NEWNET)?;
-            namespaces::loopback()
+            namespaces::loopback().map(drop)
         }),
         Ability::DetachedMounts => apart(detached_mounts),
         Ability::FreshProc => apart(fresh_proc),

@@ -45,7 +45,7 @@ impl Owner {
         format!("{}{number}", self.prefix())
     }
 
-    fn parse(name: &str) -> Option<Self> {
+    pub(super) fn parse(name: &str) -> Option<Self> {
         let mut numbers = name.strip_prefix(PREFIX)?.split('-').map(str::parse::<u64>);
         let mut next = || numbers.next()?.ok();
         let (namespace, pid, started, _) = (next()?, next()?, next()?, next()?);
@@ -53,7 +53,7 @@ impl Owner {
     }
 
     /// Returns true when the process is gone for certain. One of another namespace cannot be looked at.
-    fn is_gone(self, files: &dyn Files, this: Self) -> bool {
+    pub(super) fn is_gone(self, files: &dyn Files, this: Self) -> bool {
         self.namespace == this.namespace && matches!(started(files, self.pid), Ok(found) if found != Some(self.started))
     }
 }
@@ -156,6 +156,15 @@ impl Group {
                 write("cpu.cfs_period_us", &PERIOD_US.to_string())?;
                 write("cpu.cfs_quota_us", &quota_us(at_most).to_string())
             }
+        }
+    }
+
+    /// Limits processes where of the boundary's own only the first inside is in the group.
+    pub(super) fn count_without_the_boundary(&self, files: &dyn Files, at_most: u64) -> io::Result<()> {
+        match self.version {
+            Version::One => files.write(&self.directory.join("pids.max"), &at_most.saturating_add(1).to_string()),
+            // It never is in one of version 2.
+            Version::Two => Ok(()),
         }
     }
 

@@ -66,10 +66,10 @@ impl Janitor {
         self.0.id()
     }
 
-    /// Ends it: there is nothing left to take away.
+    /// Ends it: there is nothing left to take away, and nobody need wait for its end.
     pub(super) fn dismiss(mut self) {
         let _ = self.0.kill();
-        let _ = self.0.wait();
+        sys::process::reap_later(self.0);
     }
 }
 

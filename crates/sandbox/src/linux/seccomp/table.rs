@@ -137,6 +137,10 @@ const IOCTL: &[Case] = &[
     case(&[masked(1, REQUEST, Test::Is, 0x6604)], Verdict::Tell(EPERM)), // its older number
     case(&[masked(1, REQUEST, Test::Is, 0x6609)], Verdict::Tell(EPERM)), // EXT4_IOC_MIGRATE
     case(&[masked(1, REQUEST, Test::Is, 0x6613)], Verdict::Tell(EPERM)), // FS_IOC_SET_ENCRYPTION_POLICY
+    // Keys of a file system of the host's: whoever takes one away closes the files of the user's other programs.
+    case(&[masked(1, REQUEST, Test::Is, 0x6617)], Verdict::Tell(EPERM)), // FS_IOC_ADD_ENCRYPTION_KEY
+    case(&[masked(1, REQUEST, Test::Is, 0x6618)], Verdict::Tell(EPERM)), // FS_IOC_REMOVE_ENCRYPTION_KEY
+    case(&[masked(1, REQUEST, Test::Is, 0x6619)], Verdict::Tell(EPERM)), // the same for all users
     case(&[masked(1, REQUEST, Test::Is, 0x6685)], Verdict::Tell(EPERM)), // FS_IOC_ENABLE_VERITY
     case(&[masked(1, REQUEST, Test::Is, 0x7211)], Verdict::Tell(EPERM)), // FAT_IOCTL_SET_ATTRIBUTES
     case(&[low(1, Test::Is, 0x5412)], Verdict::Tell(EPERM)),             // TIOCSTI

@@ -64,7 +64,7 @@ fn expected(number: u32, arguments: &[u64; 6], telling: Telling) -> u32 {
 fn values() -> Vec<u64> {
     let edges = [
         0, 1, 2, 3, 5, 6, 9, 10, 15, 16, 17, 38, 40, 262, 0x80, 0x5411, 0x5412, 0x541c, 0x541d, 0x5423, 0x6f04, 0x6602,
-        0x5820,
+        0x5820, 0x6617, 0x6618, 0x6619,
     ];
     let flags = [0x1000_0000, 0x0002_0000, 0x4000_0000, 0x0080_0000, 0x80801, 0x80802, 0x1200_0000, 0xffff_ffff];
     let requests = [0x4004_9409, 0x4020_940d, 0xc018_9436, 0x5000_940e, 0x4020_bc10, 0x4018_6f04, 0x0020_0041];
@@ -161,6 +161,10 @@ fn what_programs_need_is_allowed() {
         (0x4008_6602, Verdict::Tell(libc::EPERM)),
         (0x4004_6602, Verdict::Tell(libc::EPERM)),
         (0x401c_5820, Verdict::Tell(libc::EPERM)),
+        (0xc050_6617, Verdict::Tell(libc::EPERM)),
+        (0xc040_6618, Verdict::Tell(libc::EPERM)),
+        (0xc040_6619, Verdict::Tell(libc::EPERM)),
+        (0xc080_661a, Verdict::Allow),
         (0x8008_6601, Verdict::Allow),
         (0x801c_581f, Verdict::Allow),
         (0xc020_660b, Verdict::Allow),

@@ -13,7 +13,7 @@ use super::key::Key;
 use super::peer::{self, Own};
 use crate::error::Step;
 use crate::limits::{HOLDER_MS, WARM_MS};
-use crate::wire::{Answer, Message, Order, Question, Request, Waits};
+use crate::wire::{Answer, Door, Message, Order, Question, Request, Waits};
 
 /// What the command gets besides its errand.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub(in crate::linux) struct Taken {
     pub(in crate::linux) channel: Channel,
     /// Its process, which is the holder's child.
     pub(in crate::linux) process: OwnedFd,
+    /// The sockets of its proxy, where its command's process was there before.
+    pub(in crate::linux) doors: Vec<(Door, OwnedFd)>,
 }
 
 impl Taken {
@@ -126,7 +128,7 @@ impl Asking {
             Some((Answer::Control { seen }, descriptors)) if token.is(&seen) => {
                 let [control, process] =
                     <[OwnedFd; 2]>::try_from(descriptors).map_err(|_| std::io::Error::from(Errno::BADMSG))?;
-                Ok(Some(Taken { channel: Channel::from_descriptor(control), process }))
+                Ok(Some(Taken { channel: Channel::from_descriptor(control), process, doors: Vec::new() }))
             }
             Some((Answer::None, descriptors)) if descriptors.is_empty() => Ok(None),
             Some(_) | None => Err(Errno::BADMSG.into()),
@@ -153,7 +155,7 @@ fn look(holder: &Channel) -> std::io::Result<String> {
 
 /// Hands everything over, and waits until all of it was taken.
 fn hand_over(taken: Taken, order: &Order, digest: &str, given: &Given<'_>) -> std::io::Result<Taken> {
-    let Taken { channel, process } = taken;
+    let Taken { channel, process, mut doors } = taken;
     wait_for(&channel, HOLDER_MS)?;
     let errand = order.errand().render().map_err(std::io::Error::other)?;
     let memory = into_memory(&errand).map_err(|failure| std::io::Error::from_raw_os_error(failure.errno))?;
@@ -163,8 +165,15 @@ fn hand_over(taken: Taken, order: &Order, digest: &str, given: &Given<'_>) -> st
         std::iter::once(memory.as_fd()).chain(streams.iter().copied()).chain(groups.map(AsFd::as_fd)).collect();
     let request = Request::Take { template: digest.to_owned(), has_birthplace: birthplace.is_some() };
     channel.send_with(&request, &descriptors)?;
-    match channel.receive()? {
-        Some(Received { message: Message::Taken, descriptor: None }) => Ok(Taken { channel, process }),
-        Some(_) | None => Err(Errno::STALE.into()),
+    loop {
+        match channel.receive()? {
+            Some(Received { message: Message::Taken, descriptor: None }) => {
+                return Ok(Taken { channel, process, doors });
+            }
+            Some(Received { message: Message::Door { door, is_last: _ }, descriptor: Some(socket) }) => {
+                doors.push((door, socket));
+            }
+            Some(_) | None => return Err(Errno::STALE.into()),
+        }
     }
 }

@@ -69,7 +69,7 @@ impl Holder {
     /// Makes one that launchers find; `None` when the owner has one already.
     pub(crate) fn new(init: &Path, owner: u32, lasting: Duration) -> Result<Option<Self>, Error> {
         let owner = i32::try_from(owner).ok().and_then(Pid::from_raw).ok_or(Errno::SRCH).at(Step::Template);
-        owner.and_then(|owner| Self::open(init, owner, lasting)).map_err(advice::with_fix)
+        owner.and_then(|owner| Self::open(init, owner, lasting)).map_err(|failure| advice::cannot_hold(&failure))
     }
 
     /// Serves until the owner is gone, or the time is over and nothing runs any more that was handed over.
@@ -117,7 +117,7 @@ impl Holder {
         }
         while signal::next(&self.children).is_some() {}
         if woken.has_mounted {
-            self.forget();
+            self.renew();
         }
         self.accept();
         self.answer();
@@ -140,6 +140,15 @@ impl Holder {
             set.build(&self.init, now);
         }
         Ok(true)
+    }
+
+    /// Lets go of everything that stands, and has the same built from what is mounted now.
+    fn renew(&mut self) {
+        for set in std::mem::take(&mut self.sets) {
+            let (renewed, ended) = set.renew();
+            self.sets.extend(renewed);
+            self.given.extend(ended);
+        }
     }
 
     /// Lets go of everything that stands.
@@ -210,7 +219,7 @@ impl Holder {
     /// Hands a boundary over. One that cannot be is lost, and so is the command's wait for it.
     fn give(&mut self, asker: &Channel, key: &Key, number: i32) {
         if self.has_mounted() {
-            self.forget();
+            self.renew();
         }
         let Ok(seen) = peer::look(asker.as_fd(), number) else {
             let _ = asker.send(&Answer::None, None);

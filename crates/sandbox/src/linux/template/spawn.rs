@@ -4,10 +4,10 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
+use super::super::advice;
 use super::super::run::start_holder;
-use super::super::{advice, failure};
 use super::hold::Holder;
-use crate::error::{Error, Step};
+use crate::error::Error;
 use crate::limits::SAID_BYTES_MAX;
 use crate::sys;
 
@@ -32,8 +32,7 @@ impl Holder {
             HOLDS => Ok(true),
             other => {
                 let _ = child.wait();
-                let failed = || failure::Failure::new(Step::Template, std::io::Error::other(other.to_owned()));
-                if other == IS_HELD { Ok(false) } else { Err(advice::with_fix(failed())) }
+                if other == IS_HELD { Ok(false) } else { Err(Error::Hold { why: other.to_owned() }) }
             }
         }
     }
@@ -52,8 +51,8 @@ pub(in crate::linux) fn holder_main() -> ! {
         Ok(Some(holder)) => say(HOLDS).map_or(EXIT_BUG, |()| if holder.serve().is_ok() { 0 } else { EXIT_BUG }),
         Ok(None) => say(IS_HELD).map_or(EXIT_BUG, |()| 0),
         Err(error) => {
-            let source = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
-            say(&format!("{error}{source}")).map_or(EXIT_BUG, |()| EXIT_BUG)
+            let why = if let Error::Hold { why } = error { why } else { error.to_string() };
+            say(&why).map_or(EXIT_BUG, |()| EXIT_BUG)
         }
     };
     sys::process::exit_now(code)

@@ -56,9 +56,9 @@ pub(in crate::linux) fn wait_confined(
     held: &Order,
     ready: Ready,
 ) -> Result<Option<Watched>, Failure> {
-    let Some(standing) = init::stand(channel, held, ready)? else { return Ok(None) };
+    let Some(mut standing) = init::stand(channel, held, ready)? else { return Ok(None) };
     let Some(handed) = wait(channel, held)? else { return Ok(None) };
-    match handed.and_then(|handed| hand_on(&standing, handed)) {
+    match handed.and_then(|handed| hand_on(channel, &mut standing, handed)) {
         // What remains to be said until the program runs is the command's process's to say and to hear.
         Ok(wall_ms) => init::follow(channel, wall_ms, standing),
         Err(failure) => {
@@ -136,13 +136,14 @@ fn take(ready: Ready, handed: Handed) -> Result<(Errand, Ready), Failure> {
 
 /// Hands everything on to the command's process, when everything held is still held, and nothing came that was not
 /// there. Returns how long the command may take.
-fn hand_on(standing: &Standing, handed: Handed) -> Result<Option<u64>, Failure> {
+fn hand_on(channel: &Channel, standing: &mut Standing, handed: Handed) -> Result<Option<u64>, Failure> {
     let Handed { memory, errand, streams, groups } = handed;
     as_it_was(standing.changed())?;
     // What is to be done for these comes before the command's process.
     if errand.terminal.contains(&true) || !errand.inputs.is_empty() || groups.birthplace.is_some() {
         return Err(Errno::STALE).at(Step::Template);
     }
+    standing.hand_out_doors(channel)?;
     let given = std::iter::once(&memory).chain(&streams).chain(&groups.entrances);
     let descriptors: Vec<BorrowedFd<'_>> = given.map(AsFd::as_fd).collect();
     let request = Request::Take { template: String::new(), has_birthplace: false };

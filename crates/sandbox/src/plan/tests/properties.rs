@@ -176,6 +176,7 @@ fn made(wish: &Wish) -> Option<Plan> {
         require: Vec::new(),
         held: false,
         outlet: None,
+        shown: Vec::new(),
     };
     plan(&controls, &invocation).ok()
 }

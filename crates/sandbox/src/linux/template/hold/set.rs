@@ -9,7 +9,7 @@ use super::super::super::control::{Channel, Received};
 use super::super::super::failure::Failure;
 use super::super::super::run::start_waiting;
 use super::super::key::Key;
-use crate::limits::{HELD_BUILD_MS, HELD_IDLE_MS, HELD_SPARE};
+use crate::limits::{HELD_BUILD_MS, HELD_IDLE_MS, HELD_MOUNTED_MS, HELD_SPARE};
 use crate::wire::{Answer, Message, Order};
 
 /// A boundary, and the process that ends with it.
@@ -63,10 +63,27 @@ impl Set {
 
     /// Ends all of them: without their sockets they end. Returns the processes, to be waited for.
     pub(super) fn end(self) -> impl Iterator<Item = Child> {
-        for asker in self.waiting {
-            let _ = asker.send(&Answer::None, None);
-        }
+        tell_none(self.waiting);
         self.ready.into_iter().chain(self.building).map(|held| held.child)
+    }
+
+    /// Returns a set of the same order for what it depends on now, in which nothing stands yet and which those who wait
+    /// wait for, and the processes of this one, to be waited for.
+    pub(super) fn renew(self) -> (Option<Self>, Vec<Child>) {
+        let Self { key: _, order, ready, building, waiting, build_at: _, used, is_stale: _ } = self;
+        let ended = ready.into_iter().chain(building).map(|held| held.child).collect();
+        // Where something is mounted more follows, mostly.
+        let build_at = Instant::now() + Duration::from_millis(HELD_MOUNTED_MS);
+        match Key::of(&order) {
+            Ok(key) => {
+                let (ready, building, is_stale) = (Vec::new(), None, false);
+                (Some(Self { key, order, ready, building, waiting, build_at, used, is_stale }), ended)
+            }
+            Err(_) => {
+                tell_none(waiting);
+                (None, ended)
+            }
+        }
     }
 
     /// Takes one that stands.
@@ -149,5 +166,12 @@ impl Set {
             Ok(held) => self.building = Some(held),
             Err(_) => self.is_stale = true,
         }
+    }
+}
+
+/// Tells those who wait that there will be none.
+fn tell_none(waiting: Vec<Channel>) {
+    for asker in waiting {
+        let _ = asker.send(&Answer::None, None);
     }
 }

@@ -1,0 +1,259 @@
+//! What of secrets a command sees: nothing, or placeholders that the proxy exchanges; and by whom it believes servers.
+
+use std::ffi::OsStr;
+use std::io;
+use std::sync::Arc;
+
+use anyhow::{Context, bail, ensure};
+use egress::credential::extract::{self, Holder, NoMatch};
+use egress::credential::{Aws, AwsPair, Credentials, Unsignable, Vault};
+use egress::host::{HostPattern, Place, Readings};
+use egress::proxy::{Authority, Inspection, Roots, Terminate};
+use policy::AbsPath;
+use policy::layer::{self, Mask, SigningForm, Sourced, TlsKeys, Variable};
+use sandbox::{Environment, OWN_FILES, Shown};
+
+use crate::setup::{Setup, now_ms};
+
+/// Where systems keep whom they believe, as one file.
+const BUNDLES: [&str; 5] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+/// The same file's name inside, among our own.
+const BUNDLE: &str = "ca-certificates.crt";
+/// Variables by which programs are told of such a file.
+const BUNDLE_VARIABLES: [&str; 10] = [
+    "SSL_CERT_FILE",
+    "NODE_EXTRA_CA_CERTS",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "CARGO_HTTP_CAINFO",
+    "PIP_CERT",
+    "AWS_CA_BUNDLE",
+    "DENO_CERT",
+    "NIX_SSL_CERT_FILE",
+];
+/// Those of the caller's that add to whom it believes.
+const OWN_BUNDLES: [&str; 2] = ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"];
+/// Bytes of a file of certificates or of a key that are read.
+const PEM_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// What a command sees of secrets, and what the proxy does for it.
+#[derive(Debug)]
+pub(super) struct Secrets {
+    /// What the proxy does with requests that it sees.
+    pub(super) inspection: Inspection,
+    /// Files of our own that are seen inside.
+    pub(super) shown: Vec<Shown>,
+    /// What a person is told.
+    pub(super) told: Vec<String>,
+}
+
+/// Prepares what a command sees, and takes secrets out of its environment. An error is why nothing runs.
+pub(super) fn prepare(setup: &Setup, environment: &mut Environment) -> anyhow::Result<Secrets> {
+    let settings = setup.policy.credentials();
+    let mut told = Vec::new();
+    let mut credentials = Credentials::default();
+    for name in &settings.denied {
+        environment.kept.retain(|(kept, _)| kept != OsStr::new(&name.value));
+    }
+    for variable in &settings.masked {
+        let name = variable.value.name.as_str();
+        environment.kept.retain(|(kept, _)| kept != OsStr::new(name));
+        match masked(setup, variable, &mut credentials.vault)? {
+            Seen::Value(value) => environment.kept.push((name.into(), value.into())),
+            Seen::Nothing => {}
+            Seen::Told(why) => told.push(format!("`{name}` is not seen inside: {why}")),
+        }
+    }
+    credentials.vault.danger_plain = settings.plain.as_ref().is_some_and(|plain| plain.value);
+    credentials.aws = aws(setup);
+    let mut shown = Vec::new();
+    let terminate = match &settings.tls {
+        Some(tls) => Some(terminate(setup, tls, (environment, &mut shown))?),
+        None => None,
+    };
+    if terminate.is_none() && !credentials.vault.is_empty() && !credentials.vault.danger_plain {
+        told.push(
+            "placeholders stay placeholders: the proxy sees no requests without `sandbox.network.tlsTerminate`"
+                .to_owned(),
+        );
+    }
+    let inspection = Inspection { terminate, credentials, ..Inspection::default() };
+    Ok(Secrets { inspection, shown, told })
+}
+
+/// What is seen of a variable.
+enum Seen {
+    Value(String),
+    /// It is not set.
+    Nothing,
+    /// Nothing, for this reason.
+    Told(String),
+}
+
+fn masked(setup: &Setup, variable: &Sourced<Variable>, vault: &mut Vault) -> anyhow::Result<Seen> {
+    let Variable { name, mask } = &variable.value;
+    let Some(mask) = mask else { return Ok(Seen::Nothing) };
+    let set = setup.environment.all().iter().find(|(own, _)| own == OsStr::new(name));
+    let Some((_, value)) = set else { return Ok(Seen::Nothing) };
+    let Some(value) = value.to_str() else { return Ok(Seen::Told("its value is not UTF-8".to_owned())) };
+    let Mask { extract, no_match, is_token, claims, hosts } = mask;
+    let entry = extract::Entry {
+        extract: extract.clone(),
+        no_match: match no_match {
+            layer::NoMatch::Warn => NoMatch::Warn,
+            layer::NoMatch::Deny => NoMatch::Deny,
+            layer::NoMatch::Error => NoMatch::Error,
+        },
+        is_token: *is_token,
+        claims: claims.clone(),
+        masks_duplicates: false,
+    };
+    let places = match hosts.as_ref().map(|hosts| places(hosts)) {
+        // Nothing that can be read is nowhere, and not everywhere.
+        Some(places) if places.is_empty() => return Ok(Seen::Told("`injectHosts` names no host".to_owned())),
+        Some(places) => places,
+        None => Vec::new(),
+    };
+    let mask = match extract::Mask::new(entry, Holder::Variable) {
+        Ok(mask) => mask,
+        Err(fault) => return Ok(Seen::Told(fault.to_string())),
+    };
+    let mut chance = Chance::default();
+    let seen = mask.apply(value, (name, &places), (vault, &mut || chance.next()));
+    ensure!(!chance.is_broken, "there is no randomness for placeholders");
+    match seen {
+        extract::Shown::Masked(value) => Ok(Seen::Value(value)),
+        extract::Shown::Open(why) | extract::Shown::Denied(why) => Ok(Seen::Told(why)),
+        extract::Shown::Error(why) => {
+            bail!("`{name}` cannot be masked as {} wants: {why}", variable.origin.place())
+        }
+    }
+}
+
+/// Reads `injectHosts`: hosts as in the lists, addresses of version 6 without brackets.
+fn places(hosts: &[String]) -> Vec<Place> {
+    let read = |text: &String| match HostPattern::parse_domain(text) {
+        Ok(pattern) => Some(Place { pattern, port: None }),
+        Err(_) => Readings::parse(text).ok().and_then(Readings::certain),
+    };
+    hosts.iter().filter_map(read).collect()
+}
+
+/// Returns the variables that are one credential of AWS, the conventional ones where nothing else is said.
+fn aws(setup: &Setup) -> Aws {
+    let settings = setup.policy.credentials();
+    let pair = |key_id: &str, secret: &str, session: Option<&str>| AwsPair {
+        key_id: key_id.to_owned(),
+        secret: secret.to_owned(),
+        session: session.map(str::to_owned),
+    };
+    let mut pairs: Vec<AwsPair> = settings
+        .aws
+        .iter()
+        .map(|pair_of| pair(&pair_of.value.key_id, &pair_of.value.secret, pair_of.value.session.as_deref()))
+        .collect();
+    let usual = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+    let names = |pair: &AwsPair| {
+        let session = pair.session.as_deref();
+        [Some(pair.key_id.as_str()), Some(pair.secret.as_str()), session]
+            .into_iter()
+            .flatten()
+            .any(|one| usual.contains(&one))
+    };
+    if !pairs.iter().any(names) {
+        let [key_id, secret, session] = usual;
+        let has_session = settings.masked.iter().any(|masked| masked.value.name == session);
+        pairs.push(pair(key_id, secret, has_session.then_some(session)));
+    }
+    let passes = |form| settings.passed.iter().any(|passed| passed.value == form);
+    let unsignable = |form| if passes(form) { Unsignable::Pass } else { Unsignable::Deny };
+    Aws {
+        pairs,
+        streaming: unsignable(SigningForm::Streaming),
+        presigned: unsignable(SigningForm::Presigned),
+        sigv4a: unsignable(SigningForm::Sigv4a),
+    }
+}
+
+/// Returns how TLS ends at the proxy, and shows inside whom to believe.
+fn terminate(
+    setup: &Setup,
+    tls: &Sourced<TlsKeys>,
+    (environment, shown): (&mut Environment, &mut Vec<Shown>),
+) -> anyhow::Result<Terminate> {
+    let now_s = u64::try_from(now_ms() / 1000).unwrap_or_default();
+    let authority = match &tls.value {
+        TlsKeys { certificate: Some(certificate), key: Some(key) } => {
+            let read_one = |text: &String| read(&place(setup, text)).with_context(|| format!("{text} cannot be read"));
+            Authority::given(&read_one(certificate)?, &read_one(key)?, now_s)
+        }
+        TlsKeys { .. } => Authority::of_the_run(now_s),
+    };
+    let authority =
+        authority.with_context(|| format!("TLS cannot end at the proxy, as {} wants", tls.origin.place()))?;
+    let (mut roots, _) = Roots::of_the_machine();
+    let mut bundle = Vec::new();
+    let system = BUNDLES.iter().filter_map(|path| AbsPath::parse(path)).find_map(|path| read(&path).ok());
+    bundle.extend(system.unwrap_or_default());
+    for name in OWN_BUNDLES {
+        let own = setup.environment.all().iter().find(|(own, _)| own == OsStr::new(name));
+        let Some(path) = own.and_then(|(_, path)| AbsPath::parse(path.to_str()?)) else { continue };
+        let text = read(&path).with_context(|| format!("{path}, which `{name}` names, cannot be read"))?;
+        roots.add(&text);
+        bundle.push(b'\n');
+        bundle.extend(text);
+    }
+    bundle.push(b'\n');
+    bundle.extend(authority.certificate().into_bytes());
+    let why = "the authority of the proxy, which ends TLS";
+    let own = format!("{OWN_FILES}/{BUNDLE}");
+    for path in BUNDLES.into_iter().chain([own.as_str()]).filter_map(AbsPath::parse) {
+        shown.push(Shown { path, content: bundle.clone(), why: why.to_owned() });
+    }
+    for name in BUNDLE_VARIABLES {
+        environment.kept.retain(|(kept, _)| kept != OsStr::new(name));
+        environment.kept.push((name.into(), own.clone().into()));
+    }
+    Ok(Terminate { authority: Arc::new(authority), roots, except: Vec::new() })
+}
+
+/// Returns the path that a setting of a person's means.
+fn place(setup: &Setup, text: &str) -> AbsPath {
+    match text.strip_prefix("~/") {
+        Some(below) => setup.place.home.join(below),
+        None => setup.places.claude_dir().join(text),
+    }
+}
+
+fn read(path: &AbsPath) -> io::Result<Vec<u8>> {
+    use std::io::Read;
+    #[expect(clippy::disallowed_methods, reason = "files that settings or variables of a person name for the proxy")]
+    let file = std::fs::File::open(path.as_str())?;
+    let mut bytes = Vec::new();
+    file.take(PEM_BYTES_MAX).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The kernel's randomness.
+#[derive(Debug, Default)]
+struct Chance {
+    is_broken: bool,
+}
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        let mut bytes = [0; 8];
+        let filled = rustix::io::retry_on_intr(|| {
+            rustix::rand::getrandom(&mut bytes[..], rustix::rand::GetRandomFlags::empty())
+        });
+        self.is_broken |= filled != Ok(bytes.len());
+        u64::from_ne_bytes(bytes)
+    }
+}

@@ -1,0 +1,61 @@
+//! What layers say about secrets: denials from every layer, and what sends a secret somewhere from those of a person or
+//! the administrator alone.
+
+use super::Compiler;
+use crate::layer::{CredentialKeys, Layer, Scope, Severity, Sourced};
+
+const ELSEWHERE: &str = "write it into your own settings: a repository cannot say where secrets go";
+
+impl Compiler<'_> {
+    /// Takes one layer in. Layers come from the highest down.
+    pub(super) fn credentials(&mut self, layer: &Layer) {
+        let may_send = match layer.scope {
+            Scope::Builtin | Scope::User | Scope::Flag | Scope::Managed => layer.trusted,
+            Scope::Project | Scope::Local => false,
+        };
+        let CredentialKeys { variables, plain, aws, passed } = &layer.sandbox.credentials;
+        let own = &mut self.policy.credentials;
+        let mut ignored = Vec::new();
+        for variable in variables {
+            let name = &variable.value.name;
+            if variable.value.mask.is_some() && may_send {
+                if !own.masked.iter().any(|known| known.value.name == *name) {
+                    own.masked.push(variable.clone());
+                }
+                continue;
+            }
+            if variable.value.mask.is_some() {
+                ignored
+                    .push((&variable.origin, format!("`{name}` is denied and not masked: the file is a repository's")));
+            }
+            own.denied.push(Sourced { value: name.clone(), origin: variable.origin.clone() });
+        }
+        let tls = layer.sandbox.network.tls.as_ref();
+        if may_send {
+            own.aws.extend(aws.iter().cloned());
+            own.passed.extend(passed.iter().cloned());
+            own.plain = own.plain.take().or_else(|| plain.clone());
+            own.tls = own.tls.take().or_else(|| tls.cloned());
+        } else {
+            let keys = [
+                ("network.tlsTerminate", tls.map(|one| &one.origin)),
+                ("credentials.allowPlaintextInject", plain.as_ref().map(|one| &one.origin)),
+                ("credentials.awsPairs", aws.first().map(|one| &one.origin)),
+                ("credentials.sigv4", passed.first().map(|one| &one.origin)),
+            ];
+            for (key, origin) in keys.into_iter().filter_map(|(key, origin)| Some((key, origin?))) {
+                ignored.push((origin, format!("`sandbox.{key}` does not count in the files of a folder")));
+            }
+        }
+        for (origin, message) in ignored {
+            self.report(Severity::Warning, origin, message, Some(ELSEWHERE.to_owned()));
+        }
+    }
+
+    /// A denial of any layer wins.
+    pub(super) fn settle_credentials(&mut self) {
+        let own = &mut self.policy.credentials;
+        let denied = &own.denied;
+        own.masked.retain(|masked| !denied.iter().any(|name| name.value == masked.value.name));
+    }
+}

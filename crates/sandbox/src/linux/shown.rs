@@ -1,0 +1,64 @@
+//! Files of our own that are seen inside.
+
+use std::io::Write;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+
+use super::failure::{At, Failure};
+use super::mount::Mounts;
+use super::tree::{self, NODEV, NOEXEC, NOSUID, RDONLY};
+use crate::error::Step as Stage;
+use crate::plan::{OWN_FILES, Plan};
+
+/// Shows them. Those that the host has no file for are made in the private `/run`, which is read-only inside.
+pub(super) fn build(mounts: &mut Mounts, plan: &Plan) -> Result<(), Failure> {
+    for (number, shown) in plan.shown.iter().enumerate() {
+        let path = shown.path.as_str();
+        match path.strip_prefix(OWN_FILES).and_then(|below| below.strip_prefix('/')) {
+            Some(name) => make(mounts, name, &shown.content).at_path(Stage::Doors, path)?,
+            None => put(mounts, path, &format!("shown-{number}"), |_| Ok(shown.content.clone()))?,
+        }
+    }
+    Ok(())
+}
+
+/// Makes a file in our directory of the private `/run`.
+fn make(mounts: &Mounts, name: &str, content: &[u8]) -> std::io::Result<()> {
+    let run = tree::resolve(mounts.vault.as_fd(), "run")?;
+    let own = OWN_FILES.trim_start_matches("/run/");
+    match rustix::fs::mkdirat(&run, own, Mode::from_raw_mode(0o755)) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let directory = tree::resolve(run.as_fd(), own)?;
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(&directory, name, flags, Mode::from_raw_mode(0o644))?;
+    std::fs::File::from(file).write_all(content)
+}
+
+/// Puts a file of our own in the place of the host's, if there is one.
+pub(super) fn put(
+    mounts: &mut Mounts,
+    path: &str,
+    name: &str,
+    content: impl FnOnce(&OwnedFd) -> std::io::Result<Vec<u8>>,
+) -> Result<(), Failure> {
+    let target = match tree::resolve_links(mounts.root.as_fd(), path) {
+        Ok(target) => target,
+        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
+        Err(error) => return Err(error).at_path(Stage::Doors, path),
+    };
+    let bytes = content(&target).at_path(Stage::Doors, path)?;
+    // In the closed profile the host's file was to be seen there.
+    let before = tree::identity(target.as_fd()).at_path(Stage::Doors, path)?;
+    mounts.expected.retain(|one| one.identity != before);
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let file =
+        rustix::fs::openat(&mounts.vault, name, flags, Mode::from_raw_mode(0o644)).at_path(Stage::Doors, path)?;
+    std::fs::File::from(file).write_all(&bytes).at_path(Stage::Doors, path)?;
+    let mount = tree::copy_named(mounts.vault.as_fd(), name).at_path(Stage::Doors, path)?;
+    tree::restrict_one(mount.as_fd(), RDONLY | NOSUID | NODEV | NOEXEC).at_path(Stage::Doors, path)?;
+    tree::attach(mount.as_fd(), target.as_fd()).at_path(Stage::Doors, path)
+}

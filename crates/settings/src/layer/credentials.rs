@@ -1,0 +1,204 @@
+//! `sandbox.credentials` and `sandbox.network.tlsTerminate`: lists of objects.
+//!
+//! What protects and cannot be read is an error; what sends a secret somewhere and cannot be read sends it nowhere.
+
+use jsonc_parser::ast::{Object, ObjectProp, Value};
+use jsonc_parser::common::Ranged;
+use policy::layer::{AwsVariables, Mask, NoMatch, Severity, SigningForm, Sourced, TlsKeys, Variable};
+
+use super::{Reader, kind, path};
+use crate::keys::Section;
+use crate::say::quoted;
+
+/// The keys of an entry of `envVars`.
+const VARIABLE_KEYS: [&str; 8] =
+    ["name", "mode", "extract", "onExtractNoMatch", "decode", "maskClaims", "maskDuplicates", "injectHosts"];
+/// The keys of an entry of `awsPairs`.
+const PAIR_KEYS: [&str; 3] = ["accessKeyIdVar", "secretAccessKeyVar", "sessionTokenVar"];
+/// The keys of `tlsTerminate`.
+const TLS_KEYS: [&str; 2] = ["caCertPath", "caKeyPath"];
+
+impl Reader<'_> {
+    /// `envVars`: a variable whose entry is not whole is denied.
+    pub(super) fn variables(&mut self, section: Section, property: &ObjectProp<'_>) {
+        for (shown, object) in self.objects(Severity::Error, section, property) {
+            let text = |name| text(object, name);
+            let Some(name) = text("name").filter(|name| is_name(name)) else {
+                let message = format!("{shown} names no variable");
+                self.say(Severity::Error, object.start(), message, Some("write an object with a `name` and a `mode`"));
+                continue;
+            };
+            self.unknown(&shown, object, &VARIABLE_KEYS);
+            let mask = match text("mode").as_deref() {
+                Some("mask") => self.mask(&shown, object),
+                Some("deny") => None,
+                Some(_) | None => {
+                    let message = format!("{shown} has no mode that is known: `{name}` is denied");
+                    self.say(
+                        Severity::Warning,
+                        object.start(),
+                        message,
+                        Some("write `\"mode\": \"deny\"` or `\"mask\"`"),
+                    );
+                    None
+                }
+            };
+            let origin = self.origin(object.start());
+            self.layer.sandbox.credentials.variables.push(Sourced { value: Variable { name, mask }, origin });
+        }
+    }
+
+    /// Returns how a secret is masked; nothing where that is not clear: then it is denied.
+    fn mask(&mut self, shown: &str, object: &Object<'_>) -> Option<Mask> {
+        let mut mask = Mask { extract: text(object, "extract"), ..Mask::default() };
+        let mut wrong = Vec::new();
+        for (name, is_fine) in [
+            ("extract", mask.extract.is_some()),
+            (
+                "onExtractNoMatch",
+                matches!(text(object, "onExtractNoMatch").as_deref(), Some("warn" | "deny" | "error")),
+            ),
+            ("decode", text(object, "decode").as_deref() == Some("jwt")),
+            ("maskClaims", texts(object, "maskClaims").is_some()),
+            ("injectHosts", texts(object, "injectHosts").is_some()),
+        ] {
+            if field(object, name).is_some() && !is_fine {
+                wrong.push(name);
+            }
+        }
+        if !wrong.is_empty() {
+            let message = format!("`{}` of {shown} is none: the secret is denied", wrong.join("`, `"));
+            self.say(
+                Severity::Warning,
+                object.start(),
+                message,
+                Some("see the documentation of `sandbox.credentials`"),
+            );
+            return None;
+        }
+        mask.no_match = match text(object, "onExtractNoMatch").as_deref() {
+            Some("deny") => NoMatch::Deny,
+            Some("error") => NoMatch::Error,
+            Some(_) | None => NoMatch::Warn,
+        };
+        mask.is_token = field(object, "decode").is_some();
+        mask.claims = texts(object, "maskClaims").unwrap_or_default();
+        mask.hosts = texts(object, "injectHosts");
+        Some(mask)
+    }
+
+    /// `awsPairs`.
+    pub(super) fn aws_pairs(&mut self, section: Section, property: &ObjectProp<'_>) {
+        for (shown, object) in self.objects(Severity::Warning, section, property) {
+            self.unknown(&shown, object, &PAIR_KEYS);
+            let named = |name| text(object, name).filter(|name| is_name(name));
+            let (Some(key_id), Some(secret)) = (named("accessKeyIdVar"), named("secretAccessKeyVar")) else {
+                let message = format!("{shown} names no two variables");
+                let hint = "write `accessKeyIdVar` and `secretAccessKeyVar`";
+                self.say(Severity::Warning, object.start(), message, Some(hint));
+                continue;
+            };
+            let value = AwsVariables { key_id, secret, session: named("sessionTokenVar") };
+            let origin = self.origin(object.start());
+            self.layer.sandbox.credentials.aws.push(Sourced { value, origin });
+        }
+    }
+
+    /// `sigv4`: what is not `passthrough` is refused.
+    pub(super) fn signing(&mut self, section: Section, property: &ObjectProp<'_>) {
+        let Value::Object(object) = &property.value else {
+            return self.wrong_type(Severity::Warning, section, property, "an object");
+        };
+        for (name, form) in [
+            ("streaming", SigningForm::Streaming),
+            ("presigned", SigningForm::Presigned),
+            ("sigv4a", SigningForm::Sigv4a),
+        ] {
+            if text(object, name).as_deref() == Some("passthrough") {
+                let origin = self.origin(object.start());
+                self.layer.sandbox.credentials.passed.push(Sourced { value: form, origin });
+            }
+        }
+        self.unknown(&path(section, property), object, &["streaming", "presigned", "sigv4a"]);
+    }
+
+    /// `tlsTerminate`: one file of an authority without the other is an error.
+    pub(super) fn tls(&mut self, section: Section, property: &ObjectProp<'_>) {
+        let Value::Object(object) = &property.value else {
+            return self.wrong_type(Severity::Error, section, property, "an object");
+        };
+        self.unknown(&path(section, property), object, &TLS_KEYS);
+        let value = TlsKeys { certificate: text(object, "caCertPath"), key: text(object, "caKeyPath") };
+        let is_whole = TLS_KEYS.into_iter().all(|name| field(object, name).is_none() || text(object, name).is_some());
+        if !is_whole || value.certificate.is_some() != value.key.is_some() {
+            let message = format!("{} names one file of two", path(section, property));
+            let hint = "write both `caCertPath` and `caKeyPath`, or neither";
+            return self.say(Severity::Error, object.start(), message, Some(hint));
+        }
+        self.layer.sandbox.network.tls = Some(Sourced { value, origin: self.origin(object.start()) });
+    }
+
+    /// Returns the objects of a list, each with its name for messages.
+    fn objects<'v, 't>(
+        &mut self,
+        severity: Severity,
+        section: Section,
+        property: &'v ObjectProp<'t>,
+    ) -> Vec<(String, &'v Object<'t>)> {
+        let Value::Array(list) = &property.value else {
+            self.wrong_type(severity, section, property, "a list of objects");
+            return Vec::new();
+        };
+        let mut objects = Vec::new();
+        for (number, element) in (1..).zip(&list.elements) {
+            let shown = format!("entry {number} of {}", path(section, property));
+            match element {
+                Value::Object(object) => objects.push((shown, object)),
+                other => {
+                    let message = format!("{shown} must be an object, and is {}", kind(other));
+                    self.say(severity, other.start(), message, Some("write an object, or remove the entry"));
+                }
+            }
+        }
+        objects
+    }
+
+    /// Tells keys that nobody reads.
+    fn unknown(&mut self, shown: &str, object: &Object<'_>, known: &[&str]) {
+        for field in &object.properties {
+            let name = field.name.as_str();
+            if !known.contains(&name) {
+                let message = format!("{shown} has a key that nobody reads: {}", quoted(name));
+                self.say(Severity::Warning, field.name.start(), message, Some("remove it"));
+            }
+        }
+    }
+}
+
+fn field<'v, 't>(object: &'v Object<'t>, name: &str) -> Option<&'v Value<'t>> {
+    object.properties.iter().find(|field| field.name.as_str() == name).map(|field| &field.value)
+}
+
+fn text(object: &Object<'_>, name: &str) -> Option<String> {
+    match field(object, name) {
+        Some(Value::StringLit(text)) => Some(text.value.clone().into_owned()),
+        Some(_) | None => None,
+    }
+}
+
+fn texts(object: &Object<'_>, name: &str) -> Option<Vec<String>> {
+    let Some(Value::Array(list)) = field(object, name) else { return None };
+    list.elements
+        .iter()
+        .map(|element| match element {
+            Value::StringLit(text) => Some(text.value.clone().into_owned()),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Returns true for a name as documented: `[A-Za-z_][A-Za-z0-9_]*`.
+fn is_name(text: &str) -> bool {
+    text.bytes().next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
