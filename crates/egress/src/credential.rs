@@ -18,7 +18,7 @@ pub use sigv4::{Aws, AwsPair, SigningFault, Unsignable};
 pub(crate) use sigv4::{Signed, Signing};
 pub use swap::{Found, Swap};
 
-use crate::host::{Place, Target};
+use crate::host::{Host, HostFault, HostPattern, PatternFault, Place, Readings, Target};
 use crate::limits::{CHOSEN_MIN, CREDENTIALS_MAX, SECRET_BYTES_MAX};
 use crate::wire::request::Request;
 
@@ -55,6 +55,23 @@ pub struct Credential {
     pub hosts: Vec<Place>,
     /// What its placeholder looks like.
     pub shape: Shape,
+}
+
+/// Reads an entry of `injectHosts`: a host as the lists have it, or an address of version 6 without brackets, in the one
+/// form in which it is shown. As documented no other form means anything.
+pub fn read_inject_host(text: &str) -> Result<Place, PatternFault> {
+    match Host::parse_bare(text) {
+        Ok(host) if host.as_name().is_none() && text.contains(':') => {
+            let is_shown = format!("[{text}]") == host.to_string();
+            if is_shown {
+                Ok(Place { pattern: HostPattern::exactly(&host), port: None })
+            } else {
+                Err(PatternFault::Host(HostFault::Address))
+            }
+        }
+        Ok(_) | Err(_) if text.starts_with('[') => Err(PatternFault::Host(HostFault::Address)),
+        Ok(_) | Err(_) => Readings::parse(text)?.certain().ok_or(PatternFault::Host(HostFault::Address)),
+    }
 }
 
 /// What a placeholder looks like.
@@ -198,10 +215,19 @@ impl Vault {
     /// Returns what changes places in bytes that go to a target: the placeholders of what is bound to it. Those of
     /// others stay, and are told.
     pub fn outgoing(&self, target: &Target, channel: Channel, listing: Listing) -> Swap {
+        self.outgoing_to(&self.bound(target, channel, listing))
+    }
+
+    /// Returns which credentials may go to a target.
+    pub(crate) fn bound(&self, target: &Target, channel: Channel, listing: Listing) -> Vec<bool> {
         let is_open = channel == Channel::Tls || self.danger_plain;
-        let rows = self.entries.iter().enumerate().flat_map(|(number, entry)| {
+        self.entries.iter().map(|entry| is_open && entry.is_bound(target, listing)).collect()
+    }
+
+    /// Returns what changes places where these credentials may go.
+    pub(crate) fn outgoing_to(&self, bound: &[bool]) -> Swap {
+        let rows = self.entries.iter().zip(bound).enumerate().flat_map(|(number, (entry, is_bound))| {
             let (from, to) = (form::all(&entry.placeholder), form::all(&entry.secret.0));
-            let is_bound = is_open && entry.is_bound(target, listing);
             from.into_iter().zip(to).map(move |(from, to)| swap::Row::new(number, from, is_bound.then_some(to)))
         });
         Swap::new(rows.collect())

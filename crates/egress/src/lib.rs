@@ -4,6 +4,9 @@
 //! checked ([`address`]), and dialled as checked. What the wire says is read by functions over bytes that never
 //! panic and refuse what readers disagree about.
 //!
+//! Requests that can be seen, because they are in clear text or their TLS ends here, are judged by [`rules`], and
+//! placeholders and secrets of [`credential`] change places in them.
+//!
 //! It opens no listening socket of its own: listeners are passed in, made where the confined program sees them.
 //!
 //! Read first: [`host`], [`network`], then [`proxy`].

@@ -91,6 +91,8 @@ pub const WHOLE_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const BODIES_MAX: usize = 8;
 /// Connections whose TLS ends here, at a time.
 pub const ENDS_MAX: usize = 512;
+/// Sets of credentials that go to the same hosts, of which it is kept what changes places.
+pub const TABLES_MAX: usize = 64;
 /// Certificates of hosts that are kept.
 pub const LEAVES_MAX: usize = 256;
 /// Streams of a connection by HTTP/2.

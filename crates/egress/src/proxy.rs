@@ -6,6 +6,7 @@ mod answers;
 mod captured;
 mod dial;
 mod exchange;
+mod filter;
 mod http;
 mod inspect;
 mod lines;

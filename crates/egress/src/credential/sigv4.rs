@@ -26,6 +26,16 @@ pub struct AwsPair {
     pub session: Option<String>,
 }
 
+impl AwsPair {
+    /// Returns the pair of the variables with the usual names, where they are masked whole; `None` where the identifier
+    /// or the key is not.
+    pub fn usual(is_masked: impl Fn(&str) -> bool) -> Option<Self> {
+        let own = |name: &str| is_masked(name).then(|| name.to_owned());
+        let (key_id, secret) = (own("AWS_ACCESS_KEY_ID")?, own("AWS_SECRET_ACCESS_KEY")?);
+        Some(Self { key_id, secret, session: own("AWS_SESSION_TOKEN") })
+    }
+}
+
 /// What becomes of a request that cannot be signed anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Unsignable {

@@ -1,7 +1,7 @@
 //! Requests and answers in clear text: each request is judged, placeholders and secrets change places in it and in what
 //! comes back, and what is found is written down before it is sent on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine;
@@ -12,15 +12,17 @@ use tokio::sync::Semaphore;
 use super::Shared;
 use super::admit::Admitted;
 use super::exchange::Broken;
+use super::filter::Filter;
 use super::record::{Journal, Note, Record, Stage, Unrecorded};
 use super::stream::Meter;
 use super::terminate::{Terminate, Tls};
 use crate::credential::{Channel, Credentials, Found, Listing, Signed, Signing, SigningFault, Swap};
 use crate::host::Target;
-use crate::limits::{BODIES_MAX, Bounds, ENDS_MAX, WHOLE_BYTES_MAX};
+use crate::limits::{BODIES_MAX, Bounds, ENDS_MAX, TABLES_MAX, WHOLE_BYTES_MAX};
 use crate::network::RuleName;
 use crate::rules::{Path, PushRules, RequestRefusal, RequestRules};
 use crate::wire::Progress;
+use crate::wire::fields::Body;
 use crate::wire::git;
 use crate::wire::request::Request;
 use crate::wire::response::Response;
@@ -46,6 +48,8 @@ pub(super) struct Inspector {
     pushes: PushRules,
     credentials: Credentials,
     incoming: Swap,
+    /// What changes places on the way out, for each set of credentials that go to a target.
+    outgoing: Mutex<HashMap<Vec<bool>, Swap>>,
     turns: Semaphore,
     /// Connections whose TLS ends here.
     pub(super) ends: Arc<Semaphore>,
@@ -55,8 +59,25 @@ impl Inspector {
     pub(super) fn new(inspection: Inspection) -> Self {
         let Inspection { terminate, rules, pushes, credentials } = inspection;
         let incoming = credentials.vault.incoming();
+        let outgoing = Mutex::default();
         let (turns, ends) = (Semaphore::new(BODIES_MAX), Arc::new(Semaphore::new(ENDS_MAX)));
-        Self { tls: terminate.map(Tls::new), rules, pushes, credentials, incoming, turns, ends }
+        Self { tls: terminate.map(Tls::new), rules, pushes, credentials, incoming, outgoing, turns, ends }
+    }
+
+    /// Returns what changes places on the way to a target; what it is made of is shared.
+    fn outgoing(&self, target: &Target, channel: Channel, listing: Listing) -> Swap {
+        let vault = &self.credentials.vault;
+        let bound = vault.bound(target, channel, listing);
+        let mut made = self.outgoing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(swap) = made.get(&bound) {
+            return swap.again();
+        }
+        let swap = vault.outgoing_to(&bound);
+        if made.len() >= TABLES_MAX {
+            made.clear();
+        }
+        made.insert(bound, swap.again());
+        swap
     }
 
     /// Returns true when nothing may be sent to the target that is not a request that was judged.
@@ -158,7 +179,7 @@ impl Session {
         let inspector = shared.inspector.clone();
         let target = admitted.target().clone();
         let listing = if admitted.is_listed() { Listing::Listed } else { Listing::Asked };
-        let outgoing = inspector.credentials.vault.outgoing(&target, channel, listing);
+        let outgoing = inspector.outgoing(&target, channel, listing);
         Self {
             inspector,
             journal: shared.journal.clone(),
@@ -316,22 +337,32 @@ impl Session {
         Err(Stop::Answered(Reply { status: 200, reason, kind: "application/x-git-receive-pack-result", body }))
     }
 
-    /// Puts placeholders in the place of secrets in an answer's head, and returns the stream for its body.
-    pub(super) fn answer(&self, response: &mut Response) -> Result<Swap, Broken> {
+    /// Puts placeholders in the place of secrets in an answer's head, and returns the way of its body.
+    pub(super) fn answer(&self, response: &mut Response) -> Result<Filter, Broken> {
         let swap = self.inspector.incoming.again();
         if swap.is_idle() {
-            return Ok(swap);
+            return Ok(Filter::new(swap));
         }
         let is_plain = |value: &[u8]| value.is_empty() || value.eq_ignore_ascii_case(b"identity");
-        let has_body = response.body != crate::wire::fields::Body::None;
-        if has_body && !response.fields.all("content-encoding").all(is_plain) {
-            return Err(Broken::Encoded);
+        let is_known = |value: &[u8]| value.eq_ignore_ascii_case(b"gzip") || value.eq_ignore_ascii_case(b"x-gzip");
+        let codings: Vec<&[u8]> = response.fields.all("content-encoding").filter(|value| !is_plain(value)).collect();
+        let filter = match codings.as_slice() {
+            _ if response.body == Body::None => Filter::new(swap.again()),
+            [] => Filter::new(swap.again()),
+            // Part of what is compressed cannot be opened.
+            [coding] if is_known(coding) && response.status != 206 => Filter::opening(swap.again()),
+            _ => return Err(Broken::Encoded),
+        };
+        if filter.is_opening() {
+            for name in ["content-encoding", "content-length"] {
+                response.fields.set(name, None);
+            }
         }
         for (_, value) in response.fields.values_mut() {
             *value = swap.again().whole(value);
         }
         response.reason = String::from_utf8(swap.again().whole(response.reason.as_bytes())).unwrap_or_default();
-        Ok(swap)
+        Ok(filter)
     }
 
     /// Returns the streams of the two directions, for what follows no request.

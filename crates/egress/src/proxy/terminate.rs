@@ -2,9 +2,11 @@
 //! and both speak the version of HTTP that the server chose.
 
 mod authority;
+mod body;
 mod der;
 pub(super) mod http1;
 mod http2;
+mod socket;
 
 use core::fmt;
 use std::sync::Arc;

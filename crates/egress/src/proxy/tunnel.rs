@@ -165,6 +165,9 @@ impl Shared {
         let session = looks.then(|| Session::new(self, admitted, Channel::Plain, meter.clone()));
         loop {
             client.wait(self.bounds.idle).await;
+            if !server.buffer.is_empty() {
+                return End::plain("the server said what nobody asked for");
+            }
             let read = client
                 .read(self.bounds.head, |bytes| request::read(bytes, request::Place::Server(target.port())))
                 .await;

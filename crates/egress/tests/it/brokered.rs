@@ -166,6 +166,44 @@ fn an_answer_that_hides_what_is_in_it_is_refused() {
 }
 
 #[test]
+fn an_answer_that_is_compressed_all_the_same_is_opened() {
+    let server = Secure::new(|stream, _| {
+        let request = head(stream);
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        let zeros = "0".repeat(if request.contains("/large") { 4_000_000 } else { 10 });
+        packed.write_all(format!("{zeros}<{TOKEN}>").as_bytes()).unwrap();
+        let mut packed = packed.finish().unwrap();
+        if request.contains("/cut") {
+            packed.truncate(30);
+        }
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", packed.len());
+        drop(stream.write_all(&[head.as_bytes(), &packed].concat()));
+        drop(stream.flush());
+        drop(stream.read(&mut [0]));
+    });
+    let (scene, [token, _]) = scene(&[&server]);
+    let ask = |path: &str, version: &str| {
+        let host = format!("good.example:{}", server.port());
+        scene.talk(
+            server.port(),
+            format!("GET {path} HTTP/{version}\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes(),
+        )
+    };
+    let text = format!("0000000000<{token}>");
+    assert_eq!(
+        ask("/", "1.1"),
+        format!(
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n{:x}\r\n{text}\r\n0\r\n\r\n",
+            text.len()
+        )
+    );
+    assert_eq!(ask("/", "1.0"), format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{text}"));
+    let large = ask("/large", "1.0");
+    assert!(large.len() > 4_000_000 && large.ends_with(&format!("0<{token}>")));
+    assert!(!ask("/cut", "1.1").ends_with("0\r\n\r\n"));
+}
+
+#[test]
 fn events_are_not_held_back() {
     let server = Secure::new(|stream, _| {
         head(stream);
@@ -292,4 +330,52 @@ fn requests_for_aws_are_signed_anew() {
     );
     assert!(answer.starts_with("HTTP/1.1 403 ") && answer.contains("is in the URL"), "{answer}");
     assert_eq!(server.heard().join("").matches("HTTP/1.1").count(), 1);
+}
+
+/// The token of a session goes with a request that is signed anew, whether its client knew of it or not.
+#[test]
+fn the_token_of_a_session_is_signed_too() {
+    use egress::wire::Progress;
+    use egress::wire::request::{self, Place};
+    let secrets = [
+        ("ID", "ASIAIOSFODNN7EXAMPLE"),
+        ("KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
+        ("SESSION", "IQoJb3JpZ2luX2VjEXAMPLETOKEN0123456789"),
+    ];
+    let mut vault = Vault::default();
+    let mut random = chance(13);
+    for (name, secret) in secrets {
+        let credential =
+            Credential { name: name.to_owned(), secret: Secret::new(secret), hosts: Vec::new(), shape: Shape::Text };
+        vault.add(credential, &mut random).unwrap();
+    }
+    let placeholders: Vec<String> = vault.placeholders().map(|(_, text)| text.to_owned()).collect();
+    let pair = AwsPair { key_id: "ID".to_owned(), secret: "KEY".to_owned(), session: Some("SESSION".to_owned()) };
+    let credentials = Credentials { vault, aws: Aws { pairs: vec![pair], ..Aws::default() } };
+    let (time, scope) = ("20150830T123600Z", "20150830/us-east-1/s3");
+    let canonical = |fields: &str, names: &str| {
+        format!(
+            "GET\n/\n\nhost:a.example\n{fields}x-amz-content-sha256:UNSIGNED-PAYLOAD\nx-amz-date:{time}\n{names}\nUNSIGNED-PAYLOAD"
+        )
+    };
+    let plain = canonical("", "\nhost;x-amz-content-sha256;x-amz-date");
+    let mark = signature(&placeholders[1], scope, time, &plain);
+    let head = format!(
+        "GET / HTTP/1.1\r\nhost: a.example\r\nx-amz-content-sha256: UNSIGNED-PAYLOAD\r\nx-amz-date: {time}\r\n\
+         authorization: AWS4-HMAC-SHA256 Credential={}/{scope}/aws4_request,SignedHeaders=host;x-amz-content-sha256;x-amz-date,Signature={mark}\r\n\r\n",
+        placeholders[0]
+    );
+    let Ok(Progress::Done(original, _)) = request::read(head.as_bytes(), Place::Server(443)) else { panic!("{head}") };
+    let mut goes = original.clone();
+    assert_eq!(credentials.sign(&mut goes, (&original, b""), 443), Ok(true));
+    let field = |name: &str| String::from_utf8(goes.fields.one(name).unwrap().unwrap().to_vec()).unwrap();
+    assert_eq!(field("x-amz-security-token"), secrets[2].1);
+    let names = "host;x-amz-content-sha256;x-amz-date;x-amz-security-token";
+    let signed = canonical("", &format!("x-amz-security-token:{}\n\n{names}", secrets[2].1));
+    let expected = signature(secrets[1].1, scope, time, &signed);
+    assert!(
+        field("authorization").ends_with(&format!("SignedHeaders={names}, Signature={expected}")),
+        "{}",
+        field("authorization")
+    );
 }

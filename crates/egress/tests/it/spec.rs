@@ -42,6 +42,7 @@ fn spec_egress() {
             "leads" => leads(case, lines),
             "notes" => notes(case),
             "webfetch" => rules(case),
+            "inject-hosts" => each(|input| shown(egress::credential::read_inject_host(input))),
             "paths" => each(crate::plain::path),
             "requests" => crate::plain::requests(case, lines),
             "pushes" => each(|input| crate::plain::push(&unescape(input))),

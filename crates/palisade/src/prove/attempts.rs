@@ -201,7 +201,7 @@ fn read(hidden: Hidden, targets: &Targets) -> Tried {
 fn is_replaced(path: &Path, home: &Path) -> bool {
     let paths = AbsPath::parse(&path.to_string_lossy()).zip(AbsPath::parse(&home.to_string_lossy()));
     let instead = paths.and_then(|(path, home)| credentials::instead(&path, &home));
-    instead.is_some_and(|instead| std::fs::read(path).is_ok_and(|found| found == instead.as_bytes()))
+    instead.is_some_and(|instead| text(path) == instead)
 }
 
 /// Reads a byte of a file, or of the first file in a directory that can be read. Nothing of it is kept.

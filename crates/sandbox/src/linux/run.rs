@@ -71,13 +71,8 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, (brokered, held): (bool, bool)
     let (plan, out_of_reach) = with_network(plan, *tier);
     let own_terminal = streams.map(|stream| stream == Stream::Terminal && invocation.terminal == Terminal::Own);
     let resources = resources::prepare(limits, &invocation.init)?;
-    let (output, pipes) = match resources.output {
-        Some(limit) => {
-            let (output, pipes) = Output::new(limit, streams).map_err(advice::with_fix)?;
-            (Some(output), pipes)
-        }
-        None => (None, [None, None]),
-    };
+    let counted = resources.output.map(|limit| Output::new(limit, streams)).transpose().map_err(advice::with_fix)?;
+    let (output, pipes) = counted.map_or((None, [None, None]), |(output, pipes)| (Some(output), pipes));
     let prepared = prepare(&plan, *tier, (brokered, resources.inside.private_bytes)).map_err(advice::with_fix)?;
     let (shape, wrapping, not_present) = prepared;
     let order = Order {

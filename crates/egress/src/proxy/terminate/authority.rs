@@ -130,10 +130,10 @@ impl Authority {
         let read = CertificateDer::pem_slice_iter(certificates).collect::<Result<Vec<_>, _>>();
         let read = read.map_err(|_| AuthorityFault::Certificate)?;
         let certificate = read.first().ok_or(AuthorityFault::Certificate)?.clone();
-        let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| AuthorityFault::Private(None))?;
-        let key = any_supported_type(&key).map_err(|error| AuthorityFault::Private(Some(error)))?;
         let Parsed { subject, public, key_id, is_authority } =
             parse(&certificate).ok_or(AuthorityFault::Certificate)?;
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| AuthorityFault::Private(None))?;
+        let key = any_supported_type(&key).map_err(|error| AuthorityFault::Private(Some(error)))?;
         if public != public_key(key.as_ref())? {
             return Err(AuthorityFault::Pair);
         }

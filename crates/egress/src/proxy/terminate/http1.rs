@@ -1,186 +1,28 @@
 //! Requests and answers of HTTP/1, read and written anew: one after the other, each judged.
 
 use core::time::Duration;
-use std::io;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
 use tokio::time::timeout;
 
+use super::body::{Payload, Reader, pump, send, send_part};
+use super::socket::web_socket;
 use crate::limits::{MOVE_BYTES, READ_BYTES, REASON_BYTES_MAX};
 use crate::proxy::admit::End;
 use crate::proxy::exchange::{After, Broken};
-use crate::proxy::inspect::{Ready, Reply, Session, Source, Stop};
+use crate::proxy::filter::Filter;
+use crate::proxy::inspect::{Ready, Reply, Session, Stop};
 use crate::proxy::stream::Side;
 use crate::proxy::tunnel::status_of;
 use crate::rules::RequestRefusal;
 use crate::wire::Progress;
-use crate::wire::chunks::Chunks;
-use crate::wire::fields::{Body, HeadFault};
-use crate::wire::frames::Frames;
+use crate::wire::fields::{Body, HeadFault, Version};
 use crate::wire::request::{self, Request};
-use crate::wire::response::{self, Response};
-
-/// How long a few bytes are held back that may be the beginning of something.
-pub(super) const RELEASE: Duration = Duration::from_millis(20);
 
 /// A connection, and what was read of it and not yet used.
 pub(in crate::proxy) struct Peer<'a, S> {
     pub(in crate::proxy) io: &'a mut S,
     pub(in crate::proxy) buffer: &'a mut Vec<u8>,
-}
-
-/// The half of a connection that is read.
-struct Reader<'a, R> {
-    io: R,
-    buffer: &'a mut Vec<u8>,
-    side: Side,
-}
-
-impl<R: AsyncRead + Unpin> Reader<'_, R> {
-    /// Reads more; 0 at the end.
-    async fn fill(&mut self) -> Result<usize, Broken> {
-        self.buffer.reserve(READ_BYTES);
-        self.io.read_buf(self.buffer).await.map_err(|_| Broken::Connection)
-    }
-
-    async fn head(&mut self, method: &str) -> Result<Response, Broken> {
-        loop {
-            match response::read(self.buffer, method) {
-                Ok(Progress::Done(answer, taken)) => {
-                    self.buffer.drain(..taken.min(self.buffer.len()));
-                    return Ok(answer);
-                }
-                Ok(Progress::More) => {}
-                Err(fault) => return Err(Broken::Answer(fault)),
-            }
-            if self.fill().await.map_err(|_| Broken::Server)? == 0 {
-                return Err(Broken::Server);
-            }
-        }
-    }
-}
-
-/// A body, without its frames.
-struct Payload<'r, 'b, R> {
-    reader: &'r mut Reader<'b, R>,
-    left: Left,
-}
-
-enum Left {
-    Nothing,
-    Length(u64),
-    Chunks(Chunks),
-    UntilClose,
-}
-
-impl<'r, 'b, R> Payload<'r, 'b, R> {
-    fn new(reader: &'r mut Reader<'b, R>, body: Body) -> Self {
-        let left = match body {
-            Body::None | Body::Length(0) => Left::Nothing,
-            Body::Length(length) => Left::Length(length),
-            Body::Chunked => Left::Chunks(Chunks::default()),
-            Body::UntilClose => Left::UntilClose,
-        };
-        Self { reader, left }
-    }
-}
-
-impl<R: AsyncRead + Unpin + Send> Source for Payload<'_, '_, R> {
-    async fn next(&mut self) -> Result<Option<Vec<u8>>, Broken> {
-        loop {
-            if matches!(self.left, Left::Nothing) {
-                return Ok(None);
-            }
-            if self.reader.buffer.is_empty() && self.reader.fill().await? == 0 {
-                return if matches!(self.left, Left::UntilClose) { Ok(None) } else { Err(Broken::Connection) };
-            }
-            let bytes = self.take()?;
-            if !bytes.is_empty() {
-                return Ok(Some(bytes));
-            }
-        }
-    }
-}
-
-impl<R> Payload<'_, '_, R> {
-    /// Takes what the buffer has of the body.
-    fn take(&mut self) -> Result<Vec<u8>, Broken> {
-        let Reader { buffer, side, .. } = &mut *self.reader;
-        match &mut self.left {
-            Left::Nothing => Ok(Vec::new()),
-            Left::UntilClose => Ok(core::mem::take(*buffer)),
-            Left::Length(left) => {
-                let count = usize::try_from(*left).unwrap_or(usize::MAX).min(buffer.len());
-                *left -= count as u64;
-                if *left == 0 {
-                    self.left = Left::Nothing;
-                }
-                Ok(buffer.drain(..count).collect())
-            }
-            Left::Chunks(chunks) => {
-                let mut bytes = Vec::new();
-                let read = chunks.read(buffer, &mut |part| bytes.extend_from_slice(part));
-                let wrong = |fault| if *side == Side::Client { Broken::Body(fault) } else { Broken::Answer(fault) };
-                let count = read.map_err(wrong)?;
-                buffer.drain(..count.min(buffer.len()));
-                if chunks.is_done() {
-                    self.left = Left::Nothing;
-                }
-                Ok(bytes)
-            }
-        }
-    }
-}
-
-/// Sends everything now.
-async fn send(io: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> Result<(), Broken> {
-    let sent = async {
-        io.write_all(bytes).await?;
-        io.flush().await
-    };
-    sent.await.map_err(|_: io::Error| Broken::Connection)
-}
-
-/// Sends part of a body in its frame.
-async fn send_part(io: &mut (impl AsyncWrite + Unpin), body: Body, bytes: &[u8]) -> Result<(), Broken> {
-    match body {
-        _ if bytes.is_empty() => Ok(()),
-        Body::Chunked => send(io, &[format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat()).await,
-        Body::None | Body::Length(_) | Body::UntilClose => send(io, bytes).await,
-    }
-}
-
-/// Passes a body on, in which texts change places.
-async fn pump(
-    session: &Session,
-    from: &mut impl Source,
-    to: &mut (impl AsyncWrite + Unpin),
-    (body, mut swap, side): (Body, crate::credential::Swap, Side),
-) -> Result<(), Broken> {
-    loop {
-        let next = if swap.holds_little() {
-            match timeout(RELEASE, from.next()).await {
-                Ok(next) => next?,
-                Err(_) => {
-                    send_part(to, body, &swap.release()).await?;
-                    continue;
-                }
-            }
-        } else {
-            from.next().await?
-        };
-        let bytes = match &next {
-            Some(bytes) => swap.push(bytes),
-            None => swap.finish(),
-        };
-        if side == Side::Client {
-            session.note_found(&swap).map_err(|_| Broken::Unrecorded)?;
-        }
-        send_part(to, body, &bytes).await?;
-        if next.is_none() {
-            return if body == Body::Chunked { send(to, b"0\r\n\r\n").await } else { Ok(()) };
-        }
-    }
 }
 
 /// Passes a request on and its answer back. `through` is for another proxy, as in [`Request::render`].
@@ -215,7 +57,7 @@ where
             if request.body == Body::None {
                 return Ok(());
             }
-            pump(session, &mut body, &mut to_server, (request.body, swap, Side::Client)).await
+            pump(session, &mut body, &mut to_server, (request.body, Filter::new(swap), Side::Client)).await
         };
         let down = answers(session, &mut from_server, &mut to_client, &request);
         both(up, down).await?
@@ -261,7 +103,13 @@ async fn answers<R: AsyncRead + Unpin + Send>(
         if answer.status == 101 && !request.wants_web_socket() {
             return Err(Broken::Answer(HeadFault::FirstLine));
         }
-        let swap = session.answer(&mut answer)?;
+        let framed = answer.body;
+        let filter = session.answer(&mut answer)?;
+        if filter.is_opening() {
+            let is_new = request.version == Version::New;
+            answer.body = if is_new { Body::Chunked } else { Body::UntilClose };
+            answer.fields.set("transfer-encoding", is_new.then_some(b"chunked"));
+        }
         let is_client_kept = request.is_kept() && answer.body != Body::UntilClose;
         // Fields behind the chunks are not passed on.
         answer.fields.set("trailer", None);
@@ -272,62 +120,14 @@ async fn answers<R: AsyncRead + Unpin + Send>(
             _ => {}
         }
         if answer.body != Body::None {
-            let mut body = Payload::new(from, answer.body);
-            pump(session, &mut body, to, (answer.body, swap, Side::Server)).await.map_err(|_| Broken::Begun)?;
+            let mut body = Payload::new(from, framed);
+            pump(session, &mut body, to, (answer.body, filter, Side::Server)).await.map_err(|_| Broken::Begun)?;
         }
-        return Ok(match (is_client_kept, answer.is_kept()) {
+        return Ok(match (is_client_kept, answer.is_kept() && framed != Body::UntilClose) {
             (true, true) => After::Kept,
             (true, false) => After::ClientKept,
             (false, _) => After::Closed,
         });
-    }
-}
-
-/// Joins both ends of a WebSocket until one of them ends.
-async fn web_socket<C, S>(
-    session: &Session,
-    (mut from_client, mut to_client): (Reader<'_, ReadHalf<&mut C>>, WriteHalf<&mut C>),
-    (mut from_server, mut to_server): (Reader<'_, ReadHalf<&mut S>>, WriteHalf<&mut S>),
-) where
-    C: AsyncRead + AsyncWrite + Unpin,
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let (outgoing, incoming) = session.directions();
-    let up = frames(session, &mut from_client, &mut to_server, Frames::new(outgoing));
-    let down = frames(session, &mut from_server, &mut to_client, Frames::new(incoming));
-    tokio::pin!(up, down);
-    // An end of one side is the end of both: there is a word for it in the frames.
-    tokio::select! {
-        _ = &mut up => {}
-        _ = &mut down => {}
-    }
-}
-
-async fn frames<R: AsyncRead + Unpin>(
-    session: &Session,
-    from: &mut Reader<'_, R>,
-    to: &mut (impl AsyncWrite + Unpin),
-    mut frames: Frames,
-) -> Result<(), Broken> {
-    loop {
-        if from.buffer.is_empty() {
-            let filled =
-                if frames.holds_little() { timeout(RELEASE, from.fill()).await.ok() } else { Some(from.fill().await) };
-            match filled {
-                None => send(to, &frames.release()).await?,
-                Some(count) => {
-                    if count? == 0 {
-                        return Ok(());
-                    }
-                }
-            }
-        }
-        let bytes = frames.push(from.buffer).map_err(|_| Broken::Connection)?;
-        from.buffer.clear();
-        if from.side == Side::Client {
-            session.note_found(frames.swap()).map_err(|_| Broken::Unrecorded)?;
-        }
-        send(to, &bytes).await?;
     }
 }
 
@@ -379,6 +179,9 @@ pub(super) async fn next<C: AsyncRead + Unpin, S: AsyncRead + Unpin>(
     server: &mut Peer<'_, S>,
 ) -> Next {
     let ended = |reason: &str| Next::Over(End::plain(reason), None);
+    if !server.buffer.is_empty() {
+        return ended("the server said what nobody asked for");
+    }
     if client.buffer.is_empty() {
         client.buffer.reserve(READ_BYTES);
         let mut byte = [0];

@@ -13,12 +13,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::http1::{RELEASE, misdirected};
+use super::body::RELEASE;
+use super::http1::misdirected;
 use crate::credential::Swap;
 use crate::host::Target;
 use crate::limits::{HEAD_BYTES_MAX, LINE_BYTES_MAX, STREAMS_MAX};
 use crate::proxy::admit::End;
 use crate::proxy::exchange::Broken;
+use crate::proxy::filter::Filter;
 use crate::proxy::inspect::{Ready, Reply, Session, Source, Stop};
 use crate::rules::RequestRefusal;
 use crate::wire::fields::{Body, Fields, Version};
@@ -146,7 +148,7 @@ async fn exchange(
             return Ok(());
         }
         sink.send(&swap.push(&prefix)).await?;
-        pump(session, &mut body, &mut sink, (swap, Way::Out)).await
+        pump(session, &mut body, &mut sink, (Filter::new(swap), Way::Out)).await
     };
     let down = back(session, response, respond, &request.method);
     tokio::pin!(up, down);
@@ -183,7 +185,7 @@ async fn back(
     let kind = if has_body { Body::UntilClose } else { Body::None };
     let status = parts.status.as_u16();
     let mut answer = Response { status, reason: String::new(), version: Version::New, fields, body: kind };
-    let swap = session.answer(&mut answer)?;
+    let filter = session.answer(&mut answer)?;
     let mut head = http::Response::new(());
     *head.status_mut() = parts.status;
     *head.headers_mut() = headers(&answer.fields).ok_or_else(wrong)?;
@@ -192,7 +194,7 @@ async fn back(
         return Ok(());
     }
     let mut sink = Sink { stream };
-    pump(session, &mut body, &mut sink, (swap, Way::Back)).await.map_err(|_| Broken::Begun)
+    pump(session, &mut body, &mut sink, (filter, Way::Back)).await.map_err(|_| Broken::Begun)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -206,42 +208,46 @@ async fn pump(
     session: &Session,
     from: &mut Received,
     to: &mut Sink,
-    (mut swap, way): (Swap, Way),
+    (mut filter, way): (Filter, Way),
 ) -> Result<(), Broken> {
     loop {
-        let limit = if swap.holds_little() { RELEASE } else { session.bounds.idle };
+        let limit = if filter.swap().holds_little() { RELEASE } else { session.bounds.idle };
         let next = tokio::select! {
             next = timeout(limit, from.next()) => next,
             _ = poll_fn(|ctx| to.stream.poll_reset(ctx)) => return Err(Broken::Begun),
         };
         let next = match next {
             Ok(next) => next?,
-            Err(_) if swap.holds_little() => {
-                to.send(&swap.release()).await?;
+            Err(_) if filter.swap().holds_little() => {
+                to.send(&filter.swap().release()).await?;
                 continue;
             }
             Err(_) => return Err(Broken::Late),
         };
-        let bytes = match &next {
-            Some(bytes) => swap.push(bytes),
-            None => swap.finish(),
-        };
-        if way == Way::Out {
-            session.note_found(&swap).map_err(|_| Broken::Unrecorded)?;
+        let Some(bytes) = next else { break };
+        for part in bytes.chunks(filter.step()) {
+            let bytes = filter.push(part)?;
+            note(session, filter.swap(), way)?;
+            to.send(&bytes).await?;
         }
-        to.send(&bytes).await?;
-        if next.is_some() {
-            continue;
-        }
-        let mut trailers = from.trailers.take();
-        for value in trailers.iter_mut().flat_map(HeaderMap::values_mut) {
-            let mut own = swap.again();
-            *value = HeaderValue::from_bytes(&own.whole(value.as_bytes())).map_err(|_| Broken::Begun)?;
-            if way == Way::Out {
-                session.note_found(&own).map_err(|_| Broken::Unrecorded)?;
-            }
-        }
-        return to.end(trailers);
+    }
+    let bytes = filter.finish()?;
+    note(session, filter.swap(), way)?;
+    to.send(&bytes).await?;
+    let mut trailers = from.trailers.take();
+    for value in trailers.iter_mut().flat_map(HeaderMap::values_mut) {
+        let mut own = filter.swap().again();
+        *value = HeaderValue::from_bytes(&own.whole(value.as_bytes())).map_err(|_| Broken::Begun)?;
+        note(session, &own, way)?;
+    }
+    to.end(trailers)
+}
+
+/// Writes down what was found in what goes out.
+fn note(session: &Session, swap: &Swap, way: Way) -> Result<(), Broken> {
+    match way {
+        Way::Out => session.note_found(swap).map_err(|_| Broken::Unrecorded),
+        Way::Back => Ok(()),
     }
 }
 
