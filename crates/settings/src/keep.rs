@@ -2,15 +2,19 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 
 use jsonc_parser::ParseOptions;
 use jsonc_parser::cst::{CstArray, CstInputValue, CstRootNode};
 use policy::AbsPath;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags};
 
 use crate::limits::SETTINGS_BYTES_MAX;
 use crate::places::Places;
+
+/// The file's name.
+const NAME: &str = "settings.local.json";
 
 /// What is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +51,7 @@ pub enum KeepError {
 /// is not added again. A file that is a link is not changed.
 pub fn keep(places: &Places, kept: &Kept) -> Result<AbsPath, KeepError> {
     let directory = places.trust_key().join(".claude");
-    let file = directory.join("settings.local.json");
+    let file = directory.join(NAME);
     let failed = |step| {
         let file = file.clone();
         move |source: io::Error| KeepError::Write { file, step, source }
@@ -57,19 +61,23 @@ pub fn keep(places: &Places, kept: &Kept) -> Result<AbsPath, KeepError> {
         .mode(0o755)
         .create(directory.as_str())
         .map_err(failed("its directory cannot be made"))?;
-    let before = read(&file).map_err(failed("it cannot be read"))?;
+    // A repository that brings a link in its place does not say where is written.
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let opened = rustix::fs::open(directory.as_str(), flags, Mode::empty());
+    let directory = opened.map_err(|errno| failed("its directory cannot be opened")(errno.into()))?;
+    let before = read(&directory).map_err(failed("it cannot be read"))?;
     let after = added(before.as_deref().unwrap_or("{}\n"), kept);
     let after = after.ok_or_else(|| KeepError::Malformed { file: file.clone() })?;
     if before.as_ref() != Some(&after) {
-        write(&directory, &file, &after).map_err(failed("it cannot be written"))?;
+        write(&directory, &after).map_err(failed("it cannot be written"))?;
     }
     Ok(file)
 }
 
 /// Reads the file; nothing when it is not there.
-fn read(file: &AbsPath) -> io::Result<Option<String>> {
+fn read(directory: &OwnedFd) -> io::Result<Option<String>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let descriptor = match rustix::fs::open(file.as_str(), flags, Mode::empty()) {
+    let descriptor = match rustix::fs::openat(directory, NAME, flags, Mode::empty()) {
         Err(rustix::io::Errno::NOENT) => return Ok(None),
         other => other?,
     };
@@ -80,16 +88,17 @@ fn read(file: &AbsPath) -> io::Result<Option<String>> {
 }
 
 /// Puts a new file in the place of the old one.
-fn write(directory: &AbsPath, file: &AbsPath, text: &str) -> io::Result<()> {
-    let fresh = directory.join(&format!("settings.local.json.{}.new", std::process::id()));
+fn write(directory: &OwnedFd, text: &str) -> io::Result<()> {
+    let fresh = format!("{NAME}.{}.new", std::process::id());
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mode = rustix::fs::lstat(file.as_str()).map_or(0o600, |stat| stat.st_mode & 0o777);
-    let descriptor = rustix::fs::open(fresh.as_str(), flags, Mode::from_raw_mode(mode))?;
+    let before = rustix::fs::statat(directory, NAME, AtFlags::SYMLINK_NOFOLLOW);
+    let mode = before.map_or(0o600, |stat| stat.st_mode & 0o777);
+    let descriptor = rustix::fs::openat(directory, &fresh, flags, Mode::from_raw_mode(mode))?;
     let mut fresh_file = File::from(descriptor);
     let written = fresh_file.write_all(text.as_bytes()).and_then(|()| fresh_file.sync_all());
-    let placed = written.and_then(|()| Ok(rustix::fs::rename(fresh.as_str(), file.as_str())?));
+    let placed = written.and_then(|()| Ok(rustix::fs::renameat(directory, &fresh, directory, NAME)?));
     if placed.is_err() {
-        let _ = rustix::fs::unlink(fresh.as_str());
+        let _ = rustix::fs::unlinkat(directory, &fresh, AtFlags::empty());
     }
     placed
 }

@@ -1,5 +1,7 @@
 //! `palisade sandbox plan`: what the boundary would be here, each part with the rule behind it.
 
+use std::sync::Arc;
+
 use guard::canonical;
 use policy::action::{Command, Kind, Runner};
 use policy::bounds::{Bound, BoundKind};
@@ -9,7 +11,7 @@ use policy::facts::Held;
 use policy::rule::HeldPath;
 use policy::{AbsPath, Action, Controls, Origin, Scope, Severity};
 use sandbox::plan::Line;
-use sandbox::{Invocation, Plan};
+use sandbox::{Doors, Invocation, Outlet, Plan};
 use serde_json::{Value, json};
 
 use crate::cli::SandboxPlanOptions;
@@ -44,7 +46,8 @@ pub(super) fn plan(options: &SandboxPlanOptions) -> anyhow::Result<Exit> {
             return Ok(if is_broken { Exit::Settings } else { Exit::Denied });
         }
     };
-    let invocation = setup.invocation(argv.map(Into::into).to_vec(), &options.boundary.require);
+    let mut invocation = setup.invocation(argv.map(Into::into).to_vec(), &options.boundary.require);
+    invocation.outlet = Some(Arc::new(Unserved));
     let plan = sandbox::plan(&controls, &invocation)?;
     let shown = Shown { setup: &setup, controls: &controls, invocation: &invocation, plan: &plan };
     if options.json {
@@ -53,6 +56,16 @@ pub(super) fn plan(options: &SandboxPlanOptions) -> anyhow::Result<Exit> {
         shown.print();
     }
     Ok(Exit::Yes)
+}
+
+/// What `palisade run` puts here serves; nothing runs under a plan that is shown.
+#[derive(Debug)]
+struct Unserved;
+
+impl Outlet for Unserved {
+    fn open(&self, _doors: Doors) -> std::io::Result<()> {
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
 }
 
 struct Shown<'a> {
