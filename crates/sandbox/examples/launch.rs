@@ -11,6 +11,8 @@
 )]
 #![expect(clippy::disallowed_methods, reason = "it reads its environment and writes the report")]
 
+#[path = "../tests/boundary/greeter.rs"]
+mod greeter;
 #[expect(dead_code, reason = "the tests write command lines with it")]
 #[path = "../tests/boundary/launch.rs"]
 mod launch;

@@ -20,9 +20,9 @@ pub(crate) const POOL_BITS: u8 = 15;
 pub struct Doors {
     /// Where clients of a proxy connect.
     pub clients: TcpListener,
-    /// Where names are asked for.
-    pub names: UdpSocket,
-    /// Where programs connect that know no proxy.
+    /// Where names are asked for, where that can be had.
+    pub names: Option<UdpSocket>,
+    /// Where programs connect that know no proxy; none where that cannot be had.
     pub captured: Vec<TcpListener>,
     /// By which a person can be asked.
     pub attention: Attention,

@@ -180,8 +180,8 @@ fn serve(
     let door = |listener, comes| Door { listener, comes, caller: caller.clone(), token: None };
     let captured = captured.into_iter().map(|listener| door(listener, Comes::Anyone));
     let doors: Vec<Door> = captured.chain([door(clients, Comes::Clients)]).collect();
-    let names = Names { socket: names, caller: caller.clone() };
-    proxy.run_for(doors, vec![names], owner, beside).context("the proxy cannot serve")
+    let names = names.map(|socket| Names { socket, caller: caller.clone() });
+    proxy.run_for(doors, names.into_iter().collect(), owner, beside).context("the proxy cannot serve")
 }
 
 /// Returns who answers, with the conversation that goes on beside the proxy.
@@ -208,7 +208,7 @@ fn decider(
 /// Waits until something inside wants the proxy; false when the owner is gone first.
 fn is_wanted(doors: &Doors, owner: &UnixStream) -> io::Result<bool> {
     let captured = doors.captured.iter().map(AsFd::as_fd);
-    let sockets = captured.chain([doors.clients.as_fd(), doors.names.as_fd()]);
+    let sockets = captured.chain([doors.clients.as_fd()]).chain(doors.names.as_ref().map(AsFd::as_fd));
     let mut ready = vec![PollFd::new(owner, PollFlags::IN)];
     ready.extend(sockets.map(|socket| PollFd::from_borrowed_fd(socket, PollFlags::IN)));
     rustix::io::retry_on_intr(|| poll(&mut ready, None))?;

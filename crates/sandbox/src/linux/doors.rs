@@ -40,6 +40,16 @@ pub(super) fn open(network: &Network) -> Result<Open, Failure> {
     Ok(Open(doors))
 }
 
+/// Makes the one socket that takes no privileges: programs that know no proxy reach nothing.
+pub(super) fn open_clients(network: &Network) -> Result<Open, Failure> {
+    match network {
+        Network::None => Ok(Open::default()),
+        Network::Proxied { captured: _ } => {
+            Ok(Open(vec![(Door::Clients, listener(Ipv4Addr::LOCALHOST, PROXY_PORT).at(Step::Doors)?)]))
+        }
+    }
+}
+
 impl Open {
     /// Hands them to the launcher; nothing inside keeps them.
     pub(super) fn hand_out(self, channel: &Channel) -> Result<(), Failure> {

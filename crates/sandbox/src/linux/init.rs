@@ -120,6 +120,11 @@ pub(super) struct Groups {
 }
 
 impl Ready {
+    /// Returns the same with the sockets of the proxy.
+    pub(super) fn with_doors(self, doors: doors::Open) -> Self {
+        Self { doors, ..self }
+    }
+
     /// Returns the same for a command that enters these groups and has the streams that this process has now.
     pub(super) fn for_command(self, groups: Groups) -> Result<Self, Failure> {
         Ok(Self { groups, rules: self.rules.with_streams()?, ..self })
@@ -200,7 +205,7 @@ fn build(channel: &Channel, order: &Order, outer: &Channel) -> Result<Ready, Fai
     inputs::bring_inside(&inputs)?;
     namespaces::enter_network(outer)?;
     let doors = doors::open(&order.plan.network)?;
-    Ok(Ready { doors, ..furnish(channel, order, held)? })
+    Ok(furnish(channel, order, held)?.with_doors(doors))
 }
 
 /// Builds what every tier has, in this order:

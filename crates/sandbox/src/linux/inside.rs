@@ -15,7 +15,7 @@ use super::init::{self, Ready};
 use super::kernel_files::{self, read_whole};
 use super::mount::{self, Expected, Held};
 use super::tree::{self, Identity};
-use super::{bubblewrap, inputs};
+use super::{bubblewrap, doors, inputs};
 use crate::error::Step;
 use crate::limits::MOUNT_LIST_BYTES_MAX;
 use crate::plan::{self, Plan};
@@ -67,7 +67,8 @@ fn build(channel: &Channel, order: &Order) -> Result<Ready, Failure> {
     let Shape::Bubblewrap(outside) = &order.shape else { return Err(Errno::BADMSG).at(Step::ReadPlan) };
     let held = verify(order, outside)?;
     inputs::bring_inside(&inputs(outside))?;
-    init::furnish(channel, order, held)
+    let doors = doors::open_clients(&order.plan.network)?;
+    Ok(init::furnish(channel, order, held)?.with_doors(doors))
 }
 
 fn inputs(outside: &Outside) -> Vec<Input> {

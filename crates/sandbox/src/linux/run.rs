@@ -274,6 +274,11 @@ fn with_network(plan: Plan, tier: Tier) -> (Plan, Option<Missing>) {
     match tier {
         Tier::Full => (plan, None),
         Tier::Bubblewrap | Tier::Landlock if plan.network == Network::None => (plan, None),
+        // What is shown there takes a mount that this tier does not make.
+        Tier::Bubblewrap if plan.shown.is_empty() => {
+            let meaning = "programs that take no notice of `HTTPS_PROXY` and its like reach nothing".to_owned();
+            (plan, Some(Missing { what: "egress-capture".to_owned(), meaning }))
+        }
         Tier::Bubblewrap | Tier::Landlock => {
             let meaning = format!("the proxy cannot be reached in the tier `{}`, and nothing else either", tier.name());
             (plan.without_network(), Some(Missing { what: "egress".to_owned(), meaning }))

@@ -466,7 +466,7 @@ pub(super) fn open_doors(sockets: Vec<(Door, OwnedFd)>, outlet: Option<&dyn Outl
     Ok(ours)
 }
 
-/// Returns the sockets of the proxy by what they are for; `None` unless there is one for each.
+/// Returns the sockets of the proxy by what they are for; `None` without one for its clients.
 fn doors(sockets: Vec<(Door, OwnedFd)>, attention: Attention) -> Option<Doors> {
     let (mut clients, mut names, mut captured) = (None, None, Vec::new());
     for (door, socket) in sockets {
@@ -476,7 +476,7 @@ fn doors(sockets: Vec<(Door, OwnedFd)>, attention: Attention) -> Option<Doors> {
             Door::Captured => captured.push(socket.into()),
         }
     }
-    Some(Doors { clients: clients?, names: names?, captured, attention })
+    Some(Doors { clients: clients?, names, captured, attention })
 }
 
 /// What is ready.

@@ -30,6 +30,8 @@ pub(crate) struct Spec {
     pub(crate) rules: Vec<String>,
     /// `yes` when openings for reading are checked.
     pub(crate) checks_reads: Vec<String>,
+    /// `yes` when there is a proxy.
+    pub(crate) proxied: Vec<String>,
     pub(crate) cwd: String,
     pub(crate) report: String,
     /// The tiers that are left out.
@@ -58,6 +60,7 @@ impl Spec {
             ("--limit", &self.limits),
             ("--deny", &self.rules),
             ("--check-reads", &self.checks_reads),
+            ("--proxied", &self.proxied),
             ("--template", &self.template),
         ];
         let mut arguments = vec!["launch".to_owned()];
@@ -92,6 +95,7 @@ impl Spec {
                 "--require" => spec.require.push(value),
                 "--without" => spec.without.push(value),
                 "--deny" => spec.rules.push(value),
+                "--proxied" => spec.proxied.push(value),
                 "--check-reads" => spec.checks_reads.push(value),
                 "--limit" => spec.limits.push(value),
                 "--template" => spec.template.push(value),
@@ -142,7 +146,7 @@ fn invocation(spec: &Spec, argv: Vec<OsString>) -> sandbox::Invocation {
         tiers: spec.tiers(),
         require: spec.require.iter().map(|name| sandbox::Layer::parse(name).unwrap()).collect(),
         held: !spec.template.is_empty(),
-        outlet: None,
+        outlet: (!spec.proxied.is_empty()).then(|| std::sync::Arc::new(crate::greeter::Greeter) as _),
         shown: Vec::new(),
     }
 }
@@ -228,7 +232,7 @@ fn permit(spec: &Spec) -> Permit<Exec> {
             reopened: spec.reopened.iter().map(|text| path(text)).collect(),
             reading: reading(spec),
             caches: caches(spec),
-            is_proxied: false,
+            is_proxied: !spec.proxied.is_empty(),
             incomplete: None,
         }),
     };

@@ -15,8 +15,10 @@
 mod broker;
 mod claims;
 mod docker;
+mod doors;
 mod fallback;
 mod files;
+mod greeter;
 mod hygiene;
 mod kernel;
 mod launch;

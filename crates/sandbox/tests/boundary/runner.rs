@@ -13,7 +13,7 @@ use sandbox::Tier;
 use crate::template::Holder;
 use crate::world::{BUILT, HELD, World};
 use crate::{
-    broker, claims, fallback, files, hygiene, kernel, limits, lower, lower_broker, mounts, processes, profile,
+    broker, claims, doors, fallback, files, hygiene, kernel, limits, lower, lower_broker, mounts, processes, profile,
     programs, races, reads, repositories, sockets, template, terminal,
 };
 
@@ -155,6 +155,7 @@ fn families() -> impl Iterator<Item = &'static Case> {
         terminal::CASES,
         profile::CASES,
         limits::CASES,
+        doors::CASES,
         lower::CASES,
         lower_broker::CASES,
         fallback::CASES,

@@ -67,6 +67,7 @@ impl World {
             limits: Vec::new(),
             rules: Vec::new(),
             checks_reads: Vec::new(),
+            proxied: Vec::new(),
             cwd: path("project"),
             report: path("report"),
             without: sandbox::Tier::ALL

@@ -1,0 +1,42 @@
+//! The sockets of a proxy: made inside, served outside. What a proxy does with them is told by its own tests.
+
+use crate::runner::Case;
+use crate::world::World;
+
+pub(crate) const CASES: &[Case] =
+    &[("doors_lead_out", lead_out), ("doors_take_what_knows_no_proxy", captured), ("doors_are_all_there_is", alone)];
+
+/// Runs a script of bash inside, where there is a proxy.
+fn inside(world: &World, script: &str) -> (i32, String) {
+    let mut proxied = world.another();
+    proxied.spec.proxied = vec!["yes".to_owned()];
+    let seen = proxied.run(&["bash", "-c", script]);
+    (seen.code, seen.out)
+}
+
+fn lead_out(world: &World) {
+    let script = "exec 3<>/dev/tcp/127.0.0.1/3128; cat <&3; echo $HTTPS_PROXY $no_proxy";
+    let said = "clients 127.0.0.1:3128\nhttp://127.0.0.1:3128 localhost,127.0.0.1,::1";
+    assert_eq!(inside(world, script), (0, said.to_owned()));
+    // Each connection is somebody's.
+    let script = "for i in 1 2 3; do { exec 3<>/dev/tcp/127.0.0.1/3128; cat <&3; } & done; wait";
+    assert_eq!(inside(world, script), (0, ["clients 127.0.0.1:3128"; 3].join("\n")));
+}
+
+fn captured(world: &World) {
+    let script = "for at in 198.18.0.1/80 198.19.255.254/443; do exec 3<>/dev/tcp/$at; cat <&3; done;
+        exec 3<>/dev/udp/127.0.0.1/53; echo >&3; head -c 6 <&3; cat /etc/resolv.conf";
+    let said = "captured 198.18.0.1:80\ncaptured 198.19.255.254:443\nnames\nnameserver 127.0.0.1";
+    assert_eq!(inside(world, script), (0, said.to_owned()));
+}
+
+fn alone(world: &World) {
+    // Nothing inside has the sockets, or can have them; other ports are the command's own.
+    let script = "ls -l /proc/1/fd /proc/self/fd 2>/dev/null | grep -c socket;
+        for at in 198.18.0.1/81 93.184.216.34/80 10.0.0.1/443; do (exec 3<>/dev/tcp/$at) 2>/dev/null && echo reached $at; done;
+        (exec 3<>/dev/udp/8.8.8.8/53) 2>/dev/null && echo sent; exit 0";
+    assert_eq!(inside(world, script), (0, "0".to_owned()));
+    // The control: it is the plan that opens them.
+    let seen = world.run(&["bash", "-c", "(exec 3<>/dev/tcp/127.0.0.1/3128) 2>/dev/null || echo none"]);
+    assert_eq!((seen.code, seen.out.as_str()), (0, "none"));
+}
