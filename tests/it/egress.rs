@@ -316,8 +316,19 @@ fn secrets_stay_outside() {
                 {"name": "GH_TOKEN", "mode": "mask", "injectHosts": ["good.example"]},
                 {"name": "LANG", "mode": "deny"},
                 {"name": "NPM_TOKEN", "mode": "mask", "extract": "nothing(.*)like"},
+            ], "files": [
+                {"path": "~/.config/tool/hosts.yml", "mode": "mask", "extract": "oauth_token:\\s*(\\S+)", "injectHosts": ["good.example"]},
+                {"path": "~/.config/gh/hosts.yml", "mode": "mask"},
+                {"path": "~/.config/plain", "mode": "mask", "extract": "nothing(.*)like"},
+                {"path": "~/.config/twice", "mode": "mask"},
+                {"path": "~/.config/twice", "mode": "deny"},
             ]},
         }});
+        let filed = "gho_ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+        scene.write("home/.config/tool/hosts.yml", format!("github.com:\n  user: me\n  oauth_token: {filed}\n"));
+        scene.write("home/.config/gh/hosts.yml", filed);
+        scene.write("home/.config/plain", filed);
+        scene.write("home/.config/twice", filed);
         let env = json!({
             "GH_TOKEN": secret,
             "NPM_TOKEN": "npm_abcdefghijklmnopqrstuvwxyz0123456789",
@@ -334,6 +345,9 @@ fn secrets_stay_outside() {
             inside(format!("{curl} http://good.example/echo")),
             inside(format!("python3 -c \"{python}\"")),
             inside("cat /run/palisade/ca-certificates.crt | grep -c BEGIN; ls -ld /run/palisade"),
+            inside(format!(
+                "cat ~/.config/tool/hosts.yml; cat ~/.config/plain ~/.config/twice ~/.config/gh/hosts.yml; {curl} --header \"X-Token: $(sed -n 's/.*oauth_token: //p' ~/.config/tool/hosts.yml)\" https://good.example/echo >/dev/null"
+            )),
             // What nobody ends TLS for would be seen.
             outside(format!("{curl} --cacert {} https://good.example/echo", scene.text("world/cert.pem"))),
         ];
@@ -344,13 +358,18 @@ fn secrets_stay_outside() {
         assert_ne!(placeholder, secret);
         assert_eq!(done[0].out.lines().nth(1), Some("none none"), "{texts}");
         assert!(done[0].error.contains("`NPM_TOKEN` is not seen inside"), "{texts}");
-        for (number, done) in done.iter().enumerate().take(7) {
+        for (number, done) in done.iter().enumerate().take(8) {
             assert_eq!(done.code, 0, "{number}: {texts}");
-            assert!(!done.out.contains(secret) && !done.error.contains(secret), "{number}: {texts}");
+            for text in [&done.out, &done.error] {
+                assert!(!text.contains(secret) && !text.contains(filed), "{number}: {texts}");
+            }
         }
+        assert!(done[7].error.contains("config/gh is hidden as a whole"), "{texts}");
+        assert!(done[7].out.contains("user: me\n  oauth_token: gho_"), "{texts}");
+        assert!(done[7].seen.iter().any(|line| line.contains(&format!("token {filed}"))), "{texts}");
         let sent =
             |at: usize, value: &str| done[at].seen.iter().any(|line| line.ends_with(&format!("with token {value}")));
-        for at in [1, 2, 5, 7] {
+        for at in [1, 2, 5, 8] {
             assert!(sent(at, secret), "{at}: {texts}");
         }
         // Elsewhere, and in clear text, there is the placeholder.
@@ -361,11 +380,11 @@ fn secrets_stay_outside() {
             done[1].out.contains("you said token ghp_") && done[1].out.to_lowercase().contains("x-echo: token ghp_"),
             "{texts}"
         );
-        assert!(done[7].out.contains(secret), "the control: {texts}");
+        assert!(done[8].out.contains(secret), "the control: {texts}");
         let records = scene.journal();
         let noted = |note: &str| records.iter().any(|record| record["connection"]["note"] == note);
         assert!(noted("injected") && noted("misdirected"), "{texts}");
         let journal = records.iter().map(Value::to_string).collect::<String>();
-        assert!(!journal.contains(secret), "no record has it");
+        assert!(!journal.contains(secret) && !journal.contains(filed), "no record has it");
     });
 }

@@ -159,6 +159,8 @@ pub struct SandboxKeys {
 pub struct CredentialKeys {
     /// `sandbox.credentials.envVars`.
     pub variables: Vec<Sourced<Variable>>,
+    /// How files of `sandbox.credentials.files` are masked, each with its entry's place.
+    pub files: Vec<Sourced<Mask>>,
     /// `sandbox.credentials.allowPlaintextInject`.
     pub plain: Option<Sourced<bool>>,
     /// `sandbox.credentials.awsPairs`.
@@ -187,6 +189,8 @@ pub struct Mask {
     pub is_token: bool,
     /// `maskClaims`.
     pub claims: Vec<String>,
+    /// `maskDuplicates`.
+    pub masks_duplicates: bool,
     /// `injectHosts`, as written; `None` for every host that the lists allow.
     pub hosts: Option<Vec<String>>,
 }

@@ -10,7 +10,7 @@ pub(crate) mod pipeline;
 use crate::bounds::{Bound, Why};
 use crate::command::CommandPattern;
 use crate::controls::Limits;
-use crate::layer::{AwsVariables, Diagnostic, Origin, SigningForm, Sourced, TlsKeys, Variable};
+use crate::layer::{AwsVariables, Diagnostic, Mask, Origin, SigningForm, Sourced, TlsKeys, Variable};
 use crate::mode::Mode;
 use crate::network::Network;
 use crate::path::{AbsPath, PathPattern};
@@ -181,6 +181,8 @@ pub struct Credentials {
     pub denied: Vec<Sourced<String>>,
     /// Variables of which commands see placeholders.
     pub masked: Vec<Sourced<Variable>>,
+    /// How hidden files of `sandbox.credentials.files` are shown masked, each with its entry's place.
+    pub files: Vec<Sourced<Mask>>,
     /// Variables that are one credential of AWS together.
     pub aws: Vec<Sourced<AwsVariables>>,
     /// What goes on as it is when it cannot be signed anew.

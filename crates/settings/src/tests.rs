@@ -124,6 +124,7 @@ fn render_layer(text: &mut String, places: &Places, layer: &Layer) {
     entries.extend(lock.map(|origin| (origin, "managed domains only".to_owned())));
     let credentials = &layer.sandbox.credentials;
     entries.extend(credentials.variables.iter().map(|one| (&one.origin, variable(&one.value))));
+    entries.extend(credentials.files.iter().map(|mask| (&mask.origin, format!("masked {:?}", mask.value))));
     entries.extend(credentials.plain.iter().map(|on| (&on.origin, format!("plain secrets {}", on.value))));
     entries.extend(credentials.aws.iter().map(|pair| (&pair.origin, format!("pair {:?}", pair.value))));
     entries.extend(credentials.passed.iter().map(|form| (&form.origin, format!("passes {:?}", form.value))));

@@ -40,6 +40,8 @@ class Handler(http.server.SimpleHTTPRequestHandler):
     def do_GET(self):
         own, secret = self.connection.getsockname()[0], self.headers.get("Authorization")
         note(f"request {own} {self.headers.get('Host')} {self.path}" + (f" with {secret}" if secret else ""))
+        if "X-Token" in self.headers:
+            note(f"token {self.headers['X-Token']}")
         if self.path == "/echo":
             body = f"you said {secret}\n".encode()
             self.send_response(200)

@@ -79,7 +79,7 @@ impl Running<'_> {
     /// Once it ran, what cannot be written is told, and the code stays the command's.
     pub(super) fn confined(&self, permit: &Permit<Exec>, report_file: Option<ReportFile>) -> (u8, Option<String>) {
         let mut invocation = self.order.setup.invocation(self.options.argv.clone(), &self.options.boundary.require);
-        let secrets = match secrets::prepare(&self.order.setup, &mut invocation.environment) {
+        let secrets = match secrets::prepare(&self.order.setup, permit.controls(), &mut invocation.environment) {
             Ok(secrets) => secrets,
             Err(error) => return self.unprepared(permit, &error, report_file),
         };

@@ -9,8 +9,10 @@ use egress::credential::extract::{self, Holder, NoMatch};
 use egress::credential::{Aws, AwsPair, Credentials, Unsignable, Vault};
 use egress::host::{HostPattern, Place, Readings};
 use egress::proxy::{Authority, Inspection, Roots, Terminate};
-use policy::AbsPath;
 use policy::layer::{self, Mask, SigningForm, Sourced, TlsKeys, Variable};
+use policy::rule::HeldPath;
+use policy::{AbsPath, Controls};
+use rustix::fs::{Mode, OFlags};
 use sandbox::{Environment, OWN_FILES, Shown};
 
 use crate::setup::{Setup, now_ms};
@@ -40,8 +42,8 @@ const BUNDLE_VARIABLES: [&str; 10] = [
 ];
 /// Those of the caller's that add to whom it believes.
 const OWN_BUNDLES: [&str; 2] = ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"];
-/// Bytes of a file of certificates or of a key that are read.
-const PEM_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// Bytes of a file of certificates, of a key, or of a masked file.
+const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 /// What a command sees of secrets, and what the proxy does for it.
 #[derive(Debug)]
@@ -55,7 +57,7 @@ pub(super) struct Secrets {
 }
 
 /// Prepares what a command sees, and takes secrets out of its environment. An error is why nothing runs.
-pub(super) fn prepare(setup: &Setup, environment: &mut Environment) -> anyhow::Result<Secrets> {
+pub(super) fn prepare(setup: &Setup, controls: &Controls, environment: &mut Environment) -> anyhow::Result<Secrets> {
     let settings = setup.policy.credentials();
     let mut told = Vec::new();
     let mut credentials = Credentials::default();
@@ -74,6 +76,10 @@ pub(super) fn prepare(setup: &Setup, environment: &mut Environment) -> anyhow::R
     credentials.vault.danger_plain = settings.plain.as_ref().is_some_and(|plain| plain.value);
     credentials.aws = aws(setup);
     let mut shown = Vec::new();
+    for mask in &settings.files {
+        let of = FileMask { setup, controls, mask };
+        of.show(&mut credentials.vault, &mut shown, &mut told)?;
+    }
     let terminate = match &settings.tls {
         Some(tls) => Some(terminate(setup, tls, (environment, &mut shown))?),
         None => None,
@@ -103,7 +109,12 @@ fn masked(setup: &Setup, variable: &Sourced<Variable>, vault: &mut Vault) -> any
     let set = setup.environment.all().iter().find(|(own, _)| own == OsStr::new(name));
     let Some((_, value)) = set else { return Ok(Seen::Nothing) };
     let Some(value) = value.to_str() else { return Ok(Seen::Told("its value is not UTF-8".to_owned())) };
-    let Mask { extract, no_match, is_token, claims, hosts } = mask;
+    seen(mask, Holder::Variable, (name, value), vault).with_context(|| format!("as {} wants", variable.origin.place()))
+}
+
+/// Returns what is seen of a text with secrets.
+fn seen(mask: &Mask, holder: Holder, (name, value): (&str, &str), vault: &mut Vault) -> anyhow::Result<Seen> {
+    let Mask { extract, no_match, is_token, claims, masks_duplicates, hosts } = mask;
     let entry = extract::Entry {
         extract: extract.clone(),
         no_match: match no_match {
@@ -113,7 +124,7 @@ fn masked(setup: &Setup, variable: &Sourced<Variable>, vault: &mut Vault) -> any
         },
         is_token: *is_token,
         claims: claims.clone(),
-        masks_duplicates: false,
+        masks_duplicates: *masks_duplicates,
     };
     let places = match hosts.as_ref().map(|hosts| places(hosts)) {
         // Nothing that can be read is nowhere, and not everywhere.
@@ -121,7 +132,7 @@ fn masked(setup: &Setup, variable: &Sourced<Variable>, vault: &mut Vault) -> any
         Some(places) => places,
         None => Vec::new(),
     };
-    let mask = match extract::Mask::new(entry, Holder::Variable) {
+    let mask = match extract::Mask::new(entry, holder) {
         Ok(mask) => mask,
         Err(fault) => return Ok(Seen::Told(fault.to_string())),
     };
@@ -131,9 +142,52 @@ fn masked(setup: &Setup, variable: &Sourced<Variable>, vault: &mut Vault) -> any
     match seen {
         extract::Shown::Masked(value) => Ok(Seen::Value(value)),
         extract::Shown::Open(why) | extract::Shown::Denied(why) => Ok(Seen::Told(why)),
-        extract::Shown::Error(why) => {
-            bail!("`{name}` cannot be masked as {} wants: {why}", variable.origin.place())
+        extract::Shown::Error(why) => bail!("`{name}` cannot be masked: {why}"),
+    }
+}
+
+/// An entry of `files` with `mask`.
+struct FileMask<'a> {
+    setup: &'a Setup,
+    controls: &'a Controls,
+    mask: &'a Sourced<Mask>,
+}
+
+impl FileMask<'_> {
+    /// Shows masked copies of the files that the entry names. A file that something else denies stays hidden, and so does
+    /// one that cannot be masked.
+    fn show(&self, vault: &mut Vault, shown: &mut Vec<Shown>, told: &mut Vec<String>) -> anyhow::Result<()> {
+        let Self { setup, controls, mask } = self;
+        let denies = &setup.policy.sandbox().deny_read;
+        let covers = |held: &HeldPath, path: &AbsPath| held.pattern.covers(path, &controls.project, &controls.cwd);
+        let is_masked =
+            |held: &HeldPath| setup.policy.credentials().files.iter().any(|mask| mask.origin == held.origin);
+        let own: Vec<&HeldPath> = denies.iter().filter(|held| held.origin == mask.origin).collect();
+        let files = controls.unreadable.iter().map(|held| &held.path);
+        for (root, _) in own.iter().flat_map(|held| held.pattern.roots(&controls.project, &controls.cwd)) {
+            if let Some(around) = files.clone().find(|path| root.is_within(path) && root != **path) {
+                told.push(format!("{root} is not seen inside: {around} is hidden as a whole"));
+            }
         }
+        for path in files.filter(|path| own.iter().any(|held| covers(held, path))) {
+            let denied = denies.iter().find(|held| !is_masked(held) && covers(held, path));
+            let seen = match (denied, read(path).map(String::from_utf8)) {
+                (Some(denied), _) => Seen::Told(format!("`{}` denies it", denied.why)),
+                (None, Ok(Ok(text))) => seen(&mask.value, Holder::File, (path.as_str(), &text), vault)
+                    .with_context(|| format!("as {} wants", mask.origin.place()))?,
+                (None, Ok(Err(_))) => Seen::Told("it is not UTF-8".to_owned()),
+                (None, Err(error)) => Seen::Told(error.to_string()),
+            };
+            match seen {
+                Seen::Value(text) => {
+                    let why = format!("masked ({})", mask.origin.place());
+                    shown.push(Shown { path: path.clone(), content: text.into_bytes(), why });
+                }
+                Seen::Nothing => {}
+                Seen::Told(why) => told.push(format!("{path} is not seen inside: {why}")),
+            }
+        }
+        Ok(())
     }
 }
 
@@ -234,11 +288,14 @@ fn place(setup: &Setup, text: &str) -> AbsPath {
 
 fn read(path: &AbsPath) -> io::Result<Vec<u8>> {
     use std::io::Read;
-    #[expect(clippy::disallowed_methods, reason = "files that settings or variables of a person name for the proxy")]
-    let file = std::fs::File::open(path.as_str())?;
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = std::fs::File::from(rustix::fs::open(path.as_str(), flags, Mode::empty())?);
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
     let mut bytes = Vec::new();
-    file.take(PEM_BYTES_MAX).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
 }
 
 /// The kernel's randomness.

@@ -5,7 +5,6 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use policy::AbsPath;
 use policy::tables::credentials;
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -180,7 +179,7 @@ pub(super) fn build(plan: &Plan, brokered: bool, private_bytes: Option<u64>) -> 
     names::build(&mut mounts, plan)?;
     shown::build(&mut mounts, plan)?;
     for step in &plan.steps {
-        mounts.apply(step, &plan.home)?;
+        mounts.apply(step, plan)?;
     }
     kernel_files::hide_elsewhere(&mounts, &elsewhere)?;
     mounts.verify()?;
@@ -208,10 +207,10 @@ fn make_vault(host: &OwnedFd, bytes: Option<u64>) -> Result<OwnedFd, Failure> {
 }
 
 /// Makes a file that everybody may read.
-fn make_file(vault: &OwnedFd, name: &str, text: &str) -> std::io::Result<()> {
+fn make_file(vault: &OwnedFd, name: &str, text: &[u8]) -> std::io::Result<()> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
     let file = rustix::fs::openat(vault, name, flags, Mode::from_raw_mode(0o444))?;
-    std::io::Write::write_all(&mut std::fs::File::from(file), text.as_bytes())
+    std::io::Write::write_all(&mut std::fs::File::from(file), text)
 }
 
 fn attach_root(root: OwnedFd, vault: &OwnedFd) -> Result<OwnedFd, Failure> {
@@ -255,7 +254,7 @@ impl Mounts {
         tree::attach(mount.as_fd(), target.as_fd()).at_path(Stage::Private, zone.path())
     }
 
-    fn apply(&mut self, step: &Step, home: &AbsPath) -> Result<(), Failure> {
+    fn apply(&mut self, step: &Step, plan: &Plan) -> Result<(), Failure> {
         match step {
             // They stand already.
             Step::Read { .. } | Step::Link { .. } | Step::Private { .. } => Ok(()),
@@ -266,7 +265,11 @@ impl Mounts {
             Step::ReadOnly { path, why: _ } => self.read_only(path.as_str()),
             Step::ByKey { path: _, why: _ } if self.brokered => Ok(()),
             Step::ByKey { path, why: _ } => self.read_only(path.as_str()),
-            Step::Hide { path, why: _ } => self.hide(path.as_str(), credentials::instead(path, home)),
+            Step::Hide { path, why: _ } => {
+                let own = plan.shown.iter().find(|shown| shown.path == *path).map(|shown| shown.content.as_slice());
+                let instead = own.or_else(|| credentials::instead(path, &plan.home).map(str::as_bytes));
+                self.hide(path.as_str(), instead)
+            }
             Step::Veil { path, parts, why: _ } => self.veil(path.as_str(), parts),
         }
     }
@@ -360,7 +363,7 @@ impl Mounts {
     }
 
     /// Covers a path. Of some files another text is read instead.
-    fn hide(&mut self, path: &str, instead: Option<&str>) -> Result<(), Failure> {
+    fn hide(&mut self, path: &str, instead: Option<&[u8]>) -> Result<(), Failure> {
         let Some(target) = self.present(path, Stage::Hide)? else { return Ok(()) };
         let is_directory = tree::identity(target.as_fd()).at_path(Stage::Hide, path)?.is_directory;
         let mask = match instead {

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
 
+use policy::AbsPath;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
@@ -10,11 +11,17 @@ use super::failure::{At, Failure};
 use super::mount::Mounts;
 use super::tree::{self, NODEV, NOEXEC, NOSUID, RDONLY};
 use crate::error::Step as Stage;
-use crate::plan::{OWN_FILES, Plan};
+use crate::plan::{OWN_FILES, Plan, Step};
 
 /// Shows them. Those that the host has no file for are made in the private `/run`, which is read-only inside.
 pub(super) fn build(mounts: &mut Mounts, plan: &Plan) -> Result<(), Failure> {
+    let is_hidden =
+        |path: &AbsPath| plan.steps.iter().any(|step| matches!(step, Step::Hide { path: own, .. } if own == path));
     for (number, shown) in plan.shown.iter().enumerate() {
+        // What is hidden is covered with it.
+        if is_hidden(&shown.path) {
+            continue;
+        }
         let path = shown.path.as_str();
         match path.strip_prefix(OWN_FILES).and_then(|below| below.strip_prefix('/')) {
             Some(name) => make(mounts, name, &shown.content).at_path(Stage::Doors, path)?,

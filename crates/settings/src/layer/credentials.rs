@@ -4,7 +4,7 @@
 
 use jsonc_parser::ast::{Object, ObjectProp, Value};
 use jsonc_parser::common::Ranged;
-use policy::layer::{AwsVariables, Mask, NoMatch, Severity, SigningForm, Sourced, TlsKeys, Variable};
+use policy::layer::{AwsVariables, Mask, NoMatch, Origin, Severity, SigningForm, Sourced, TlsKeys, Variable};
 
 use super::{Reader, kind, path};
 use crate::keys::Section;
@@ -48,6 +48,15 @@ impl Reader<'_> {
         }
     }
 
+    /// A file of `files` with `mask`: it is hidden, and shown masked where that can be done.
+    pub(super) fn masked_file(&mut self, shown: &str, object: &Object<'_>, origin: Origin) {
+        if text(object, "mode").as_deref() == Some("mask")
+            && let Some(value) = self.mask(shown, object)
+        {
+            self.layer.sandbox.credentials.files.push(Sourced { value, origin });
+        }
+    }
+
     /// Returns how a secret is masked; nothing where that is not clear: then it is denied.
     fn mask(&mut self, shown: &str, object: &Object<'_>) -> Option<Mask> {
         let mut mask = Mask { extract: text(object, "extract"), ..Mask::default() };
@@ -60,6 +69,7 @@ impl Reader<'_> {
             ),
             ("decode", text(object, "decode").as_deref() == Some("jwt")),
             ("maskClaims", texts(object, "maskClaims").is_some()),
+            ("maskDuplicates", matches!(field(object, "maskDuplicates"), Some(Value::BooleanLit(_)))),
             ("injectHosts", texts(object, "injectHosts").is_some()),
         ] {
             if field(object, name).is_some() && !is_fine {
@@ -82,6 +92,7 @@ impl Reader<'_> {
             Some(_) | None => NoMatch::Warn,
         };
         mask.is_token = field(object, "decode").is_some();
+        mask.masks_duplicates = matches!(field(object, "maskDuplicates"), Some(Value::BooleanLit(word)) if word.value);
         mask.claims = texts(object, "maskClaims").unwrap_or_default();
         mask.hosts = texts(object, "injectHosts");
         Some(mask)

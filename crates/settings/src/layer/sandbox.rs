@@ -70,7 +70,7 @@ impl Reader<'_> {
         }
     }
 
-    /// `sandbox.credentials.files`: a file of either mode is hidden; nothing is put in its place yet.
+    /// `sandbox.credentials.files`: a file of either mode is hidden; a masked copy can be put in its place.
     pub(super) fn credential_files(&mut self, section: Section, property: &ObjectProp<'_>) {
         let Value::Array(list) = &property.value else {
             self.wrong_type(Severity::Error, section, property, "a list of objects");
@@ -84,6 +84,10 @@ impl Reader<'_> {
             if let Some(Value::StringLit(string)) = named.map(|field| &field.value) {
                 let value = string.value.clone().into_owned();
                 let origin = self.origin(string.range.start);
+                if let Value::Object(object) = element {
+                    let shown = format!("entry {} of {}", index + 1, path(section, property));
+                    self.masked_file(&shown, object, origin.clone());
+                }
                 self.layer.sandbox.credential_files.push(Sourced { value, origin });
             } else {
                 let key = path(section, property);

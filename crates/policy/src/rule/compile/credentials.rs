@@ -13,7 +13,7 @@ impl Compiler<'_> {
             Scope::Builtin | Scope::User | Scope::Flag | Scope::Managed => layer.trusted,
             Scope::Project | Scope::Local => false,
         };
-        let CredentialKeys { variables, plain, aws, passed } = &layer.sandbox.credentials;
+        let CredentialKeys { variables, files, plain, aws, passed } = &layer.sandbox.credentials;
         let own = &mut self.policy.credentials;
         let mut ignored = Vec::new();
         for variable in variables {
@@ -32,6 +32,7 @@ impl Compiler<'_> {
         }
         let tls = layer.sandbox.network.tls.as_ref();
         if may_send {
+            own.files.extend(files.iter().cloned());
             own.aws.extend(aws.iter().cloned());
             own.passed.extend(passed.iter().cloned());
             own.plain = own.plain.take().or_else(|| plain.clone());
