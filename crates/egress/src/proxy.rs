@@ -196,7 +196,10 @@ impl Proxy {
     /// Serves on this thread, with a runtime of its own.
     pub fn run(&self, doors: Vec<Door>, names: Vec<Names>, stop: impl Future<Output = ()>) -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(8).build()?;
-        runtime.block_on(self.serve(doors, names, stop))
+        let served = runtime.block_on(self.serve(doors, names, stop));
+        // Nobody waits for a lookup or a question that is still open.
+        runtime.shutdown_background();
+        served
     }
 }
 

@@ -7,7 +7,7 @@
 mod path;
 mod push;
 
-use policy::Origin;
+use policy::{List, Origin};
 
 pub use path::{Path, PathDoubt, PathPattern};
 pub use push::{PushRule, PushRules};
@@ -63,11 +63,11 @@ impl RequestRule {
     pub fn parse(effect: Effect, text: &str, origin: Origin) -> Result<Self, RuleFault> {
         let (methods, rest) = text.trim().split_once(' ').ok_or(RuleFault::Method)?;
         let (place, path) = place_and_path(rest.trim())?;
-        let list = match effect {
-            Effect::Allow => "allowedRequests",
-            Effect::Deny => "deniedRequests",
+        let (key, list) = match effect {
+            Effect::Allow => ("allowedRequests", List::Allow),
+            Effect::Deny => ("deniedRequests", List::Deny),
         };
-        let name = RuleName { text: format!("{list}: {}", text.trim()), origin };
+        let name = RuleName { text: format!("{key}: {}", text.trim()), origin, list };
         Ok(Self { effect, methods: read_methods(methods)?, place, path, name })
     }
 

@@ -71,12 +71,16 @@ impl Setup {
         let mut diagnostics: Vec<Diagnostic> = loaded.diagnostics.iter().cloned().chain(found).collect();
         diagnostics.extend(bypass_refused(&policy, mode));
         let state = environment.state_home().join("palisade");
+        let key = policy.credentials().tls.as_ref().and_then(|tls| tls.value.key.as_ref());
+        // The key of an authority is as good as every secret that goes by it.
+        let key = key.map(|text| of_a_person(&places, text)).into_iter();
+        let key = key.flat_map(|path| guard::canonical(&path).ok().into_iter().chain([path]));
         let place = Place {
             home: places.home.clone(),
             project: places.project.clone(),
             own_unwritable: vec![own_program()?, places.palisade_dir()],
             kept: Some(Kept { directory: state.join("walks"), now_ms: now_ms() }),
-            own_unreadable: vec![state],
+            own_unreadable: key.chain([state]).collect(),
             programs: Vec::new(),
             profile: guard::Profile::Open,
             caches: None,
@@ -147,12 +151,21 @@ impl Setup {
             held: true,
             outlet: None,
             shown: Vec::new(),
+            shown_by: Vec::new(),
         }
     }
 
     /// Returns the journal's directory.
     pub(crate) fn journal_directory(&self) -> PathBuf {
         journal_directory(&self.environment)
+    }
+}
+
+/// Returns the path that a setting of a person's means.
+pub(crate) fn of_a_person(places: &Places, text: &str) -> AbsPath {
+    match text.strip_prefix("~/") {
+        Some(below) => places.home.join(below),
+        None => places.claude_dir().join(text),
     }
 }
 

@@ -165,8 +165,8 @@ pub struct CredentialKeys {
     pub plain: Option<Sourced<bool>>,
     /// `sandbox.credentials.awsPairs`.
     pub aws: Vec<Sourced<AwsVariables>>,
-    /// The keys of `sandbox.credentials.sigv4` that say `passthrough`.
-    pub passed: Vec<Sourced<SigningForm>>,
+    /// `sandbox.credentials.sigv4`: each form with whether it goes on as it is.
+    pub signing: Vec<Sourced<(SigningForm, bool)>>,
 }
 
 /// A variable that holds a secret.

@@ -10,9 +10,14 @@ use std::collections::BTreeSet;
 pub use compile::{allowed, compile};
 
 use crate::layer::{Layer, NetworkKeys, Sourced};
-use crate::{Diagnostic, Origin, Scope, Verdict};
+use crate::{Diagnostic, List, Origin, Scope, Verdict};
 use address::{Reach, Surroundings, is_inner_name};
-use host::{Host, Place, Target};
+use host::{Host, HostPattern, Place, Target};
+
+/// The port on the loopback interface inside at which clients of the proxy are served.
+pub const PROXY_PORT: u16 = 3128;
+/// Ports at which programs that know no proxy are taken to it.
+const PORTS_MAX: usize = 64;
 
 /// What one layer of settings says about the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +68,8 @@ pub struct RuleName {
     pub text: String,
     /// Where it stands.
     pub origin: Origin,
+    /// Which way it decides.
+    pub list: List,
 }
 
 /// An entry of a list.
@@ -210,8 +217,17 @@ impl Network {
 
     /// Returns the ports of the web and those that rules name: programs that know no proxy can be taken to it there.
     pub fn ports(&self) -> Vec<u16> {
-        let named = self.allowed.iter().filter_map(|entry| entry.place.port);
-        named.chain([80, 443]).collect::<BTreeSet<u16>>().into_iter().collect()
+        let is_inner =
+            |place: &Place| matches!(&place.pattern, HostPattern::Labels(labels) if is_inner_name(&labels.join(".")));
+        let outer = self.allowed.iter().map(|entry| &entry.place).filter(|place| !is_inner(place));
+        let named = outer.filter_map(|place| place.port).filter(|port| *port != PROXY_PORT);
+        [80, 443]
+            .into_iter()
+            .chain(named.collect::<BTreeSet<u16>>())
+            .take(PORTS_MAX)
+            .collect::<BTreeSet<u16>>()
+            .into_iter()
+            .collect()
     }
 
     /// Returns true when programs inside may listen on the loopback interface, where the platform asks.

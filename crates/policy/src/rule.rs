@@ -185,8 +185,8 @@ pub struct Credentials {
     pub files: Vec<Sourced<Mask>>,
     /// Variables that are one credential of AWS together.
     pub aws: Vec<Sourced<AwsVariables>>,
-    /// What goes on as it is when it cannot be signed anew.
-    pub passed: Vec<Sourced<SigningForm>>,
+    /// What goes on as it is when it cannot be signed anew: of each form the highest word first.
+    pub signing: Vec<Sourced<(SigningForm, bool)>>,
     /// Whether secrets go to servers in clear text too.
     pub plain: Option<Sourced<bool>>,
     /// How TLS ends at the proxy, if it does.

@@ -7,9 +7,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
 use policy::controls::Network;
+pub use policy::network::PROXY_PORT;
 
-/// The port on the loopback interface inside at which clients of a proxy are served.
-pub const PROXY_PORT: u16 = 3128;
 /// The first of the addresses inside that stand for names; they are for tests of networks (RFC 2544).
 pub const POOL: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 0);
 /// How many bits all addresses of the pool share.

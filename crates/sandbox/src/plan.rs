@@ -47,6 +47,8 @@ pub struct Invocation {
     pub outlet: Option<Arc<dyn Outlet>>,
     /// Files of our own that are seen inside, read-only: in the place of the host's, or below `/run/palisade`.
     pub shown: Vec<Shown>,
+    /// Variables that say where these are; they are set where these are seen.
+    pub shown_by: Vec<(String, String)>,
 }
 
 /// A file of our own that is seen inside.
@@ -206,7 +208,9 @@ impl Plan {
     /// Returns the plan of a command that reaches nothing.
     pub(crate) fn without_network(self) -> Self {
         let own = doors::variables(&self.network);
-        let variables = self.variables.into_iter().filter(|variable| !own.contains(variable)).collect();
+        // What is shown is not, without it.
+        let is_kept = |variable: &(String, String)| !own.contains(variable) && !variable.1.starts_with(OWN_FILES);
+        let variables = self.variables.into_iter().filter(is_kept).collect();
         Self { network: Network::None, variables, shown: Vec::new(), ..self }
     }
 
@@ -225,7 +229,10 @@ impl Plan {
             | Step::Veil { .. } => true,
         };
         let steps = self.steps.into_iter().filter(is_kept).collect();
-        let variables = doors::variables(&self.network);
+        let of_caches = |variable: &(String, String)| {
+            !variable.1.starts_with(OWN_FILES) && !doors::variables(&self.network).contains(variable)
+        };
+        let variables = self.variables.iter().filter(|variable| !of_caches(variable)).cloned().collect();
         Self { steps, variables, ..self }
     }
 }
@@ -298,6 +305,7 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
     let mut variables = granted::variables(caches.as_ref(), &invocation.environment, &roots);
     let network = if invocation.outlet.is_some() { network.clone() } else { Network::None };
     variables.extend(doors::variables(&network));
+    variables.extend(invocation.shown_by.iter().cloned());
     let (root, mut steps) = granted::steps(granted);
     steps.extend(Zone::ALL.into_iter().map(|zone| Step::Private { zone }));
     steps.extend(outer.into_iter().map(veil));

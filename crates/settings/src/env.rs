@@ -237,13 +237,14 @@ impl Environment {
 }
 
 impl fmt::Debug for Environment {
-    /// Variables can hold secrets, so only those that count are shown.
+    /// Variables can hold secrets, so the names alone of those that count are shown.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { home, values, all } = self;
+        let values: Vec<Variable> = values.iter().map(|(variable, _)| *variable).collect();
         formatter
             .debug_struct("Environment")
             .field("home", home)
-            .field("values", values)
+            .field("values", &values)
             .field("all", &format_args!("{} variables", all.len()))
             .finish()
     }

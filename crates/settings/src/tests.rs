@@ -127,7 +127,7 @@ fn render_layer(text: &mut String, places: &Places, layer: &Layer) {
     entries.extend(credentials.files.iter().map(|mask| (&mask.origin, format!("masked {:?}", mask.value))));
     entries.extend(credentials.plain.iter().map(|on| (&on.origin, format!("plain secrets {}", on.value))));
     entries.extend(credentials.aws.iter().map(|pair| (&pair.origin, format!("pair {:?}", pair.value))));
-    entries.extend(credentials.passed.iter().map(|form| (&form.origin, format!("passes {:?}", form.value))));
+    entries.extend(credentials.signing.iter().map(|form| (&form.origin, format!("signing {:?}", form.value))));
     entries.extend(layer.sandbox.network.tls.iter().map(|tls| (&tls.origin, format!("ends tls {:?}", tls.value))));
     entries.extend(layer.managed_rules_only.iter().map(|origin| (origin, "managed rules only".to_owned())));
     for (origin, entry) in entries {

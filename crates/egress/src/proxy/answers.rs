@@ -55,13 +55,13 @@ impl Decider for Nobody {
     }
 }
 
-/// Asks in a thread of its own, one question after the other.
-pub struct Asking<F>(Arc<Mutex<F>>);
+/// Asks in a thread of its own, one question after the other. One that nobody waits for any more is not asked.
+pub struct Asking<F>(Arc<tokio::sync::Mutex<F>>);
 
 impl<F: FnMut(&Question) -> Answer + Send + 'static> Asking<F> {
     /// Returns a decider that asks this.
     pub fn new(ask: F) -> Self {
-        Self(Arc::new(Mutex::new(ask)))
+        Self(Arc::new(tokio::sync::Mutex::new(ask)))
     }
 }
 
@@ -75,10 +75,9 @@ impl<F: FnMut(&Question) -> Answer + Send + 'static> Decider for Asking<F> {
     fn ask(&self, question: Question) -> Answering {
         let ask = self.0.clone();
         Box::pin(async move {
-            let asked = tokio::task::spawn_blocking(move || {
-                let mut ask = ask.lock().unwrap_or_else(PoisonError::into_inner);
-                ask(&question)
-            });
+            // Whoever waits here holds no thread, and is gone when its time is over.
+            let mut ask = ask.lock_owned().await;
+            let asked = tokio::task::spawn_blocking(move || ask(&question));
             asked.await.unwrap_or_else(|_| Answer::Deny("the question failed".to_owned()))
         })
     }

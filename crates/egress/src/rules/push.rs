@@ -33,7 +33,7 @@ impl PushRule {
         let mut words = text.split_whitespace();
         let (place, path) = place_and_path(words.next().ok_or(RuleFault::Host(None))?)?;
         let refs = words.map(full).collect::<Option<Vec<String>>>().ok_or(RuleFault::Branch)?;
-        let name = RuleName { text: format!("allowedPushes: {}", text.trim()), origin };
+        let name = RuleName { text: format!("allowedPushes: {}", text.trim()), origin, list: policy::List::Allow };
         if refs.is_empty() { Err(RuleFault::Branch) } else { Ok(Self { place, path, refs, name }) }
     }
 

@@ -17,9 +17,10 @@ use rustix::fs::OFlags;
 use sandbox::report::Hit;
 use sandbox::{Exit, Report, Tier};
 use serde_json::{Value, json};
+use settings::Kept;
 
 use super::Order;
-use super::egress::{Answers, Egress, Seen, Terms};
+use super::egress::{Answers, Around, Egress, Seen, Terms};
 use super::{question, secrets};
 use crate::cli::RunOptions;
 use crate::exit::run::{LIMIT, NOT_FOUND, NOT_RUN, NOT_STARTED};
@@ -89,15 +90,16 @@ impl Running<'_> {
         // What is shown is this run's alone.
         invocation.held = secrets.shown.is_empty();
         invocation.shown = secrets.shown;
+        invocation.shown_by = secrets.shown_by;
         let egress = Arc::new(Egress::new(self.terms(), secrets.inspection));
         invocation.outlet = Some(egress.clone());
         let writable = &permit.controls().writable;
         let before = guard::protected_names(writable);
         let result = sandbox::run(permit, &invocation);
         let seen = egress.end();
-        // What a person had kept meanwhile is not the command's.
-        let before: Vec<AbsPath> = before.into_iter().chain(seen.kept.iter().cloned()).collect();
-        told(self.created(&before, &guard::protected_names(writable)));
+        let after = guard::protected_names(writable);
+        told(self.created(&before, &after));
+        self.keep(&seen.lasting, after.iter().any(|path| !before.contains(path)));
         match result {
             Ok(report) => {
                 told(self.settle(settled(&report)));
@@ -139,9 +141,7 @@ impl Running<'_> {
     fn answers(&self) -> Answers {
         match &self.options.decider {
             Some(socket) => Answers::Program(socket.clone()),
-            None if self.order.under.is_none() && question::is_there() => {
-                Answers::Person(Box::new(self.order.setup.places.clone()))
-            }
+            None if self.order.under.is_none() && question::is_there() => Answers::Person,
             None => Answers::Nobody,
         }
     }
@@ -149,7 +149,7 @@ impl Running<'_> {
     /// Returns what the proxy of the command works by.
     fn terms(&self) -> Terms {
         let setup = &self.order.setup;
-        let owned = |(proxy, direct): (&str, &str)| (proxy.to_owned(), direct.to_owned());
+        let owned = |(proxy, direct): (&str, &str)| Around { proxy: proxy.to_owned(), direct: direct.to_owned() };
         let words = self.options.argv.iter().map(|word| word.to_string_lossy());
         Terms {
             network: setup.policy.network().clone(),
@@ -202,6 +202,23 @@ impl Running<'_> {
         }
     }
 
+    /// Keeps lasting answers as rules, and says where. Where the command has made protected names nothing is added to
+    /// what may be its own.
+    fn keep(&self, lasting: &[Kept], has_made: bool) {
+        let places = &self.order.setup.places;
+        for kept in lasting {
+            let (Kept::Rule(text) | Kept::Domain(text)) = kept;
+            if has_made {
+                say::error(&format!("`{}` is not kept: look at what the command made first", shown(text)));
+                continue;
+            }
+            match settings::keep(places, kept) {
+                Ok(file) => say::error(&format!("`{}` is kept in {}", shown(text), places.shown(&file))),
+                Err(error) => say::error(&format!("`{}` is not kept: {}", shown(text), causes(&error))),
+            }
+        }
+    }
+
     /// Tells which protected names the command made: they could not be held, because they were not there.
     ///
     /// Settings among them must not allow the next call: the folder's trust is withdrawn until a person
@@ -242,7 +259,7 @@ fn ran_json(permit: &Permit<Exec>, report: &Report, seen: &Seen) -> Value {
     if let Some(fields) = value.as_object_mut() {
         fields.insert("ran".to_owned(), true.into());
         fields.insert("decision".to_owned(), decision_json(permit.proof()));
-        fields.insert("network".to_owned(), network_json(controls, seen));
+        fields.insert("network".to_owned(), network_json(controls, report, seen));
         fields.insert(
             "held".to_owned(),
             json!({
@@ -260,7 +277,7 @@ fn ran_json(permit: &Permit<Exec>, report: &Report, seen: &Seen) -> Value {
 }
 
 /// Returns what became of the command's connections.
-fn network_json(controls: &Controls, seen: &Seen) -> Value {
+fn network_json(controls: &Controls, report: &Report, seen: &Seen) -> Value {
     let connection = |one: &Connection| {
         let rule = one.rule.as_ref().map(
             |rule| json!({"text": rule.text, "list": rule.list.name(), "file": rule.origin.file, "line": rule.origin.line}),
@@ -284,7 +301,7 @@ fn network_json(controls: &Controls, seen: &Seen) -> Value {
         })
     };
     json!({
-        "proxied": controls.network != Network::None,
+        "proxied": controls.network != Network::None && !report.missing.iter().any(|missing| missing.what == "egress"),
         "connections": seen.connections.iter().map(connection).collect::<Vec<_>>(),
         "notes": seen.notes.iter().map(connection).collect::<Vec<_>>(),
         "more": seen.more,

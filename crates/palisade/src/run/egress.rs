@@ -17,11 +17,10 @@ use egress::proxy::{
 use egress::{Bounds, Place};
 use guard::Stamp;
 use policy::proof::RuleRef;
-use policy::rule::List;
-use policy::{AbsPath, Verdict};
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use sandbox::{Attention, Doors, Outlet, POOL};
-use settings::Places;
+use settings::Kept;
 
 use super::question::Person;
 use crate::setup::{now_ms, open_journal};
@@ -37,7 +36,7 @@ pub(super) struct Terms {
     /// Places that the person allowed for this command.
     pub(super) allowed: Vec<Place>,
     /// The proxy of the network around, and what goes without it, as the environment has them.
-    pub(super) upstream: Option<(String, String)>,
+    pub(super) upstream: Option<Around>,
     /// Where records are written.
     pub(super) journal: PathBuf,
     /// The decision that permits the command.
@@ -50,13 +49,26 @@ pub(super) struct Terms {
     pub(super) answers: Answers,
 }
 
+/// The proxy of the network around as variables write it, and what goes without it. It can hold a password.
+#[derive(Clone)]
+pub(super) struct Around {
+    pub(super) proxy: String,
+    pub(super) direct: String,
+}
+
+impl core::fmt::Debug for Around {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        formatter.write_str("Around(hidden)")
+    }
+}
+
 /// Who answers questions about hosts that no rule names.
 #[derive(Debug, Clone)]
 pub(super) enum Answers {
     /// Nobody: it is no.
     Nobody,
-    /// The person at the terminal; lasting answers are kept in these places.
-    Person(Box<Places>),
+    /// The person at the terminal.
+    Person,
     /// The program that listens at this socket, by lines of JSON.
     Program(PathBuf),
 }
@@ -69,8 +81,8 @@ pub(super) struct Egress {
     inspection: Arc<Mutex<Option<Inspection>>>,
     seen: Arc<Mutex<Seen>>,
     running: Mutex<Option<Running>>,
-    /// Files to which lasting answers of a person were added.
-    kept: Files,
+    /// Lasting answers of a person.
+    lasting: Lasting,
 }
 
 /// What came of a command's connections.
@@ -82,14 +94,14 @@ pub(super) struct Seen {
     pub(super) notes: Vec<Connection>,
     /// Connections beyond the bound.
     pub(super) more: u64,
-    /// Files to which lasting answers of a person were added.
-    pub(super) kept: Vec<AbsPath>,
+    /// Lasting answers of a person, which are kept nowhere yet.
+    pub(super) lasting: Vec<Kept>,
     /// Why none can be served.
     pub(super) failure: Option<String>,
 }
 
-/// Files, told by another thread.
-type Files = Arc<Mutex<Vec<AbsPath>>>;
+/// Lasting answers, told by another thread.
+type Lasting = Arc<Mutex<Vec<Kept>>>;
 
 /// The thread that serves, for as long as the other end is open.
 #[derive(Debug)]
@@ -105,14 +117,14 @@ impl Egress {
             terms,
             seen: Arc::default(),
             running: Mutex::new(None),
-            kept: Arc::default(),
+            lasting: Arc::default(),
         }
     }
 
     /// Ends the proxy, and returns what it saw.
     pub(super) fn end(&self) -> Seen {
         self.stop();
-        Seen { kept: locked(&self.kept).clone(), ..locked(&self.seen).clone() }
+        Seen { lasting: locked(&self.lasting).clone(), ..locked(&self.seen).clone() }
     }
 
     fn stop(&self) {
@@ -132,10 +144,10 @@ impl Outlet for Egress {
         self.stop();
         let (owner, other) = UnixStream::pair()?;
         let (terms, inspection) = (self.terms.clone(), self.inspection.clone());
-        let (seen, kept) = (self.seen.clone(), self.kept.clone());
+        let (seen, lasting) = (self.seen.clone(), self.lasting.clone());
         let thread = std::thread::Builder::new().name("palisade: proxy".to_owned());
         let thread = thread.spawn(move || {
-            if let Err(error) = serve(terms, &inspection, (&seen, &kept), doors, other) {
+            if let Err(error) = serve(terms, &inspection, (&seen, &lasting), doors, other) {
                 // Without anybody who serves them connections are refused by the kernel.
                 locked(&seen).failure = Some(format!("{error:#}"));
             }
@@ -149,7 +161,7 @@ impl Outlet for Egress {
 fn serve(
     terms: Terms,
     inspection: &Mutex<Option<Inspection>>,
-    (seen, kept): (&Arc<Mutex<Seen>>, &Files),
+    (seen, lasting): (&Arc<Mutex<Seen>>, &Lasting),
     doors: Doors,
     owner: UnixStream,
 ) -> anyhow::Result<()> {
@@ -157,13 +169,13 @@ fn serve(
         return Ok(());
     }
     let Terms { network, allowed, upstream, journal, of, session, command, answers } = terms;
-    let upstream = upstream.map(|(proxy, direct)| Upstream::parse(&proxy, &direct)).transpose()?;
+    let upstream = upstream.map(|around| Upstream::parse(&around.proxy, &around.direct)).transpose()?;
     let mut network = network;
     network.surroundings = egress::surroundings().context("the addresses of this machine are not known")?;
     let live = Live::new(network);
     let journal = Arc::new(Recorder { journal: open_journal(&journal)?, seen: seen.clone(), of, session });
     let Doors { clients, names, captured, attention } = doors;
-    let (decider, beside) = decider(answers, attention, kept)?;
+    let (decider, beside) = decider(answers, attention, lasting)?;
     let proxy = Proxy::new(
         &live,
         Parts {
@@ -188,21 +200,29 @@ fn serve(
 fn decider(
     answers: Answers,
     attention: Attention,
-    kept: &Files,
+    lasting: &Lasting,
 ) -> anyhow::Result<(Arc<dyn Decider>, Option<Conversation>)> {
     match answers {
         Answers::Nobody => Ok((Arc::new(Nobody), None)),
-        Answers::Person(places) => {
-            let mut person = Person::new(attention, *places, kept.clone());
+        Answers::Person => {
+            let mut person = Person::new(attention, lasting.clone());
             Ok((Arc::new(Asking::new(move |question: &Question| person.ask(question))), None))
         }
         Answers::Program(socket) => {
-            let stream = UnixStream::connect(&socket);
+            let stream = connect(&socket);
             let stream = stream.with_context(|| format!("the decider at {} cannot be reached", socket.display()))?;
             let (lines, conversation) = Lines::new(stream);
             Ok((Arc::new(lines), Some(conversation)))
         }
     }
+}
+
+/// Connects to a decider, and does not wait for one that takes nobody.
+fn connect(socket: &std::path::Path) -> io::Result<UnixStream> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let stream = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    rustix::net::connect(&stream, &SocketAddrUnix::new(socket)?)?;
+    Ok(stream.into())
 }
 
 /// Waits until something inside wants the proxy; false when the owner is gone first.
@@ -252,7 +272,6 @@ fn connection(of: u64, record: &Record) -> Connection {
         Stage::Noted(note) => ConnectionStage::Noted(note.name().to_owned()),
         Stage::Ended { sent, received } => ConnectionStage::Ended { sent: *sent, received: *received },
     };
-    let list = if *verdict == Verdict::Deny { List::Deny } else { List::Allow };
     Connection {
         of,
         number: *number,
@@ -261,7 +280,11 @@ fn connection(of: u64, record: &Record) -> Connection {
         target: target.as_ref().map(ToString::to_string),
         address: address.map(|address| address.to_string()),
         program: Some(program.clone()).filter(|program| !program.is_empty()),
-        rule: rule.as_ref().map(|rule| RuleRef { text: rule.text.clone(), list, origin: rule.origin.clone() }),
+        rule: rule.as_ref().map(|rule| RuleRef {
+            text: rule.text.clone(),
+            list: rule.list,
+            origin: rule.origin.clone(),
+        }),
         verdict: *verdict,
         reason: reason.clone(),
     }

@@ -7,11 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use egress::proxy::{Answer, Question};
 use egress::{Host, Target};
-use policy::AbsPath;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 use sandbox::Attention;
-use settings::{Kept, Places};
+use settings::Kept;
 
 use crate::say::shown;
 
@@ -26,15 +25,8 @@ const ANSWER_BYTES: usize = 256;
 #[derive(Debug)]
 pub(super) struct Person {
     attention: Attention,
-    keeper: Keeper,
-}
-
-/// Keeps lasting answers.
-#[derive(Debug)]
-struct Keeper {
-    places: Places,
-    /// Files to which they were added.
-    kept: Arc<Mutex<Vec<AbsPath>>>,
+    /// Lasting answers, to be kept when the command has ended: nothing inside is there to meet them then.
+    lasting: Arc<Mutex<Vec<Kept>>>,
 }
 
 /// Returns true when there is a terminal whose foreground this process is in.
@@ -52,8 +44,8 @@ fn terminal() -> io::Result<File> {
 }
 
 impl Person {
-    pub(super) fn new(attention: Attention, places: Places, kept: Arc<Mutex<Vec<AbsPath>>>) -> Self {
-        Self { attention, keeper: Keeper { places, kept } }
+    pub(super) fn new(attention: Attention, lasting: Arc<Mutex<Vec<Kept>>>) -> Self {
+        Self { attention, lasting }
     }
 
     /// Asks. Whatever goes wrong is a no.
@@ -65,7 +57,7 @@ impl Person {
     }
 
     fn answer(&mut self, question: &Question) -> io::Result<Answer> {
-        let Self { attention, keeper } = self;
+        let Self { attention, lasting } = self;
         let taken = attention.take()?;
         let mut terminal = terminal()?;
         // What was typed before the question is no answer to it.
@@ -80,26 +72,10 @@ impl Person {
             "o" | "once" | "y" | "yes" => Ok(Answer::Once),
             "s" | "session" => Ok(Answer::Session),
             "a" | "always" => {
-                keeper.keep(&mut terminal, target)?;
+                lasting.lock().unwrap_or_else(PoisonError::into_inner).push(kept(target));
                 Ok(Answer::Always)
             }
             _ => Ok(Answer::Deny("you denied it".to_owned())),
-        }
-    }
-}
-
-impl Keeper {
-    /// Keeps an answer as a rule, and says where. What cannot be kept holds for this command.
-    fn keep(&self, terminal: &mut File, target: &Target) -> io::Result<()> {
-        let kept = kept(target);
-        match settings::keep(&self.places, &kept) {
-            Ok(file) => {
-                let (Kept::Rule(text) | Kept::Domain(text)) = &kept;
-                let shown = self.places.shown(&file);
-                self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(file);
-                writeln!(terminal, "palisade: `{text}` is kept in {shown}")
-            }
-            Err(error) => writeln!(terminal, "palisade: it holds for this command alone: {error}"),
         }
     }
 }

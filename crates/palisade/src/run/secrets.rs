@@ -15,7 +15,7 @@ use policy::{AbsPath, Controls};
 use rustix::fs::{Mode, OFlags};
 use sandbox::{Environment, OWN_FILES, Shown};
 
-use crate::setup::{Setup, now_ms};
+use crate::setup::{Setup, now_ms, of_a_person};
 
 /// Where systems keep whom they believe, as one file.
 const BUNDLES: [&str; 5] = [
@@ -52,6 +52,8 @@ pub(super) struct Secrets {
     pub(super) inspection: Inspection,
     /// Files of our own that are seen inside.
     pub(super) shown: Vec<Shown>,
+    /// Variables that say where they are.
+    pub(super) shown_by: Vec<(String, String)>,
     /// What a person is told.
     pub(super) told: Vec<String>,
 }
@@ -81,7 +83,7 @@ pub(super) fn prepare(setup: &Setup, controls: &Controls, environment: &mut Envi
         of.show(&mut credentials.vault, &mut shown, &mut told)?;
     }
     let terminate = match &settings.tls {
-        Some(tls) => Some(terminate(setup, tls, (environment, &mut shown))?),
+        Some(tls) => Some(terminate(setup, tls, &mut shown)?),
         None => None,
     };
     if terminate.is_none() && !credentials.vault.is_empty() && !credentials.vault.danger_plain {
@@ -90,8 +92,11 @@ pub(super) fn prepare(setup: &Setup, controls: &Controls, environment: &mut Envi
                 .to_owned(),
         );
     }
+    let bundle = format!("{OWN_FILES}/{BUNDLE}");
+    let shown_by = BUNDLE_VARIABLES.iter().filter(|_| terminate.is_some());
+    let shown_by = shown_by.map(|name| ((*name).to_owned(), bundle.clone())).collect();
     let inspection = Inspection { terminate, credentials, ..Inspection::default() };
-    Ok(Secrets { inspection, shown, told })
+    Ok(Secrets { inspection, shown, shown_by, told })
 }
 
 /// What is seen of a variable.
@@ -128,8 +133,9 @@ fn seen(mask: &Mask, holder: Holder, (name, value): (&str, &str), vault: &mut Va
     };
     let places = match hosts.as_ref().map(|hosts| places(hosts)) {
         // Nothing that can be read is nowhere, and not everywhere.
-        Some(places) if places.is_empty() => return Ok(Seen::Told("`injectHosts` names no host".to_owned())),
-        Some(places) => places,
+        Some(Ok(places)) if places.is_empty() => return Ok(Seen::Told("`injectHosts` names no host".to_owned())),
+        Some(Ok(places)) => places,
+        Some(Err(why)) => return Ok(Seen::Told(why)),
         None => Vec::new(),
     };
     let mask = match extract::Mask::new(entry, holder) {
@@ -191,13 +197,13 @@ impl FileMask<'_> {
     }
 }
 
-/// Reads `injectHosts`: hosts as in the lists, addresses of version 6 without brackets.
-fn places(hosts: &[String]) -> Vec<Place> {
+/// Reads `injectHosts`: hosts as in the lists, addresses of version 6 without brackets. An error is what cannot be read.
+fn places(hosts: &[String]) -> Result<Vec<Place>, String> {
     let read = |text: &String| match HostPattern::parse_domain(text) {
         Ok(pattern) => Some(Place { pattern, port: None }),
         Err(_) => Readings::parse(text).ok().and_then(Readings::certain),
     };
-    hosts.iter().filter_map(read).collect()
+    hosts.iter().map(|text| read(text).ok_or_else(|| format!("`{text}` of `injectHosts` is no host"))).collect()
 }
 
 /// Returns the variables that are one credential of AWS, the conventional ones where nothing else is said.
@@ -226,7 +232,8 @@ fn aws(setup: &Setup) -> Aws {
         let has_session = settings.masked.iter().any(|masked| masked.value.name == session);
         pairs.push(pair(key_id, secret, has_session.then_some(session)));
     }
-    let passes = |form| settings.passed.iter().any(|passed| passed.value == form);
+    let said = |form| settings.signing.iter().find(|said| said.value.0 == form);
+    let passes = |form| said(form).is_some_and(|said| said.value.1);
     let unsignable = |form| if passes(form) { Unsignable::Pass } else { Unsignable::Deny };
     Aws {
         pairs,
@@ -237,15 +244,13 @@ fn aws(setup: &Setup) -> Aws {
 }
 
 /// Returns how TLS ends at the proxy, and shows inside whom to believe.
-fn terminate(
-    setup: &Setup,
-    tls: &Sourced<TlsKeys>,
-    (environment, shown): (&mut Environment, &mut Vec<Shown>),
-) -> anyhow::Result<Terminate> {
+fn terminate(setup: &Setup, tls: &Sourced<TlsKeys>, shown: &mut Vec<Shown>) -> anyhow::Result<Terminate> {
     let now_s = u64::try_from(now_ms() / 1000).unwrap_or_default();
     let authority = match &tls.value {
         TlsKeys { certificate: Some(certificate), key: Some(key) } => {
-            let read_one = |text: &String| read(&place(setup, text)).with_context(|| format!("{text} cannot be read"));
+            let read_one = |text: &String| {
+                read(&of_a_person(&setup.places, text)).with_context(|| format!("{text} cannot be read"))
+            };
             Authority::given(&read_one(certificate)?, &read_one(key)?, now_s)
         }
         TlsKeys { .. } => Authority::of_the_run(now_s),
@@ -271,19 +276,7 @@ fn terminate(
     for path in BUNDLES.into_iter().chain([own.as_str()]).filter_map(AbsPath::parse) {
         shown.push(Shown { path, content: bundle.clone(), why: why.to_owned() });
     }
-    for name in BUNDLE_VARIABLES {
-        environment.kept.retain(|(kept, _)| kept != OsStr::new(name));
-        environment.kept.push((name.into(), own.clone().into()));
-    }
     Ok(Terminate { authority: Arc::new(authority), roots, except: Vec::new() })
-}
-
-/// Returns the path that a setting of a person's means.
-fn place(setup: &Setup, text: &str) -> AbsPath {
-    match text.strip_prefix("~/") {
-        Some(below) => setup.place.home.join(below),
-        None => setup.places.claude_dir().join(text),
-    }
 }
 
 fn read(path: &AbsPath) -> io::Result<Vec<u8>> {

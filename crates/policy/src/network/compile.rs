@@ -4,7 +4,7 @@ use super::address::Surroundings;
 use super::host::{HostPattern, PatternFault, Place, Readings};
 use super::{Entry, Network, RuleName, Words};
 use crate::layer::Sourced;
-use crate::{Diagnostic, Scope, Severity};
+use crate::{Diagnostic, List, Scope, Severity};
 
 /// Names below which anybody gets a name: a star before one of them is a star for everybody.
 const SHARED: [&str; 30] = [
@@ -77,7 +77,7 @@ pub fn compile(layers: &[Words]) -> (Network, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
     for words in layers {
         for entry in &words.keys.denied {
-            network.deny(entry, Readings::parse(&entry.value), rule_name(Kind::Denied.key(), entry), &mut diagnostics);
+            network.deny(entry, Readings::parse(&entry.value), rule_name(Kind::Denied, entry), &mut diagnostics);
         }
         for entry in &words.web_deny {
             network.deny_web(entry, &mut diagnostics);
@@ -132,7 +132,12 @@ impl Network {
             Domain::Tool | Domain::Other => return,
         };
         let read = read.map(|pattern| Readings(vec![Place { pattern, port: None }]));
-        self.deny(entry, read, RuleName { text: entry.value.clone(), origin: entry.origin.clone() }, told);
+        self.deny(
+            entry,
+            read,
+            RuleName { text: entry.value.clone(), origin: entry.origin.clone(), list: List::Deny },
+            told,
+        );
     }
 
     fn allow(&mut self, entry: &Sourced<String>, kind: Kind, told: &mut Vec<Diagnostic>) {
@@ -140,7 +145,7 @@ impl Network {
             Ok(place) => place,
             Err((message, hint)) => return told.push(diagnose(Severity::Warning, entry, &message, hint)),
         };
-        let entry = Entry { place, name: rule_name(kind.key(), entry) };
+        let entry = Entry { place, name: rule_name(kind, entry) };
         match kind {
             Kind::Allowed => self.allowed.push(entry),
             Kind::Opaque => self.opaque.push(entry),
@@ -156,7 +161,7 @@ impl Network {
         };
         match read {
             Ok(pattern) if too_wide(&pattern).is_none() => {
-                let name = RuleName { text: entry.value.clone(), origin: entry.origin.clone() };
+                let name = RuleName { text: entry.value.clone(), origin: entry.origin.clone(), list: List::Allow };
                 self.allowed.push(Entry { place: Place { pattern, port: None }, name });
             }
             Ok(_) => {}
@@ -192,6 +197,8 @@ fn too_wide(pattern: &HostPattern) -> Option<(&'static str, &'static str)> {
         HostPattern::Labels(labels) if labels.last().is_some_and(|last| last.contains('*')) => {
             Some(("has a `*` in its last label, and allows names that anybody can have", "name the hosts"))
         }
+        // What a star in a label leaves open is below the labels behind it.
+        HostPattern::Labels(_) if !pattern.is_exact() => too_wide(&HostPattern::Below(pattern.tail())),
         HostPattern::Below(_) | HostPattern::Labels(_) | HostPattern::Address(_) => None,
     }
 }
@@ -214,8 +221,9 @@ fn domain(rule: &str) -> Domain<'_> {
     }
 }
 
-fn rule_name(key: &str, entry: &Sourced<String>) -> RuleName {
-    RuleName { text: format!("{key}: {}", entry.value), origin: entry.origin.clone() }
+fn rule_name(kind: Kind, entry: &Sourced<String>) -> RuleName {
+    let list = if kind == Kind::Denied { List::Deny } else { List::Allow };
+    RuleName { text: format!("{}: {}", kind.key(), entry.value), origin: entry.origin.clone(), list }
 }
 
 fn diagnose(severity: Severity, entry: &Sourced<String>, what: &str, hint: &str) -> Diagnostic {

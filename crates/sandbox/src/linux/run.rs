@@ -131,7 +131,7 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, (brokered, held): (bool, bool)
 /// built for it.
 fn before_the_command(error: Error) -> Error {
     match error {
-        Error::Step { step, path, source, fix } if step != Step::Watch && step != Step::Control => {
+        Error::Step { step, path, source, fix } if !matches!(step, Step::Watch | Step::Control | Step::Doors) => {
             let path = path.or_else(|| Some(step.name().to_owned()));
             Error::Step { step: Step::Template, path, source, fix }
         }

@@ -416,7 +416,9 @@ impl Loop<'_> {
                 // The kernel tells the command when its own terminal's size changes.
                 (libc::SIGWINCH, Some(relay)) => relay.resize(),
                 (libc::SIGCONT, Some(relay)) => {
-                    relay.resume();
+                    if !self.is_taken {
+                        relay.resume();
+                    }
                     relay.resize();
                     self.signal(libc::SIGCONT);
                 }
@@ -449,7 +451,9 @@ impl Loop<'_> {
         let _ = sys::signal::mask(How::Unblock, &stop);
         let _ = sys::signal::mask(How::Block, &stop);
         if let Some(relay) = &mut self.relay {
-            relay.resume();
+            if !self.is_taken {
+                relay.resume();
+            }
             relay.resize();
         }
         self.signal(libc::SIGCONT);

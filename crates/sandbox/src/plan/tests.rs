@@ -54,6 +54,7 @@ fn check(input: &str, expected: &str) {
         held: false,
         outlet: None,
         shown: Vec::new(),
+        shown_by: Vec::new(),
     };
     let found = match plan(&controls, &invocation) {
         Ok(plan) => {
@@ -95,6 +96,7 @@ fn whole_plan_reads_in_the_order_of_building() {
         held: false,
         outlet: None,
         shown: Vec::new(),
+        shown_by: Vec::new(),
     };
     let expected = "\
 separate    users, mounts, processes, network, ipc, host name, cgroups
@@ -317,6 +319,7 @@ fn planned(writable: &[&str], hidden: &[&str], open: &[&str], closed: &[&str]) -
         held: false,
         outlet: None,
         shown: Vec::new(),
+        shown_by: Vec::new(),
     };
     plan(&controls, &invocation).ok().map(|plan| opened(&plan))
 }
@@ -413,6 +416,7 @@ fn granted(readable: &[(&str, Option<&str>)], caches: Option<Caches>, hide: &[&s
         held: false,
         outlet: None,
         shown: Vec::new(),
+        shown_by: Vec::new(),
     };
     plan(&controls, &invocation).map_or_else(|error| format!("error: {error}"), |plan| plan.render())
 }
@@ -475,6 +479,7 @@ fn a_command_cannot_start_where_nothing_may_be_read() {
         held: false,
         outlet: None,
         shown: Vec::new(),
+        shown_by: Vec::new(),
     };
     assert!(plan(&controls("/usr/src"), &invocation).is_ok());
     assert_eq!(

@@ -148,6 +148,7 @@ fn invocation(spec: &Spec, argv: Vec<OsString>) -> sandbox::Invocation {
         held: !spec.template.is_empty(),
         outlet: (!spec.proxied.is_empty()).then(|| std::sync::Arc::new(crate::greeter::Greeter) as _),
         shown: Vec::new(),
+        shown_by: Vec::new(),
     }
 }
 

@@ -125,9 +125,10 @@ impl Reader<'_> {
             ("presigned", SigningForm::Presigned),
             ("sigv4a", SigningForm::Sigv4a),
         ] {
-            if text(object, name).as_deref() == Some("passthrough") {
+            if field(object, name).is_some() {
+                let passes = text(object, name).as_deref() == Some("passthrough");
                 let origin = self.origin(object.start());
-                self.layer.sandbox.credentials.passed.push(Sourced { value: form, origin });
+                self.layer.sandbox.credentials.signing.push(Sourced { value: (form, passes), origin });
             }
         }
         self.unknown(&path(section, property), object, &["streaming", "presigned", "sigv4a"]);

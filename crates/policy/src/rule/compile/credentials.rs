@@ -13,7 +13,7 @@ impl Compiler<'_> {
             Scope::Builtin | Scope::User | Scope::Flag | Scope::Managed => layer.trusted,
             Scope::Project | Scope::Local => false,
         };
-        let CredentialKeys { variables, files, plain, aws, passed } = &layer.sandbox.credentials;
+        let CredentialKeys { variables, files, plain, aws, signing } = &layer.sandbox.credentials;
         let own = &mut self.policy.credentials;
         let mut ignored = Vec::new();
         for variable in variables {
@@ -34,7 +34,7 @@ impl Compiler<'_> {
         if may_send {
             own.files.extend(files.iter().cloned());
             own.aws.extend(aws.iter().cloned());
-            own.passed.extend(passed.iter().cloned());
+            own.signing.extend(signing.iter().cloned());
             own.plain = own.plain.take().or_else(|| plain.clone());
             own.tls = own.tls.take().or_else(|| tls.cloned());
         } else {
@@ -42,7 +42,7 @@ impl Compiler<'_> {
                 ("network.tlsTerminate", tls.map(|one| &one.origin)),
                 ("credentials.allowPlaintextInject", plain.as_ref().map(|one| &one.origin)),
                 ("credentials.awsPairs", aws.first().map(|one| &one.origin)),
-                ("credentials.sigv4", passed.first().map(|one| &one.origin)),
+                ("credentials.sigv4", signing.first().map(|one| &one.origin)),
             ];
             for (key, origin) in keys.into_iter().filter_map(|(key, origin)| Some((key, origin?))) {
                 ignored.push((origin, format!("`sandbox.{key}` does not count in the files of a folder")));

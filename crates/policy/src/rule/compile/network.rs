@@ -14,14 +14,18 @@ impl Compiler<'_> {
         let words: Vec<Words> = layers.iter().rev().map(|layer| Words::of(layer, has_rules(layer))).collect();
         let (network, diagnostics) = network::compile(&words);
         for diagnostic in diagnostics {
-            // The rules about the web have told their own.
-            if self.diagnostics.iter().any(|known| known.origin == diagnostic.origin) {
-                continue;
-            }
+            // The rules about the web have told their own; whatever else stands in the line, a denial that cannot be read
+            // refuses.
+            let is_rule = |rule: &crate::layer::Sourced<String>| {
+                rule.origin == diagnostic.origin && diagnostic.message.contains(rule.value.as_str())
+            };
+            let is_told = layers.iter().any(|layer| layer.allow.iter().chain(&layer.deny).any(is_rule));
             if diagnostic.severity == Severity::Error {
                 self.policy.failures.push(diagnostic.clone());
             }
-            self.diagnostics.push(diagnostic);
+            if !is_told {
+                self.diagnostics.push(diagnostic);
+            }
         }
         for (pattern, name) in network.denied_hosts() {
             let reference = RuleRef { text: name.text.clone(), list: List::Deny, origin: name.origin.clone() };

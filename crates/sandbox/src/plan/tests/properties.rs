@@ -177,6 +177,7 @@ fn made(wish: &Wish) -> Option<Plan> {
         held: false,
         outlet: None,
         shown: Vec::new(),
+        shown_by: Vec::new(),
     };
     plan(&controls, &invocation).ok()
 }
