@@ -238,6 +238,12 @@ impl Vault {
         self.entries.iter().map(|entry| (entry.name.as_str(), entry.placeholder.as_str()))
     }
 
+    /// Returns true when a secret stands in a name, in letters of whatever case.
+    pub(crate) fn is_in(&self, name: &str) -> bool {
+        let name = name.to_ascii_lowercase();
+        self.entries.iter().any(|entry| name.contains(&entry.secret.0.to_ascii_lowercase()))
+    }
+
     /// Returns true when nothing has a placeholder.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()

@@ -1,14 +1,14 @@
 //! A person's lasting answer, kept as a rule where the documentation keeps it: in the folder's local settings.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt};
 
 use jsonc_parser::ParseOptions;
 use jsonc_parser::cst::{CstArray, CstInputValue, CstRootNode};
 use policy::AbsPath;
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags};
 
 use crate::limits::SETTINGS_BYTES_MAX;
 use crate::places::Places;
@@ -87,20 +87,19 @@ fn read(directory: &OwnedFd) -> io::Result<Option<String>> {
     if text.len() as u64 > bytes_max { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(Some(text)) }
 }
 
-/// Puts a new file in the place of the old one.
+/// Writes the file in its place. No other name is there meanwhile, by which a command of another run could come to have
+/// it open: only this one is protected. What is added makes it longer, so that it is whole or as it was but for a crash of
+/// the machine.
 fn write(directory: &OwnedFd, text: &str) -> io::Result<()> {
-    let fresh = format!("{NAME}.{}.new", std::process::id());
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let before = rustix::fs::statat(directory, NAME, AtFlags::SYMLINK_NOFOLLOW);
-    let mode = before.map_or(0o600, |stat| stat.st_mode & 0o777);
-    let descriptor = rustix::fs::openat(directory, &fresh, flags, Mode::from_raw_mode(mode))?;
-    let mut fresh_file = File::from(descriptor);
-    let written = fresh_file.write_all(text.as_bytes()).and_then(|()| fresh_file.sync_all());
-    let placed = written.and_then(|()| Ok(rustix::fs::renameat(directory, &fresh, directory, NAME)?));
-    if placed.is_err() {
-        let _ = rustix::fs::unlinkat(directory, &fresh, AtFlags::empty());
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::openat(directory, NAME, flags, Mode::from_raw_mode(0o600))?);
+    let stat = rustix::fs::fstat(&file)?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile || stat.st_nlink != 1 {
+        return Err(io::Error::other("it is no file of its own"));
     }
-    placed
+    file.write_all_at(text.as_bytes(), 0)?;
+    file.set_len(text.len() as u64)?;
+    file.sync_all()
 }
 
 /// Returns the text with the rule in it; nothing when the text is no settings file.

@@ -134,6 +134,11 @@ impl Fields {
         self.0.iter_mut().map(|(name, value)| (name.as_str(), value))
     }
 
+    /// Takes away fields by their names.
+    pub(crate) fn retain(&mut self, is_kept: impl Fn(&str) -> bool) {
+        self.0.retain(|(name, _)| is_kept(name));
+    }
+
     /// Takes a field away, and puts one value in its place where there is one.
     pub(crate) fn set(&mut self, name: &str, value: Option<&[u8]>) {
         self.0.retain(|(own, _)| own != name);

@@ -203,6 +203,37 @@ fn an_answer_that_is_compressed_all_the_same_is_opened() {
     assert!(!ask("/cut", "1.1").ends_with("0\r\n\r\n"));
 }
 
+/// What a server has been given it could hand out in parts, none of which is known as a secret's.
+#[test]
+fn parts_of_an_answer_are_not_asked_for() {
+    let server = Secure::new(|stream, _| {
+        let request = head(stream);
+        let is_asked = request.to_lowercase().contains("\r\nrange:");
+        let (status, body) = match (is_asked || request.contains("/part"), request.contains("/name")) {
+            (true, _) => ("206 Partial Content", TOKEN.get(..20).unwrap().to_owned()),
+            (false, true) => ("200 OK", "named".to_owned()),
+            (false, false) => ("200 OK", TOKEN.to_owned()),
+        };
+        let name = if request.contains("/name") { format!("X-{TOKEN}: 1\r\n") } else { String::new() };
+        let length = body.len();
+        drop(stream.write_all(format!("HTTP/1.1 {status}\r\n{name}Content-Length: {length}\r\n\r\n{body}").as_bytes()));
+        drop(stream.flush());
+        drop(stream.read(&mut [0]));
+    });
+    let (scene, [token, _]) = scene(&[&server]);
+    let ask = |path: &str| {
+        let host = format!("good.example:{}", server.port());
+        let request = format!("GET {path} HTTP/1.0\r\nHost: {host}\r\nRange: bytes=0-19\r\nIf-Range: x\r\n\r\n");
+        scene.talk(server.port(), request.as_bytes())
+    };
+    let whole = ask("/");
+    assert!(whole.starts_with("HTTP/1.1 200 OK") && whole.ends_with(&token), "{whole}");
+    let part = ask("/part");
+    assert!(part.starts_with("HTTP/1.1 502") && !part.contains(TOKEN.get(..20).unwrap()), "{part}");
+    let name = ask("/name");
+    assert!(name.ends_with("named") && !name.to_lowercase().contains(&TOKEN.to_lowercase()), "{name}");
+}
+
 #[test]
 fn events_are_not_held_back() {
     let server = Secure::new(|stream, _| {

@@ -31,9 +31,11 @@ pub(super) struct Person {
 
 /// Returns true when there is a terminal whose foreground this process is in.
 pub(super) fn is_there() -> bool {
-    terminal().is_ok_and(|terminal| {
-        rustix::termios::tcgetpgrp(&terminal).is_ok_and(|group| group == rustix::process::getpgrp())
-    })
+    terminal().is_ok_and(|terminal| is_foreground(&terminal))
+}
+
+fn is_foreground(terminal: &File) -> bool {
+    rustix::termios::tcgetpgrp(terminal).is_ok_and(|group| group == rustix::process::getpgrp())
 }
 
 fn terminal() -> io::Result<File> {
@@ -60,16 +62,21 @@ impl Person {
         let Self { attention, lasting } = self;
         let taken = attention.take()?;
         let mut terminal = terminal()?;
+        if !is_foreground(&terminal) {
+            return Err(io::Error::other("the run is in the background"));
+        }
         // What was typed before the question is no answer to it.
         rustix::termios::tcflush(&terminal, rustix::termios::QueueSelector::IFlush)?;
         let target = &question.target;
         let command: String = question.caller.command.chars().take(COMMAND_CHARACTERS).collect();
         let cut = if command.len() < question.caller.command.len() { "..." } else { "" };
+        // What the command has set for what is shown is not for this: colours, other letters, a region that scrolls.
+        terminal.write_all(b"\r\n\x1b[0m\x1b(B\x1b[r\x1b[?25h\x1b[999;1H\r\n")?;
         writeln!(terminal, "palisade: `{}{cut}` asks for {target}: {}", shown(&command), question.reason)?;
         write!(terminal, "Let it? [o]nce, this [s]ession, [a]lways, [d]eny: ")?;
         let line = read_line(&mut terminal, &taken)?;
         match line.trim() {
-            "o" | "once" | "y" | "yes" => Ok(Answer::Once),
+            "o" | "once" => Ok(Answer::Once),
             "s" | "session" => Ok(Answer::Session),
             "a" | "always" => {
                 lasting.lock().unwrap_or_else(PoisonError::into_inner).push(kept(target));
