@@ -196,7 +196,8 @@ fn results_of_cases_are_as_their_schema_says() {
 #[test]
 fn a_report_is_as_its_schema_says() {
     let (schema, home) = (schema("report.schema.json"), home("report"));
-    let commands = ["exit 3", "kill -9 $$", "exec 3<>/dev/tcp/192.0.2.1/80"];
+    let asks = "exec 3<>/dev/tcp/127.0.0.1/3128; printf 'CONNECT a.example:443 HTTP/1.1\r\n\r\n' >&3; read -r line <&3";
+    let commands = ["exit 3", "kill -9 $$", "exec 3<>/dev/tcp/192.0.2.1/80", asks];
     for command in commands {
         let file = home.path().join("report.json");
         let mut run = program(home.path());
