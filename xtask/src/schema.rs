@@ -30,6 +30,8 @@ fn differs(root: &Value, schema: &Value, value: &Value) -> Option<String> {
         }
         "const" => (value != wanted).then(|| format!("{value} is not {wanted}")),
         "enum" => (!wanted.as_array().unwrap().contains(value)).then(|| format!("{value} is none of {wanted}")),
+        // Of a value that is no number they say nothing.
+        "minimum" | "maximum" if !value.is_number() => None,
         "minimum" => (value.as_i64() < wanted.as_i64()).then(|| format!("{value} is below {wanted}")),
         "maximum" => (value.as_i64() > wanted.as_i64()).then(|| format!("{value} is above {wanted}")),
         "pattern" => {
