@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail, ensure};
 use egress::credential::extract::{self, Holder, NoMatch};
-use egress::credential::{Aws, AwsPair, Credentials, Unsignable, Vault};
-use egress::host::{HostPattern, Place, Readings};
+use egress::credential::{Aws, AwsPair, Credentials, Unsignable, Vault, read_inject_host};
+use egress::host::Place;
 use egress::proxy::{Authority, Inspection, Roots, Terminate};
-use policy::layer::{self, Mask, SigningForm, Sourced, TlsKeys, Variable};
+use policy::layer::{self, AwsVariables, Mask, SigningForm, Sourced, TlsKeys, Variable};
 use policy::rule::HeldPath;
 use policy::{AbsPath, Controls};
 use rustix::fs::{Mode, OFlags};
@@ -42,6 +42,8 @@ const BUNDLE_VARIABLES: [&str; 10] = [
 ];
 /// Those of the caller's that add to whom it believes.
 const OWN_BUNDLES: [&str; 2] = ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"];
+/// Variables that are one credential of AWS where nothing else is said.
+const AWS_NAMES: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 /// Bytes of a file of certificates, of a key, or of a masked file.
 const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
@@ -197,40 +199,28 @@ impl FileMask<'_> {
     }
 }
 
-/// Reads `injectHosts`: hosts as in the lists, addresses of version 6 without brackets. An error is what cannot be read.
+/// Reads `injectHosts`. An error is what cannot be read.
 fn places(hosts: &[String]) -> Result<Vec<Place>, String> {
-    let read = |text: &String| match HostPattern::parse_domain(text) {
-        Ok(pattern) => Some(Place { pattern, port: None }),
-        Err(_) => Readings::parse(text).ok().and_then(Readings::certain),
-    };
-    hosts.iter().map(|text| read(text).ok_or_else(|| format!("`{text}` of `injectHosts` is no host"))).collect()
+    let read = |text: &String| read_inject_host(text).map_err(|fault| format!("`{text}` of `injectHosts` {fault}"));
+    hosts.iter().map(read).collect()
 }
 
 /// Returns the variables that are one credential of AWS, the conventional ones where nothing else is said.
 fn aws(setup: &Setup) -> Aws {
     let settings = setup.policy.credentials();
-    let pair = |key_id: &str, secret: &str, session: Option<&str>| AwsPair {
-        key_id: key_id.to_owned(),
-        secret: secret.to_owned(),
-        session: session.map(str::to_owned),
+    let mut pairs: Vec<AwsPair> = settings.aws.iter().map(|pair| pair_of(&pair.value)).collect();
+    let is_named = |name: &str| {
+        let names =
+            |pair: &AwsPair| pair.key_id == name || pair.secret == name || pair.session.as_deref() == Some(name);
+        pairs.iter().any(names)
     };
-    let mut pairs: Vec<AwsPair> = settings
-        .aws
-        .iter()
-        .map(|pair_of| pair(&pair_of.value.key_id, &pair_of.value.secret, pair_of.value.session.as_deref()))
-        .collect();
-    let usual = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
-    let names = |pair: &AwsPair| {
-        let session = pair.session.as_deref();
-        [Some(pair.key_id.as_str()), Some(pair.secret.as_str()), session]
-            .into_iter()
-            .flatten()
-            .any(|one| usual.contains(&one))
+    let is_whole = |mask: &Mask| mask.extract.is_none() && !mask.is_token;
+    let is_masked = |name: &str| {
+        settings.masked.iter().any(|one| one.value.name == name && one.value.mask.as_ref().is_some_and(is_whole))
     };
-    if !pairs.iter().any(names) {
-        let [key_id, secret, session] = usual;
-        let has_session = settings.masked.iter().any(|masked| masked.value.name == session);
-        pairs.push(pair(key_id, secret, has_session.then_some(session)));
+    // Naming any of the usual ones in a pair replaces theirs.
+    if !AWS_NAMES.into_iter().any(is_named) {
+        pairs.extend(AwsPair::usual(is_masked));
     }
     let said = |form| settings.signing.iter().find(|said| said.value.0 == form);
     let passes = |form| said(form).is_some_and(|said| said.value.1);
@@ -241,6 +231,11 @@ fn aws(setup: &Setup) -> Aws {
         presigned: unsignable(SigningForm::Presigned),
         sigv4a: unsignable(SigningForm::Sigv4a),
     }
+}
+
+fn pair_of(variables: &AwsVariables) -> AwsPair {
+    let AwsVariables { key_id, secret, session } = variables.clone();
+    AwsPair { key_id, secret, session }
 }
 
 /// Returns how TLS ends at the proxy, and shows inside whom to believe.
