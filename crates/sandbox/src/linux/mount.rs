@@ -207,7 +207,7 @@ fn make_vault(host: &OwnedFd, bytes: Option<u64>) -> Result<OwnedFd, Failure> {
 }
 
 /// Makes a file that everybody may read.
-fn make_file(vault: &OwnedFd, name: &str, text: &[u8]) -> std::io::Result<()> {
+pub(super) fn make_file(vault: &OwnedFd, name: &str, text: &[u8]) -> std::io::Result<()> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
     let file = rustix::fs::openat(vault, name, flags, Mode::from_raw_mode(0o444))?;
     std::io::Write::write_all(&mut std::fs::File::from(file), text)
@@ -385,7 +385,8 @@ impl Mounts {
         self.cover_with(target, if is_directory { CLOSED_DIRECTORY } else { CLOSED_FILE })
     }
 
-    fn cover_with(&self, target: &OwnedFd, name: &str) -> std::io::Result<Identity> {
+    /// Covers a file with one of the vault. Returns what is there now.
+    pub(super) fn cover_with(&self, target: &OwnedFd, name: &str) -> std::io::Result<Identity> {
         let mount = tree::copy_named(self.vault.as_fd(), name)?;
         tree::restrict_one(mount.as_fd(), RDONLY | NOSUID | NODEV | NOEXEC)?;
         let mask = tree::identity(mount.as_fd())?;

@@ -1,15 +1,14 @@
 //! Files of our own that are seen inside.
 
-use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
 
 use policy::AbsPath;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::Mode;
 use rustix::io::Errno;
 
 use super::failure::{At, Failure};
-use super::mount::Mounts;
-use super::tree::{self, NODEV, NOEXEC, NOSUID, RDONLY};
+use super::mount::{self, Mounts};
+use super::tree;
 use crate::error::Step as Stage;
 use crate::plan::{OWN_FILES, Plan, Step};
 
@@ -40,9 +39,7 @@ fn make(mounts: &Mounts, name: &str, content: &[u8]) -> std::io::Result<()> {
         Err(error) => return Err(error.into()),
     }
     let directory = tree::resolve(run.as_fd(), own)?;
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let file = rustix::fs::openat(&directory, name, flags, Mode::from_raw_mode(0o644))?;
-    std::fs::File::from(file).write_all(content)
+    mount::make_file(&directory, name, content)
 }
 
 /// Puts a file of our own in the place of the host's, if there is one.
@@ -61,11 +58,6 @@ pub(super) fn put(
     // In the closed profile the host's file was to be seen there.
     let before = tree::identity(target.as_fd()).at_path(Stage::Doors, path)?;
     mounts.expected.retain(|one| one.identity != before);
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let file =
-        rustix::fs::openat(&mounts.vault, name, flags, Mode::from_raw_mode(0o644)).at_path(Stage::Doors, path)?;
-    std::fs::File::from(file).write_all(&bytes).at_path(Stage::Doors, path)?;
-    let mount = tree::copy_named(mounts.vault.as_fd(), name).at_path(Stage::Doors, path)?;
-    tree::restrict_one(mount.as_fd(), RDONLY | NOSUID | NODEV | NOEXEC).at_path(Stage::Doors, path)?;
-    tree::attach(mount.as_fd(), target.as_fd()).at_path(Stage::Doors, path)
+    mount::make_file(&mounts.vault, name, &bytes).at_path(Stage::Doors, path)?;
+    mounts.cover_with(&target, name).map(drop).at_path(Stage::Doors, path)
 }
