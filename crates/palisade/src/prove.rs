@@ -13,8 +13,7 @@ use std::io::{Read, Seek, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use audit::End;
-use guard::{Guard, Named, Request, Settled};
+use guard::{Guard, Named, Request};
 use policy::action::{Command, Kind, Runner};
 use policy::facts::Person;
 use policy::{AbsPath, Action, Approval, Exec, Permit, Severity};
@@ -23,7 +22,7 @@ use sandbox::{Invocation, Report};
 
 use crate::cli::ProveOptions;
 use crate::exit::Exit;
-use crate::run::{Order, approved, settled};
+use crate::run::{Order, approved, failed, settled};
 use crate::sandbox_command::opened_by;
 use crate::say::{self, Paint, shown};
 use crate::setup::{self, Setup, open_journal};
@@ -135,11 +134,6 @@ fn confined(permit: &Permit<Exec>, invocation: &Invocation, targets: &Targets) -
     let mut said = String::new();
     file.take(SAID_BYTES_MAX).read_to_string(&mut said)?;
     Ok((report, said))
-}
-
-fn failed(error: &anyhow::Error) -> Settled {
-    let end = End::Failed(error.to_string());
-    Settled { end, enforced: Vec::new(), missing: Vec::new(), refused_count: 0, duration_ms: None }
 }
 
 /// Is the program inside: tries everything, and says on standard output what came of it.

@@ -21,8 +21,8 @@ use crate::cli::RunOptions;
 use crate::exit::run::NOT_RUN;
 use crate::say::{self, shown};
 use crate::setup::{Setup, now_ms, open_journal};
-pub(crate) use confined::settled;
 use confined::{ReportFile, Running};
+pub(crate) use confined::{failed, settled};
 use status::Status;
 
 /// Runs a command and ends with its code.

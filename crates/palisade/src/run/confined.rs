@@ -125,13 +125,7 @@ impl Running<'_> {
         report_file: Option<ReportFile>,
     ) -> (u8, Option<String>) {
         let why = format!("{error:#}");
-        told(self.settle(Settled {
-            end: End::Failed(why.clone()),
-            enforced: Vec::new(),
-            missing: Vec::new(),
-            refused_count: 0,
-            duration_ms: None,
-        }));
+        told(self.settle(failed(&why)));
         told(report_file.map_or(Ok(()), |file| file.write(&not_run_json(permit.proof(), &why))));
         say::error(&format!("nothing ran: {}", shown(&why)));
         (NOT_RUN, Some(why))
@@ -172,14 +166,7 @@ impl Running<'_> {
 
     /// Tells why the command did not run, and returns the code that says so.
     fn not_run(&self, error: &sandbox::Error) -> u8 {
-        let end = End::Failed(error.to_string());
-        told(self.settle(Settled {
-            end,
-            enforced: Vec::new(),
-            missing: Vec::new(),
-            refused_count: 0,
-            duration_ms: None,
-        }));
+        told(self.settle(failed(error)));
         say::error(&causes(error));
         if let Some(fix) = error.fix() {
             say::talk(&format!("    {fix}"));
@@ -336,6 +323,12 @@ fn causes(error: &dyn std::error::Error) -> String {
         next = cause.source();
     }
     text
+}
+
+/// Returns what a record keeps of a command that did not run.
+pub(crate) fn failed(why: &impl std::fmt::Display) -> Settled {
+    let end = End::Failed(why.to_string());
+    Settled { end, enforced: Vec::new(), missing: Vec::new(), refused_count: 0, duration_ms: None }
 }
 
 /// Returns what a record keeps of a report.
