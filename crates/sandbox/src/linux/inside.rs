@@ -196,8 +196,8 @@ fn look_at(root: &OwnedFd, found: &Found, brokered: bool) -> Result<Option<Expec
         Holds::Input(_) => (true, None),
     };
     ensure(holds, path)?;
-    let is_brokered = brokered && matches!(found.holds, Holds::Pinned | Holds::ReadOnly);
-    Ok(watched.map(|is_read_only| Expected { path: path.clone(), identity: there, is_read_only, is_brokered }))
+    let may_go = brokered && matches!(found.holds, Holds::Pinned | Holds::ReadOnly);
+    Ok(watched.map(|is_read_only| Expected { path: path.clone(), identity: there, is_read_only, may_go }))
 }
 
 /// Returns true when a path cannot be opened.

@@ -42,8 +42,9 @@ pub(super) struct Expected {
     pub(super) path: String,
     pub(super) identity: Identity,
     pub(super) is_read_only: bool,
-    /// Whether the broker holds the same name, should somebody outside take the mount away.
-    pub(super) is_brokered: bool,
+    /// Whether a command goes on should the mount be taken away: the broker holds the same name, or nothing is
+    /// protected there. No command starts in a held boundary without it.
+    pub(super) may_go: bool,
 }
 
 /// The directories of the vault, with their modes.
@@ -107,7 +108,7 @@ impl Held {
         let mut lost = None;
         let keep = |one: &Expected| {
             let found = one.is_found(&root);
-            if !one.is_brokered && !matches!(found, Ok(true) | Err(Errno::ACCESS)) {
+            if !one.may_go && !matches!(found, Ok(true) | Err(Errno::ACCESS)) {
                 lost.get_or_insert_with(|| one.path.clone());
             }
             found != Err(Errno::ACCESS)
@@ -125,7 +126,7 @@ impl Held {
     /// removed or replaced from another namespace, which nothing inside can do. Names that the broker holds stay
     /// held.
     pub(super) fn lost(&self) -> Option<&str> {
-        let mut counted = self.expected.iter().filter(|one| !one.is_brokered);
+        let mut counted = self.expected.iter().filter(|one| !one.may_go);
         counted.find(|one| !one.is_found(&self.root).unwrap_or(false)).map(|one| one.path.as_str())
     }
 }
@@ -306,9 +307,12 @@ impl Mounts {
     }
 
     /// Shows a directory of the host among the private caches. The command may move what holds it: it protects nothing
-    /// there, so it is not looked at again.
+    /// there.
     fn seed(&mut self, from: &str, at: &str) -> Result<(), Failure> {
-        self.show(from, at, Stage::Seed).map(drop)
+        if let Some(identity) = self.show(from, at, Stage::Seed)? {
+            self.expect(at, identity, true, true);
+        }
+        Ok(())
     }
 
     /// Mounts a path of the host, read-only, and returns which file it is, if it is there.
@@ -406,9 +410,9 @@ impl Mounts {
         }
     }
 
-    pub(super) fn expect(&mut self, path: &str, identity: Identity, is_read_only: bool, is_brokered: bool) {
+    pub(super) fn expect(&mut self, path: &str, identity: Identity, is_read_only: bool, may_go: bool) {
         let identity = Identity { is_mount: true, ..identity };
-        self.expected.push(Expected { path: path.to_owned(), identity, is_read_only, is_brokered });
+        self.expected.push(Expected { path: path.to_owned(), identity, is_read_only, may_go });
     }
 
     /// Opens every path again and compares.
