@@ -388,3 +388,43 @@ fn secrets_stay_outside() {
         assert!(!journal.contains(secret) && !journal.contains(filed), "no record has it");
     });
 }
+
+/// Settings that change while a command runs: what they take away ends connections that are open, what they give is
+/// reached, and what cannot be read changes nothing.
+#[test]
+fn rules_that_change_are_followed() {
+    each_user(|scene| {
+        let curl = curl(scene);
+        scene.write("world/files/long", "x".repeat(64 << 20));
+        let rules = |allowed: &str| json!({"sandbox": {"network": {"allowedDomains": [allowed]}}}).to_string();
+        scene.write("world/half.json", &rules("www.good.example")[..20]);
+        scene.write("world/changed.json", rules("www.good.example"));
+        let (home, place) = (scene.text("home/.claude/settings.json"), scene.text("world"));
+        // Outside: each text when the command says that it has come so far.
+        let change = format!(
+            "(for step in half changed; do for i in $(seq 300); do test -e $step && break; sleep 0.1; done; cp {place}/$step.json {home}; done) \
+             > /dev/null 2>&1 &"
+        );
+        let until =
+            |what: &str| format!("for i in $(seq 60); do if {what}; then echo changed; break; fi; sleep 0.2; done");
+        let command = format!(
+            "{curl} http://good.example/hello.txt; touch half; sleep 3; {curl} http://good.example/hello.txt; \
+             {curl} --max-time 30 --limit-rate 1M http://good.example/long -o got & touch changed; \
+             {}; wait $!; echo long ended with $?; {curl} http://good.example/hello.txt",
+            until(&format!("{curl} --fail http://www.good.example/hello.txt 2> error")),
+        );
+        let done = world(
+            scene,
+            &json!({"sandbox": {"network": {"allowedDomains": ["good.example"]}}}),
+            &[outside(change), inside(command)],
+        );
+        let done = done.last().unwrap();
+        let refused =
+            "palisade: the connection to `good.example:80` is refused: no rule allows it, and there is nobody to ask";
+        let told = ["hello", "hello", "hello", "changed", "long ended with 18", refused];
+        assert_eq!(done.out.lines().collect::<Vec<_>>(), told, "{}", done.text());
+        let ended = "refused: connection to good.example:80: the rules have changed: no rule allows it";
+        assert!(done.error.contains(ended), "{}", done.text());
+        assert!(done.error.lines().filter(|line| line.contains("www.good.example")).count() <= 1, "{}", done.text());
+    });
+}
