@@ -318,7 +318,7 @@ fn secrets_stay_outside() {
                 {"name": "NPM_TOKEN", "mode": "mask", "extract": "nothing(.*)like"},
             ], "files": [
                 {"path": "~/.config/tool/hosts.yml", "mode": "mask", "extract": "oauth_token:\\s*(\\S+)", "injectHosts": ["good.example"]},
-                {"path": "~/.config/gh/hosts.yml", "mode": "mask"},
+                {"path": "~/.config/gh/hosts.yml", "mode": "mask", "extract": "oauth_token:\\s*(\\S+)", "injectHosts": ["good.example"]},
                 {"path": "~/.config/plain", "mode": "mask", "extract": "nothing(.*)like"},
                 {"path": "~/.config/twice", "mode": "mask"},
                 {"path": "~/.config/twice", "mode": "deny"},
@@ -326,7 +326,8 @@ fn secrets_stay_outside() {
         }});
         let filed = "gho_ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
         scene.write("home/.config/tool/hosts.yml", format!("github.com:\n  user: me\n  oauth_token: {filed}\n"));
-        scene.write("home/.config/gh/hosts.yml", filed);
+        scene.write("home/.config/gh/hosts.yml", format!("github.com:\n  user: me\n  oauth_token: {filed}\n"));
+        scene.write("home/.config/gh/config.yml", filed);
         scene.write("home/.config/plain", filed);
         scene.write("home/.config/twice", filed);
         let env = json!({
@@ -346,7 +347,7 @@ fn secrets_stay_outside() {
             inside(format!("python3 -c \"{python}\"")),
             inside("cat /run/palisade/ca-certificates.crt | grep -c BEGIN; ls -ld /run/palisade"),
             inside(format!(
-                "cat ~/.config/tool/hosts.yml; cat ~/.config/plain ~/.config/twice ~/.config/gh/hosts.yml; {curl} --header \"X-Token: $(sed -n 's/.*oauth_token: //p' ~/.config/tool/hosts.yml)\" https://good.example/echo >/dev/null"
+                "cat ~/.config/tool/hosts.yml; cat ~/.config/plain ~/.config/twice ~/.config/gh/hosts.yml; {curl} --header \"X-Token: $(sed -n 's/.*oauth_token: //p' ~/.config/tool/hosts.yml)\" https://good.example/echo >/dev/null; ls -A ~/.config/gh"
             )),
             // What nobody ends TLS for would be seen.
             outside(format!("{curl} --cacert {} https://good.example/echo", scene.text("world/cert.pem"))),
@@ -364,8 +365,9 @@ fn secrets_stay_outside() {
                 assert!(!text.contains(secret) && !text.contains(filed), "{number}: {texts}");
             }
         }
-        assert!(done[7].error.contains("config/gh is hidden as a whole"), "{texts}");
-        assert!(done[7].out.contains("user: me\n  oauth_token: gho_"), "{texts}");
+        let copy = "github.com:\n  user: me\n  oauth_token: gho_";
+        assert_eq!(done[7].out.matches(copy).count(), 2, "{texts}");
+        assert!(done[7].out.ends_with("hosts.yml\n"), "of the directory nothing else is seen: {texts}");
         assert!(done[7].seen.iter().any(|line| line.contains(&format!("token {filed}"))), "{texts}");
         let sent =
             |at: usize, value: &str| done[at].seen.iter().any(|line| line.ends_with(&format!("with token {value}")));

@@ -10,14 +10,17 @@ use super::failure::{At, Failure};
 use super::mount::{self, Mounts};
 use super::tree;
 use crate::error::Step as Stage;
-use crate::plan::{OWN_FILES, Plan, Step};
+use crate::plan::{OWN_FILES, Plan, Shown, Step};
 
 /// Shows them. Those that the host has no file for are made in the private `/run`, which is read-only inside.
 pub(super) fn build(mounts: &mut Mounts, plan: &Plan) -> Result<(), Failure> {
-    let is_hidden =
-        |path: &AbsPath| plan.steps.iter().any(|step| matches!(step, Step::Hide { path: own, .. } if own == path));
+    let is_hidden = |path: &AbsPath| {
+        plan.steps.iter().any(
+            |step| matches!(step, Step::Hide { path: own, .. } | Step::Veil { path: own, .. } if path.is_within(own)),
+        )
+    };
     for (number, shown) in plan.shown.iter().enumerate() {
-        // What is hidden is covered with it.
+        // What is hidden is covered with it, or with a directory that holds it.
         if is_hidden(&shown.path) {
             continue;
         }
@@ -28,6 +31,11 @@ pub(super) fn build(mounts: &mut Mounts, plan: &Plan) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Returns those that lie in a hidden directory.
+pub(super) fn below<'a>(plan: &'a Plan, directory: &AbsPath) -> Vec<&'a Shown> {
+    plan.shown.iter().filter(|shown| shown.path != *directory && shown.path.is_within(directory)).collect()
 }
 
 /// Makes a file in our directory of the private `/run`.
