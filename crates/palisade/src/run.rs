@@ -2,9 +2,12 @@
 
 mod confined;
 mod egress;
+mod git;
+mod outside;
 mod question;
 mod redeem;
 mod secrets;
+mod sources;
 mod status;
 
 use std::process::ExitCode;
