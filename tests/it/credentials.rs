@@ -172,6 +172,7 @@ fn secrets_are_fetched_when_a_request_needs_them() {
                 variable("B", &format!("file://{}/home/keys/a%20key", scene.root().display())),
                 variable("C", "cmd:///bin/false"),
                 variable("D", &format!("cmd://{}", own.display())),
+                variable("I", &format!("cmd://sh {}", own.display())),
                 variable("E", "env://ELSEWHERE"),
                 variable("F", "op://a/b/c"),
                 variable("G", "nowhere://a"),
@@ -201,6 +202,7 @@ fn secrets_are_fetched_when_a_request_needs_them() {
             inside(echo("E", "good.example")),
             inside(echo("F", "good.example")),
             inside(echo("H", "good.example")),
+            inside(echo("I", "good.example")),
             inside(format!(
                 "curl --silent --max-time 20 --data \"key=$A\" https://good.example/form; curl --silent \"https://good.example/q?key=$B\""
             )),
@@ -239,14 +241,15 @@ fn secrets_are_fetched_when_a_request_needs_them() {
             (7, "the program cannot be started"),
             (9, "1Password, as "),
             (10, "Vault is not configured"),
+            (11, "the program cannot be started"),
         ] {
             assert!(done[at].out.starts_with("HTTP/1.1 502") || done[at].out.contains(" 502"), "{at}: {texts}");
             assert!(done[at].out.contains(said), "{at} {said}: {texts}");
             assert!(!done[at].seen.iter().any(|line| line.starts_with("request")), "{at}: {texts}");
         }
         // In bodies there is no room for it; in a query there is.
-        assert!(done[11].seen.iter().any(|line| line.starts_with("posted /form key=palisade_")), "{texts}");
-        assert!(done[11].seen.iter().any(|line| line.contains(&format!("/q?key={filed}"))), "{texts}");
+        assert!(done[12].seen.iter().any(|line| line.starts_with("posted /form key=palisade_")), "{texts}");
+        assert!(done[12].seen.iter().any(|line| line.contains(&format!("/q?key={filed}"))), "{texts}");
         let journal = scene.journal().iter().map(Value::to_string).collect::<String>();
         assert!(!journal.contains(TOKEN) && !journal.contains(filed), "no record has it");
     });

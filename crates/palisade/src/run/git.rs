@@ -109,6 +109,8 @@ fn variable(setup: &Setup, name: &str) -> Result<Secret, String> {
         Some(Some(value)) if is_reference(value) => {
             Err(format!("`{name}` says where a secret is; such a reference counts as `source` in your own settings"))
         }
+        // A line more would be another word to git.
+        Some(Some(value)) if value.contains(char::is_control) => Err(format!("`{name}` has more than a line")),
         Some(Some(value)) => Ok(Secret::new(value)),
     }
 }

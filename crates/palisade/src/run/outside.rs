@@ -1,7 +1,7 @@
 //! What sources of secrets are lent of this machine: variables, programs and the time.
 //!
 //! Programs run outside the boundary, because a person's own settings name them. They get a few variables, no input, and
-//! no directory of the command's; one that lies where commands write is not started.
+//! no directory of the command's; one that lies where commands write is not started, and none that is told of such a place.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{ErrorKind, Read};
@@ -67,15 +67,31 @@ impl Outside {
             let directory = AbsPath::parse(directory)?;
             Some(directory.join(word))
         });
-        let is_ours = |path: &AbsPath| !self.writable.iter().any(|root| path.is_within(root));
         let path = named.chain(found).find(|path| guard::canonical(path).is_ok()).ok_or(ProcessFault::Absent)?;
         let real = guard::canonical(&path).map_err(|_| ProcessFault::Absent)?;
         // A link that a command may change leads wherever the command likes.
-        if is_ours(&path) && is_ours(&real) { Ok(path) } else { Err(ProcessFault::Start) }
+        if self.is_ours(&path) && self.is_ours(&real) { Ok(path) } else { Err(ProcessFault::Start) }
+    }
+
+    fn is_ours(&self, path: &AbsPath) -> bool {
+        !self.writable.iter().any(|root| path.is_within(root))
+    }
+
+    /// Returns true when a word names nothing that a command may have written: a script, or what is read by one.
+    fn is_harmless(&self, word: &str) -> bool {
+        let is_there = |root: &AbsPath| word.contains(root.as_str());
+        let leads_there = || {
+            let path = AbsPath::parse(word).and_then(|path| guard::canonical(&path).ok());
+            path.is_some_and(|path| !self.is_ours(&path))
+        };
+        !self.writable.iter().any(is_there) && !leads_there()
     }
 
     fn start(&self, command: &Command<'_>) -> Result<Child, ProcessFault> {
         let (first, rest) = command.words.split_first().ok_or(ProcessFault::Absent)?;
+        if !rest.iter().all(|word| self.is_harmless(word)) {
+            return Err(ProcessFault::Start);
+        }
         let program = self.program(first)?;
         #[expect(clippy::disallowed_methods, reason = "a person's settings name the program, and no agent's words")]
         let mut process = std::process::Command::new(program.as_str());

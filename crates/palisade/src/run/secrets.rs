@@ -104,10 +104,10 @@ pub(super) fn prepare(setup: &Setup, controls: &Controls, environment: &mut Envi
         None => None,
     };
     if settings.tls.is_none() && is_more {
-        told.push(
-            "placeholders stay placeholders: the proxy sees no requests without `sandbox.network.tlsTerminate`"
-                .to_owned(),
-        );
+        let but = if terminate.is_some() { " but at the hosts of `sandbox.credentials.git`" } else { "" };
+        told.push(format!(
+            "placeholders stay placeholders{but}: the proxy sees no requests without `sandbox.network.tlsTerminate`"
+        ));
     }
     if settings.tls.is_none() && !rules.0.is_empty() {
         told.push(

@@ -1,7 +1,8 @@
 //! Where secrets come from: who is asked for them and how, and the way to one that the proxy goes when a request needs it.
 
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use egress::credential::{Fetch, Secret, Unfetched};
@@ -18,15 +19,26 @@ use super::outside::Outside;
 use super::secrets::{OWN_BUNDLES, read};
 use crate::setup::Setup;
 
+/// How long a secret is kept, and how long whoever has it may take: a person may have to touch something.
+const BOUNDS: Bounds = Bounds {
+    keep: Duration::from_secs(300),
+    entries_max: 256,
+    fetches_max: 16,
+    timeout: Duration::from_secs(30),
+    wait: Duration::from_secs(60),
+};
 /// The servers of those that have one for everybody.
 const DOPPLER: &str = "https://api.doppler.com";
 const INFISICAL: &str = "https://app.infisical.com";
+
+/// A resolver that is made when the first secret is fetched: to read whom servers are believed by takes a while.
+type Lazy = LazyLock<Resolver, Box<dyn FnOnce() -> Resolver + Send>>;
 
 /// The one who fetches secrets for a command. It is made with the first reference.
 pub(super) struct Ways<'a> {
     setup: &'a Setup,
     controls: &'a Controls,
-    resolver: Option<Arc<Resolver>>,
+    resolver: Option<Arc<Lazy>>,
 }
 
 impl<'a> Ways<'a> {
@@ -52,14 +64,19 @@ impl<'a> Ways<'a> {
         })))
     }
 
-    fn resolver(&mut self) -> anyhow::Result<Arc<Resolver>> {
+    fn resolver(&mut self) -> anyhow::Result<Arc<Lazy>> {
         if let Some(resolver) = &self.resolver {
             return Ok(resolver.clone());
         }
         let Controls { writable, caches, .. } = self.controls;
         let writable = writable.iter().cloned().chain(caches.as_ref().map(|caches| caches.directory.clone()));
         let world = Outside::new(self.setup.environment.all().to_vec(), writable.collect());
-        let resolver = Arc::new(Resolver::new(Box::new(world), sources(self.setup)?, Bounds::default()));
+        let (sources, own) = (sources(self.setup)?, own_roots(self.setup));
+        let made: Box<dyn FnOnce() -> Resolver + Send> = Box::new(move || {
+            let roots = Roots::certificates(own.iter().map(Vec::as_slice));
+            Resolver::new(Box::new(world), Sources { roots, ..sources }, BOUNDS)
+        });
+        let resolver: Arc<Lazy> = Arc::new(LazyLock::new(made));
         self.resolver = Some(resolver.clone());
         Ok(resolver)
     }
@@ -123,11 +140,6 @@ impl Told<'_> {
 /// Returns who is asked for secrets, and how. A server that is nobody's for everybody is named in settings alone: it gets
 /// a token, and variables can be a project's.
 fn sources(setup: &Setup) -> anyhow::Result<Sources> {
-    let own = OWN_BUNDLES.into_iter().filter_map(|name| {
-        let own = setup.environment.all().iter().find(|(own, _)| own == name);
-        read(&AbsPath::parse(own?.1.to_str()?)?).ok()
-    });
-    let own: Vec<Vec<u8>> = own.collect();
     Ok(Sources {
         one_password: Some(one_password(&Told::of(setup, "op"))?),
         hashicorp: hashicorp(&Told::of(setup, "vault"))?,
@@ -135,8 +147,17 @@ fn sources(setup: &Setup) -> anyhow::Result<Sources> {
         doppler: doppler(&Told::of(setup, "doppler"))?,
         infisical: infisical(&Told::of(setup, "infisical"))?,
         keychain: keychain(setup),
-        roots: Roots::certificates(own.iter().map(Vec::as_slice)),
+        roots: Vec::new(),
     })
+}
+
+/// Returns the files of those whom the person believes besides.
+fn own_roots(setup: &Setup) -> Vec<Vec<u8>> {
+    let own = OWN_BUNDLES.into_iter().filter_map(|name| {
+        let own = setup.environment.all().iter().find(|(own, _)| own == name);
+        read(&AbsPath::parse(own?.1.to_str()?)?).ok()
+    });
+    own.collect()
 }
 
 fn one_password(told: &Told<'_>) -> anyhow::Result<OnePassword> {
