@@ -3,6 +3,7 @@
 mod confined;
 mod egress;
 mod git;
+mod live;
 mod outside;
 mod question;
 mod redeem;

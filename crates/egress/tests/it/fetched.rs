@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use egress::credential::{Aws, Credentials, Fetch, Secret, Unfetched, Vault};
+use egress::credential::{Aws, AwsPair, Credentials, Fetch, Secret, Unfetched, Vault};
 use egress::proxy::Inspection;
 
 use crate::credentials::chance;
+use crate::plain::signature;
 use crate::tls::{Scene, Secure};
 use crate::world::place;
 
@@ -95,6 +96,41 @@ fn what_is_not_had_is_no_request() {
         assert_eq!(server.heard().concat(), "");
         assert!(scene.world.kept.text().contains(said));
     }
+}
+
+/// A pair of AWS that is fetched signs what its placeholders signed.
+#[test]
+fn requests_for_aws_are_signed_with_what_is_fetched() {
+    const ID: &str = "AKIAIOSFODNN7EXAMPLE";
+    const KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+    let server = Secure::web();
+    let mut vault = Vault::default();
+    let mut random = chance(12);
+    for (name, secret) in [("ID", ID), ("KEY", KEY)] {
+        let named = (name.to_owned(), vec![place("good.example")]);
+        vault.add_fetched(named, Fetch::new(move || Ok(Secret::new(secret))), &mut random).unwrap();
+    }
+    let placeholders: Vec<String> = vault.placeholders().map(|(_, text)| text.to_owned()).collect();
+    let pair = AwsPair { key_id: "ID".to_owned(), secret: "KEY".to_owned(), session: None };
+    let credentials = Credentials { vault, aws: Aws { pairs: vec![pair], ..Aws::default() } };
+    let scene = Scene::new(&[server.address], Inspection { credentials, ..Inspection::default() });
+    let host = format!("good.example:{}", server.port());
+    let (time, scope) = ("20150830T123600Z", "20150830/us-east-1/sts");
+    let digest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let canonical = format!("GET\n/\n\nhost:{host}\nx-amz-date:{time}\n\nhost;x-amz-date\n{digest}");
+    let mark = signature(&placeholders[1], scope, time, &canonical);
+    let mut client = scene.connect("good.example", server.port());
+    client.send(
+        format!(
+            "GET / HTTP/1.1\r\nhost: {host}\r\nx-amz-date: {time}\r\nauthorization: AWS4-HMAC-SHA256 \
+             Credential={}/{scope}/aws4_request, SignedHeaders=host;x-amz-date, Signature={mark}\r\n\r\n",
+            placeholders[0]
+        )
+        .as_bytes(),
+    );
+    client.answer();
+    let (heard, mark) = (server.heard().concat(), signature(KEY, scope, time, &canonical));
+    assert!(heard.contains(&format!("Credential={ID}/{scope}")) && heard.contains(&mark), "{heard}");
 }
 
 /// An answer that is open when a secret becomes known does not show it either.
