@@ -69,6 +69,10 @@ fn git_works_with_a_token_that_stays_outside() {
                 "env; cat /proc/*/environ /proc/*/cmdline 2>/dev/null | tr '\\0' '\\n'; grep -rs ghp_ /run/palisade . ~ /tmp; echo looked",
             ),
             outside(refs.clone()),
+            // TLS ends at the proxy for git's hosts alone.
+            inside(
+                "for host in good evil; do curl -sv https://$host.example/hello.txt 2>&1 | grep -o 'issuer: .*'; done",
+            ),
             // The control: outside the token does it, and its absence does not.
             outside(format!(
                 "git -c http.sslCAInfo={0} ls-remote https://a:{TOKEN}@good.example/git/team/repo.git; git -c http.sslCAInfo={0} -c credential.helper= ls-remote {url} </dev/null",
@@ -108,7 +112,9 @@ fn git_works_with_a_token_that_stays_outside() {
         }
         assert_ne!(done[7].code, 0, "{texts}");
         assert!(done[9].error.contains("alarm"), "{texts}");
-        assert!(done[12].seen.iter().any(|line| line.ends_with(TOKEN)) && done[12].code != 0, "{texts}");
+        let issuers: Vec<&str> = done[12].out.lines().collect();
+        assert!(issuers.len() == 2 && !issuers[0].contains("CN=test") && issuers[1] == "issuer: CN=test", "{texts}");
+        assert!(done[13].seen.iter().any(|line| line.ends_with(TOKEN)) && done[13].code != 0, "{texts}");
         let journal = scene.journal().iter().map(Value::to_string).collect::<String>();
         assert!(journal.contains("\"note\":\"injected\"") && !journal.contains(TOKEN), "no record has it");
     });
@@ -203,9 +209,9 @@ fn secrets_are_fetched_when_a_request_needs_them() {
             inside(echo("F", "good.example")),
             inside(echo("H", "good.example")),
             inside(echo("I", "good.example")),
-            inside(format!(
-                "curl --silent --max-time 20 --data \"key=$A\" https://good.example/form; curl --silent \"https://good.example/q?key=$B\""
-            )),
+            inside(
+                "curl --silent --max-time 20 --data \"key=$A\" https://good.example/form; curl --silent \"https://good.example/q?key=$B\"",
+            ),
         ];
         scene.write("world/more.py", include_str!("egress/git.py"));
         let done = world_with(scene, &settings, &env, &rows);
