@@ -169,6 +169,7 @@ fn secrets_are_fetched_when_a_request_needs_them() {
         let (log, filed) = (scene.text("asked"), "sk-live-ABCDEFGHIJKLMNOPQRSTUVWXYZ012345");
         let program = scene.script("tools/token", &format!("echo asked >> {log}; echo {TOKEN}"));
         let own = scene.script("project/token", &format!("echo asked >> {log}; echo {TOKEN}"));
+        scene.write("project/.token", filed);
         scene.write("home/keys/a key", format!("{filed}\n"));
         let variable = |name: &str, source: &str| json!({"name": name, "mode": "mask", "source": source, "injectHosts": ["good.example"]});
         let settings = json!({"sandbox": {
@@ -179,6 +180,7 @@ fn secrets_are_fetched_when_a_request_needs_them() {
                 variable("C", "cmd:///bin/false"),
                 variable("D", &format!("cmd://{}", own.display())),
                 variable("I", &format!("cmd://sh {}", own.display())),
+                variable("J", &format!("file://{}/.token", scene.project().display())),
                 variable("E", "env://ELSEWHERE"),
                 variable("F", "op://a/b/c"),
                 variable("G", "nowhere://a"),
@@ -222,9 +224,11 @@ fn secrets_are_fetched_when_a_request_needs_them() {
             assert!(word.starts_with("palisade_") && word.len() == 40, "{texts}");
         }
         assert!(done[0].error.contains("a key': Permission denied"), "{texts}");
-        for said in
-            ["`G` is not seen inside: `source` at ", "`SHELL` is not seen inside: its value says where a secret is"]
-        {
+        for said in [
+            "`G` is not seen inside: `source` at ",
+            "lies where commands write: they could put another in its place",
+            "`SHELL` is not seen inside: its value says where a secret is",
+        ] {
             assert!(done[0].error.contains(said), "{said}: {texts}");
         }
         for done in done.iter().filter(|done| !done.out.starts_with("asked")) {

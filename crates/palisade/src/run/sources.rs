@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use egress::credential::{Fetch, Secret, Unfetched};
 use egress::proxy::Roots;
 use policy::layer::{Origin, SourceKeys, Sourced};
@@ -27,6 +27,8 @@ const BOUNDS: Bounds = Bounds {
     timeout: Duration::from_secs(30),
     wait: Duration::from_secs(60),
 };
+/// Why a file is not read.
+const OF_COMMANDS: &str = "lies where commands write: they could put another in its place";
 /// The servers of those that have one for everybody.
 const DOPPLER: &str = "https://api.doppler.com";
 const INFISICAL: &str = "https://app.infisical.com";
@@ -53,8 +55,11 @@ impl<'a> Ways<'a> {
             // The text may be a secret that was put in the wrong place.
             Err(fault) => return Ok(Err(format!("`source` at {}: {fault}; {}", origin.place(), fault.hint()))),
         };
-        let resolver = self.resolver()?;
         let place = origin.place();
+        if is_of_commands(self.controls, &reference) {
+            return Ok(Err(format!("the file of `source` at {place} {OF_COMMANDS}")));
+        }
+        let resolver = self.resolver()?;
         Ok(Ok(Fetch::new(move || match resolver.resolve(&reference) {
             Ok(secret) => Ok(Secret::new(secret.expose())),
             Err(error) => {
@@ -68,10 +73,11 @@ impl<'a> Ways<'a> {
         if let Some(resolver) = &self.resolver {
             return Ok(resolver.clone());
         }
-        let Controls { writable, caches, .. } = self.controls;
-        let writable = writable.iter().cloned().chain(caches.as_ref().map(|caches| caches.directory.clone()));
+        let controls = self.controls;
+        let caches = controls.caches.as_ref().map(|caches| caches.directory.clone());
+        let writable = controls.writable.iter().cloned().chain(caches);
         let world = Outside::new(self.setup.environment.all().to_vec(), writable.collect());
-        let (sources, own) = (sources(self.setup)?, own_roots(self.setup));
+        let (sources, own) = (sources(self.setup, controls)?, own_roots(self.setup));
         let made: Box<dyn FnOnce() -> Resolver + Send> = Box::new(move || {
             let roots = Roots::certificates(own.iter().map(Vec::as_slice));
             Resolver::new(Box::new(world), Sources { roots, ..sources }, BOUNDS)
@@ -80,6 +86,13 @@ impl<'a> Ways<'a> {
         self.resolver = Some(resolver.clone());
         Ok(resolver)
     }
+}
+
+/// Returns true for a secret in a file that a command could replace by a link to another.
+fn is_of_commands(controls: &Controls, reference: &Reference) -> bool {
+    let Some(path) = reference.path().and_then(AbsPath::parse) else { return false };
+    let is_within = |path: &AbsPath| controls.writable.iter().any(|root| path.is_within(root));
+    is_within(&path) || guard::canonical(&path).is_ok_and(|real| is_within(&real))
 }
 
 /// Returns true for a text that says where a secret is, or seems to.
@@ -93,13 +106,14 @@ pub(super) fn is_reference(text: &str) -> bool {
 /// The settings of one source, and the environment.
 struct Told<'a> {
     setup: &'a Setup,
+    controls: &'a Controls,
     keys: Option<&'a Sourced<SourceKeys>>,
 }
 
 impl Told<'_> {
-    fn of<'a>(setup: &'a Setup, name: &str) -> Told<'a> {
+    fn of<'a>((setup, controls): (&'a Setup, &'a Controls), name: &str) -> Told<'a> {
         let keys = setup.policy.credentials().sources.iter().find(|one| one.value.name == name);
-        Told { setup, keys }
+        Told { setup, controls, keys }
     }
 
     fn text(&self, key: &str) -> Option<&str> {
@@ -121,6 +135,7 @@ impl Told<'_> {
         };
         let reference = Reference::from_str(text);
         let reference = reference.with_context(|| format!("`{key}` of {} is no reference", self.place()))?;
+        ensure!(!is_of_commands(self.controls, &reference), "the file of `{key}` of {} {OF_COMMANDS}", self.place());
         Ok(Some(Token::try_from(reference).with_context(|| format!("`{key}` of {}", self.place()))?))
     }
 
@@ -139,13 +154,14 @@ impl Told<'_> {
 
 /// Returns who is asked for secrets, and how. A server that is nobody's for everybody is named in settings alone: it gets
 /// a token, and variables can be a project's.
-fn sources(setup: &Setup) -> anyhow::Result<Sources> {
+fn sources(setup: &Setup, controls: &Controls) -> anyhow::Result<Sources> {
+    let told = |name| Told::of((setup, controls), name);
     Ok(Sources {
-        one_password: Some(one_password(&Told::of(setup, "op"))?),
-        hashicorp: hashicorp(&Told::of(setup, "vault"))?,
-        aws: aws(&Told::of(setup, "aws"))?,
-        doppler: doppler(&Told::of(setup, "doppler"))?,
-        infisical: infisical(&Told::of(setup, "infisical"))?,
+        one_password: Some(one_password(&told("op"))?),
+        hashicorp: hashicorp(&told("vault"))?,
+        aws: aws(&told("aws"))?,
+        doppler: doppler(&told("doppler"))?,
+        infisical: infisical(&told("infisical"))?,
         keychain: keychain(setup),
         roots: Vec::new(),
     })
