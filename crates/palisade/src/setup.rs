@@ -152,6 +152,7 @@ impl Setup {
             outlet: None,
             shown: Vec::new(),
             shown_by: Vec::new(),
+            hatches: Vec::new(),
         }
     }
 

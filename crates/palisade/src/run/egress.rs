@@ -174,7 +174,7 @@ fn serve(
     network.surroundings = egress::surroundings().context("the addresses of this machine are not known")?;
     let live = Live::new(network);
     let journal = Arc::new(Recorder { journal: open_journal(&journal)?, seen: seen.clone(), of, session });
-    let Doors { clients, names, captured, attention } = doors;
+    let Doors { clients, names, captured, hatches: _, calls: _, owners: _, attention } = doors;
     let (decider, beside) = decider(answers, attention, lasting)?;
     let proxy = Proxy::new(
         &live,
