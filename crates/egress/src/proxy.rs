@@ -155,6 +155,11 @@ impl Proxy {
         }))
     }
 
+    /// Returns the next number for a connection that does not go through the proxy and is written down beside its own.
+    pub fn number(&self) -> u64 {
+        self.0.number.fetch_add(1, core::sync::atomic::Ordering::Relaxed)
+    }
+
     /// Serves until `stop` is done; every connection ends with it.
     pub async fn serve(&self, doors: Vec<Door>, names: Vec<Names>, stop: impl Future<Output = ()>) -> io::Result<()> {
         let mut tasks = JoinSet::new();

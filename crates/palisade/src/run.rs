@@ -2,8 +2,11 @@
 
 mod confined;
 mod egress;
+mod hatches;
+mod logins;
 mod question;
 mod redeem;
+mod relay;
 mod secrets;
 mod status;
 

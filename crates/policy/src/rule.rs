@@ -10,7 +10,7 @@ pub(crate) mod pipeline;
 use crate::bounds::{Bound, Why};
 use crate::command::CommandPattern;
 use crate::controls::Limits;
-use crate::layer::{AwsVariables, Diagnostic, Mask, Origin, SigningForm, Sourced, TlsKeys, Variable};
+use crate::layer::{AwsVariables, Diagnostic, Hatches, Mask, Origin, SigningForm, Sourced, TlsKeys, Variable};
 use crate::mode::Mode;
 use crate::network::Network;
 use crate::path::{AbsPath, PathPattern};
@@ -78,6 +78,7 @@ pub struct Policy {
     pub(crate) sandbox: Sandbox,
     pub(crate) network: Network,
     pub(crate) credentials: Credentials,
+    pub(crate) hatches: Hatches,
     pub(crate) digest: String,
     /// The rules by what they are about; `None` asks every rule about every call.
     pub(crate) index: Option<Index>,
@@ -232,6 +233,11 @@ impl Policy {
     /// Returns what the settings say about secrets in variables.
     pub fn credentials(&self) -> &Credentials {
         &self.credentials
+    }
+
+    /// Returns what is opened besides what the proxy admits.
+    pub fn hatches(&self) -> &Hatches {
+        &self.hatches
     }
 
     /// Returns a digest of every rule and setting in force: equal digests decide equally.

@@ -5,6 +5,7 @@
 
 mod articles;
 mod credentials;
+mod hatches;
 mod limits;
 mod sandbox;
 mod servers;
@@ -166,6 +167,7 @@ impl Reader<'_> {
             Used::AwsPairs => self.aws_pairs(section, property),
             Used::Signing => self.signing(section, property),
             Used::Tls => self.tls(section, property),
+            Used::Logins => self.logins(section, property),
             Used::CredentialFiles => self.credential_files(section, property),
             Used::ManagedReadsOnly => {
                 if self.boolean(section, property) == Some(true) {

@@ -21,7 +21,8 @@ use settings::Kept;
 
 use super::Order;
 use super::egress::{Answers, Around, Egress, Seen, Terms};
-use super::{question, secrets};
+use super::hatches::Opened;
+use super::{hatches, question, secrets};
 use crate::cli::RunOptions;
 use crate::exit::run::{LIMIT, NOT_FOUND, NOT_RUN, NOT_STARTED};
 use crate::say::{self, shown};
@@ -91,7 +92,17 @@ impl Running<'_> {
         invocation.held = secrets.shown.is_empty();
         invocation.shown = secrets.shown;
         invocation.shown_by = secrets.shown_by;
-        let egress = Arc::new(Egress::new(self.terms(), secrets.inspection));
+        let mut opened = match hatches::prepare(&self.order.setup, permit.controls()) {
+            Ok(opened) => opened,
+            Err(error) => return self.unprepared(permit, &error, report_file),
+        };
+        if !self.options.quiet {
+            opened.told.iter().for_each(|told| say::error(&shown(told)));
+        }
+        invocation.hatches = opened.hatches();
+        invocation.shown.append(&mut opened.shown);
+        invocation.shown_by.append(&mut opened.shown_by);
+        let egress = Arc::new(Egress::new(self.terms(Arc::new(opened)), secrets.inspection));
         invocation.outlet = Some(egress.clone());
         let writable = &permit.controls().writable;
         let before = guard::protected_names(writable);
@@ -141,7 +152,7 @@ impl Running<'_> {
     }
 
     /// Returns what the proxy of the command works by.
-    fn terms(&self) -> Terms {
+    fn terms(&self, opened: Arc<Opened>) -> Terms {
         let setup = &self.order.setup;
         let owned = |(proxy, direct): (&str, &str)| Around { proxy: proxy.to_owned(), direct: direct.to_owned() };
         let words = self.options.argv.iter().map(|word| word.to_string_lossy());
@@ -154,6 +165,7 @@ impl Running<'_> {
             session: self.order.session.clone(),
             command: words.collect::<Vec<_>>().join(" "),
             answers: self.answers(),
+            opened,
         }
     }
 

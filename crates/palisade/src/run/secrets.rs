@@ -274,7 +274,7 @@ fn terminate(setup: &Setup, tls: &Sourced<TlsKeys>, shown: &mut Vec<Shown>) -> a
     Ok(Terminate { authority: Arc::new(authority), roots, except: Vec::new() })
 }
 
-fn read(path: &AbsPath) -> io::Result<Vec<u8>> {
+pub(super) fn read(path: &AbsPath) -> io::Result<Vec<u8>> {
     use std::io::Read;
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = std::fs::File::from(rustix::fs::open(path.as_str(), flags, Mode::empty())?);

@@ -46,6 +46,8 @@ pub(super) fn open(plan: &Plan, by_path: Vec<(usize, OwnedFd)>) -> Result<Open, 
                 let place = format!("port {port}");
                 doors.push((Door::Hatch(number), listener(Ipv4Addr::LOCALHOST, *port).at_path(Step::Doors, &place)?));
             }
+            // One supply is everybody's.
+            Hatch::Calls if plan.hatches.iter().take(number).any(|hatch| *hatch == Hatch::Calls) => {}
             Hatch::Calls => {
                 for _ in 0..CALLS_MAX {
                     doors.push((Door::Call, tcp().at(Step::Doors)?));

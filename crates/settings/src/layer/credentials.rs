@@ -151,7 +151,7 @@ impl Reader<'_> {
     }
 
     /// Returns the objects of a list, each with its name for messages.
-    fn objects<'v, 't>(
+    pub(super) fn objects<'v, 't>(
         &mut self,
         severity: Severity,
         section: Section,
@@ -176,7 +176,7 @@ impl Reader<'_> {
     }
 
     /// Tells keys that nobody reads.
-    fn unknown(&mut self, shown: &str, object: &Object<'_>, known: &[&str]) {
+    pub(super) fn unknown(&mut self, shown: &str, object: &Object<'_>, known: &[&str]) {
         for field in &object.properties {
             let name = field.name.as_str();
             if !known.contains(&name) {
@@ -191,14 +191,14 @@ fn field<'v, 't>(object: &'v Object<'t>, name: &str) -> Option<&'v Value<'t>> {
     object.properties.iter().find(|field| field.name.as_str() == name).map(|field| &field.value)
 }
 
-fn text(object: &Object<'_>, name: &str) -> Option<String> {
+pub(super) fn text(object: &Object<'_>, name: &str) -> Option<String> {
     match field(object, name) {
         Some(Value::StringLit(text)) => Some(text.value.clone().into_owned()),
         Some(_) | None => None,
     }
 }
 
-fn texts(object: &Object<'_>, name: &str) -> Option<Vec<String>> {
+pub(super) fn texts(object: &Object<'_>, name: &str) -> Option<Vec<String>> {
     let Some(Value::Array(list)) = field(object, name) else { return None };
     list.elements
         .iter()
