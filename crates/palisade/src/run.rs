@@ -3,6 +3,7 @@
 mod confined;
 mod egress;
 mod hatches;
+mod live;
 mod logins;
 mod question;
 mod redeem;

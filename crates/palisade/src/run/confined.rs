@@ -22,6 +22,7 @@ use settings::Kept;
 use super::Order;
 use super::egress::{Answers, Around, Egress, Seen, Terms};
 use super::hatches::Opened;
+use super::live::Settings;
 use super::{hatches, question, secrets};
 use crate::cli::RunOptions;
 use crate::exit::run::{LIMIT, NOT_FOUND, NOT_RUN, NOT_STARTED};
@@ -158,6 +159,7 @@ impl Running<'_> {
         let words = self.options.argv.iter().map(|word| word.to_string_lossy());
         Terms {
             network: setup.policy.network().clone(),
+            settings: Settings::of(setup),
             allowed: self.options.boundary.allow_domains.clone(),
             upstream: setup.environment.upstream().map(owned),
             journal: setup.journal_directory(),

@@ -25,6 +25,7 @@ use settings::Kept;
 use vault::ssh_agent::Stop;
 
 use super::hatches::{Opened, Serving};
+use super::live::Settings;
 use super::question::Person;
 use crate::setup::{now_ms, open_journal};
 
@@ -36,6 +37,8 @@ const LISTED_MAX: usize = 1000;
 pub(super) struct Terms {
     /// The rules.
     pub(super) network: Network,
+    /// Where they come from, to be looked at again.
+    pub(super) settings: Settings,
     /// Places that the person allowed for this command.
     pub(super) allowed: Vec<Place>,
     /// The proxy of the network around, and what goes without it, as the environment has them.
@@ -173,11 +176,11 @@ fn serve(
     if !is_wanted(&doors, &terms.opened, &owner)? {
         return Ok(());
     }
-    let Terms { network, allowed, upstream, journal, of, session, command, answers, opened } = terms;
+    let Terms { network, settings, allowed, upstream, journal, of, session, command, answers, opened } = terms;
     let upstream = upstream.map(|around| Upstream::parse(&around.proxy, &around.direct)).transpose()?;
     let mut network = network;
     network.surroundings = egress::surroundings().context("the addresses of this machine are not known")?;
-    let live = Live::new(network);
+    let live = Live::new(network.clone());
     let journal = Arc::new(Recorder { journal: open_journal(&journal)?, seen: seen.clone(), of, session });
     let Doors { clients, names, captured, hatches, calls, owners: _, attention } = doors;
     let (decider, beside) = decider(answers, attention, lasting)?;
@@ -206,7 +209,10 @@ fn serve(
         stop: Stop::new()?,
         open: AtomicUsize::new(0),
     };
+    let watched = owner.try_clone()?;
     std::thread::scope(|scope| {
+        let follow = std::thread::Builder::new().name("palisade: rules".to_owned());
+        follow.spawn_scoped(scope, || settings.follow(&network, &live, &watched))?;
         opened.serve(scope, &serving);
         let served = proxy.run_for(doors, names.into_iter().collect(), owner, beside);
         serving.stop.stop();

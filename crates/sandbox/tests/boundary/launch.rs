@@ -34,6 +34,8 @@ pub(crate) struct Spec {
     pub(crate) proxied: Vec<String>,
     /// What leads out besides the proxy: a path, a port, or `calls`.
     pub(crate) hatches: Vec<String>,
+    /// Files of our own that are seen inside: where, `=`, and what is in them.
+    pub(crate) shown: Vec<String>,
     pub(crate) cwd: String,
     pub(crate) report: String,
     /// The tiers that are left out.
@@ -64,6 +66,7 @@ impl Spec {
             ("--check-reads", &self.checks_reads),
             ("--proxied", &self.proxied),
             ("--hatch", &self.hatches),
+            ("--shown", &self.shown),
             ("--template", &self.template),
         ];
         let mut arguments = vec!["launch".to_owned()];
@@ -109,6 +112,7 @@ impl Spec {
                 "--deny" => spec.rules.push(value),
                 "--proxied" => spec.proxied.push(value),
                 "--hatch" => spec.hatches.push(value),
+                "--shown" => spec.shown.push(value),
                 "--check-reads" => spec.checks_reads.push(value),
                 "--limit" => spec.limits.push(value),
                 "--template" => spec.template.push(value),
@@ -160,7 +164,7 @@ fn invocation(spec: &Spec, argv: Vec<OsString>) -> sandbox::Invocation {
         require: spec.require.iter().map(|name| sandbox::Layer::parse(name).unwrap()).collect(),
         held: !spec.template.is_empty(),
         outlet: (!spec.proxied.is_empty()).then(|| std::sync::Arc::new(crate::greeter::Greeter) as _),
-        shown: Vec::new(),
+        shown: spec.shown.iter().map(|text| shown(text)).collect(),
         shown_by: Vec::new(),
         hatches: spec.hatches(),
     }
@@ -186,6 +190,11 @@ pub(crate) fn main() -> ! {
         std::fs::write(&spec.report, text).unwrap();
     }
     std::process::exit(code.into())
+}
+
+fn shown(text: &str) -> sandbox::Shown {
+    let (path, content) = text.split_once('=').unwrap();
+    sandbox::Shown { path: self::path(path), content: content.into(), why: "a test".to_owned() }
 }
 
 fn path(text: &str) -> AbsPath {

@@ -69,6 +69,7 @@ impl World {
             checks_reads: Vec::new(),
             proxied: Vec::new(),
             hatches: Vec::new(),
+            shown: Vec::new(),
             cwd: path("project"),
             report: path("report"),
             without: sandbox::Tier::ALL
