@@ -5,6 +5,7 @@ mod egress;
 mod hatches;
 mod live;
 mod logins;
+mod owners;
 mod question;
 mod redeem;
 mod relay;

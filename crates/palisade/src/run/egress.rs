@@ -26,6 +26,7 @@ use vault::ssh_agent::Stop;
 
 use super::hatches::{Opened, Serving};
 use super::live::Settings;
+use super::owners::Processes;
 use super::question::Person;
 use crate::setup::{now_ms, open_journal};
 
@@ -182,7 +183,7 @@ fn serve(
     network.surroundings = egress::surroundings().context("the addresses of this machine are not known")?;
     let live = Live::new(network.clone());
     let journal = Arc::new(Recorder { journal: open_journal(&journal)?, seen: seen.clone(), of, session });
-    let Doors { clients, names, captured, hatches, calls, owners: _, attention } = doors;
+    let Doors { clients, names, captured, hatches, calls, owners, attention } = doors;
     let (decider, beside) = decider(answers, attention, lasting)?;
     let proxy = Proxy::new(
         &live,
@@ -201,6 +202,9 @@ fn serve(
     let captured = captured.into_iter().map(|listener| door(listener, Comes::Anyone));
     let doors: Vec<Door> = captured.chain([door(clients, Comes::Clients)]).collect();
     let names = names.map(|socket| Names { socket, caller: caller.clone() });
+    if let Some(processes) = owners.and_then(Processes::new) {
+        proxy.tell_programs_by(Arc::new(processes));
+    }
     let serving = Serving {
         sockets: hatches,
         calls: Mutex::new(calls),

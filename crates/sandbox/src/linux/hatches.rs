@@ -75,6 +75,8 @@ fn in_place(mounts: &mut Mounts, number: usize, path: &str) -> Result<(), Failur
     let name = format!("socket-{number}");
     let socket = listener(&mounts.vault, &name).at_path(Stage::Doors, path)?;
     let identity = mounts.cover_with(&target, &name).at_path(Stage::Doors, path)?;
+    // What the host puts there takes ours away: it leads nowhere, and a boundary that is held is built anew.
+    mounts.expect(path, identity, true, true);
     mounts.sockets.push((number, socket, identity));
     Ok(())
 }
