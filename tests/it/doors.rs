@@ -301,6 +301,37 @@ fn logins_are_signed_for_named_keys_at_named_hosts() {
     });
 }
 
+/// A person's own proxy is where connections go on, once the rules have let them.
+#[test]
+fn connections_go_on_by_a_proxy_of_the_persons() {
+    each_user(|scene| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut bytes = [0; 4096];
+                let count = stream.read(&mut bytes).unwrap_or_default();
+                let heard = String::from_utf8_lossy(&bytes[..count]);
+                let body = format!("by the proxy: {}\n", heard.lines().next().unwrap_or_default());
+                // Who has gone hears nothing.
+                let _ = write!(
+                    stream,
+                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                    body.len()
+                );
+            }
+        });
+        scene.settings(&json!({"sandbox": {"network": {"allowedDomains": ["good.example"], "httpProxyPort": port}}}));
+        let get = |host: &str| scene.confined(&format!("curl --silent --max-time 20 http://{host}/a")).run();
+        assert_eq!(get("good.example").stdout, "by the proxy: GET http://good.example/a HTTP/1.1\n");
+        // The rules hold as ever.
+        let refused = get("evil.example");
+        assert!(!refused.stdout.contains("by the proxy"), "{refused:#?}");
+        assert!(refused.stderr.contains("no rule allows it"), "{refused:#?}");
+    });
+}
+
 /// Where it can be told, a record names the program that has the connection.
 #[test]
 fn programs_behind_connections_are_told() {

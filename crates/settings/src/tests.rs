@@ -128,9 +128,8 @@ fn render_layer(text: &mut String, places: &Places, layer: &Layer) {
         let shown = |ports: policy::layer::Ports| format!("{name} outside {} inside {}", ports.outside, ports.inside);
         entries.extend(list.iter().map(|ports| (&ports.origin, shown(ports.value))));
     }
-    for (name, port) in [("http", &hatches.http_proxy), ("socks", &hatches.socks_proxy)] {
-        entries.extend(port.iter().map(|port| (&port.origin, format!("{name} proxy at {}", port.value))));
-    }
+    let proxy = hatches.http_proxy.iter();
+    entries.extend(proxy.map(|port| (&port.origin, format!("http proxy at {}", port.value))));
     for login in &hatches.logins {
         let policy::layer::Logins { host, keys, known_hosts } = &login.value;
         let known = known_hosts.iter().map(|file| format!(", known by {file}")).collect::<String>();

@@ -156,12 +156,16 @@ impl Running<'_> {
     fn terms(&self, opened: Arc<Opened>) -> Terms {
         let setup = &self.order.setup;
         let owned = |(proxy, direct): (&str, &str)| Around { proxy: proxy.to_owned(), direct: direct.to_owned() };
+        // The proxy that a person names takes the place of the one around. Everything goes on by it.
+        let own = setup.policy.hatches().http_proxy.as_ref();
+        let of_a_setting =
+            own.map(|port| Around { proxy: format!("http://127.0.0.1:{}", port.value), direct: String::new() });
         let words = self.options.argv.iter().map(|word| word.to_string_lossy());
         Terms {
             network: setup.policy.network().clone(),
             settings: Settings::of(setup),
             allowed: self.options.boundary.allow_domains.clone(),
-            upstream: setup.environment.upstream().map(owned),
+            upstream: of_a_setting.or_else(|| setup.environment.upstream().map(owned)),
             journal: setup.journal_directory(),
             of: self.of,
             session: self.order.session.clone(),

@@ -23,7 +23,7 @@ use vault::ssh_agent::Stop;
 
 use super::egress::{Recorder, locked};
 use super::logins::{self, Agent};
-use super::relay::{awaits, relay};
+use super::relay::{awaits, could_be_sent, relay};
 use crate::setup::Setup;
 
 /// Connections that are open at a time, of all that is opened.
@@ -71,7 +71,7 @@ pub(super) fn prepare(setup: &Setup, controls: &Controls) -> anyhow::Result<Open
     if controls.network == policy::controls::Network::None {
         return Ok(opened);
     }
-    let Hatches { sockets, forwards, published, http_proxy: _, socks_proxy: _, logins } = setup.policy.hatches();
+    let Hatches { sockets, forwards, published, http_proxy: _, logins } = setup.policy.hatches();
     for socket in sockets {
         opened.socket(setup, socket, controls);
     }
@@ -147,6 +147,7 @@ impl Opened {
         if self.list.iter().any(|opening| is_same(&opening.way)) {
             return Ok(());
         }
+        #[expect(clippy::disallowed_methods, reason = "a port that a person publishes is no connection to the network")]
         let listener = TcpListener::bind(SocketAddrV4::new(Ipv4Addr::LOCALHOST, outside))
             .with_context(|| format!("port {outside} of this machine cannot be had for `publishPorts`"))?;
         listener.set_nonblocking(true)?;
@@ -162,20 +163,25 @@ impl Opened {
             let Some(opening) = self.list.get(*number) else { continue };
             match &opening.way {
                 Way::Socket { .. } | Way::Forward(_) => {
-                    scope.spawn(move || opening.keep(socket, (scope, serving)));
+                    start(scope, move || opening.keep(socket, (scope, serving)));
                 }
                 Way::Agent(agent) => {
-                    scope.spawn(move || agent.serve(socket, serving));
+                    start(scope, move || agent.serve(socket, serving));
                 }
                 Way::Publish { .. } => {}
             }
         }
         for opening in &self.list {
             if let Way::Publish { ports: _, listener } = &opening.way {
-                scope.spawn(move || opening.keep(listener, (scope, serving)));
+                start(scope, move || opening.keep(listener, (scope, serving)));
             }
         }
     }
+}
+
+/// Starts a thread. Without it nobody comes to what it would have served, and they are told by the end.
+fn start<'scope>(scope: &'scope Scope<'scope, '_>, serve: impl FnOnce() + Send + 'scope) {
+    let _ = std::thread::Builder::new().name("palisade: hatch".to_owned()).spawn_scoped(scope, serve);
 }
 
 /// What everything that is served works by.
@@ -218,10 +224,13 @@ impl Opening {
                 serving.open.fetch_sub(1, Ordering::AcqRel);
                 continue;
             }
-            scope.spawn(move || {
+            let carry = move || {
                 self.carry(&stream, serving);
                 serving.open.fetch_sub(1, Ordering::AcqRel);
-            });
+            };
+            if std::thread::Builder::new().spawn_scoped(scope, carry).is_err() {
+                serving.open.fetch_sub(1, Ordering::AcqRel);
+            }
         }
     }
 
@@ -285,16 +294,28 @@ impl Opening {
             Way::Publish { ports, listener: _ } => {
                 let socket = locked(&serving.calls).pop();
                 let socket = socket.ok_or_else(|| io::Error::other("too many connections are open"))?;
-                match rustix::net::connect(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, ports.inside)) {
+                match call(&socket, ports.inside, serving) {
                     Ok(()) => Ok(socket),
                     Err(error) => {
                         give_back(socket, serving);
-                        Err(error.into())
+                        Err(error)
                     }
                 }
             }
             Way::Agent(_) => Err(io::ErrorKind::Unsupported.into()),
         }
+    }
+}
+
+/// Connects a socket of the network inside to a server there, and waits no longer than everything runs.
+fn call(socket: &OwnedFd, port: u16, serving: &Serving) -> io::Result<()> {
+    rustix::io::ioctl_fionbio(socket, true)?;
+    match rustix::net::connect(socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)) {
+        Err(Errno::INPROGRESS) if could_be_sent(socket, serving.stop.as_fd()) => {
+            Ok(rustix::net::sockopt::socket_error(socket)??)
+        }
+        Err(Errno::INPROGRESS) => Err(io::ErrorKind::Interrupted.into()),
+        other => Ok(other?),
     }
 }
 
@@ -308,7 +329,7 @@ fn give_back(socket: OwnedFd, serving: &Serving) {
 
 /// Finds a socket of the host, and where it is seen inside. An error is why it is not.
 fn find(path: &AbsPath) -> Result<(AbsPath, OwnedFd), String> {
-    let whole = guard::canonical(path).map_err(|_| "its path cannot be followed".to_owned())?;
+    let whole = guard::canonical(path).map_err(|_| "it is not there, or its path cannot be followed".to_owned())?;
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let found = rustix::fs::open(whole.as_str(), flags, Mode::empty()).map_err(|error| match error {
         Errno::NOENT => "it is not there".to_owned(),

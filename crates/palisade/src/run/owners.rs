@@ -1,12 +1,13 @@
 //! Which program inside has a connection: the kernel is asked whose socket it is, and the processes of the network inside
 //! which of them has it. What is not certain is not said.
 
+use std::collections::HashSet;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use egress::proxy::Owners;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
@@ -18,6 +19,8 @@ use super::egress::locked;
 const PROCESSES_MAX: usize = 8192;
 /// Open files of a process that are looked at.
 const FILES_MAX: usize = 4096;
+/// How long it is kept which processes are outside.
+const KEPT: Duration = Duration::from_secs(1);
 /// How long the kernel may take to answer.
 const ANSWER: Duration = Duration::from_millis(100);
 /// Bytes of a program's path that are written down.
@@ -27,20 +30,22 @@ const PATH_BYTES_MAX: usize = 1024;
 #[derive(Debug)]
 pub(super) struct Processes {
     socket: Mutex<OwnedFd>,
+    outside: Mutex<Outside>,
 }
 
 impl Processes {
     /// Returns it for the network in which a socket was made; nothing where it cannot be asked.
     pub(super) fn new(socket: OwnedFd) -> Option<Self> {
         set_socket_timeout(&socket, Timeout::Recv, Some(ANSWER)).ok()?;
-        Some(Self { socket: Mutex::new(socket) })
+        Some(Self { socket: Mutex::new(socket), outside: Mutex::new(Outside::new()) })
     }
 
     fn find(&self, client: SocketAddr, server: SocketAddr) -> Option<String> {
         let inode = inode(&locked(&self.socket), client, server)?;
         let link = format!("socket:[{inode}]");
         // Whoever else has it could be the one who speaks: all are looked at.
-        let holders: Vec<u32> = inside().filter(|process| has(*process, &link)).take(2).collect();
+        let others = locked(&self.outside).others();
+        let holders: Vec<u32> = others.into_iter().filter(|process| has(*process, &link)).take(2).collect();
         let [process] = holders.as_slice() else { return None };
         let path = fs::read_link(format!("/proc/{process}/exe")).ok()?;
         // It may have ended, and its number be another's, since it was looked at.
@@ -61,15 +66,38 @@ fn printable(path: &Path) -> String {
     short.map(|char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char }).collect()
 }
 
-/// Returns the processes that are in another network than this one, as far as this one may look.
-fn inside() -> impl Iterator<Item = u32> {
-    let own = fs::read_link("/proc/self/ns/net").ok();
-    let all = fs::read_dir("/proc").into_iter().flatten().take(PROCESSES_MAX);
-    let numbers = all.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    numbers.filter(move |process: &u32| {
-        let network = fs::read_link(format!("/proc/{process}/ns/net")).ok();
-        network.is_some() && network != own
-    })
+/// Processes that are in this network, as far as this one may look, and since when that is known. No number comes round
+/// again in the time for which it is kept.
+#[derive(Debug)]
+struct Outside {
+    since: Instant,
+    processes: HashSet<u32>,
+}
+
+impl Outside {
+    fn new() -> Self {
+        Self { since: Instant::now(), processes: HashSet::new() }
+    }
+
+    /// Returns the processes that are in another network.
+    fn others(&mut self) -> Vec<u32> {
+        if self.since.elapsed() > KEPT {
+            *self = Self::new();
+        }
+        let own = fs::read_link("/proc/self/ns/net").ok();
+        let all = fs::read_dir("/proc").into_iter().flatten().take(PROCESSES_MAX);
+        let numbers = all.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        let mut others = Vec::new();
+        for process in numbers.filter(|process| !self.processes.contains(process)).collect::<Vec<u32>>() {
+            let network = fs::read_link(format!("/proc/{process}/ns/net")).ok();
+            if network.is_some() && network != own {
+                others.push(process);
+            } else {
+                self.processes.insert(process);
+            }
+        }
+        others
+    }
 }
 
 /// Returns whether a process has an open file that is this.

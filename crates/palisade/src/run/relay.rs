@@ -112,9 +112,17 @@ pub(super) fn relay(first: &OwnedFd, second: &OwnedFd, stop: BorrowedFd<'_>) -> 
 
 /// Waits until a socket has somebody, or `stop` is readable; false for the latter.
 pub(super) fn awaits(socket: &impl AsFd, stop: BorrowedFd<'_>) -> bool {
+    waits(socket, PollFlags::IN, stop)
+}
+
+/// Waits until a socket is connected or cannot be, or `stop` is readable; false for the latter.
+pub(super) fn could_be_sent(socket: &impl AsFd, stop: BorrowedFd<'_>) -> bool {
+    waits(socket, PollFlags::OUT, stop)
+}
+
+fn waits(socket: &impl AsFd, flags: PollFlags, stop: BorrowedFd<'_>) -> bool {
     loop {
-        let mut fds =
-            [PollFd::from_borrowed_fd(stop, PollFlags::IN), PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::IN)];
+        let mut fds = [PollFd::from_borrowed_fd(stop, PollFlags::IN), PollFd::from_borrowed_fd(socket.as_fd(), flags)];
         match poll(&mut fds, None) {
             Ok(_) => {}
             Err(Errno::INTR) => continue,
