@@ -865,7 +865,7 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__prove)
-            opts="-h -V --settings --mode --limit --profile --check-reads-on-open --network --allow-domain --no-caches --require --json --help --version"
+            opts="-h -V --settings --mode --limit --profile --check-reads-on-open --network --allow-domain --forward --publish --no-caches --require --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -895,6 +895,14 @@ _palisade() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --forward)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --publish)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --require)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -907,7 +915,7 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__run)
-            opts="-h -V --settings --mode --report --status-fd --limit --profile --check-reads-on-open --network --allow-domain --no-caches --require --decider --quiet --permit --project --help --version"
+            opts="-h -V --settings --mode --report --status-fd --limit --profile --check-reads-on-open --network --allow-domain --forward --publish --no-caches --require --decider --quiet --permit --project --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -942,6 +950,14 @@ _palisade() {
                     return 0
                     ;;
                 --allow-domain)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --forward)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --publish)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1075,7 +1091,7 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__sandbox__subcmd__plan)
-            opts="-h -V --settings --mode --limit --profile --check-reads-on-open --network --allow-domain --no-caches --require --json --help --version"
+            opts="-h -V --settings --mode --limit --profile --check-reads-on-open --network --allow-domain --forward --publish --no-caches --require --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1102,6 +1118,14 @@ _palisade() {
                     return 0
                     ;;
                 --allow-domain)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --forward)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --publish)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -51,6 +51,8 @@ closed\t'What programs need to run, what Read rules allow, and what may be writt
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l network -d 'Which hosts may be reached: those that the rules allow, by the proxy, or none' -r -f -a "rules\t'Those that the rules allow'
 none\t'None but its own loopback interface'"
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l allow-domain -d 'Let this command reach a host, as in `sandbox.network.allowedDomains`: `example.com`, `*.example.com:8443`; may be repeated. What a rule denies stays denied' -r
+complete -c palisade -n "__fish_palisade_using_subcommand run" -l forward -d 'Let this command reach a port of this machine\'s loopback interface, as in `sandbox.network.forwardPorts`: inside it is the same port, or INNER; may be repeated' -r
+complete -c palisade -n "__fish_palisade_using_subcommand run" -l publish -d 'Let this machine reach a port on which a server inside listens, as in `sandbox.network.publishPorts`: at the same port of 127.0.0.1, or at HOST; may be repeated' -r
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l require -d 'Run only where this layer of the boundary can be had; may be repeated' -r
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l decider -d 'Have a program answer about hosts that no rule names: it listens at this socket and is asked by lines of JSON' -r -F
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l permit -d 'Run under the permit that a hook recorded: its number and the beginning of its hash' -r
@@ -141,6 +143,8 @@ closed\t'What programs need to run, what Read rules allow, and what may be writt
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l network -d 'Which hosts may be reached: those that the rules allow, by the proxy, or none' -r -f -a "rules\t'Those that the rules allow'
 none\t'None but its own loopback interface'"
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l allow-domain -d 'Let this command reach a host, as in `sandbox.network.allowedDomains`: `example.com`, `*.example.com:8443`; may be repeated. What a rule denies stays denied' -r
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l forward -d 'Let this command reach a port of this machine\'s loopback interface, as in `sandbox.network.forwardPorts`: inside it is the same port, or INNER; may be repeated' -r
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l publish -d 'Let this machine reach a port on which a server inside listens, as in `sandbox.network.publishPorts`: at the same port of 127.0.0.1, or at HOST; may be repeated' -r
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l require -d 'Run only where this layer of the boundary can be had; may be repeated' -r
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l check-reads-on-open -d 'Hold each opening for reading against the Read rules, so that files which come under one later are held too. It costs time, and the report says how much'
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l no-caches -d 'Give package managers no directory of their own for what they fetch and build'
@@ -164,6 +168,8 @@ closed\t'What programs need to run, what Read rules allow, and what may be writt
 complete -c palisade -n "__fish_palisade_using_subcommand prove" -l network -d 'Which hosts may be reached: those that the rules allow, by the proxy, or none' -r -f -a "rules\t'Those that the rules allow'
 none\t'None but its own loopback interface'"
 complete -c palisade -n "__fish_palisade_using_subcommand prove" -l allow-domain -d 'Let this command reach a host, as in `sandbox.network.allowedDomains`: `example.com`, `*.example.com:8443`; may be repeated. What a rule denies stays denied' -r
+complete -c palisade -n "__fish_palisade_using_subcommand prove" -l forward -d 'Let this command reach a port of this machine\'s loopback interface, as in `sandbox.network.forwardPorts`: inside it is the same port, or INNER; may be repeated' -r
+complete -c palisade -n "__fish_palisade_using_subcommand prove" -l publish -d 'Let this machine reach a port on which a server inside listens, as in `sandbox.network.publishPorts`: at the same port of 127.0.0.1, or at HOST; may be repeated' -r
 complete -c palisade -n "__fish_palisade_using_subcommand prove" -l require -d 'Run only where this layer of the boundary can be had; may be repeated' -r
 complete -c palisade -n "__fish_palisade_using_subcommand prove" -l check-reads-on-open -d 'Hold each opening for reading against the Read rules, so that files which come under one later are held too. It costs time, and the report says how much'
 complete -c palisade -n "__fish_palisade_using_subcommand prove" -l no-caches -d 'Give package managers no directory of their own for what they fetch and build'

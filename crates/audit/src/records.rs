@@ -141,7 +141,8 @@ pub struct Connection {
     pub number: u64,
     /// What the record is about.
     pub stage: ConnectionStage,
-    /// How it came: `connect`, `plain`, `socks`, `captured`, `question`.
+    /// How it came: `connect`, `plain`, `socks`, `captured`, `question`; `socket`, `forward`, `publish`, `agent` by what a
+    /// person opened.
     pub way: String,
     /// The host and port that it asked for, where they could be read.
     pub target: Option<String>,

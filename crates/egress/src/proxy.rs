@@ -19,10 +19,10 @@ mod terminate;
 mod tunnel;
 
 use core::fmt;
-use core::net::Ipv4Addr;
+use core::net::{Ipv4Addr, SocketAddr};
 use std::io;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::{Semaphore, watch};
@@ -33,7 +33,7 @@ pub use answers::{Answer, Answering, Asking, Decider, Nobody, Question};
 pub use dial::{Upstream, UpstreamFault};
 pub use inspect::Inspection;
 pub use lines::{Conversation, Lines, Over};
-pub use record::{Caller, Journal, Note, Record, Stage, Unrecorded, Way};
+pub use record::{Caller, Journal, Note, Owners, Record, Stage, Unrecorded, Way};
 pub use system::System;
 pub use terminate::{Authority, AuthorityFault, Roots, Terminate};
 
@@ -131,6 +131,7 @@ struct Shared {
     inspector: Arc<Inspector>,
     number: AtomicU64,
     slots: Arc<Semaphore>,
+    owners: OnceLock<Arc<dyn Owners>>,
 }
 
 /// A proxy.
@@ -152,7 +153,18 @@ impl Proxy {
             inspector: Arc::new(Inspector::new(inspection)),
             number: AtomicU64::new(1),
             slots: Arc::new(Semaphore::new(bounds.connections)),
+            owners: OnceLock::new(),
         }))
+    }
+
+    /// Has programs told by these, from the next connection on. Those that were set first stay.
+    pub fn tell_programs_by(&self, owners: Arc<dyn Owners>) {
+        let _ = self.0.owners.set(owners);
+    }
+
+    /// Returns the next number for a connection that does not go through the proxy and is written down beside its own.
+    pub fn number(&self) -> u64 {
+        self.0.number.fetch_add(1, core::sync::atomic::Ordering::Relaxed)
     }
 
     /// Serves until `stop` is done; every connection ends with it.
@@ -210,7 +222,7 @@ async fn keep(shared: Arc<Shared>, listener: TcpListener, behind: (Comes, Arc<Ca
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((tcp, _)) => { tasks.spawn(enter(shared.clone(), tcp, behind.clone())); }
+                Ok((tcp, from)) => { tasks.spawn(enter(shared.clone(), (tcp, from), behind.clone())); }
                 // Out of descriptors, or the client is gone already.
                 Err(_) => tokio::time::sleep(core::time::Duration::from_millis(20)).await,
             },
@@ -220,7 +232,11 @@ async fn keep(shared: Arc<Shared>, listener: TcpListener, behind: (Comes, Arc<Ca
 }
 
 /// Serves one connection.
-async fn enter(shared: Arc<Shared>, tcp: TcpStream, behind: Arc<(Comes, Arc<Caller>, Option<Token>)>) {
+async fn enter(
+    shared: Arc<Shared>,
+    (tcp, from): (TcpStream, SocketAddr),
+    behind: Arc<(Comes, Arc<Caller>, Option<Token>)>,
+) {
     let (comes, caller, token) = behind.as_ref();
     let mut client = Stream::new(tcp);
     let Ok(_slot) = shared.slots.clone().try_acquire_owned() else {
@@ -228,6 +244,7 @@ async fn enter(shared: Arc<Shared>, tcp: TcpStream, behind: Arc<(Comes, Arc<Call
         let _ = client.tcp.try_write(&http::answer("503 Service Unavailable", "too many connections are open", ""));
         return;
     };
+    let caller = &shared.caller(caller, &client, from).await;
     if *comes == Comes::Anyone {
         return shared.captured(client, caller).await;
     }
@@ -238,5 +255,17 @@ async fn enter(shared: Arc<Shared>, tcp: TcpStream, behind: Arc<(Comes, Arc<Call
     match client.buffer.first() {
         Some(&(VERSION | VERSION_BEFORE)) => shared.socks(client, caller, token.as_ref()).await,
         Some(_) | None => shared.http(client, caller, token.as_ref()).await,
+    }
+}
+
+impl Shared {
+    /// Returns who is behind a connection: whoever is behind its door, with the program where that is known.
+    async fn caller(&self, door: &Arc<Caller>, client: &Stream, from: SocketAddr) -> Arc<Caller> {
+        let (Some(owners), Ok(at)) = (self.owners.get().cloned(), client.tcp.local_addr()) else { return door.clone() };
+        let found = tokio::task::spawn_blocking(move || owners.program(from, at)).await;
+        match found {
+            Ok(program) if !program.is_empty() => Arc::new(Caller { program, ..Caller::clone(door) }),
+            Ok(_) | Err(_) => door.clone(),
+        }
     }
 }

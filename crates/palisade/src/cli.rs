@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use policy::Mode;
 use policy::controls::limits::{Amount, Resource, Word};
+use policy::layer::{Ports, Side};
 
 /// A security runtime that goes around a coding agent.
 ///
@@ -132,6 +133,14 @@ pub(crate) struct BoundaryOptions {
     /// repeated. What a rule denies stays denied.
     #[arg(long = "allow-domain", value_name = "HOST[:PORT]", value_parser = place)]
     pub(crate) allow_domains: Vec<policy::network::host::Place>,
+    /// Let this command reach a port of this machine's loopback interface, as in `sandbox.network.forwardPorts`: inside it is
+    /// the same port, or INNER; may be repeated.
+    #[arg(long, value_name = "PORT[:INNER]", value_parser = forward)]
+    pub(crate) forward: Vec<Ports>,
+    /// Let this machine reach a port on which a server inside listens, as in `sandbox.network.publishPorts`: at the same port
+    /// of 127.0.0.1, or at HOST; may be repeated.
+    #[arg(long, value_name = "PORT[:HOST]", value_parser = publish)]
+    pub(crate) publish: Vec<Ports>,
     /// Give package managers no directory of their own for what they fetch and build.
     #[arg(long)]
     pub(crate) no_caches: bool,
@@ -475,6 +484,14 @@ fn layer(text: &str) -> Result<sandbox::Layer, String> {
         let known: Vec<&str> = sandbox::Layer::ALL.iter().map(|layer| layer.name()).collect();
         format!("no such layer; the layers are {}", known.join(", "))
     })
+}
+
+fn forward(text: &str) -> Result<Ports, String> {
+    Ports::parse(text, Side::Outside).ok_or_else(|| "it is no port, or two with `:` between".to_owned())
+}
+
+fn publish(text: &str) -> Result<Ports, String> {
+    Ports::parse(text, Side::Inside).ok_or_else(|| "it is no port, or two with `:` between".to_owned())
 }
 
 fn place(text: &str) -> Result<policy::network::host::Place, String> {

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, anyhow};
 use guard::{CachePlace, Kept, Named, Place};
 use policy::controls::limits::Word;
-use policy::layer::{Diagnostic, Layer, Origin, Scope, Severity, Sourced};
+use policy::layer::{Diagnostic, Layer, Origin, Ports, Scope, Severity, Sourced};
 use policy::{AbsPath, Mode, Policy};
 use sandbox::{Invocation, Terminal, Tiers};
 use settings::{Discovery, Environment, Loaded, Places};
@@ -110,11 +110,29 @@ impl Setup {
         }
         self.place.is_proxied = options.network == Network::Rules;
         self.tighten(&options.limits, options.check_reads_on_open);
+        self.open(&options.forward, &options.publish);
     }
 
     /// Returns the directory that an entry of `PATH` means; one that is relative is looked for from the project.
     fn directory_of_programs(&self, text: &str) -> Option<AbsPath> {
         AbsPath::parse(text).or_else(|| (!text.is_empty()).then(|| self.place.project.join(text)))
+    }
+
+    /// Adds the ports that the command line opens.
+    fn open(&mut self, forwards: &[Ports], published: &[Ports]) {
+        if forwards.is_empty() && published.is_empty() {
+            return;
+        }
+        let said = |list: &[Ports], option: &str| -> Vec<Sourced<Ports>> {
+            let origin = Origin { scope: Scope::Flag, file: option.to_owned(), line: 0 };
+            list.iter().map(|ports| Sourced { value: *ports, origin: origin.clone() }).collect()
+        };
+        let mut layer = Layer::empty(Scope::Flag, "--forward", self.places.project.clone());
+        layer.sandbox.network.hatches.forwards = said(forwards, "--forward");
+        layer.sandbox.network.hatches.published = said(published, "--publish");
+        self.loaded.layers.push(layer);
+        let (policy, _) = Policy::compile(&self.loaded.layers, &self.places.home);
+        self.policy = policy;
     }
 
     /// Adds what the command line says, which only tightens.
@@ -152,6 +170,7 @@ impl Setup {
             outlet: None,
             shown: Vec::new(),
             shown_by: Vec::new(),
+            hatches: Vec::new(),
         }
     }
 

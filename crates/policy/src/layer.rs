@@ -316,6 +316,69 @@ pub struct NetworkKeys {
     pub tls: Option<Sourced<TlsKeys>>,
     /// `sandbox.network.requests`, a key of ours.
     pub requests: Vec<Sourced<Requests>>,
+    /// What leads elsewhere than to the proxy.
+    pub hatches: Hatches,
+}
+
+/// What of the host a command reaches besides what the proxy admits, and what reaches into it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
+pub struct Hatches {
+    /// `sandbox.network.allowUnixSockets`, as written.
+    pub sockets: Vec<Sourced<String>>,
+    /// `sandbox.network.forwardPorts`.
+    pub forwards: Vec<Sourced<Ports>>,
+    /// `sandbox.network.publishPorts`.
+    pub published: Vec<Sourced<Ports>>,
+    /// `sandbox.network.httpProxyPort`.
+    pub http_proxy: Option<Sourced<u16>>,
+    /// `sandbox.credentials.ssh`.
+    pub logins: Vec<Sourced<Logins>>,
+}
+
+/// A port of the host's loopback interface, and one of that inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Ports {
+    /// That of the host.
+    pub outside: u16,
+    /// That inside.
+    pub inside: u16,
+}
+
+impl Ports {
+    /// Returns the two ports of `PORT` or `FIRST:SECOND`; neither is 0 or that of the proxy inside.
+    pub fn parse(text: &str, first: Side) -> Option<Self> {
+        let (one, other) = text.split_once(':').unwrap_or((text, text));
+        let port = |text: &str| {
+            let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            text.parse::<u16>().ok().filter(|port| is_plain && *port != 0)
+        };
+        let (one, other) = (port(one)?, port(other)?);
+        let ports = match first {
+            Side::Outside => Self { outside: one, inside: other },
+            Side::Inside => Self { outside: other, inside: one },
+        };
+        (ports.inside != crate::network::PROXY_PORT).then_some(ports)
+    }
+}
+
+/// Where a port is that is named first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// On the host.
+    Outside,
+    /// Inside.
+    Inside,
+}
+
+/// Logins by ssh that the person's agent may sign.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Logins {
+    /// `host`: `host`, `host:port`, `user@host` or `user@host:port`.
+    pub host: String,
+    /// `keys`: lines of public keys, their fingerprints, or files with such lines.
+    pub keys: Vec<String>,
+    /// `knownHosts`: the file with the host's key, as written.
+    pub known_hosts: Option<String>,
 }
 
 impl Layer {

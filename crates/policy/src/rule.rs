@@ -11,7 +11,8 @@ use crate::bounds::{Bound, Why};
 use crate::command::CommandPattern;
 use crate::controls::Limits;
 use crate::layer::{
-    AwsVariables, Diagnostic, GitHost, Mask, Origin, Requests, SigningForm, SourceKeys, Sourced, TlsKeys, Variable,
+    AwsVariables, Diagnostic, GitHost, Hatches, Mask, Origin, Requests, SigningForm, SourceKeys, Sourced, TlsKeys,
+    Variable,
 };
 use crate::mode::Mode;
 use crate::network::Network;
@@ -80,6 +81,7 @@ pub struct Policy {
     pub(crate) sandbox: Sandbox,
     pub(crate) network: Network,
     pub(crate) credentials: Credentials,
+    pub(crate) hatches: Hatches,
     pub(crate) digest: String,
     /// The rules by what they are about; `None` asks every rule about every call.
     pub(crate) index: Option<Index>,
@@ -240,6 +242,11 @@ impl Policy {
     /// Returns what the settings say about secrets in variables.
     pub fn credentials(&self) -> &Credentials {
         &self.credentials
+    }
+
+    /// Returns what is opened besides what the proxy admits.
+    pub fn hatches(&self) -> &Hatches {
+        &self.hatches
     }
 
     /// Returns a digest of every rule and setting in force: equal digests decide equally.

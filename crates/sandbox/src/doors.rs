@@ -3,7 +3,7 @@
 use core::fmt;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use policy::controls::Network;
@@ -23,6 +23,13 @@ pub struct Doors {
     pub names: Option<UdpSocket>,
     /// Where programs connect that know no proxy; none where that cannot be had.
     pub captured: Vec<TcpListener>,
+    /// The listening sockets of the invocation's hatches, with their numbers there. One that could not be had is not
+    /// among them.
+    pub hatches: Vec<(usize, OwnedFd)>,
+    /// TCP sockets of the network inside, connected nowhere, for calls to servers inside.
+    pub calls: Vec<OwnedFd>,
+    /// A socket by which the kernel is asked who has a connection inside (sock_diag(7)), where that can be had.
+    pub owners: Option<OwnedFd>,
     /// By which a person can be asked.
     pub attention: Attention,
 }

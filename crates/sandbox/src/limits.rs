@@ -12,6 +12,10 @@ pub(crate) const DESCRIPTORS_MAX: usize = 12;
 pub(crate) const REFUSALS_MAX: usize = 256;
 /// Openings of pipes that may wait for another process at a time.
 pub(crate) const WAITING_OPENS_MAX: usize = 32;
+/// Connections that may wait for a server inside or for the launcher at a time.
+pub(crate) const WAITING_CONNECTIONS_MAX: usize = 128;
+/// Connections at a time to servers inside that are made from outside.
+pub(crate) const CALLS_MAX: usize = 64;
 /// Milliseconds between two looks at what is being written there.
 pub(crate) const PENDING_MS: i64 = 2;
 /// Milliseconds that the end of a command waits for the last of these looks.

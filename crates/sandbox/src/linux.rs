@@ -14,6 +14,7 @@ mod closed_root;
 mod control;
 mod doors;
 mod failure;
+mod hatches;
 mod init;
 mod inputs;
 mod inside;

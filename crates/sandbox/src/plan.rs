@@ -49,6 +49,19 @@ pub struct Invocation {
     pub shown: Vec<Shown>,
     /// Variables that say where these are; they are set where these are seen.
     pub shown_by: Vec<(String, String)>,
+    /// Sockets inside that lead to one place of the host each, where the controls want a proxy.
+    pub hatches: Vec<Hatch>,
+}
+
+/// A socket inside besides those of the proxy: what it leads to is its server's to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hatch {
+    /// A Unix socket at this path: in the place of the host's, in a private place, or below [`OWN_FILES`].
+    Path(AbsPath),
+    /// This port of the loopback interface inside.
+    Port(u16),
+    /// Connections to servers inside, made from outside.
+    Calls,
 }
 
 /// A file of our own that is seen inside.
@@ -101,6 +114,8 @@ pub struct Plan {
     pub(crate) network: Network,
     /// Files of our own that are seen inside.
     pub(crate) shown: Vec<Shown>,
+    /// Sockets that lead to one place of the host each.
+    pub(crate) hatches: Vec<Hatch>,
 }
 
 /// What is there before anything is mounted.
@@ -211,7 +226,21 @@ impl Plan {
         // What is shown is not, without it.
         let is_kept = |variable: &(String, String)| !own.contains(variable) && !variable.1.starts_with(OWN_FILES);
         let variables = self.variables.into_iter().filter(is_kept).collect();
-        Self { network: Network::None, variables, shown: Vec::new(), ..self }
+        Self { network: Network::None, variables, shown: Vec::new(), hatches: Vec::new(), ..self }
+    }
+
+    /// Returns the plan without sockets that lead elsewhere than to the proxy, and the variables that say where they are.
+    pub(crate) fn without_hatches(self) -> Self {
+        let is_kept = |variable: &(String, String)| {
+            !self.hatches.iter().any(|hatch| matches!(hatch, Hatch::Path(path) if path.as_str() == variable.1))
+        };
+        let variables = self.variables.iter().filter(|variable| is_kept(variable)).cloned().collect();
+        Self { hatches: Vec::new(), variables, ..self }
+    }
+
+    /// Returns whether Unix sockets can be made inside: some lead out.
+    pub(crate) fn names_sockets(&self) -> bool {
+        self.hatches.iter().any(|hatch| matches!(hatch, Hatch::Path(_)))
     }
 
     /// Returns the plan of a command whose package managers have no place of their own.
@@ -304,6 +333,7 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
 
     let mut variables = granted::variables(caches.as_ref(), &invocation.environment, &roots);
     let network = if invocation.outlet.is_some() { network.clone() } else { Network::None };
+    let hatches = if network == Network::None { Vec::new() } else { invocation.hatches.clone() };
     variables.extend(doors::variables(&network));
     variables.extend(invocation.shown_by.iter().cloned());
     let (root, mut steps) = granted::steps(granted);
@@ -326,6 +356,7 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
         variables,
         network,
         shown: invocation.shown.clone(),
+        hatches,
     })
 }
 

@@ -8,3 +8,4 @@ pub(crate) mod lease;
 pub(crate) mod memory;
 pub(crate) mod process;
 pub(crate) mod signal;
+pub(crate) mod socket;

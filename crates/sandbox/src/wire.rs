@@ -10,7 +10,7 @@ use policy::controls::Network;
 use policy::{AbsPath, Origin, Scope};
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{Plan, Root, Shown, Step, Zone};
+use crate::plan::{Hatch, Plan, Root, Shown, Step, Zone};
 use crate::report::{Exit, Report};
 use crate::shape::Shape;
 use shape::{ShapeWire, shape_from_wire, shape_to_wire};
@@ -117,6 +117,7 @@ struct OrderWire {
     /// The ports that lead to the proxy, where there is one.
     captured: Option<Vec<u16>>,
     shown: Vec<ShownWire>,
+    hatches: Vec<HatchWire>,
     arguments: usize,
     variables: usize,
 }
@@ -135,6 +136,14 @@ enum StepWire {
     ByKey { path: String, why: String },
     Hide { path: String, why: String },
     Veil { path: String, parts: Vec<String>, why: String },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+enum HatchWire {
+    Path { path: String },
+    Port { port: u16 },
+    Calls,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -251,6 +260,7 @@ impl Order {
                 Network::Proxied { captured } => Some(captured.clone()),
             },
             shown: self.plan.shown.iter().map(shown_to_wire).collect(),
+            hatches: self.plan.hatches.iter().map(hatch_to_wire).collect(),
             arguments: self.argv.len(),
             variables: self.environment.len(),
         };
@@ -264,6 +274,7 @@ impl Order {
         let steps: Option<Vec<Step>> = wire.steps.into_iter().map(step_from_wire).collect();
         let bounds: Option<Vec<Bound>> = wire.bounds.into_iter().map(bound_from_wire).collect();
         let shown: Option<Vec<Shown>> = wire.shown.into_iter().map(shown_from_wire).collect();
+        let hatches: Option<Vec<Hatch>> = wire.hatches.into_iter().map(hatch_from_wire).collect();
         let plan = Plan {
             steps: steps?,
             cwd: AbsPath::parse(&wire.cwd)?,
@@ -278,6 +289,7 @@ impl Order {
             variables: wire.set,
             network: wire.captured.map_or(Network::None, |captured| Network::Proxied { captured }),
             shown: shown?,
+            hatches: hatches?,
         };
         let shape = shape_from_wire(wire.shape);
         let (terminal, brokered, inside) = (wire.terminal, wire.brokered, wire.inside);
@@ -438,6 +450,22 @@ fn bound_from_wire(bound: BoundWire) -> Option<Bound> {
     Some(Bound { kind, text, anchor: AbsPath::parse(&anchor)?, origin })
 }
 
+fn hatch_to_wire(hatch: &Hatch) -> HatchWire {
+    match hatch {
+        Hatch::Path(path) => HatchWire::Path { path: path.to_string() },
+        Hatch::Port(port) => HatchWire::Port { port: *port },
+        Hatch::Calls => HatchWire::Calls,
+    }
+}
+
+fn hatch_from_wire(hatch: HatchWire) -> Option<Hatch> {
+    Some(match hatch {
+        HatchWire::Path { path } => Hatch::Path(AbsPath::parse(&path)?),
+        HatchWire::Port { port } => Hatch::Port(port),
+        HatchWire::Calls => Hatch::Calls,
+    })
+}
+
 fn zone_to_wire(zone: Zone) -> ZoneWire {
     match zone {
         Zone::Tmp => ZoneWire::Tmp,
@@ -463,6 +491,12 @@ pub(crate) enum Door {
     Clients,
     Names,
     Captured,
+    /// That of the hatch with this number in the plan.
+    Hatch(usize),
+    /// One that is connected nowhere yet, for a call to a server inside.
+    Call,
+    /// By which the kernel is asked who has a connection.
+    Owners,
 }
 
 /// What the boundary tells the launcher.

@@ -94,6 +94,8 @@ pub(crate) enum Used {
     Requests,
     /// `sandbox.network.tlsTerminate`.
     Tls,
+    /// `sandbox.credentials.ssh`, a key of ours.
+    Logins,
     Network(Connections),
     AllowedServers,
     DeniedServers,
@@ -116,6 +118,24 @@ pub(crate) enum Connections {
     ManagedOnly,
     /// `allowLocalBinding`.
     LocalBinding,
+    Hatch(Opened),
+}
+
+/// A key of `sandbox.network` that opens something besides what the proxy admits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Opened {
+    /// `allowUnixSockets`.
+    Sockets,
+    /// `allowAllUnixSockets`.
+    AllSockets,
+    /// `forwardPorts`, a key of ours.
+    Forwards,
+    /// `publishPorts`, a key of ours.
+    Published,
+    /// `httpProxyPort`.
+    HttpProxy,
+    /// `socksProxyPort`.
+    SocksProxy,
 }
 
 /// A key that articles write and the documentation does not know; see `layer/articles.rs`.
@@ -179,12 +199,14 @@ impl Used {
             | Self::Signing
             | Self::Sources
             | Self::Tls
+            | Self::Logins
             | Self::Network(
                 Connections::Allowed
                 | Connections::Opaque
                 | Connections::Strict
                 | Connections::ManagedOnly
-                | Connections::LocalBinding,
+                | Connections::LocalBinding
+                | Connections::Hatch(_),
             )
             | Self::AllowedServers
             | Self::Limit(_)
@@ -273,12 +295,14 @@ const NETWORK: &[(&str, Field)] = &[
     ("dangerOpaqueDomains", Field::Used(Used::Network(Connections::Opaque))),
     ("strictAllowlist", Field::Used(Used::Network(Connections::Strict))),
     ("allowManagedDomainsOnly", Field::Used(Used::Network(Connections::ManagedOnly))),
-    ("allowUnixSockets", Field::Unread),
-    ("allowAllUnixSockets", Field::Unread),
+    ("allowUnixSockets", Field::Used(Used::Network(Connections::Hatch(Opened::Sockets)))),
+    ("allowAllUnixSockets", Field::Used(Used::Network(Connections::Hatch(Opened::AllSockets)))),
     ("allowLocalBinding", Field::Used(Used::Network(Connections::LocalBinding))),
     ("allowMachLookup", Field::Unread),
-    ("httpProxyPort", Field::Unread),
-    ("socksProxyPort", Field::Unread),
+    ("httpProxyPort", Field::Used(Used::Network(Connections::Hatch(Opened::HttpProxy)))),
+    ("socksProxyPort", Field::Used(Used::Network(Connections::Hatch(Opened::SocksProxy)))),
+    ("forwardPorts", Field::Used(Used::Network(Connections::Hatch(Opened::Forwards)))),
+    ("publishPorts", Field::Used(Used::Network(Connections::Hatch(Opened::Published)))),
     ("tlsTerminate", Field::Used(Used::Tls)),
     ("requests", Field::Used(Used::Requests)),
     ("allowedHosts", Field::Used(Used::Article(Article::AllowedHosts))),
@@ -292,6 +316,7 @@ const CREDENTIALS: &[(&str, Field)] = &[
     ("sigv4", Field::Used(Used::Signing)),
     ("git", Field::Used(Used::Git)),
     ("sources", Field::Used(Used::Sources)),
+    ("ssh", Field::Used(Used::Logins)),
 ];
 
 const LIMITS: &[(&str, Field)] = &[

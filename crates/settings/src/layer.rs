@@ -5,6 +5,7 @@
 
 mod articles;
 mod credentials;
+mod hatches;
 mod limits;
 mod sandbox;
 mod servers;
@@ -170,6 +171,7 @@ impl Reader<'_> {
             Used::Sources => self.sources(section, property),
             Used::Requests => self.requests(section, property),
             Used::Tls => self.tls(section, property),
+            Used::Logins => self.logins(section, property),
             Used::CredentialFiles => self.credential_files(section, property),
             Used::ManagedReadsOnly => {
                 if self.boolean(section, property) == Some(true) {

@@ -122,6 +122,19 @@ fn render_layer(text: &mut String, places: &Places, layer: &Layer) {
     entries.extend(layer.sandbox.network.strict.iter().map(|origin| (origin, "strict domains".to_owned())));
     let lock = layer.sandbox.network.managed_only.iter();
     entries.extend(lock.map(|origin| (origin, "managed domains only".to_owned())));
+    let hatches = &layer.sandbox.network.hatches;
+    entries.extend(hatches.sockets.iter().map(|path| (&path.origin, format!("socket {}", path.value))));
+    for (name, list) in [("forward", &hatches.forwards), ("publish", &hatches.published)] {
+        let shown = |ports: policy::layer::Ports| format!("{name} outside {} inside {}", ports.outside, ports.inside);
+        entries.extend(list.iter().map(|ports| (&ports.origin, shown(ports.value))));
+    }
+    let proxy = hatches.http_proxy.iter();
+    entries.extend(proxy.map(|port| (&port.origin, format!("http proxy at {}", port.value))));
+    for login in &hatches.logins {
+        let policy::layer::Logins { host, keys, known_hosts } = &login.value;
+        let known = known_hosts.iter().map(|file| format!(", known by {file}")).collect::<String>();
+        entries.push((&login.origin, format!("login at {host} with {}{known}", keys.join(" or "))));
+    }
     let credentials = &layer.sandbox.credentials;
     entries.extend(credentials.variables.iter().map(|one| (&one.origin, variable(&one.value))));
     entries.extend(credentials.files.iter().map(|mask| (&mask.origin, format!("masked {:?}", mask.value))));

@@ -20,7 +20,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use ring::digest::{SHA256, digest};
 
-pub use known_hosts::{KnownHosts, KnownHostsFault, Server};
+pub use known_hosts::{KnownHosts, KnownHostsFault, Server, ServerFault};
 pub use proxy::{Journal, NotRecorded, Proxy, Record, Stop, Verdict};
 
 /// A key, by the digest of its public part, as `ssh-keygen -l` shows it.

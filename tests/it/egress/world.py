@@ -92,6 +92,32 @@ def sniff():
             note(f"icmp {to}")
 
 
+def pass_on(address, port, path):
+    """Passes connections on to a server of the test, which listens at a path."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listener.bind((address, port))
+    listener.listen()
+
+    def copy(source, sink):
+        try:
+            while text := source.recv(65536):
+                sink.sendall(text)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def accept():
+        while True:
+            client, server = listener.accept()[0], socket.socket(socket.AF_UNIX)
+            server.connect(path)
+            for ends in [(client, server), (server, client)]:
+                threading.Thread(target=copy, args=ends, daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+
+
 def behind(ready, go):
     """Is the machine behind."""
     assert ctypes.CDLL(None, use_errno=True).unshare(0x40000000) == 0, "no network namespace"
@@ -104,6 +130,8 @@ def behind(ready, go):
     threading.Thread(target=sniff, daemon=True).start()
     for port, tls in [(80, False), (8080, False), (443, True), (8443, True)]:
         serve(port, tls)
+    for address, port, path in config.get("passed", []):
+        pass_on(address, port, path)
     os.write(ready, b"x")
     threading.Event().wait()
 
@@ -182,7 +210,12 @@ def main():
         system(f"mount --bind {at}/hosts /etc/hosts")
         # This machine's own service.
         serve(9090, False)
-        print(json.dumps([run(row) for row in config["rows"]]))
+        beside = [subprocess.Popen(words, stdout=subprocess.DEVNULL) for words in config.get("beside", [])]
+        try:
+            print(json.dumps([run(row) for row in config["rows"]]))
+        finally:
+            for one in beside:
+                one.kill()
     finally:
         os.kill(child, 9)
 

@@ -20,6 +20,9 @@ pub(crate) fn attempt(words: &[&str]) -> Option<Outcome> {
         ["socketpair", kind] => pair(number(kind) as i32).map(|_| String::new()),
         ["unix-bind", path] => unix_bind(path),
         ["unix-connect", path] => unix_connect(path),
+        ["tcp-serve-once", address] => tcp_serve_once(address).map_err(|error| error.raw_os_error().unwrap_or(0)),
+        ["unix-hear", path] => unix_hear(path).map_err(|error| error.raw_os_error().unwrap_or(0)),
+        ["unix-race", good, bad] => unix_race(good, bad),
         ["pair-sendto", path, text] => pair(libc::SOCK_DGRAM).and_then(|[fd, _]| send_to(fd, path, text)),
         ["pair-stream-connect", path] => pair(libc::SOCK_STREAM).and_then(|[fd, _]| {
             let (address, length) = unix_address(path);
@@ -28,6 +31,67 @@ pub(crate) fn attempt(words: &[&str]) -> Option<Outcome> {
         ["abstract-bind", name] => abstract_bind(name),
         _ => return None,
     })
+}
+
+/// Waits for one connection, and returns what is said there.
+fn tcp_serve_once(address: &str) -> std::io::Result<String> {
+    let mut said = String::new();
+    std::io::Read::read_to_string(&mut TcpListener::bind(address)?.accept()?.0, &mut said)?;
+    Ok(said.trim_end().to_owned())
+}
+
+/// Connects, and returns what is said.
+fn unix_hear(path: &str) -> std::io::Result<String> {
+    let mut said = String::new();
+    std::io::Read::read_to_string(&mut std::os::unix::net::UnixStream::connect(path)?, &mut said)?;
+    Ok(said.trim_end().to_owned())
+}
+
+fn stream(family: i32) -> Result<i32, i32> {
+    // SAFETY: takes numbers only.
+    let socket = unsafe { libc::socket(family, libc::SOCK_STREAM, 0) };
+    if socket < 0 { Err(errno()) } else { Ok(socket) }
+}
+
+/// Connects again and again, while the address changes in memory from one path to the other and the descriptor from a
+/// socket of the internet to one of these; returns what was heard, each once.
+fn unix_race(good: &str, bad: &str) -> Outcome {
+    const ROUNDS: usize = 3000;
+    let (good, length) = unix_address(good);
+    let (bad, bad_length) = unix_address(bad);
+    let length = length.max(bad_length);
+    // A byte behind the path ends it.
+    let shared = Box::into_raw(Box::new(good)) as usize;
+    let unix = stream(libc::AF_UNIX)?;
+    let inet = stream(libc::AF_INET)?;
+    let number = 200;
+    let flip = std::thread::spawn(move || {
+        for _ in 0..ROUNDS * 40 {
+            unsafe { std::ptr::write_volatile(shared as *mut libc::sockaddr_un, bad) };
+            unsafe { libc::dup2(inet, number) };
+            unsafe { std::ptr::write_volatile(shared as *mut libc::sockaddr_un, good) };
+            unsafe { libc::dup2(unix, number) };
+        }
+    });
+    let mut heard = std::collections::BTreeSet::new();
+    for _ in 0..ROUNDS {
+        let fresh = stream(libc::AF_UNIX)?;
+        for fd in [fresh, number] {
+            if unsafe { libc::connect(fd, shared as *const libc::sockaddr, length) } == 0 {
+                let mut bytes = [0_u8; 64];
+                let count = unsafe { libc::read(fd, bytes.as_mut_ptr().cast(), bytes.len()) };
+                // Nothing, where the descriptor has changed since.
+                let said = bytes.get(..count.max(0) as usize).unwrap_or_default();
+                heard.insert(String::from_utf8_lossy(said).trim_end().to_owned());
+            }
+        }
+        unsafe { libc::close(fresh) };
+        if flip.is_finished() {
+            break;
+        }
+    }
+    flip.join().map_err(|_| libc::EIO)?;
+    Ok(heard.into_iter().filter(|said| !said.is_empty()).collect::<Vec<_>>().join(","))
 }
 
 /// Talks to itself over the loopback interface.

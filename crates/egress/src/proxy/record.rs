@@ -19,6 +19,12 @@ pub struct Caller {
     pub allowed: Vec<Place>,
 }
 
+/// Who knows which program has a connection.
+pub trait Owners: Send + Sync + fmt::Debug {
+    /// Returns the program that has the client's end of a connection; an empty text where that is not certain.
+    fn program(&self, client: SocketAddr, door: SocketAddr) -> String;
+}
+
 /// How a connection came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {

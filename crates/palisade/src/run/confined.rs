@@ -21,8 +21,9 @@ use settings::Kept;
 
 use super::Order;
 use super::egress::{Answers, Around, Egress, Seen, Terms};
+use super::hatches::Opened;
 use super::live::Settings;
-use super::{question, secrets};
+use super::{hatches, question, secrets};
 use crate::cli::RunOptions;
 use crate::exit::run::{LIMIT, NOT_FOUND, NOT_RUN, NOT_STARTED};
 use crate::say::{self, shown};
@@ -92,7 +93,17 @@ impl Running<'_> {
         invocation.held = secrets.shown.is_empty();
         invocation.shown = secrets.shown;
         invocation.shown_by = secrets.shown_by;
-        let egress = Arc::new(Egress::new(self.terms(), secrets.inspection));
+        let mut opened = match hatches::prepare(&self.order.setup, permit.controls()) {
+            Ok(opened) => opened,
+            Err(error) => return self.unprepared(permit, &error, report_file),
+        };
+        if !self.options.quiet {
+            opened.told.iter().for_each(|told| say::error(&shown(told)));
+        }
+        invocation.hatches = opened.hatches();
+        invocation.shown.append(&mut opened.shown);
+        invocation.shown_by.append(&mut opened.shown_by);
+        let egress = Arc::new(Egress::new(self.terms(Arc::new(opened)), secrets.inspection));
         invocation.outlet = Some(egress.clone());
         let writable = &permit.controls().writable;
         let before = guard::protected_names(writable);
@@ -142,20 +153,25 @@ impl Running<'_> {
     }
 
     /// Returns what the proxy of the command works by.
-    fn terms(&self) -> Terms {
+    fn terms(&self, opened: Arc<Opened>) -> Terms {
         let setup = &self.order.setup;
         let owned = |(proxy, direct): (&str, &str)| Around { proxy: proxy.to_owned(), direct: direct.to_owned() };
+        // The proxy that a person names takes the place of the one around. Everything goes on by it.
+        let own = setup.policy.hatches().http_proxy.as_ref();
+        let of_a_setting =
+            own.map(|port| Around { proxy: format!("http://127.0.0.1:{}", port.value), direct: String::new() });
         let words = self.options.argv.iter().map(|word| word.to_string_lossy());
         Terms {
             network: setup.policy.network().clone(),
             settings: Settings::of(setup),
             allowed: self.options.boundary.allow_domains.clone(),
-            upstream: setup.environment.upstream().map(owned),
+            upstream: of_a_setting.or_else(|| setup.environment.upstream().map(owned)),
             journal: setup.journal_directory(),
             of: self.of,
             session: self.order.session.clone(),
             command: words.collect::<Vec<_>>().join(" "),
             answers: self.answers(),
+            opened,
         }
     }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -21,8 +22,11 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use sandbox::{Attention, Doors, Outlet, POOL};
 use settings::Kept;
+use vault::ssh_agent::Stop;
 
+use super::hatches::{Opened, Serving};
 use super::live::Settings;
+use super::owners::Processes;
 use super::question::Person;
 use crate::setup::{now_ms, open_journal};
 
@@ -50,6 +54,8 @@ pub(super) struct Terms {
     pub(super) command: String,
     /// Who answers questions.
     pub(super) answers: Answers,
+    /// What is opened besides what the proxy admits.
+    pub(super) opened: Arc<Opened>,
 }
 
 /// The proxy of the network around as variables write it, and what goes without it. It can hold a password.
@@ -168,22 +174,22 @@ fn serve(
     doors: Doors,
     owner: UnixStream,
 ) -> anyhow::Result<()> {
-    if !is_wanted(&doors, &owner)? {
+    if !is_wanted(&doors, &terms.opened, &owner)? {
         return Ok(());
     }
-    let Terms { network, settings, allowed, upstream, journal, of, session, command, answers } = terms;
+    let Terms { network, settings, allowed, upstream, journal, of, session, command, answers, opened } = terms;
     let upstream = upstream.map(|around| Upstream::parse(&around.proxy, &around.direct)).transpose()?;
     let mut network = network;
     network.surroundings = egress::surroundings().context("the addresses of this machine are not known")?;
     let live = Live::new(network.clone());
     let journal = Arc::new(Recorder { journal: open_journal(&journal)?, seen: seen.clone(), of, session });
-    let Doors { clients, names, captured, attention } = doors;
+    let Doors { clients, names, captured, hatches, calls, owners, attention } = doors;
     let (decider, beside) = decider(answers, attention, lasting)?;
     let proxy = Proxy::new(
         &live,
         Parts {
             decider,
-            journal,
+            journal: journal.clone(),
             resolver: Arc::new(System),
             upstream,
             pool: POOL,
@@ -196,11 +202,25 @@ fn serve(
     let captured = captured.into_iter().map(|listener| door(listener, Comes::Anyone));
     let doors: Vec<Door> = captured.chain([door(clients, Comes::Clients)]).collect();
     let names = names.map(|socket| Names { socket, caller: caller.clone() });
+    if let Some(processes) = owners.and_then(Processes::new) {
+        proxy.tell_programs_by(Arc::new(processes));
+    }
+    let serving = Serving {
+        sockets: hatches,
+        calls: Mutex::new(calls),
+        recorder: journal,
+        numbers: proxy.clone(),
+        stop: Stop::new()?,
+        open: AtomicUsize::new(0),
+    };
     let watched = owner.try_clone()?;
     std::thread::scope(|scope| {
         let follow = std::thread::Builder::new().name("palisade: rules".to_owned());
         follow.spawn_scoped(scope, || settings.follow(&network, &live, &watched))?;
-        proxy.run_for(doors, names.into_iter().collect(), owner, beside).context("the proxy cannot serve")
+        opened.serve(scope, &serving);
+        let served = proxy.run_for(doors, names.into_iter().collect(), owner, beside);
+        serving.stop.stop();
+        served.context("the proxy cannot serve")
     })
 }
 
@@ -234,9 +254,11 @@ fn connect(socket: &std::path::Path) -> io::Result<UnixStream> {
 }
 
 /// Waits until something inside wants the proxy; false when the owner is gone first.
-fn is_wanted(doors: &Doors, owner: &UnixStream) -> io::Result<bool> {
+fn is_wanted(doors: &Doors, opened: &Opened, owner: &UnixStream) -> io::Result<bool> {
     let captured = doors.captured.iter().map(AsFd::as_fd);
     let sockets = captured.chain([doors.clients.as_fd()]).chain(doors.names.as_ref().map(AsFd::as_fd));
+    let hatches = doors.hatches.iter().map(|(_, socket)| socket.as_fd());
+    let sockets = sockets.chain(hatches).chain(opened.published().map(AsFd::as_fd));
     let mut ready = vec![PollFd::new(owner, PollFlags::IN)];
     ready.extend(sockets.map(|socket| PollFd::from_borrowed_fd(socket, PollFlags::IN)));
     rustix::io::retry_on_intr(|| poll(&mut ready, None))?;
@@ -245,7 +267,7 @@ fn is_wanted(doors: &Doors, owner: &UnixStream) -> io::Result<bool> {
 
 /// Writes connections down, and keeps them for the report.
 #[derive(Debug)]
-struct Recorder {
+pub(super) struct Recorder {
     journal: audit::Journal,
     seen: Arc<Mutex<Seen>>,
     of: u64,
@@ -254,7 +276,18 @@ struct Recorder {
 
 impl Journal for Recorder {
     fn append(&self, record: &Record) -> Result<(), Unrecorded> {
-        let connection = connection(self.of, record);
+        self.write(connection(self.of, record))
+    }
+}
+
+impl Recorder {
+    /// Returns the decision that permits the command.
+    pub(super) fn of(&self) -> u64 {
+        self.of
+    }
+
+    /// Writes a record down, and keeps it for the report.
+    pub(super) fn write(&self, connection: Connection) -> Result<(), Unrecorded> {
         let stamp = Stamp { time_ms: now_ms(), session: &self.session, source: "run" };
         let recorded = guard::connected(&self.journal, connection.clone(), &stamp).map(drop).map_err(|_| Unrecorded);
         let mut seen = locked(&self.seen);
@@ -298,6 +331,6 @@ fn connection(of: u64, record: &Record) -> Connection {
     }
 }
 
-fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,7 @@
 //! Layers to a policy.
 
 mod credentials;
+mod hatches;
 mod network;
 mod sandbox;
 
@@ -41,6 +42,7 @@ impl Policy {
         }
         compiler.network(layers);
         compiler.settle_credentials();
+        compiler.settle_hatches();
         compiler.settle_acceptance();
         let Compiler {
             home: _,
@@ -105,11 +107,23 @@ impl Policy {
             sandbox,
             network,
             credentials,
+            hatches,
             digest: _,
             index: _,
         } = self;
         let mut digest = Feed(Sha256::new());
-        (rules, failures, mode, bypass_disabled, switches, additional_directories, sandbox, network, credentials)
+        (
+            rules,
+            failures,
+            mode,
+            bypass_disabled,
+            switches,
+            additional_directories,
+            sandbox,
+            network,
+            credentials,
+            hatches,
+        )
             .hash(&mut digest);
         digest.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
@@ -169,6 +183,7 @@ impl Compiler<'_> {
         }
         self.sandbox(layer);
         self.credentials(layer);
+        self.hatches(layer);
     }
 
     /// The highest trusted layer's mode counts. One that is not trusted may only put `plan` or `dontAsk`

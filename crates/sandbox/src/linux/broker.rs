@@ -30,6 +30,7 @@ mod rules;
 mod start;
 mod told;
 mod umasks;
+mod unix;
 
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
@@ -56,6 +57,7 @@ use super::control::Channel;
 use super::failure::{At, Failure};
 use super::mount;
 use super::seccomp::{self, Verdict};
+use super::tree::Identity;
 
 use crate::error::Step;
 use crate::limits::{PENDING_END_MS, PENDING_MS};
@@ -86,6 +88,8 @@ pub(crate) struct Broker {
     waiting: Arc<AtomicUsize>,
     /// What mounts hold elsewhere; nothing where there are any.
     fence: Option<Fence>,
+    /// The sockets that the command may connect to by path; `None` where it can make no Unix socket.
+    named: Option<Vec<Identity>>,
 }
 
 /// What comes next.
@@ -167,6 +171,7 @@ impl Broker {
             has_started: false,
             waiting: Arc::default(),
             fence: None,
+            named: None,
         })
     }
 
@@ -227,9 +232,10 @@ impl Broker {
         let ground = Arc::clone(&self.ground);
         let caller = ground.caller(call.pid.cast_signed());
         self.settle_pending();
-        let verdict = match &self.fence {
-            Some(_) => seccomp::verdict_apart(call.number, &call.arguments),
-            None => seccomp::verdict(call.number, &call.arguments),
+        let verdict = match (&self.fence, &self.named) {
+            (Some(_), _) => seccomp::verdict_apart(call.number, &call.arguments),
+            (None, Some(_)) => seccomp::verdict_named(call.number, &call.arguments),
+            (None, None) => seccomp::verdict(call.number, &call.arguments),
         };
         let outcome = match verdict {
             Verdict::Tell(errno) => Outcome::Refused { errno, what: connect::describe(call), by: None },
@@ -268,6 +274,9 @@ impl Broker {
     }
 
     fn act(&mut self, call: &Call, caller: &Caller<'_>) -> Outcome {
+        if let (Some(named), libc::SYS_connect) = (&self.named, i64::from(call.number)) {
+            return self.connect(call, caller, named).unwrap_or_else(Outcome::Failed);
+        }
         let request = match decode::decode(call, caller) {
             Ok(request) => request,
             Err(errno) => return Outcome::Failed(errno),

@@ -10,7 +10,7 @@ use super::failure::{At, Failure};
 use super::tree;
 use crate::error::Step as Stage;
 use crate::limits::CLOSED_ROOT_SIZE;
-use crate::plan::{Plan, Step, Zone};
+use crate::plan::{Hatch, Plan, Step, Zone};
 
 /// Directories that the boundary mounts over in every profile.
 const ALWAYS: [&str; 5] = ["/dev", "/proc", "/tmp", "/var/tmp", "/run"];
@@ -41,6 +41,12 @@ pub(super) fn make(plan: &Plan) -> Result<OwnedFd, Failure> {
             | Step::ByKey { .. }
             | Step::Hide { .. }
             | Step::Veil { .. } => {}
+        }
+    }
+    for hatch in &plan.hatches {
+        match hatch {
+            Hatch::Path(path) if Zone::of(path).is_none() => place(&root, path.as_str())?,
+            Hatch::Path(_) | Hatch::Port(_) | Hatch::Calls => {}
         }
     }
     link(&root, Zone::VarRun.path(), Zone::Run.path()).at_path(Stage::PrivateFiles, Zone::VarRun.path())?;

@@ -14,6 +14,8 @@ use super::control::Channel;
 use super::failure::{At, Failure};
 use crate::doors::{POOL, POOL_BITS, PROXY_PORT};
 use crate::error::Step;
+use crate::limits::CALLS_MAX;
+use crate::plan::{Hatch, Plan};
 use crate::wire::{Door, Message};
 
 /// Connections that wait to be taken at one socket.
@@ -25,9 +27,9 @@ const LOOPBACK: u32 = 1;
 #[derive(Debug, Default)]
 pub(super) struct Open(Vec<(Door, OwnedFd)>);
 
-/// Makes the sockets, and the addresses that stand for names.
-pub(super) fn open(network: &Network) -> Result<Open, Failure> {
-    let Network::Proxied { captured } = network else { return Ok(Open::default()) };
+/// Makes the sockets, and the addresses that stand for names. Those with a path are there already.
+pub(super) fn open(plan: &Plan, by_path: Vec<(usize, OwnedFd)>) -> Result<Open, Failure> {
+    let Network::Proxied { captured } = &plan.network else { return Ok(Open::default()) };
     own_pool().at(Step::Doors)?;
     let mut doors = vec![
         (Door::Clients, listener(Ipv4Addr::LOCALHOST, PROXY_PORT).at(Step::Doors)?),
@@ -37,6 +39,25 @@ pub(super) fn open(network: &Network) -> Result<Open, Failure> {
         let place = format!("port {port}");
         doors.push((Door::Captured, listener(Ipv4Addr::UNSPECIFIED, *port).at_path(Step::Doors, &place)?));
     }
+    for (number, hatch) in plan.hatches.iter().enumerate() {
+        match hatch {
+            Hatch::Path(_) => {}
+            Hatch::Port(port) => {
+                let place = format!("port {port}");
+                doors.push((Door::Hatch(number), listener(Ipv4Addr::LOCALHOST, *port).at_path(Step::Doors, &place)?));
+            }
+            // One supply is everybody's.
+            Hatch::Calls if plan.hatches.iter().take(number).any(|hatch| *hatch == Hatch::Calls) => {}
+            Hatch::Calls => {
+                for _ in 0..CALLS_MAX {
+                    doors.push((Door::Call, tcp().at(Step::Doors)?));
+                }
+            }
+        }
+    }
+    doors.extend(by_path.into_iter().map(|(number, socket)| (Door::Hatch(number), socket)));
+    // Without it nobody knows which program has a connection, and nothing else is missing.
+    doors.extend(owners().map(|socket| (Door::Owners, socket)));
     Ok(Open(doors))
 }
 
@@ -63,11 +84,21 @@ impl Open {
 }
 
 fn listener(address: Ipv4Addr, port: u16) -> rustix::io::Result<OwnedFd> {
-    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    let socket = tcp()?;
     sockopt::set_socket_reuseaddr(&socket, true)?;
     bind(&socket, &SocketAddrV4::new(address, port))?;
     listen(&socket, WAITING_MAX)?;
     Ok(socket)
+}
+
+fn tcp() -> rustix::io::Result<OwnedFd> {
+    socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)
+}
+
+/// Returns a socket that asks about this network namespace's connections, whoever has it.
+fn owners() -> Option<OwnedFd> {
+    let protocol = Some(rustix::net::netlink::SOCK_DIAG);
+    socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, protocol).ok()
 }
 
 fn names() -> rustix::io::Result<OwnedFd> {

@@ -14,6 +14,7 @@ use super::failure::{At, Failure};
 use super::landlock::{self, Rules};
 use super::mount::{self, Held};
 use super::pty::{self, Terminal};
+use super::tree::Identity;
 use super::{boundary, doors, inputs, namespaces, privileges, target, template};
 use crate::error::Step;
 use crate::limits::{GRACE_MS, LATE_MS};
@@ -201,10 +202,10 @@ fn build(channel: &Channel, order: &Order, outer: &Channel) -> Result<Ready, Fai
     rustix::thread::set_name(c"palisade: init").at(Step::Init)?;
     namespaces::enter_group()?;
     let inputs = inputs::find(&order.plan)?;
-    let held = mount::build(&order.plan, order.brokered, order.inside.private_bytes)?;
+    let mut held = mount::build(&order.plan, order.brokered, order.inside.private_bytes)?;
     inputs::bring_inside(&inputs)?;
     namespaces::enter_network(outer)?;
-    let doors = doors::open(&order.plan.network)?;
+    let doors = doors::open(&order.plan, held.take_sockets())?;
     Ok(furnish(channel, order, held)?.with_doors(doors))
 }
 
@@ -271,6 +272,7 @@ pub(super) fn stand(channel: &Arc<Channel>, order: &Order, ready: Ready) -> Resu
     let mounts = rustix::fs::open("/proc/self/mountinfo", flags, Mode::empty()).at(Step::Watch)?;
     // Before the command runs: what is lost from here on is told.
     let held = held.reachable();
+    let named = held.named();
     let (started, starting) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).at(Step::Fork)?;
     rustix::process::setsid().at(Step::Session)?;
     if let Some(Terminal { slave, master: _ }) = &terminal {
@@ -300,7 +302,7 @@ pub(super) fn stand(channel: &Arc<Channel>, order: &Order, ready: Ready) -> Resu
     drop((starting, terminal, rules, theirs, groups));
     boundary::release_streams().at(Step::Fork)?;
     let told = match &ours {
-        Some(ours) => match start_broker(channel, order, ours, command)? {
+        Some(ours) => match start_broker(channel, order, (ours, named), command)? {
             Some(told) => Some(told),
             None => return Ok(None),
         },
@@ -329,7 +331,12 @@ pub(super) fn follow(channel: &Channel, wall_ms: Option<u64>, standing: Standing
 }
 
 /// Starts the broker once the command has sent the listener; `None` when one of them has said why not.
-fn start_broker(channel: &Arc<Channel>, order: &Order, ours: &Channel, command: Pid) -> Result<Option<Told>, Failure> {
+fn start_broker(
+    channel: &Arc<Channel>,
+    order: &Order,
+    (ours, named): (&Channel, Option<Vec<Identity>>),
+    command: Pid,
+) -> Result<Option<Told>, Failure> {
     // While the command's process confines itself.
     let rules = Broker::rules(&order.plan);
     let Some(Received { message: _, descriptor: Some(listener) }) = ours.receive::<Message>().at(Step::Broker)? else {
@@ -338,7 +345,9 @@ fn start_broker(channel: &Arc<Channel>, order: &Order, ours: &Channel, command: 
     // Until a failure is told the command waits: it would tell of the listener's end.
     let waits = listener.try_clone().map_err(|_| rustix::io::Errno::MFILE).at(Step::Broker)?;
     let broker = rules.and_then(|rules| match order.shape {
-        Shape::Full | Shape::Bubblewrap(_) => Broker::new((&order.plan, rules), Arc::clone(channel), listener),
+        Shape::Full | Shape::Bubblewrap(_) => {
+            Broker::new((&order.plan, rules), Arc::clone(channel), listener).map(|broker| broker.naming(named))
+        }
         Shape::Landlock => Broker::apart((&order.plan, rules), Arc::clone(channel), listener, command),
     });
     let broker = match broker {

@@ -16,7 +16,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use super::failure::{At, Failure};
 use super::mount;
 use crate::error::Step;
-use crate::plan::{self, Plan, Root, Zone};
+use crate::plan::{self, Hatch, Plan, Root, Zone};
 use crate::report::Missing;
 use crate::shape::Shape;
 use crate::wire::Order;
@@ -93,6 +93,11 @@ fn rules(plan: &Plan) -> Result<Rules, Failure> {
             (ruleset, false) if is_optional => ruleset,
             (_, false) => return Err(rustix::io::Errno::NOENT).at_path(Step::LandlockRules, path),
         };
+    }
+    let connects = AccessFs::from_all(version) & BitFlags::from(AccessFs::ResolveUnix);
+    for hatch in plan.hatches.iter().filter(|_| !connects.is_empty()) {
+        let Hatch::Path(path) = hatch else { continue };
+        (ruleset, _) = allow_if_present(ruleset, path.as_str(), connects)?;
     }
     Ok(Rules { ruleset: streams(ruleset, version)?, abi, around: None })
 }

@@ -12,7 +12,7 @@ use rustix::mount::{MountAttrFlags, MountPropagationFlags, UnmountFlags};
 
 use super::failure::{At, Failure};
 use super::tree::{self, Identity, NODEV, NOEXEC, NOSUID, RDONLY};
-use super::{closed_root, kernel_files, names, shown};
+use super::{closed_root, hatches, kernel_files, names, shown};
 use crate::error::Step as Stage;
 use crate::limits::{COVERS_MAX, PRIVATE_SIZE};
 use crate::plan::{Plan, Root, Step, Zone};
@@ -34,6 +34,8 @@ pub(super) struct Mounts {
     brokered: bool,
     /// How many covers of their own were made.
     pub(super) covers: usize,
+    /// Unix sockets that stand inside, by the number of their hatch, and which files they are.
+    pub(super) sockets: Vec<(usize, OwnedFd, Identity)>,
 }
 
 /// What must be found at a path.
@@ -72,6 +74,10 @@ pub(super) struct Held {
     not_present: Vec<String>,
     /// A path that was no longer held when all were looked at before the command.
     lost: Option<String>,
+    /// The listening sockets that have a path inside, until they are handed out.
+    sockets: Vec<(usize, OwnedFd)>,
+    /// Which files these are; `None` where there was to be none.
+    named: Option<Vec<Identity>>,
 }
 
 impl Held {
@@ -83,12 +89,22 @@ impl Held {
     /// Returns what mounts hold that another program has made.
     pub(super) fn found(expected: Vec<Expected>, not_present: Vec<String>) -> Result<Self, Failure> {
         let root = open_inside("/").at(Stage::HostRoot)?;
-        Ok(Self { root, expected, not_present, lost: None })
+        Ok(Self { root, expected, not_present, lost: None, sockets: Vec::new(), named: None })
     }
 
     /// Returns the held paths that were not there.
     pub(super) fn not_present(&self) -> &[String] {
         &self.not_present
+    }
+
+    /// Takes the listening sockets that have a path inside.
+    pub(super) fn take_sockets(&mut self) -> Vec<(usize, OwnedFd)> {
+        std::mem::take(&mut self.sockets)
+    }
+
+    /// Returns the files that are these sockets; `None` where no Unix socket can be made inside.
+    pub(super) fn named(&self) -> Option<Vec<Identity>> {
+        self.named.clone()
     }
 
     /// Returns a path that is not as it was when the mounts were made.
@@ -104,7 +120,7 @@ impl Held {
     /// Returns the same without what this process, having no privileges any more, cannot reach; neither
     /// can the command. What was lost meanwhile stays, and is remembered.
     pub(super) fn reachable(self) -> Self {
-        let Self { root, expected, not_present, lost: _ } = self;
+        let Self { root, expected, not_present, lost: _, sockets, named } = self;
         let mut lost = None;
         let keep = |one: &Expected| {
             let found = one.is_found(&root);
@@ -114,7 +130,7 @@ impl Held {
             found != Err(Errno::ACCESS)
         };
         let expected = expected.into_iter().filter(keep).collect();
-        Self { root, expected, not_present, lost }
+        Self { root, expected, not_present, lost, sockets, named }
     }
 
     /// Returns a path that was no longer held when [`Held::reachable`] looked.
@@ -151,7 +167,7 @@ impl Expected {
 /// 3. attach a copy of the host's mounts, read-only, taken before; in the closed profile an empty root, and what is
 ///    there to be read;
 /// 4. mount the private places, the devices and a fresh `/proc`, hide kernel interfaces, say whom to ask for names;
-/// 5. the plan's steps in their order;
+/// 5. the plan's steps in their order, and over them the sockets that have a path;
 /// 6. hide kernel interfaces that are mounted elsewhere too, verify;
 /// 7. enter the new root, detach the old one and what is over it, look that nothing is left.
 pub(super) fn build(plan: &Plan, brokered: bool, private_bytes: Option<u64>) -> Result<Held, Failure> {
@@ -173,7 +189,7 @@ pub(super) fn build(plan: &Plan, brokered: bool, private_bytes: Option<u64>) -> 
     };
     let root = attach_root(root, &vault)?;
     let (expected, not_present) = (Vec::new(), Vec::new());
-    let mut mounts = Mounts { host, vault, root, expected, not_present, brokered, covers: 0 };
+    let mut mounts = Mounts { host, vault, root, expected, not_present, brokered, covers: 0, sockets: Vec::new() };
     mounts.readable(plan)?;
     mounts.private(plan)?;
     kernel_files::build(&mounts)?;
@@ -182,10 +198,11 @@ pub(super) fn build(plan: &Plan, brokered: bool, private_bytes: Option<u64>) -> 
     for step in &plan.steps {
         mounts.apply(step, plan)?;
     }
+    hatches::build(&mut mounts, plan)?;
     kernel_files::hide_elsewhere(&mounts, &elsewhere)?;
     mounts.verify()?;
     rustix::process::umask(mask);
-    mounts.enter()
+    mounts.enter(plan)
 }
 
 fn make_vault(host: &OwnedFd, bytes: Option<u64>) -> Result<OwnedFd, Failure> {
@@ -283,7 +300,7 @@ impl Mounts {
             return Err(Errno::NOTDIR).at_path(Stage::Writable, path);
         }
         if let Some(zone) = zone {
-            self.make_mount_point(path, zone)?;
+            self.make_mount_point(path, zone).map(drop)?;
         }
         let mount = tree::copy(source.as_fd()).at_path(Stage::Writable, path)?;
         tree::restrict_all(mount.as_fd(), NOSUID | NODEV).at_path(Stage::Writable, path)?;
@@ -334,7 +351,7 @@ impl Mounts {
     }
 
     /// Makes the directories down to a writable one that lies in a private place.
-    fn make_mount_point(&self, path: &str, zone: Zone) -> Result<(), Failure> {
+    pub(super) fn make_mount_point(&self, path: &str, zone: Zone) -> Result<OwnedFd, Failure> {
         let below = path.strip_prefix(zone.path()).unwrap_or_default();
         let mut at = tree::resolve(self.vault.as_fd(), vault_name(zone)).at_path(Stage::Writable, path)?;
         for name in below.split('/').filter(|name| !name.is_empty()) {
@@ -344,7 +361,7 @@ impl Mounts {
             }
             at = tree::resolve(at.as_fd(), name).at_path(Stage::Writable, path)?;
         }
-        Ok(())
+        Ok(at)
     }
 
     /// Mounts a directory on itself, which changes nothing but that it cannot be renamed or removed.
@@ -433,13 +450,15 @@ impl Mounts {
     }
 
     /// Makes the new root the root, and lets go of the old one.
-    fn enter(self) -> Result<Held, Failure> {
-        let Self { host: _host, vault: _vault, root, expected, not_present, brokered: _, covers: _ } = self;
+    fn enter(self, plan: &Plan) -> Result<Held, Failure> {
+        let Self { host: _host, vault: _vault, root, expected, not_present, brokered: _, covers: _, sockets } = self;
+        let named = plan.names_sockets().then(|| sockets.iter().map(|(.., identity)| *identity).collect());
+        let sockets = sockets.into_iter().map(|(number, socket, _)| (number, socket)).collect();
         rustix::process::fchdir(&root).at(Stage::Pivot)?;
         rustix::process::pivot_root(".", ".").at(Stage::Pivot)?;
         uncover(&root)?;
         rustix::process::chdir("/").at(Stage::DetachOld)?;
-        Ok(Held { root, expected, not_present, lost: None })
+        Ok(Held { root, expected, not_present, lost: None, sockets, named })
     }
 }
 

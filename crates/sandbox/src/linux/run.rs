@@ -69,6 +69,7 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, (brokered, held): (bool, bool)
     let streams = streams::look()?;
     let (plan, lacking) = with_caches(plan, *tier);
     let (plan, out_of_reach) = with_network(plan, *tier);
+    let (plan, without_hatches) = with_hatches(plan, *tier, brokered);
     let own_terminal = streams.map(|stream| stream == Stream::Terminal && invocation.terminal == Terminal::Own);
     let resources = resources::prepare(limits, &invocation.init)?;
     let counted = resources.output.map(|limit| Output::new(limit, streams)).transpose().map_err(advice::with_fix)?;
@@ -122,7 +123,7 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, (brokered, held): (bool, bool)
         output,
     });
     let mut report = supervised.map_err(|error| if is_held { before_the_command(error) } else { error })?;
-    report.missing.extend(lacking.into_iter().chain(out_of_reach));
+    report.missing.extend(lacking.into_iter().chain(out_of_reach).chain(without_hatches));
     report.from_holder = is_held;
     Ok(report)
 }
@@ -284,6 +285,16 @@ fn with_network(plan: Plan, tier: Tier) -> (Plan, Option<Missing>) {
             (plan.without_network(), Some(Missing { what: "egress".to_owned(), meaning }))
         }
     }
+}
+
+/// Takes the sockets away that lead to one place of the host each, where the tier has no place for them.
+fn with_hatches(plan: Plan, tier: Tier, brokered: bool) -> (Plan, Option<Missing>) {
+    // Without a broker nobody judges connections by path.
+    if plan.hatches.is_empty() || tier == Tier::Full && (brokered || !plan.names_sockets()) {
+        return (plan, None);
+    }
+    let meaning = "sockets of the host, ports forwarded to it and ports published on it are out of reach".to_owned();
+    (plan.without_hatches(), Some(Missing { what: "hatches".to_owned(), meaning }))
 }
 
 /// What is to run, and how much it may take.

@@ -473,14 +473,18 @@ pub(super) fn open_doors(sockets: Vec<(Door, OwnedFd)>, outlet: Option<&dyn Outl
 /// Returns the sockets of the proxy by what they are for; `None` without one for its clients.
 fn doors(sockets: Vec<(Door, OwnedFd)>, attention: Attention) -> Option<Doors> {
     let (mut clients, mut names, mut captured) = (None, None, Vec::new());
+    let (mut hatches, mut calls, mut owners) = (Vec::new(), Vec::new(), None);
     for (door, socket) in sockets {
         match door {
             Door::Clients => clients = Some(socket.into()),
             Door::Names => names = Some(socket.into()),
             Door::Captured => captured.push(socket.into()),
+            Door::Hatch(number) => hatches.push((number, socket)),
+            Door::Call => calls.push(socket),
+            Door::Owners => owners = Some(socket),
         }
     }
-    Some(Doors { clients: clients?, names, captured, attention })
+    Some(Doors { clients: clients?, names, captured, hatches, calls, owners, attention })
 }
 
 /// What is ready.

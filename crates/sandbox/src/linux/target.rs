@@ -73,7 +73,7 @@ fn confine_and_wait(channel: &Channel, order: &Order, broker: Option<Channel>) -
     privileges::drop_all()?;
     sys::process::close_from(3, Close::OnExec).at(Step::Session)?;
     let telling = if order.plan.checks_reads { Telling::SupervisorOfReads } else { Telling::Supervisor };
-    filter_telling(&broker, &seccomp::assemble(telling))?;
+    filter_telling(&broker, &asking(order, telling))?;
     // While it waits nobody has any business with its memory.
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).at(Step::Undumpable)?;
     let Some((Request::Take { .. }, descriptors)) = broker.receive_with().at(Step::Template)? else {
@@ -145,11 +145,16 @@ fn confine(
             telling = Telling::SupervisorOfReads;
         }
     }
-    let asking = match order.shape {
+    filter(channel, broker, &asking(order, telling))
+}
+
+/// Returns the filter of a command that has a broker.
+fn asking(order: &Order, telling: Telling) -> Vec<Instruction> {
+    match order.shape {
+        Shape::Full if order.plan.names_sockets() => seccomp::assemble_named(telling),
         Shape::Full | Shape::Bubblewrap(_) => seccomp::assemble(telling),
         Shape::Landlock => seccomp::assemble_brokered(telling),
-    };
-    filter(channel, broker, &asking)
+    }
 }
 
 /// Installs the filter, whose listener goes to the broker if there is to be one.

@@ -5,7 +5,7 @@ use std::fmt;
 use policy::AbsPath;
 use policy::controls::Network;
 
-use super::{Plan, Root, Step};
+use super::{Hatch, Plan, Root, Step};
 
 /// One thing that the boundary is built of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +78,13 @@ impl Plan {
         ];
         lines.extend(self.steps.iter().map(line));
         lines.extend(self.shown.iter().map(|shown| Line::at("show", &shown.path).because(&shown.why)));
+        lines.extend(self.hatches.iter().map(|hatch| match hatch {
+            Hatch::Path(path) => {
+                Line::at("hatch", path).because("a socket of ours, which leads to one place of the host")
+            }
+            Hatch::Port(port) => Line::says("hatch", format!("port {port}, which leads to one place of the host")),
+            Hatch::Calls => Line::says("hatch", "from published ports of the host to servers inside"),
+        }));
         let read = match self.root {
             Root::Host => "all",
             Root::Empty => "only the above",

@@ -55,6 +55,7 @@ fn check(input: &str, expected: &str) {
         outlet: None,
         shown: Vec::new(),
         shown_by: Vec::new(),
+        hatches: Vec::new(),
     };
     let found = match plan(&controls, &invocation) {
         Ok(plan) => {
@@ -97,6 +98,7 @@ fn whole_plan_reads_in_the_order_of_building() {
         outlet: None,
         shown: Vec::new(),
         shown_by: Vec::new(),
+        hatches: Vec::new(),
     };
     let expected = "\
 separate    users, mounts, processes, network, ipc, host name, cgroups
@@ -320,6 +322,7 @@ fn planned(writable: &[&str], hidden: &[&str], open: &[&str], closed: &[&str]) -
         outlet: None,
         shown: Vec::new(),
         shown_by: Vec::new(),
+        hatches: Vec::new(),
     };
     plan(&controls, &invocation).ok().map(|plan| opened(&plan))
 }
@@ -417,6 +420,7 @@ fn granted(readable: &[(&str, Option<&str>)], caches: Option<Caches>, hide: &[&s
         outlet: None,
         shown: Vec::new(),
         shown_by: Vec::new(),
+        hatches: Vec::new(),
     };
     plan(&controls, &invocation).map_or_else(|error| format!("error: {error}"), |plan| plan.render())
 }
@@ -480,6 +484,7 @@ fn a_command_cannot_start_where_nothing_may_be_read() {
         outlet: None,
         shown: Vec::new(),
         shown_by: Vec::new(),
+        hatches: Vec::new(),
     };
     assert!(plan(&controls("/usr/src"), &invocation).is_ok());
     assert_eq!(

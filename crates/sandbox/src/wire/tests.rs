@@ -2,7 +2,7 @@ use policy::bounds::{Bound, BoundKind};
 use policy::{AbsPath, Origin, Scope};
 
 use super::{Input, Inside, Message, Order, Request, parse_message, render_message};
-use crate::plan::{Plan, Root, Shown, Step, Zone};
+use crate::plan::{Hatch, Plan, Root, Shown, Step, Zone};
 use crate::shape::{Found, Holds, Outside, Shape};
 
 fn order() -> Order {
@@ -35,6 +35,7 @@ fn order() -> Order {
         variables: vec![("A".to_owned(), "/c/a".to_owned())],
         network: policy::controls::Network::Proxied { captured: vec![80, 8443] },
         shown: vec![Shown { path: path("/run/palisade/a"), content: vec![0, 10, 255], why: "w".to_owned() }],
+        hatches: vec![Hatch::Path(path("/run/a\n")), Hatch::Port(5432), Hatch::Calls],
     };
     let bytes = |bytes: &[u8]| std::os::unix::ffi::OsStringExt::from_vec(bytes.to_vec());
     Order {

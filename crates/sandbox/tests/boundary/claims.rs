@@ -39,6 +39,8 @@ const ROWS: &[Row] = &[
     row(Tier::Landlock, "template_*", "", "no boundary of this tier is held ready"),
     row(Tier::Landlock, "mounts_*", "", "there are no mounts"),
     row(Tier::Bubblewrap, "doors_take_what_knows_no_proxy", "", "that takes rights in the network namespace"),
+    row(Tier::Bubblewrap, "doors_with_*", "", "the report says that it has none"),
+    row(Tier::Bubblewrap, "doors_to_*", "", "the report says that it has none"),
     row(Tier::Bubblewrap, "shown_*", "", "none are shown: what they stand for is hidden"),
     row(Tier::Landlock, "shown_*", "", "there are no mounts to show them by: what they stand for is hidden"),
     row(Tier::Landlock, "doors_*", "", "there is no network namespace to make them in, and no connection"),

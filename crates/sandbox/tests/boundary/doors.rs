@@ -1,6 +1,7 @@
 //! The sockets of a proxy: made inside, served outside. What a proxy does with them is told by its own tests.
 
 use std::fs;
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use crate::runner::Case;
@@ -10,6 +11,10 @@ pub(crate) const CASES: &[Case] = &[
     ("doors_lead_out", lead_out),
     ("doors_take_what_knows_no_proxy", captured),
     ("doors_are_all_there_is", alone),
+    ("doors_with_a_path", with_a_path),
+    ("doors_with_a_path_and_no_other", no_other_path),
+    ("doors_to_one_port", to_one_port),
+    ("doors_to_servers_inside", to_servers_inside),
     ("shown_in_the_place_of_files", in_place),
     ("shown_in_hidden_directories", in_hidden),
 ];
@@ -47,6 +52,94 @@ fn alone(world: &World) {
     // The control: it is the plan that opens them.
     let seen = world.run(&["bash", "-c", "(exec 3<>/dev/tcp/127.0.0.1/3128) 2>/dev/null || echo none"]);
     assert_eq!((seen.code, seen.out.as_str()), (0, "none"));
+}
+
+/// Returns the same world with a socket of the host at each of these paths, and these doors.
+fn with_sockets(world: &World, hatches: &[&str], sockets: &[&str]) -> (World, Vec<UnixListener>) {
+    let mut named = world.another();
+    named.spec.proxied = vec!["yes".to_owned()];
+    let listeners = sockets.iter().map(|name| UnixListener::bind(named.path(name)).unwrap()).collect();
+    named.spec.hatches = hatches.iter().map(|name| named.path(name)).collect();
+    (named, listeners)
+}
+
+/// Row 109 for sockets that a person named: what is behind their path is ours, and leads where its server wants.
+fn with_a_path(world: &World) {
+    let sockets = ["outside/named", "project/own"];
+    let (mut named, listeners) = with_sockets(world, &sockets, &sockets);
+    named.spec.hatches.push("/run/palisade/agent".to_owned());
+    named.spec.hatches.push("/run/deep/er/socket".to_owned());
+    let (outside, own) = (named.path("outside/named"), named.path("project/own"));
+    let paths = [
+        &outside,
+        &own,
+        "/run/palisade/agent",
+        "/run/deep/er/socket",
+        "/var/run/deep/er/socket",
+        "own",
+        "./src/../own",
+    ];
+    for (path, number) in paths.into_iter().zip([0, 1, 2, 3, 3, 1, 1]) {
+        check(path, &named.inside(&["unix-hear", path]).out, &[&format!("ok hatch {number}")]);
+    }
+    // The host's own heard nothing.
+    for listener in &listeners {
+        listener.set_nonblocking(true).unwrap();
+        assert!(listener.accept().is_err());
+    }
+    // The control: they can be reached.
+    check("control", &named.outside(&["unix-connect", &outside]), &["ok"]);
+    assert!(listeners[0].accept().is_ok());
+    // Neither of them can be put elsewhere or replaced.
+    let script = format!("mv {own} other; rm -f {own}; ln {own} other; ls other; exit 0");
+    assert_eq!(named.run(&["bash", "-c", &script]).out, "");
+}
+
+fn no_other_path(world: &World) {
+    let all = ["outside/named", "outside/other", "project/other"];
+    let (named, listeners) = with_sockets(world, &["outside/named"], &all);
+    let (outside, other, own) = (named.path("outside/named"), named.path("outside/other"), named.path("project/other"));
+    let script = format!("ln -s {other} link; ln {own} hard; cp -a {other} copy; mv other moved; exit 0");
+    named.run(&["bash", "-c", &script]);
+    for path in
+        [other.as_str(), "link", "hard", "moved", "project/other", "@palisade-probe", "/proc/self/root/dev/null"]
+    {
+        let refused = ["EACCES", "ENOENT", "ECONNREFUSED"];
+        check(path, &named.inside(&["unix-connect", path]).out, &refused);
+    }
+    let heard = named.inside(&["unix-race", &outside, &other]).out;
+    assert_eq!(heard, "ok hatch 0");
+    check("datagrams", &named.inside(&["pair-sendto", &other, "evil"]).out, &["EPERM"]);
+    check("a server", &named.inside(&["unix-bind", "server"]).out, &["EACCES"]);
+    for listener in &listeners {
+        listener.set_nonblocking(true).unwrap();
+        assert!(listener.accept().is_err());
+    }
+    // The control: all of them can be reached.
+    check("control", &named.outside(&["unix-connect", &other]), &["ok"]);
+    assert!(listeners[1].accept().is_ok());
+    // Without a door with a path there is no Unix socket at all.
+    let mut none = world.another();
+    none.spec.proxied = vec!["yes".to_owned()];
+    check("none", &none.inside(&["unix-connect", &outside]).out, &["EPERM"]);
+}
+
+fn to_one_port(world: &World) {
+    let mut named = world.another();
+    named.spec.proxied = vec!["yes".to_owned()];
+    named.spec.hatches = vec!["5432".to_owned(), "6000".to_owned()];
+    let script = "for port in 5432 6000; do exec 3<>/dev/tcp/127.0.0.1/$port; cat <&3; done;
+        (exec 3<>/dev/tcp/198.18.0.1/5432) 2>/dev/null && echo reached; (exec 3<>/dev/tcp/127.0.0.1/5433) 2>/dev/null && echo reached; exit 0";
+    let seen = named.run(&["bash", "-c", script]);
+    assert_eq!((seen.code, seen.out.as_str()), (0, "hatch 0\nhatch 1"));
+}
+
+fn to_servers_inside(world: &World) {
+    let mut named = world.another();
+    named.spec.proxied = vec!["yes".to_owned()];
+    named.spec.hatches = vec!["calls".to_owned()];
+    let seen = named.inside(&["tcp-serve-once", "127.0.0.1:7000"]);
+    assert_eq!((seen.code, seen.out.as_str()), (0, "ok called"));
 }
 
 /// A file of our own is seen where the host has one, and still is when the host's is another.

@@ -32,6 +32,8 @@ pub(crate) struct Spec {
     pub(crate) checks_reads: Vec<String>,
     /// `yes` when there is a proxy.
     pub(crate) proxied: Vec<String>,
+    /// What leads out besides the proxy: a path, a port, or `calls`.
+    pub(crate) hatches: Vec<String>,
     /// Files of our own that are seen inside: where, `=`, and what is in them.
     pub(crate) shown: Vec<String>,
     pub(crate) cwd: String,
@@ -63,6 +65,7 @@ impl Spec {
             ("--deny", &self.rules),
             ("--check-reads", &self.checks_reads),
             ("--proxied", &self.proxied),
+            ("--hatch", &self.hatches),
             ("--shown", &self.shown),
             ("--template", &self.template),
         ];
@@ -78,6 +81,15 @@ impl Spec {
     fn tiers(&self) -> sandbox::Tiers {
         let left_out = self.without.iter().map(|name| sandbox::Tier::parse(name).unwrap());
         left_out.fold(sandbox::Tiers::all(), sandbox::Tiers::without)
+    }
+
+    fn hatches(&self) -> Vec<sandbox::Hatch> {
+        let hatch = |text: &String| match (text.as_str(), text.parse()) {
+            ("calls", _) => sandbox::Hatch::Calls,
+            (_, Ok(port)) => sandbox::Hatch::Port(port),
+            (path, Err(_)) => sandbox::Hatch::Path(AbsPath::parse(path).unwrap()),
+        };
+        self.hatches.iter().map(hatch).collect()
     }
 
     fn parse() -> (Self, Vec<OsString>) {
@@ -99,6 +111,7 @@ impl Spec {
                 "--without" => spec.without.push(value),
                 "--deny" => spec.rules.push(value),
                 "--proxied" => spec.proxied.push(value),
+                "--hatch" => spec.hatches.push(value),
                 "--shown" => spec.shown.push(value),
                 "--check-reads" => spec.checks_reads.push(value),
                 "--limit" => spec.limits.push(value),
@@ -153,6 +166,7 @@ fn invocation(spec: &Spec, argv: Vec<OsString>) -> sandbox::Invocation {
         outlet: (!spec.proxied.is_empty()).then(|| std::sync::Arc::new(crate::greeter::Greeter) as _),
         shown: spec.shown.iter().map(|text| shown(text)).collect(),
         shown_by: Vec::new(),
+        hatches: spec.hatches(),
     }
 }
 

@@ -68,6 +68,7 @@ impl World {
             rules: Vec::new(),
             checks_reads: Vec::new(),
             proxied: Vec::new(),
+            hatches: Vec::new(),
             shown: Vec::new(),
             cwd: path("project"),
             report: path("report"),

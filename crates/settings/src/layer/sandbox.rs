@@ -27,6 +27,7 @@ impl Reader<'_> {
             Connections::Allowed => self.sandbox_list(section, used, property, |keys| &mut keys.network.allowed),
             Connections::Denied => self.sandbox_list(section, used, property, |keys| &mut keys.network.denied),
             Connections::Opaque => self.sandbox_list(section, used, property, |keys| &mut keys.network.danger_opaque),
+            Connections::Hatch(opened) => self.hatch(section, used, opened, property),
             Connections::LocalBinding => self.layer.sandbox.network.local_binding = self.switch(section, property),
             Connections::Strict | Connections::ManagedOnly => {
                 if self.boolean(section, property) != Some(true) {

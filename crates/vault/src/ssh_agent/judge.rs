@@ -1,6 +1,6 @@
 //! What a program may have of an agent. Pure: one conversation's memory, a request, a verdict.
 
-use super::known_hosts::KnownHosts;
+use super::known_hosts::{KnownHosts, Server};
 use super::message::{Bind, Other, Request, Sign, kind};
 use super::{Fingerprint, NamedKey, login, proof};
 use crate::limits::SESSION_BYTES_MAX;
@@ -12,6 +12,8 @@ pub struct Rules {
     pub keys: Vec<NamedKey>,
     /// The hosts at which they may be used.
     pub hosts: KnownHosts,
+    /// Which key may be used at which of the hosts; `None` for every key at every host.
+    pub pairs: Option<Vec<(Server, Fingerprint)>>,
 }
 
 impl Rules {
@@ -19,6 +21,11 @@ impl Rules {
     pub fn key(&self, key: &[u8]) -> Option<&NamedKey> {
         let fingerprint = Fingerprint::of(key);
         self.keys.iter().find(|named| *named.fingerprint() == fingerprint)
+    }
+
+    fn is_paired(&self, server: &Server, key: &NamedKey) -> bool {
+        let is_named = |(host, named): &(Server, Fingerprint)| host == server && named == key.fingerprint();
+        self.pairs.as_ref().is_none_or(|pairs| pairs.iter().any(is_named))
     }
 }
 
@@ -176,6 +183,8 @@ impl Conversation {
         }
         let mut servers = rules.hosts.servers(host_key).peekable();
         servers.peek().ok_or(Refused::Host)?;
+        let mut servers = servers.filter(|server| rules.is_paired(server, key)).peekable();
+        servers.peek().ok_or(Refused::Key)?;
         let server = servers.find(|server| server.is_for(login.user)).ok_or(Refused::User)?;
         Ok(Judgement::Sign { host: server.to_string(), user: login.user.to_owned(), key: key.fingerprint().clone() })
     }

@@ -130,6 +130,19 @@ impl KnownHosts {
         Ok(Self { keys })
     }
 
+    /// Returns the lines of a text of known hosts that are about a host, as they are. One that is not understood and has the
+    /// host's name in it is among them.
+    pub fn lines_about(text: &str, server: &Server) -> String {
+        let name = server.name();
+        let bare = name.trim_start_matches('[').split(']').next().unwrap_or_default();
+        let is_about = |line: &&str| match Line::read(0, line.trim()) {
+            Some(line) => line.is_about(&name),
+            None => !line.trim_start().starts_with('#') && line.contains(bare),
+        };
+        let lines = text.lines().take(KNOWN_LINES_MAX).filter(|line| line.len() <= KNOWN_LINE_BYTES_MAX);
+        lines.filter(is_about).flat_map(|line| [line, "\n"]).collect()
+    }
+
     /// Returns the named hosts that have this key.
     pub fn servers<'a>(&'a self, key: &'a [u8]) -> impl Iterator<Item = &'a Server> {
         self.keys.iter().filter(move |(_, known)| known == key).map(|(server, _)| server)

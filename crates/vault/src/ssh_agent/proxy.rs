@@ -1,7 +1,7 @@
 //! The connections: from a program inside, and to the person's agent.
 
 use std::io::{ErrorKind, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -101,6 +101,13 @@ impl Stop {
                 (false, false) => {}
             }
         }
+    }
+}
+
+impl AsFd for Stop {
+    /// Returns a descriptor that is readable once it was said.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

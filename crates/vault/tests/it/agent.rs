@@ -141,7 +141,7 @@ impl Scene {
     fn rules(&self, keys: &[&str], servers: &[&str], known: &str) -> Rules {
         let keys = keys.iter().map(|key| self.read(&format!("{key}.pub")).parse::<NamedKey>().unwrap()).collect();
         let servers: Vec<Server> = servers.iter().map(|server| server.parse().unwrap()).collect();
-        Rules { keys, hosts: KnownHosts::read(known, &servers).unwrap() }
+        Rules { keys, hosts: KnownHosts::read(known, &servers).unwrap(), pairs: None }
     }
 
     /// Serves the agent that a confined program sees.

@@ -11,25 +11,27 @@ use crate::sys::filter::Call;
 /// Tells of a connection to somewhere outside. What is read here may change before the kernel reads it again.
 /// That is harmless: not this filter but the empty network namespace holds the network.
 pub(super) fn look(call: &Call, caller: &Caller<'_>) -> Outcome {
-    match destination(call, caller) {
-        Some(address) => {
-            let what = format!("{} {address}", seccomp::name(call.number));
-            Outcome::Refused { errno: libc::ENETUNREACH, what, by: Some("no network".to_owned()) }
-        }
-        None => Outcome::GoesOn,
-    }
+    bytes(call, caller).and_then(|bytes| outside(call, &bytes)).unwrap_or(Outcome::GoesOn)
 }
 
-/// Returns the address outside that a call carries; `None` for one inside, or none that can be read.
-fn destination(call: &Call, caller: &Caller<'_>) -> Option<SocketAddr> {
+/// Returns the refusal of an address outside.
+pub(super) fn outside(call: &Call, bytes: &[u8]) -> Option<Outcome> {
+    let address = parse_address(bytes)?;
+    let ip = address.ip().to_canonical();
+    if ip.is_loopback() || ip.is_unspecified() || is_of_the_pool(ip) {
+        return None;
+    }
+    let what = format!("{} {address}", seccomp::name(call.number));
+    Some(Outcome::Refused { errno: libc::ENETUNREACH, what, by: Some("no network".to_owned()) })
+}
+
+/// Returns the address that a call carries; `None` where it cannot be read.
+fn bytes(call: &Call, caller: &Caller<'_>) -> Option<Vec<u8>> {
     let [_, second, third, _, fifth, sixth] = call.arguments;
     let is_connect = i64::from(call.number) == libc::SYS_connect;
     let (pointer, length) = if is_connect { (second, third) } else { (fifth, sixth) };
     let length = usize::try_from(length & 0xffff_ffff).ok()?.min(28);
-    let bytes = caller.bytes(pointer, length).ok()?;
-    let address = parse_address(&bytes)?;
-    let ip = address.ip().to_canonical();
-    (!ip.is_loopback() && !ip.is_unspecified() && !is_of_the_pool(ip)).then_some(address)
+    caller.bytes(pointer, length).ok()
 }
 
 /// Returns true for an address that stands for a name where there is a proxy; where there is none it leads nowhere.

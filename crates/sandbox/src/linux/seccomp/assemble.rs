@@ -1,7 +1,7 @@
 //! The table as a program for the kernel.
 
-use super::closed;
 use super::table::{Case, Condition, Half, NEWEST, Row, Test, Verdict, X32, rows};
+use super::{closed, named};
 use crate::sys::filter::Instruction;
 
 /// Whether a supervisor is there to be told.
@@ -54,6 +54,11 @@ pub(crate) fn assemble(telling: Telling) -> Vec<Instruction> {
 /// Returns the program for a broker where there are no namespaces.
 pub(crate) fn assemble_brokered(telling: Telling) -> Vec<Instruction> {
     assemble_rows(closed::brokered(), telling)
+}
+
+/// Returns the program for a broker that makes connections to named Unix sockets.
+pub(crate) fn assemble_named(telling: Telling) -> Vec<Instruction> {
+    assemble_rows(named::rows(), telling)
 }
 
 fn assemble_rows(rows: impl Iterator<Item = &'static Row>, telling: Telling) -> Vec<Instruction> {

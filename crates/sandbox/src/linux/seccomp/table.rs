@@ -84,22 +84,22 @@ const UNSHARE_NAMESPACES: u32 = CLONE_NAMESPACES | 0x80;
 const CLONE: &[Case] = &[case(&[masked(0, CLONE_NAMESPACES, Test::IsNot, 0)], Verdict::Tell(EPERM))];
 const UNSHARE: &[Case] = &[case(&[masked(0, UNSHARE_NAMESPACES, Test::IsNot, 0)], Verdict::Tell(EPERM))];
 
-const UNIX: u32 = libc::AF_UNIX.cast_unsigned();
+pub(super) const UNIX: u32 = libc::AF_UNIX.cast_unsigned();
 const INET: u32 = libc::AF_INET.cast_unsigned();
 const INET6: u32 = libc::AF_INET6.cast_unsigned();
 const NETLINK: u32 = libc::AF_NETLINK.cast_unsigned();
-const STREAM: u32 = libc::SOCK_STREAM.cast_unsigned();
+pub(super) const STREAM: u32 = libc::SOCK_STREAM.cast_unsigned();
 const DATAGRAM: u32 = libc::SOCK_DGRAM.cast_unsigned();
 const SEQPACKET: u32 = libc::SOCK_SEQPACKET.cast_unsigned();
 /// The bits of `socket`'s second argument that are the type; the others are flags.
-const TYPE: u32 = 0xf;
+pub(super) const TYPE: u32 = 0xf;
 const TCP: u32 = libc::IPPROTO_TCP.cast_unsigned();
 const UDP: u32 = libc::IPPROTO_UDP.cast_unsigned();
 const MPTCP: u32 = libc::IPPROTO_MPTCP.cast_unsigned();
 
 /// TCP, UDP and routing queries. A Unix socket could reach the host's services by path, whatever is
 /// mounted how, so none can be made.
-const SOCKET: &[Case] = &[
+pub(super) const SOCKET_CASES: [Case; 7] = [
     case(&[low(0, Test::Is, UNIX)], Verdict::Tell(EPERM)),
     case(&[low(0, Test::Is, NETLINK), low(2, Test::IsNot, 0)], Verdict::Tell(EPERM)),
     case(&[low(0, Test::Is, NETLINK)], Verdict::Allow),
@@ -108,6 +108,8 @@ const SOCKET: &[Case] = &[
     case(&[low(2, Test::Is, MPTCP)], Verdict::Quiet(EPROTONOSUPPORT)),
     case(&[low(2, Test::IsNot, 0), low(2, Test::IsNot, TCP), low(2, Test::IsNot, UDP)], Verdict::Tell(EPROTONOSUPPORT)),
 ];
+
+const SOCKET: &[Case] = &SOCKET_CASES;
 
 /// A connected pair reaches nobody else, unless it takes an address with every datagram.
 const SOCKETPAIR: &[Case] = &[

@@ -96,6 +96,36 @@ fn program_does_what_the_table_says() {
 }
 
 #[test]
+fn where_sockets_are_named_streams_are_made_and_every_connection_is_asked_for() {
+    let program = super::assemble_named(Telling::Supervisor);
+    let of = |number: i64, arguments| {
+        let data = Data { number: number as u32, architecture: ARCHITECTURE, arguments };
+        let found = interpret(&program, &data);
+        let verdict = super::verdict_named(number as i32, &arguments);
+        (found, verdict)
+    };
+    let (unix, inet) = (libc::AF_UNIX as u64, libc::AF_INET as u64);
+    let stream = (libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK) as u64;
+    let allowed = (libc::SECCOMP_RET_ALLOW, Verdict::Allow);
+    let asked = |verdict| (libc::SECCOMP_RET_USER_NOTIF, verdict);
+    assert_eq!(of(libc::SYS_socket, [unix, stream, 0, 0, 0, 0]), allowed);
+    assert_eq!(of(libc::SYS_socket, [unix | 1 << 32, stream | 1 << 32, 0, 0, 0, 0]), allowed);
+    for kind in [libc::SOCK_DGRAM, libc::SOCK_SEQPACKET, libc::SOCK_RAW] {
+        assert_eq!(of(libc::SYS_socket, [unix, kind as u64, 0, 0, 0, 0]), asked(Verdict::Tell(libc::EPERM)));
+    }
+    assert_eq!(of(libc::SYS_socket, [inet, stream, 0, 0, 0, 0]), allowed);
+    assert_eq!(of(libc::SYS_connect, [0; 6]), asked(Verdict::Act));
+    // Everything else is as it was.
+    for number in (0..=NEWEST + 1).filter(|number| ![libc::SYS_socket, libc::SYS_connect].contains(&i64::from(*number)))
+    {
+        for arguments in [[0; 6], [1, 2, 0, 0, 1, 0], [u64::MAX; 6]] {
+            let data = Data { number, architecture: ARCHITECTURE, arguments };
+            assert_eq!(interpret(&program, &data), expected(number, &arguments, Telling::Supervisor));
+        }
+    }
+}
+
+#[test]
 fn other_architectures_are_killed() {
     // i386, arm, s390x, riscv64 and the two that we build for.
     let all = [0x4000_0003, 0x4000_0028, 0x8000_0016, 0xc000_00f3, 0xc000_003e, 0xc000_00b7];

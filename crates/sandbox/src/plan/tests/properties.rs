@@ -178,6 +178,7 @@ fn made(wish: &Wish) -> Option<Plan> {
         outlet: None,
         shown: Vec::new(),
         shown_by: Vec::new(),
+        hatches: Vec::new(),
     };
     plan(&controls, &invocation).ok()
 }

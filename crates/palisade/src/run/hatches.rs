@@ -1,0 +1,347 @@
+//! What a person opened besides what the proxy admits: sockets of the host by path, ports of its loopback interface, ports of
+//! servers inside, and the signatures of the person's agent. Each leads to one place, which is found before the command
+//! starts; each connection is written down before it is made.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::Scope;
+use std::time::Duration;
+
+use anyhow::Context;
+use audit::{Connection, ConnectionStage};
+use policy::layer::{Hatches, Origin, Ports, Sourced};
+use policy::proof::RuleRef;
+use policy::{AbsPath, Controls, List, Verdict};
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use sandbox::{Hatch, Shown};
+use vault::ssh_agent::Stop;
+
+use super::egress::{Recorder, locked};
+use super::logins::{self, Agent};
+use super::relay::{awaits, could_be_sent, relay};
+use crate::setup::Setup;
+
+/// Connections that are open at a time, of all that is opened.
+const CONNECTIONS_MAX: usize = 256;
+/// How long a listener rests when it cannot take anybody.
+const PAUSE: Duration = Duration::from_millis(20);
+/// Places of the host that are private inside, so that a name there is the socket's own.
+const PRIVATE: [&str; 3] = ["/run", "/tmp", "/var/tmp"];
+
+/// What is opened for one command.
+#[derive(Debug, Default)]
+pub(super) struct Opened {
+    list: Vec<Opening>,
+    /// Variables that say where it is inside.
+    pub(super) shown_by: Vec<(String, String)>,
+    /// Files that are seen for it inside.
+    pub(super) shown: Vec<Shown>,
+    /// What a person is told.
+    pub(super) told: Vec<String>,
+}
+
+/// One way between the inside and one place of the host.
+#[derive(Debug)]
+struct Opening {
+    hatch: Hatch,
+    rule: RuleRef,
+    way: Way,
+}
+
+#[derive(Debug)]
+enum Way {
+    /// To the very socket that was found at a path.
+    Socket { path: AbsPath, found: OwnedFd },
+    /// To a port of the host's loopback interface.
+    Forward(u16),
+    /// From a port of the host's loopback interface to one inside.
+    Publish { ports: Ports, listener: TcpListener },
+    /// To the person's agent.
+    Agent(Agent),
+}
+
+/// Finds what is opened. An error is why nothing runs.
+pub(super) fn prepare(setup: &Setup, controls: &Controls) -> anyhow::Result<Opened> {
+    let mut opened = Opened::default();
+    if controls.network == policy::controls::Network::None {
+        return Ok(opened);
+    }
+    let Hatches { sockets, forwards, published, http_proxy: _, logins } = setup.policy.hatches();
+    for socket in sockets {
+        opened.socket(setup, socket, controls);
+    }
+    for ports in forwards {
+        opened.forward(ports);
+    }
+    for ports in published {
+        opened.publish(ports)?;
+    }
+    let prepared = logins::prepare(setup, logins);
+    opened.told.extend(prepared.told);
+    if let Some(agent) = prepared.agent {
+        opened.shown.extend(prepared.shown);
+        opened.shown_by.push(("SSH_AUTH_SOCK".to_owned(), agent.path().to_string()));
+        let hatch = Hatch::Path(agent.path().clone());
+        opened.list.push(Opening { hatch, rule: agent.rule().clone(), way: Way::Agent(agent) });
+    }
+    Ok(opened)
+}
+
+fn rule(key: &str, value: &str, origin: &Origin) -> RuleRef {
+    RuleRef { text: format!("{key}: {value}"), list: List::Allow, origin: origin.clone() }
+}
+
+impl Opened {
+    /// Returns what the boundary makes for it.
+    pub(super) fn hatches(&self) -> Vec<Hatch> {
+        self.list.iter().map(|opening| opening.hatch.clone()).collect()
+    }
+
+    /// Returns the listening sockets of the host.
+    pub(super) fn published(&self) -> impl Iterator<Item = &TcpListener> {
+        self.list.iter().filter_map(|opening| match &opening.way {
+            Way::Publish { ports: _, listener } => Some(listener),
+            Way::Socket { .. } | Way::Forward(_) | Way::Agent(_) => None,
+        })
+    }
+
+    fn socket(&mut self, setup: &Setup, written: &Sourced<String>, controls: &Controls) {
+        let path = match written.value.strip_prefix("~/") {
+            Some(below) => Some(setup.places.home.join(below)),
+            None => AbsPath::parse(&written.value),
+        };
+        let found = path.as_ref().ok_or_else(|| "it is no path".to_owned()).and_then(find);
+        let (at, found) = match found {
+            Ok(found) => found,
+            Err(why) => return self.told.push(format!("the socket {} is not reached: {why}", written.value)),
+        };
+        let hides = |path: &&AbsPath| at.is_within(path);
+        if let Some(hidden) = controls.unreadable.iter().map(|held| &held.path).find(hides) {
+            return self.told.push(format!("the socket {} is not reached: {hidden} is hidden", written.value));
+        }
+        if self.list.iter().any(|opening| opening.hatch == Hatch::Path(at.clone())) {
+            return;
+        }
+        let rule = rule("allowUnixSockets", &written.value, &written.origin);
+        self.list.push(Opening { hatch: Hatch::Path(at.clone()), rule, way: Way::Socket { path: at, found } });
+    }
+
+    fn forward(&mut self, ports: &Sourced<Ports>) {
+        let Ports { outside, inside } = ports.value;
+        let hatch = Hatch::Port(inside);
+        if self.list.iter().any(|opening| opening.hatch == hatch) {
+            return;
+        }
+        let rule = rule("forwardPorts", &format!("{outside}:{inside}"), &ports.origin);
+        self.list.push(Opening { hatch, rule, way: Way::Forward(outside) });
+    }
+
+    fn publish(&mut self, ports: &Sourced<Ports>) -> anyhow::Result<()> {
+        let Ports { outside, inside } = ports.value;
+        let is_same = |way: &Way| matches!(way, Way::Publish { ports, .. } if ports.outside == outside);
+        if self.list.iter().any(|opening| is_same(&opening.way)) {
+            return Ok(());
+        }
+        #[expect(clippy::disallowed_methods, reason = "a port that a person publishes is no connection to the network")]
+        let listener = TcpListener::bind(SocketAddrV4::new(Ipv4Addr::LOCALHOST, outside))
+            .with_context(|| format!("port {outside} of this machine cannot be had for `publishPorts`"))?;
+        listener.set_nonblocking(true)?;
+        let rule = rule("publishPorts", &format!("{inside}:{outside}"), &ports.origin);
+        let way = Way::Publish { ports: ports.value, listener };
+        self.list.push(Opening { hatch: Hatch::Calls, rule, way });
+        Ok(())
+    }
+
+    /// Serves everything in threads of its own until it is told to stop.
+    pub(super) fn serve<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>, serving: &'scope Serving) {
+        for (number, socket) in &serving.sockets {
+            let Some(opening) = self.list.get(*number) else { continue };
+            match &opening.way {
+                Way::Socket { .. } | Way::Forward(_) => {
+                    start(scope, move || opening.keep(socket, (scope, serving)));
+                }
+                Way::Agent(agent) => {
+                    start(scope, move || agent.serve(socket, serving));
+                }
+                Way::Publish { .. } => {}
+            }
+        }
+        for opening in &self.list {
+            if let Way::Publish { ports: _, listener } = &opening.way {
+                start(scope, move || opening.keep(listener, (scope, serving)));
+            }
+        }
+    }
+}
+
+/// Starts a thread. Without it nobody comes to what it would have served, and they are told by the end.
+fn start<'scope>(scope: &'scope Scope<'scope, '_>, serve: impl FnOnce() + Send + 'scope) {
+    let _ = std::thread::Builder::new().name("palisade: hatch".to_owned()).spawn_scoped(scope, serve);
+}
+
+/// What everything that is served works by.
+#[derive(Debug)]
+pub(super) struct Serving {
+    /// The listening sockets inside, by the number of what they belong to.
+    pub(super) sockets: Vec<(usize, OwnedFd)>,
+    /// Sockets of the network inside that are connected nowhere.
+    pub(super) calls: Mutex<Vec<OwnedFd>>,
+    pub(super) recorder: Arc<Recorder>,
+    pub(super) numbers: egress::proxy::Proxy,
+    pub(super) stop: Stop,
+    pub(super) open: AtomicUsize,
+}
+
+impl Serving {
+    /// Writes down what was decided or what came of it; false where that cannot be done.
+    pub(super) fn record(&self, connection: Connection) -> bool {
+        self.recorder.write(connection).is_ok()
+    }
+}
+
+impl Opening {
+    /// Takes whoever comes to a listening socket.
+    fn keep<'scope>(
+        &'scope self,
+        listener: &impl AsFd,
+        (scope, serving): (&'scope Scope<'scope, '_>, &'scope Serving),
+    ) {
+        while awaits(listener, serving.stop.as_fd()) {
+            let stream = match rustix::net::accept_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
+                Ok(stream) => stream,
+                Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => continue,
+                Err(_) => {
+                    std::thread::sleep(PAUSE);
+                    continue;
+                }
+            };
+            if serving.open.fetch_add(1, Ordering::AcqRel) >= CONNECTIONS_MAX {
+                serving.open.fetch_sub(1, Ordering::AcqRel);
+                continue;
+            }
+            let carry = move || {
+                self.carry(&stream, serving);
+                serving.open.fetch_sub(1, Ordering::AcqRel);
+            };
+            if std::thread::Builder::new().spawn_scoped(scope, carry).is_err() {
+                serving.open.fetch_sub(1, Ordering::AcqRel);
+            }
+        }
+    }
+
+    /// Serves one connection: writes it down, makes its other half, moves bytes.
+    fn carry(&self, client: &OwnedFd, serving: &Serving) {
+        let decided = self.connection(serving);
+        if !serving.record(decided.clone()) {
+            return;
+        }
+        let (sent, received, reason) = match self.dial(serving) {
+            Ok(server) => {
+                let (sent, received) = relay(client, &server, serving.stop.as_fd());
+                if let Way::Publish { .. } = &self.way {
+                    give_back(server, serving);
+                }
+                (sent, received, "it is over".to_owned())
+            }
+            Err(error) => (0, 0, format!("it cannot be reached: {error}")),
+        };
+        serving.record(Connection { stage: ConnectionStage::Ended { sent, received }, reason, ..decided });
+    }
+
+    fn connection(&self, serving: &Serving) -> Connection {
+        let (way, target) = match &self.way {
+            Way::Socket { path, found: _ } => ("socket", path.to_string()),
+            Way::Forward(port) => ("forward", format!("127.0.0.1:{port}")),
+            Way::Publish { ports, listener: _ } => ("publish", format!("127.0.0.1:{}", ports.inside)),
+            Way::Agent(agent) => ("agent", agent.path().to_string()),
+        };
+        Connection {
+            of: serving.recorder.of(),
+            number: serving.numbers.number(),
+            stage: ConnectionStage::Decided,
+            way: way.to_owned(),
+            address: Some(target.clone()).filter(|_| way != "socket"),
+            target: Some(target),
+            program: None,
+            rule: Some(self.rule.clone()),
+            verdict: Verdict::Allow,
+            reason: "it is opened by name".to_owned(),
+        }
+    }
+
+    /// Connects to the other side.
+    fn dial(&self, serving: &Serving) -> io::Result<OwnedFd> {
+        match &self.way {
+            Way::Socket { path: _, found } => {
+                let socket =
+                    rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+                // By the file that was found, whatever has its name by now.
+                let place = SocketAddrUnix::new(format!("/proc/self/fd/{}", found.as_raw_fd()))?;
+                // A server that takes nobody keeps nobody's thread.
+                rustix::io::ioctl_fionbio(&socket, true)?;
+                rustix::net::connect(&socket, &place)?;
+                Ok(socket)
+            }
+            Way::Forward(port) => {
+                let place = SocketAddrV4::new(Ipv4Addr::LOCALHOST, *port).into();
+                Ok(std::net::TcpStream::connect_timeout(&place, Duration::from_secs(10))?.into())
+            }
+            Way::Publish { ports, listener: _ } => {
+                let socket = locked(&serving.calls).pop();
+                let socket = socket.ok_or_else(|| io::Error::other("too many connections are open"))?;
+                match call(&socket, ports.inside, serving) {
+                    Ok(()) => Ok(socket),
+                    Err(error) => {
+                        give_back(socket, serving);
+                        Err(error)
+                    }
+                }
+            }
+            Way::Agent(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+}
+
+/// Connects a socket of the network inside to a server there, and waits no longer than everything runs.
+fn call(socket: &OwnedFd, port: u16, serving: &Serving) -> io::Result<()> {
+    rustix::io::ioctl_fionbio(socket, true)?;
+    match rustix::net::connect(socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)) {
+        Err(Errno::INPROGRESS) if could_be_sent(socket, serving.stop.as_fd()) => {
+            Ok(rustix::net::sockopt::socket_error(socket)??)
+        }
+        Err(Errno::INPROGRESS) => Err(io::ErrorKind::Interrupted.into()),
+        other => Ok(other?),
+    }
+}
+
+/// Disconnects a socket of the network inside, so that another connection can be made with it: none can be made anew from
+/// out here.
+fn give_back(socket: OwnedFd, serving: &Serving) {
+    if rustix::net::connect_unspec(&socket).is_ok() {
+        locked(&serving.calls).push(socket);
+    }
+}
+
+/// Finds a socket of the host, and where it is seen inside. An error is why it is not.
+fn find(path: &AbsPath) -> Result<(AbsPath, OwnedFd), String> {
+    let whole = guard::canonical(path).map_err(|_| "it is not there, or its path cannot be followed".to_owned())?;
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let found = rustix::fs::open(whole.as_str(), flags, Mode::empty()).map_err(|error| match error {
+        Errno::NOENT => "it is not there".to_owned(),
+        error => error.to_string(),
+    })?;
+    let stat = rustix::fs::fstat(&found).map_err(|error| error.to_string())?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::Socket {
+        return Err("it is no socket".to_owned());
+    }
+    // A link in a private place is not seen inside: its name is the socket's.
+    let above = path.parent().and_then(|above| guard::canonical(&above).ok());
+    let named = above.zip(path.name()).map(|(above, name)| above.join(name));
+    let is_private = |path: &AbsPath| PRIVATE.iter().any(|place| path.is_within(&AbsPath::root().join(place)));
+    Ok((named.filter(is_private).unwrap_or(whole), found))
+}

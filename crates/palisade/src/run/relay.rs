@@ -1,0 +1,178 @@
+//! Bytes between two open connections, both ways, and nothing else: what came beside them (descriptors, for one) stays
+//! where it came to.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, Shutdown};
+
+/// Bytes on their way in one direction.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// One direction.
+struct Flow {
+    buffer: Vec<u8>,
+    from: usize,
+    until: usize,
+    has_ended: bool,
+    is_over: bool,
+    count: u64,
+}
+
+impl Flow {
+    fn new() -> Self {
+        Self { buffer: vec![0; BUFFER_BYTES], from: 0, until: 0, has_ended: false, is_over: false, count: 0 }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.from == self.until
+    }
+
+    /// Takes in what is there, if there is room.
+    fn fill(&mut self, source: &OwnedFd) {
+        if !self.is_empty() || self.has_ended {
+            return;
+        }
+        match rustix::net::recv(source, self.buffer.as_mut_slice(), RecvFlags::DONTWAIT) {
+            Ok((0, _)) => self.has_ended = true,
+            Ok((count, _)) => (self.from, self.until) = (0, count),
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Err(_) => self.has_ended = true,
+        }
+    }
+
+    /// Hands on what is there, and then that it has ended.
+    fn drain(&mut self, sink: &OwnedFd) {
+        while !self.is_empty() {
+            let rest = self.buffer.get(self.from..self.until).unwrap_or_default();
+            match rustix::net::send(sink, rest, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+                Ok(count) => {
+                    self.from += count;
+                    self.count += count as u64;
+                }
+                Err(Errno::AGAIN | Errno::INTR) => return,
+                // Nobody takes it any more.
+                Err(_) => {
+                    self.from = self.until;
+                    self.has_ended = true;
+                }
+            }
+        }
+        if self.has_ended && !self.is_over {
+            self.is_over = true;
+            // It fails where the other side is gone.
+            let _ = rustix::net::shutdown(sink, Shutdown::Write);
+        }
+    }
+}
+
+/// Moves bytes until both sides have said their last, one of them is gone, or `stop` is readable. Returns how many went
+/// from the first to the second, and back.
+pub(super) fn relay(first: &OwnedFd, second: &OwnedFd, stop: BorrowedFd<'_>) -> (u64, u64) {
+    let (mut there, mut back) = (Flow::new(), Flow::new());
+    while !(there.is_over && back.is_over) {
+        let wants = |reads: &Flow, writes: &Flow| {
+            let read = if reads.is_empty() && !reads.has_ended { PollFlags::IN } else { PollFlags::empty() };
+            let write = if writes.is_empty() { PollFlags::empty() } else { PollFlags::OUT };
+            read | write
+        };
+        let mut fds = [
+            PollFd::from_borrowed_fd(stop, PollFlags::IN),
+            PollFd::new(first, wants(&there, &back)),
+            PollFd::new(second, wants(&back, &there)),
+        ];
+        match poll(&mut fds, None) {
+            Ok(_) => {}
+            Err(Errno::INTR) => continue,
+            Err(_) => break,
+        }
+        let [stopped, one, other] = fds.map(|fd| fd.revents());
+        if !stopped.is_empty() {
+            break;
+        }
+        there.fill(first);
+        back.fill(second);
+        there.drain(second);
+        back.drain(first);
+        // A side that is gone for good takes nothing and says nothing.
+        let is_gone = |events: PollFlags| events.intersects(PollFlags::ERR | PollFlags::NVAL);
+        let is_silent = |events: PollFlags| events.contains(PollFlags::HUP);
+        if is_gone(one) || is_gone(other) {
+            break;
+        }
+        if is_silent(one) && there.has_ended && back.is_empty()
+            || is_silent(other) && back.has_ended && there.is_empty()
+        {
+            break;
+        }
+    }
+    (there.count, back.count)
+}
+
+/// Waits until a socket has somebody, or `stop` is readable; false for the latter.
+pub(super) fn awaits(socket: &impl AsFd, stop: BorrowedFd<'_>) -> bool {
+    waits(socket, PollFlags::IN, stop)
+}
+
+/// Waits until a socket is connected or cannot be, or `stop` is readable; false for the latter.
+pub(super) fn could_be_sent(socket: &impl AsFd, stop: BorrowedFd<'_>) -> bool {
+    waits(socket, PollFlags::OUT, stop)
+}
+
+fn waits(socket: &impl AsFd, flags: PollFlags, stop: BorrowedFd<'_>) -> bool {
+    loop {
+        let mut fds = [PollFd::from_borrowed_fd(stop, PollFlags::IN), PollFd::from_borrowed_fd(socket.as_fd(), flags)];
+        match poll(&mut fds, None) {
+            Ok(_) => {}
+            Err(Errno::INTR) => continue,
+            Err(_) => return false,
+        }
+        let [stopped, ready] = fds.map(|fd| !fd.revents().is_empty());
+        if stopped {
+            return false;
+        }
+        if ready {
+            return true;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::os::fd::{AsFd, OwnedFd};
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn everything_comes_through_and_each_end_is_handed_on() {
+        let (mut client, one) = UnixStream::pair().unwrap();
+        let (other, mut server) = UnixStream::pair().unwrap();
+        let (_owner, stop) = UnixStream::pair().unwrap();
+        let (one, other): (OwnedFd, OwnedFd) = (one.into(), other.into());
+        let relay = std::thread::spawn(move || super::relay(&one, &other, stop.as_fd()));
+        let sent = vec![7; 1_000_000];
+        let answering = std::thread::spawn(move || {
+            let mut got = Vec::new();
+            server.read_to_end(&mut got).unwrap();
+            server.write_all(b"answer").unwrap();
+            got
+        });
+        client.write_all(&sent).unwrap();
+        client.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        let got = answering.join().unwrap();
+        assert_eq!((got, answer.as_str()), (sent, "answer"));
+        assert_eq!(relay.join().unwrap(), (1_000_000, 6));
+    }
+
+    #[test]
+    fn the_owner_ends_it() {
+        let (_client, one) = UnixStream::pair().unwrap();
+        let (other, _server) = UnixStream::pair().unwrap();
+        let (owner, stop) = UnixStream::pair().unwrap();
+        drop(owner);
+        assert_eq!(super::relay(&one.into(), &other.into(), stop.as_fd()), (0, 0));
+    }
+}

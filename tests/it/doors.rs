@@ -1,0 +1,406 @@
+//! What a person opens besides what the proxy admits: sockets of the host by path, ports forwarded in and published, logins
+//! by ssh. Servers are the test's own: on this machine's loopback interface, at paths, or behind a network of the test's.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::{Scene, each_user};
+
+/// Says something to everybody who comes, once they have said something; the next word of theirs is sent back.
+const ASK: &str = "import socket,sys
+for path in sys.argv[1:]:
+    try:
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(path)
+        s.sendall(b'hello')
+        s.shutdown(socket.SHUT_WR)
+        print(path, s.makefile().read())
+    except OSError as error:
+        print(path, error.strerror)
+";
+
+/// Listens at a path of the scene, and answers each connection with its own words.
+fn echo_at(scene: &Scene, name: &str) -> String {
+    let path = scene.path(name);
+    let listener = UnixListener::bind(&path).unwrap();
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o777)).unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut said = String::new();
+            // Who has gone says nothing.
+            if stream.read_to_string(&mut said).is_ok() {
+                let _ = stream.write_all(format!("{said} back").as_bytes());
+            }
+        }
+    });
+    path.to_str().unwrap().to_owned()
+}
+
+/// Returns the journal's records of connections of one way, as lines.
+fn records(scene: &Scene, way: &str) -> Vec<String> {
+    let records = scene.journal();
+    let connections = records.iter().map(|record| &record["connection"]).filter(|connection| connection["way"] == way);
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    connections
+        .map(|one| {
+            let stage = text(&one["stage"]);
+            let rule = text(&one["rule"]["text"]);
+            format!("{stage} {} {} <- {rule}: {}", text(&one["target"]), text(&one["verdict"]), text(&one["reason"]))
+        })
+        .collect()
+}
+
+/// A socket of the host that is named is reached, by every name that it has; no other is.
+#[test]
+fn sockets_are_reached_by_path() {
+    each_user(|scene| {
+        scene.directory("outside");
+        let (named, other) = (echo_at(scene, "outside/named"), echo_at(scene, "outside/other"));
+        std::os::unix::fs::symlink(&named, scene.path("outside/link")).unwrap();
+        scene.settings(&json!({"sandbox": {"network": {"allowUnixSockets": [named, scene.text("outside/gone")]}}}));
+        let ask = scene.write("project/ask.py", ASK).to_str().unwrap().to_owned();
+        let link = scene.text("outside/link");
+        let run = scene.palisade(["run", "--", "/usr/bin/env", "python3", &ask, &named, &link, &other]).run();
+        let said = format!("{named} hello back\n{link} hello back\n{other} Permission denied\n");
+        assert_eq!((run.code, run.stdout.as_str()), (0, said.as_str()), "{run:#?}");
+        assert!(run.stderr.contains("outside/gone is not reached"), "{run:#?}");
+        assert!(run.stderr.contains("`allowUnixSockets` does not name it"), "{run:#?}");
+        // The control: both are there.
+        let unconfined = scene.call(["python3", &ask, &named, &other].map(Into::into).to_vec()).run();
+        assert_eq!(unconfined.stdout, format!("{named} hello back\n{other} hello back\n"));
+        let rule = format!("allowUnixSockets: {named}");
+        let expected = [
+            format!("decided {named} allow <- {rule}: it is opened by name"),
+            format!("ended {named} allow <- {rule}: it is over"),
+        ];
+        assert_eq!(records(scene, "socket"), [expected.clone(), expected].concat());
+    });
+}
+
+/// A repository's files open nothing, whether their folder is trusted or not.
+#[test]
+fn a_repository_opens_nothing() {
+    each_user(|scene| {
+        scene.directory("outside");
+        let named = echo_at(scene, "outside/named");
+        let keys = json!({"allowUnixSockets": [named], "forwardPorts": [9], "publishPorts": [9], "httpProxyPort": 9});
+        scene.write("project/.claude/settings.json", json!({"sandbox": {"network": keys}}).to_string());
+        scene.palisade(["trust", "grant", "--yes"]).run();
+        let ask = scene.write("project/ask.py", ASK).to_str().unwrap().to_owned();
+        let run = scene.palisade(["run", "--", "/usr/bin/env", "python3", &ask, &named]).run();
+        let said = format!("{named} Operation not permitted\n");
+        assert_eq!((run.code, run.stdout.as_str()), (0, said.as_str()), "{run:#?}");
+        for key in ["allowUnixSockets", "forwardPorts", "publishPorts", "httpProxyPort"] {
+            let told = format!("`sandbox.network.{key}` does not count in the files of a folder");
+            assert!(run.stderr.contains(&told), "{told}\n{run:#?}");
+        }
+    });
+}
+
+/// A port of this machine's loopback interface is there inside, at the same number or another.
+#[test]
+fn ports_are_forwarded() {
+    each_user(|scene| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                // Who has gone hears nothing.
+                let _ = stream.write_all(b"first word\n");
+            }
+        });
+        scene.settings(&json!({"sandbox": {"network": {"forwardPorts": [port, format!("{port}:7001")]}}}));
+        let hear = format!(
+            "for at in {port} 7001 7002; do exec 3<>/dev/tcp/127.0.0.1/$at; cat <&3; done; exec 3<>/dev/tcp/127.0.0.1/7003"
+        );
+        let run = scene.palisade(["run", "--forward", &format!("{port}:7002"), "--", "bash", "-c", &hear]).run();
+        assert_eq!((run.code, run.stdout.as_str()), (1, "first word\n".repeat(3).as_str()), "{run:#?}");
+        let lines = records(scene, "forward");
+        let decided =
+            |rule: &str| format!("decided 127.0.0.1:{port} allow <- forwardPorts: {rule}: it is opened by name");
+        for rule in [format!("{port}:{port}"), format!("{port}:7001"), format!("{port}:7002")] {
+            assert!(lines.contains(&decided(&rule)), "{lines:?}");
+        }
+        // Nothing is opened for a command that is not told of it.
+        scene.settings(&json!({}));
+        let run = scene.confined(&format!("exec 3<>/dev/tcp/127.0.0.1/{port}")).run();
+        assert_eq!(run.code, 1, "{run:#?}");
+    });
+}
+
+/// A server inside is reached at 127.0.0.1 of this machine, and at no other address of it.
+#[test]
+fn ports_are_published() {
+    each_user(|scene| {
+        let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free();
+        scene.settings(&json!({"sandbox": {"network": {"publishPorts": [format!("7100:{port}")]}}}));
+        scene.write("project/hello.txt", "hello from inside\n");
+        let calling = std::thread::spawn(move || {
+            let get = || -> std::io::Result<String> {
+                let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+                stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+                stream.write_all(b"GET /hello.txt HTTP/1.0\r\n\r\n")?;
+                let mut answer = String::new();
+                stream.read_to_string(&mut answer)?;
+                Ok(answer)
+            };
+            for _ in 0..400 {
+                if let Ok(answer) = get()
+                    && answer.ends_with("hello from inside\n")
+                {
+                    let others = ["127.0.0.2", "0.0.0.0"].map(|host| TcpListener::bind((host, port)).is_ok());
+                    return (answer, others[0]);
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            (String::new(), false)
+        });
+        let serve = "python3 -m http.server 7100 & server=$!; for i in $(seq 400); do
+            grep -q . served 2>/dev/null && break; sleep 0.05; done; kill $server";
+        let waiting = scene.path("project/served");
+        let watch = std::thread::spawn(move || {
+            let (answer, is_free_elsewhere) = calling.join().unwrap();
+            std::fs::write(waiting, "yes").unwrap();
+            (answer, is_free_elsewhere)
+        });
+        let run = scene.confined(serve).run();
+        let (answer, is_free_elsewhere) = watch.join().unwrap();
+        assert!(answer.starts_with("HTTP/1.0 200 OK"), "{answer}\n{run:#?}");
+        // Whoever listened at all addresses would have that one too.
+        assert!(is_free_elsewhere);
+        let lines = records(scene, "publish");
+        let rule = format!("publishPorts: 7100:{port}");
+        assert!(lines.contains(&format!("ended 127.0.0.1:7100 allow <- {rule}: it is over")), "{lines:?}");
+        // Once the command is over nobody listens.
+        assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+        // A port that another has is said before anything runs.
+        let taken = TcpListener::bind(("127.0.0.1", port)).unwrap();
+        let run = scene.confined("echo ran").run();
+        assert_eq!(run.stdout, "", "{run:#?}");
+        assert!(run.stderr.contains("nothing ran: port"), "{run:#?}");
+        drop(taken);
+    });
+}
+
+/// A server for ssh that logs in this test's own user, at a path.
+struct Server {
+    user: String,
+    host_key: String,
+}
+
+impl Server {
+    fn start(scene: &Scene, name: &str, authorized: &str) -> Self {
+        // As root, a server wants this directory; the package's start makes it.
+        if rustix::process::getuid().is_root() {
+            std::fs::create_dir_all("/run/sshd").unwrap();
+        }
+        let place = scene.directory(&format!("servers/{name}"));
+        keys(&place.join("host"));
+        std::fs::write(place.join("authorized"), authorized).unwrap();
+        let config = format!(
+            "HostKey {0}/host\nAuthorizedKeysFile {0}/authorized\nStrictModes no\nUsePAM no\nPidFile none\n\
+             PermitRootLogin yes\nPasswordAuthentication no\nLogLevel QUIET\n",
+            place.display()
+        );
+        std::fs::write(place.join("config"), config).unwrap();
+        let listener = UnixListener::bind(place.join("socket")).unwrap();
+        std::fs::set_permissions(place.join("socket"), PermissionsExt::from_mode(0o777)).unwrap();
+        let config = place.join("config");
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let stream: std::os::fd::OwnedFd = stream.unwrap().into();
+                let mut server = Command::new("/usr/sbin/sshd");
+                server.arg("-i").arg("-f").arg(&config).env_clear().env("PATH", "/usr/bin:/bin:/usr/local/bin");
+                server.stdin(stream.try_clone().unwrap()).stdout(stream).stderr(Stdio::null());
+                let mut running = server.spawn().unwrap();
+                std::thread::spawn(move || running.wait());
+            }
+        });
+        let user = String::from_utf8(Command::new("id").arg("-un").output().unwrap().stdout).unwrap();
+        let host_key = std::fs::read_to_string(place.join("host.pub")).unwrap();
+        Self { user: user.trim().to_owned(), host_key }
+    }
+}
+
+/// Makes a pair of keys.
+fn keys(file: &Path) {
+    let arguments = ["-q", "-N", "", "-t", "ed25519", "-C", "made for a test", "-f"];
+    assert!(Command::new("ssh-keygen").args(arguments).arg(file).status().unwrap().success());
+}
+
+/// Logins by ssh with the named key at the named host, through the proxy and the person's agent, and nothing else of it.
+#[test]
+fn logins_are_signed_for_named_keys_at_named_hosts() {
+    each_user(|scene| {
+        scene.directory("keys");
+        for name in ["named", "other"] {
+            keys(&scene.path(&format!("keys/{name}")));
+            let private = scene.read(&format!("keys/{name}"));
+            scene.write(&format!("keys/{name}"), private);
+        }
+        let (named, other) = (scene.read("keys/named.pub"), scene.read("keys/other.pub"));
+        let good = Server::start(scene, "good", &format!("{named}{other}"));
+        let third = Server::start(scene, "third", &format!("{named}{other}"));
+        let evil = Server::start(scene, "evil", &format!("{named}{other}"));
+        let (user, agent) = (good.user.as_str(), scene.text("agent"));
+        let hosts = scene.write(
+            "hosts",
+            format!(
+                "good.example {}evil.example {}[good.example]:2222 {}",
+                good.host_key, evil.host_key, third.host_key
+            ),
+        );
+        let hosts = hosts.to_str().unwrap().to_owned();
+        let repository = scene.text("repository.git");
+        git(&["init", "-q", "--bare", "-b", "main", &repository]);
+        let (text, outside) =
+            (format!("ssh -o BatchMode=yes -o UserKnownHostsFile={hosts}"), format!("SSH_AUTH_SOCK={agent}"));
+        let git_words = "git -c user.name=t -c user.email=t@t.example";
+        let remote = format!("ssh://{user}@good.example{repository}");
+        let rows = [
+            (false, format!("chmod 600 {0}/named {0}/other; for i in $(seq 100); do test -S {agent} && break; sleep 0.05; done; {outside} ssh-add -q {0}/named {0}/other", scene.text("keys"))),
+            // The control: everything can be had with the person's agent.
+            (false, format!("{outside} {text} {user}@good.example echo in")),
+            (false, format!("{outside} {text} {user}@evil.example echo in")),
+            (true, format!("ssh -o BatchMode=yes {user}@good.example echo in")),
+            (true, format!("{git_words} clone -q {remote} copy && cd copy && {git_words} commit -q --allow-empty -m first && {git_words} push -q origin HEAD:main && {git_words} ls-remote -q origin | grep -c refs/heads/main")),
+            (true, "ssh-add -l | cut -d ' ' -f 2; ssh-add -D; ssh-add -x </dev/null; ssh-add -q ../keys/other; ssh-add -l | wc -l".to_owned()),
+            (true, format!("ssh -o BatchMode=yes -o StrictHostKeyChecking=no {user}@evil.example echo in; {outside} ssh-add -l")),
+            (true, format!("ssh -o BatchMode=yes -p 2222 {user}@good.example echo in")),
+        ];
+        let settings = json!({"sandbox": {
+            "network": {"allowedDomains": ["good.example:22", "evil.example:22", "good.example:2222"]},
+            "credentials": {"ssh": [
+                {"host": format!("{user}@good.example"), "keys": [scene.text("keys/named.pub")], "knownHosts": hosts},
+                {"host": format!("{user}@good.example:2222"), "keys": [scene.text("keys/other.pub")], "knownHosts": hosts},
+            ]},
+        }});
+        let done = world(scene, &settings, &rows, &agent);
+        let outs: Vec<(i64, &str)> =
+            done.iter().map(|done| (done["code"].as_i64().unwrap(), done["out"].as_str().unwrap().trim())).collect();
+        let second = fingerprint(&scene.path("keys/other.pub"));
+        let fingerprint = fingerprint(&scene.path("keys/named.pub"));
+        assert_eq!(outs[..5], [(0, ""), (0, "in"), (0, "in"), (0, "in"), (0, "1")], "{done:#?}");
+        assert_eq!(outs[5], (0, format!("{fingerprint}\n{second}\n2").as_str()), "{done:#?}");
+        assert_eq!(outs[7], (0, "in"), "{done:#?}");
+        assert_ne!(outs[6].0, 0, "{done:#?}");
+        assert_eq!(outs[6].1, "", "{done:#?}");
+        let lines = records(scene, "agent");
+        let signed = format!("decided {user}@good.example:22 allow <- ssh: sign as {user} with {fingerprint}");
+        assert!(lines.contains(&signed), "{lines:#?}");
+        // Each key at its own host, though the agent has both.
+        let signed = format!("decided {user}@good.example:2222 allow <- ssh: sign as {user} with {second}");
+        assert!(lines.contains(&signed), "{lines:#?}");
+        for refused in [
+            "keys are not removed from here",
+            "the agent is not locked from here",
+            "the host is not one at which keys may be used",
+            "the key is not one that may be used",
+        ] {
+            assert!(
+                lines.iter().any(|line| line.contains(refused) && line.contains(" deny ")),
+                "{refused}\n{lines:#?}"
+            );
+        }
+        let signed = lines.iter().filter(|line| line.contains(": sign") && line.contains(" allow ")).count();
+        // Two logins by hand, and of git the clone, the push and the list.
+        assert_eq!(signed, 5, "{lines:#?}");
+    });
+}
+
+/// A person's own proxy is where connections go on, once the rules have let them.
+#[test]
+fn connections_go_on_by_a_proxy_of_the_persons() {
+    each_user(|scene| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut bytes = [0; 4096];
+                let count = stream.read(&mut bytes).unwrap_or_default();
+                let heard = String::from_utf8_lossy(&bytes[..count]);
+                let body = format!("by the proxy: {}\n", heard.lines().next().unwrap_or_default());
+                // Who has gone hears nothing.
+                let _ = write!(
+                    stream,
+                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                    body.len()
+                );
+            }
+        });
+        scene.settings(&json!({"sandbox": {"network": {"allowedDomains": ["good.example"], "httpProxyPort": port}}}));
+        let get = |host: &str| scene.confined(&format!("curl --silent --max-time 20 http://{host}/a")).run();
+        assert_eq!(get("good.example").stdout, "by the proxy: GET http://good.example/a HTTP/1.1\n");
+        // The rules hold as ever.
+        let refused = get("evil.example");
+        assert!(!refused.stdout.contains("by the proxy"), "{refused:#?}");
+        assert!(refused.stderr.contains("no rule allows it"), "{refused:#?}");
+    });
+}
+
+/// Where it can be told, a record names the program that has the connection.
+#[test]
+fn programs_behind_connections_are_told() {
+    each_user(|scene| {
+        let rows = [
+            (true, "curl --silent --max-time 10 http://good.example/".to_owned()),
+            (true, "unset http_proxy HTTP_PROXY; curl --silent --max-time 10 http://good.example/".to_owned()),
+        ];
+        let settings =
+            json!({"sandbox": {"network": {"deniedDomains": ["good.example"], "allowedDomains": ["*.good.example"]}}});
+        let done = world(scene, &settings, &rows, "agent");
+        let records = scene.journal();
+        let connections: Vec<&Value> = records.iter().map(|record| &record["connection"]).collect();
+        let of = |way: &str| connections.iter().find(|one| one["way"] == way).map(|one| one["program"].clone());
+        let program = of("plain").unwrap_or_default();
+        let program = program.as_str().unwrap_or_default();
+        assert!(program.contains("/curl (pid ") && program.ends_with(')'), "{program}\n{connections:#?}\n{done:#?}");
+    });
+}
+
+fn git(words: &[&str]) {
+    assert!(Command::new("git").args(words).status().unwrap().success());
+}
+
+fn fingerprint(file: &Path) -> String {
+    let shown = Command::new("ssh-keygen").arg("-lf").arg(file).output().unwrap().stdout;
+    String::from_utf8(shown).unwrap().split(' ').nth(1).unwrap().to_owned()
+}
+
+/// Runs rows, each confined or not, in a network of the test's own with the two servers behind it and a person's agent.
+fn world(scene: &Scene, settings: &Value, rows: &[(bool, String)], agent: &str) -> Vec<Value> {
+    scene.settings(settings);
+    let program = scene.write("world/world.py", include_str!("egress/world.py"));
+    scene.directory("world/files");
+    let row = |(is_inside, sh): &(bool, String)| {
+        let words = is_inside.then(Vec::<String>::new);
+        json!({"words": words, "sh": sh, "typed": null})
+    };
+    let config = json!({
+        "directory": scene.text("world"),
+        "project": scene.text("project"),
+        "program": scene.program(),
+        "env": {"SSH_AUTH_SOCK": agent},
+        "rows": rows.iter().map(row).collect::<Vec<_>>(),
+        "passed": [["93.184.216.34", 22, scene.text("servers/good/socket")], ["93.184.216.35", 22, scene.text("servers/evil/socket")],
+            ["93.184.216.34", 2222, scene.text("servers/third/socket")]],
+        "beside": [["ssh-agent", "-D", "-a", agent]],
+    });
+    let config = scene.write("world/config.json", config.to_string());
+    let words = ["unshare", "--user", "--map-root-user", "--net", "--mount", "--propagation", "private", "python3"];
+    let mut argv: Vec<std::ffi::OsString> = words.map(Into::into).to_vec();
+    argv.extend([program.into(), config.into()]);
+    let finished = scene.call(argv).run();
+    serde_json::from_str(&finished.stdout).unwrap_or_else(|error| panic!("{error}\n{finished:#?}"))
+}
