@@ -5,7 +5,7 @@ has "words" for `palisade run`, or none to run without it, "sh", and what is "ty
 and the canary's lines.
 """
 
-import ctypes, http.server, json, os, pty, select, shutil, socket, ssl, struct, subprocess, sys, threading, time
+import ctypes, http.server, json, os, pty, select, shutil, socket, socketserver, ssl, struct, subprocess, sys, threading, time
 
 GOOD, EVIL, NEAR, INNER = "93.184.216.34", "93.184.216.35", "93.184.216.1", "10.9.9.9"
 HOSTS = {
@@ -65,8 +65,14 @@ class Handler(http.server.SimpleHTTPRequestHandler):
             pass
 
 
+class Server(http.server.ThreadingHTTPServer):
+    def server_bind(self):
+        # Without looking its own name up, which nobody answers here.
+        socketserver.TCPServer.server_bind(self)
+
+
 def serve(port, tls):
-    server = http.server.ThreadingHTTPServer(("0.0.0.0", port), lambda *a: Handler(*a, directory=at + "/files"))
+    server = Server(("0.0.0.0", port), lambda *a: Handler(*a, directory=at + "/files"))
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(at + "/leaf.pem", at + "/leaf.key")
