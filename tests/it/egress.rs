@@ -320,7 +320,7 @@ fn secrets_stay_outside() {
                 {"name": "NPM_TOKEN", "mode": "mask", "extract": "nothing(.*)like"},
             ], "files": [
                 {"path": "~/.config/tool/hosts.yml", "mode": "mask", "extract": "oauth_token:\\s*(\\S+)", "injectHosts": ["good.example"]},
-                {"path": "~/.config/gh/hosts.yml", "mode": "mask"},
+                {"path": "~/.config/gh/hosts.yml", "mode": "mask", "extract": "oauth_token:\\s*(\\S+)", "injectHosts": ["good.example"]},
                 {"path": "~/.config/plain", "mode": "mask", "extract": "nothing(.*)like"},
                 {"path": "~/.config/twice", "mode": "mask"},
                 {"path": "~/.config/twice", "mode": "deny"},
@@ -328,7 +328,8 @@ fn secrets_stay_outside() {
         }});
         let filed = "gho_ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
         scene.write("home/.config/tool/hosts.yml", format!("github.com:\n  user: me\n  oauth_token: {filed}\n"));
-        scene.write("home/.config/gh/hosts.yml", filed);
+        scene.write("home/.config/gh/hosts.yml", format!("github.com:\n  user: me\n  oauth_token: {filed}\n"));
+        scene.write("home/.config/gh/config.yml", filed);
         scene.write("home/.config/plain", filed);
         scene.write("home/.config/twice", filed);
         let env = json!({
@@ -348,7 +349,7 @@ fn secrets_stay_outside() {
             inside(format!("python3 -c \"{python}\"")),
             inside("cat /run/palisade/ca-certificates.crt | grep -c BEGIN; ls -ld /run/palisade"),
             inside(format!(
-                "cat ~/.config/tool/hosts.yml; cat ~/.config/plain ~/.config/twice ~/.config/gh/hosts.yml; {curl} --header \"X-Token: $(sed -n 's/.*oauth_token: //p' ~/.config/tool/hosts.yml)\" https://good.example/echo >/dev/null"
+                "cat ~/.config/tool/hosts.yml; cat ~/.config/plain ~/.config/twice ~/.config/gh/hosts.yml; {curl} --header \"X-Token: $(sed -n 's/.*oauth_token: //p' ~/.config/tool/hosts.yml)\" https://good.example/echo >/dev/null; ls -A ~/.config/gh"
             )),
             // What nobody ends TLS for would be seen.
             outside(format!("{curl} --cacert {} https://good.example/echo", scene.text("world/cert.pem"))),
@@ -366,8 +367,9 @@ fn secrets_stay_outside() {
                 assert!(!text.contains(secret) && !text.contains(filed), "{number}: {texts}");
             }
         }
-        assert!(done[7].error.contains("config/gh is hidden as a whole"), "{texts}");
-        assert!(done[7].out.contains("user: me\n  oauth_token: gho_"), "{texts}");
+        let copy = "github.com:\n  user: me\n  oauth_token: gho_";
+        assert_eq!(done[7].out.matches(copy).count(), 2, "{texts}");
+        assert!(done[7].out.ends_with("hosts.yml\n"), "of the directory nothing else is seen: {texts}");
         assert!(done[7].seen.iter().any(|line| line.contains(&format!("token {filed}"))), "{texts}");
         let sent =
             |at: usize, value: &str| done[at].seen.iter().any(|line| line.ends_with(&format!("with token {value}")));
@@ -388,5 +390,45 @@ fn secrets_stay_outside() {
         assert!(noted("injected") && noted("misdirected"), "{texts}");
         let journal = records.iter().map(Value::to_string).collect::<String>();
         assert!(!journal.contains(secret) && !journal.contains(filed), "no record has it");
+    });
+}
+
+/// Settings that change while a command runs: what they take away ends connections that are open, what they give is
+/// reached, and what cannot be read changes nothing.
+#[test]
+fn rules_that_change_are_followed() {
+    each_user(|scene| {
+        let curl = curl(scene);
+        scene.write("world/files/long", "x".repeat(64 << 20));
+        let rules = |allowed: &str| json!({"sandbox": {"network": {"allowedDomains": [allowed]}}}).to_string();
+        scene.write("world/half.json", &rules("www.good.example")[..20]);
+        scene.write("world/changed.json", rules("www.good.example"));
+        let (home, place) = (scene.text("home/.claude/settings.json"), scene.text("world"));
+        // Outside: each text when the command says that it has come so far.
+        let change = format!(
+            "(for step in half changed; do for i in $(seq 300); do test -e $step && break; sleep 0.1; done; cp {place}/$step.json {home}; done) \
+             > /dev/null 2>&1 &"
+        );
+        let until =
+            |what: &str| format!("for i in $(seq 60); do if {what}; then echo changed; break; fi; sleep 0.2; done");
+        let command = format!(
+            "{curl} http://good.example/hello.txt; touch half; sleep 3; {curl} http://good.example/hello.txt; \
+             {curl} --max-time 30 --limit-rate 1M http://good.example/long -o got & touch changed; \
+             {}; wait $!; echo long ended with $?; {curl} http://good.example/hello.txt",
+            until(&format!("{curl} --fail http://www.good.example/hello.txt 2> error")),
+        );
+        let done = world(
+            scene,
+            &json!({"sandbox": {"network": {"allowedDomains": ["good.example"]}}}),
+            &[outside(change), inside(command)],
+        );
+        let done = done.last().unwrap();
+        let refused =
+            "palisade: the connection to `good.example:80` is refused: no rule allows it, and there is nobody to ask";
+        let told = ["hello", "hello", "hello", "changed", "long ended with 18", refused];
+        assert_eq!(done.out.lines().collect::<Vec<_>>(), told, "{}", done.text());
+        let ended = "refused: connection to good.example:80: the rules have changed: no rule allows it";
+        assert!(done.error.contains(ended), "{}", done.text());
+        assert!(done.error.lines().filter(|line| line.contains("www.good.example")).count() <= 1, "{}", done.text());
     });
 }

@@ -2,6 +2,7 @@
 
 mod confined;
 mod egress;
+mod live;
 mod question;
 mod redeem;
 mod secrets;

@@ -79,6 +79,14 @@ pub(crate) struct Entry {
     pub(crate) name: RuleName,
 }
 
+impl Entry {
+    /// Returns true for an entry with the same words in the same file, on whatever line.
+    fn is_like(&self, other: &Self) -> bool {
+        let file = |entry: &Self| (entry.name.origin.scope, entry.name.origin.file.clone());
+        self.place == other.place && self.name.text == other.name.text && file(self) == file(other)
+    }
+}
+
 /// The rules in force.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub struct Network {
@@ -233,6 +241,26 @@ impl Network {
     /// Returns true when programs inside may listen on the loopback interface, where the platform asks.
     pub fn local_binding(&self) -> bool {
         self.local_binding
+    }
+
+    /// Returns these rules as they count for a command that began under others. What the files of a repository allow
+    /// counts as far as it did then: they may be the command's own by now. What they denied then stays denied.
+    pub fn for_running(mut self, start: &Self) -> Self {
+        let is_brought = |origin: &Origin| matches!(origin.scope, Scope::Project | Scope::Local);
+        let counts = |entry: &Entry, before: &[Entry]| {
+            !is_brought(&entry.name.origin) || before.iter().any(|one| one.is_like(entry))
+        };
+        self.allowed.retain(|entry| counts(entry, &start.allowed));
+        self.opaque.retain(|entry| counts(entry, &start.opaque));
+        self.denied.extend(start.denied.iter().filter(|entry| is_brought(&entry.name.origin)).cloned());
+        let strict = || start.strict.clone().filter(is_brought);
+        self.strict = self.strict.or_else(strict);
+        let broken = || start.broken.clone().filter(|broken| is_brought(&broken.origin));
+        self.broken = self.broken.or_else(broken);
+        self.local_binding &= start.local_binding;
+        self.forwards.retain(|place| start.forwards.contains(place));
+        self.surroundings.clone_from(&start.surroundings);
+        self
     }
 
     fn is_forward(&self, place: SocketAddr) -> bool {

@@ -31,9 +31,12 @@ const CHUNK_SECONDS: u64 = 12;
 /// Generated spellings, when no number is wished.
 const GENERATED: usize = 6_000;
 
+/// Stands for a line's end in what is logged: bash writes a text out at each, and another command's comes between.
+const LINE_END: &str = "\x1d";
+
 /// Sourced by each bash before the command.
 const PRELUDE: &str = r#"unset BASH_ENV
-command_not_found_handle() { enable printf; printf '%s\0' "$#" "$@" >&9; return "$PALISADE_STATUS"; }
+command_not_found_handle() { enable printf; printf '%s\0' "$#" "${@//$'\n'/$'\x1d'}" >&9; return "$PALISADE_STATUS"; }
 enable -n : [ alias bg bind caller compgen complete compopt disown echo false fc fg hash help history jobs kill \
     logout printf suspend test times true type ulimit umask unalias
 "#;
@@ -172,7 +175,7 @@ fn logged(file: &Path) -> Vec<Vec<String>> {
     let mut bytes = std::fs::read(file).unwrap_or_default();
     // What stands behind the last zero byte was cut off by the bound on files.
     bytes.truncate(bytes.iter().rposition(|byte| *byte == 0).unwrap_or_default());
-    let mut words = bytes.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned());
+    let mut words = bytes.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).replace(LINE_END, "\n"));
     let mut lists = Vec::new();
     while let Some(count) = words.next().and_then(|count| count.parse::<usize>().ok()) {
         let list: Vec<String> = words.by_ref().take(count).collect();

@@ -137,11 +137,21 @@ struct World {
     extra: Vec<Place>,
 }
 
-/// Reads a `network` block: `SCOPE LIST ENTRY`, `extra PLACE`, `forward ADDRESS`.
+/// Reads a `network` block, and a `changed` one that came after it while a command ran.
 fn world(case: &Case) -> World {
+    let world = at(case, "network");
+    if case.find("changed").is_none() {
+        return world;
+    }
+    let changed = at(case, "changed");
+    World { network: changed.network.for_running(&world.network), ..changed }
+}
+
+/// Reads a block: `SCOPE LIST ENTRY`, `extra PLACE`, `forward ADDRESS`.
+fn at(case: &Case, block: &str) -> World {
     let mut layers: Vec<Words> = Scope::ALL.into_iter().map(Words::none).collect();
     let (mut extra, mut forwards) = (Vec::new(), Vec::new());
-    for (number, line) in case.block("network").lines().enumerate() {
+    for (number, line) in case.block(block).lines().enumerate() {
         let (scope, rest) = line.split_once(' ').unwrap_or((line, ""));
         match scope {
             "extra" => extra.push(Readings::parse(rest).unwrap().certain().unwrap()),
@@ -166,6 +176,7 @@ fn say(layers: &mut [Words], scope: &str, rest: &str, line: u32) {
         "opaque" => words.keys.danger_opaque.push(value()),
         "webfetch" => words.web_allow.push(value()),
         "no-webfetch" => words.web_deny.push(value()),
+        "trusted" => words.trusted = true,
         "strict" => words.keys.strict = Some(origin),
         "only" => words.keys.managed_only = Some(origin),
         other => panic!("no such list: {other}"),

@@ -21,6 +21,7 @@ use settings::Kept;
 
 use super::Order;
 use super::egress::{Answers, Around, Egress, Seen, Terms};
+use super::live::Settings;
 use super::{question, secrets};
 use crate::cli::RunOptions;
 use crate::exit::run::{LIMIT, NOT_FOUND, NOT_RUN, NOT_STARTED};
@@ -147,6 +148,7 @@ impl Running<'_> {
         let words = self.options.argv.iter().map(|word| word.to_string_lossy());
         Terms {
             network: setup.policy.network().clone(),
+            settings: Settings::of(setup),
             allowed: self.options.boundary.allow_domains.clone(),
             upstream: setup.environment.upstream().map(owned),
             journal: setup.journal_directory(),

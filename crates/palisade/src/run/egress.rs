@@ -22,6 +22,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use sandbox::{Attention, Doors, Outlet, POOL};
 use settings::Kept;
 
+use super::live::Settings;
 use super::question::Person;
 use crate::setup::{now_ms, open_journal};
 
@@ -33,6 +34,8 @@ const LISTED_MAX: usize = 1000;
 pub(super) struct Terms {
     /// The rules.
     pub(super) network: Network,
+    /// Where they come from, to be looked at again.
+    pub(super) settings: Settings,
     /// Places that the person allowed for this command.
     pub(super) allowed: Vec<Place>,
     /// The proxy of the network around, and what goes without it, as the environment has them.
@@ -168,11 +171,11 @@ fn serve(
     if !is_wanted(&doors, &owner)? {
         return Ok(());
     }
-    let Terms { network, allowed, upstream, journal, of, session, command, answers } = terms;
+    let Terms { network, settings, allowed, upstream, journal, of, session, command, answers } = terms;
     let upstream = upstream.map(|around| Upstream::parse(&around.proxy, &around.direct)).transpose()?;
     let mut network = network;
     network.surroundings = egress::surroundings().context("the addresses of this machine are not known")?;
-    let live = Live::new(network);
+    let live = Live::new(network.clone());
     let journal = Arc::new(Recorder { journal: open_journal(&journal)?, seen: seen.clone(), of, session });
     let Doors { clients, names, captured, attention } = doors;
     let (decider, beside) = decider(answers, attention, lasting)?;
@@ -193,7 +196,12 @@ fn serve(
     let captured = captured.into_iter().map(|listener| door(listener, Comes::Anyone));
     let doors: Vec<Door> = captured.chain([door(clients, Comes::Clients)]).collect();
     let names = names.map(|socket| Names { socket, caller: caller.clone() });
-    proxy.run_for(doors, names.into_iter().collect(), owner, beside).context("the proxy cannot serve")
+    let watched = owner.try_clone()?;
+    std::thread::scope(|scope| {
+        let follow = std::thread::Builder::new().name("palisade: rules".to_owned());
+        follow.spawn_scoped(scope, || settings.follow(&network, &live, &watched))?;
+        proxy.run_for(doors, names.into_iter().collect(), owner, beside).context("the proxy cannot serve")
+    })
 }
 
 /// Returns who answers, with the conversation that goes on beside the proxy.

@@ -9,9 +9,10 @@ use egress::credential::extract::{self, Holder, NoMatch};
 use egress::credential::{Aws, AwsPair, Credentials, Unsignable, Vault, read_inject_host};
 use egress::host::Place;
 use egress::proxy::{Authority, Inspection, Roots, Terminate, java_store};
+use policy::facts::Held;
 use policy::layer::{self, AwsVariables, Mask, SigningForm, Sourced, TlsKeys, Variable};
 use policy::rule::HeldPath;
-use policy::{AbsPath, Controls};
+use policy::{AbsPath, Controls, Scope};
 use rustix::fs::{Mode, OFlags};
 use sandbox::{Environment, OWN_FILES, Shown};
 
@@ -178,13 +179,20 @@ impl FileMask<'_> {
         let is_masked =
             |held: &HeldPath| setup.policy.credentials().files.iter().any(|mask| mask.origin == held.origin);
         let own: Vec<&HeldPath> = denies.iter().filter(|held| held.origin == mask.origin).collect();
-        let files = controls.unreadable.iter().map(|held| &held.path);
+        let mut files: Vec<AbsPath> = controls.unreadable.iter().map(|held| held.path.clone()).collect();
         for (root, _) in own.iter().flat_map(|held| held.pattern.roots(&controls.project, &controls.cwd)) {
-            if let Some(around) = files.clone().find(|path| root.is_within(path) && root != **path) {
-                told.push(format!("{root} is not seen inside: {around} is hidden as a whole"));
+            let around = |held: &&Held| root.is_within(&held.path) && root != held.path;
+            let Some(around) = controls.unreadable.iter().find(around) else { continue };
+            // Whoever names a file in a store of secrets means a copy of it to be seen; what a rule hides stays hidden.
+            let is_file =
+                guard::canonical(&root).is_ok_and(|real| real == root) && own.iter().any(|held| covers(held, &root));
+            if is_file && around.origin.scope == Scope::Builtin {
+                files.push(root);
+            } else {
+                told.push(format!("{root} is not seen inside: {} is hidden as a whole", around.path));
             }
         }
-        for path in files.filter(|path| own.iter().any(|held| covers(held, path))) {
+        for path in files.iter().filter(|path| own.iter().any(|held| covers(held, path))) {
             let denied = denies.iter().find(|held| !is_masked(held) && covers(held, path));
             let seen = match (denied, read(path).map(String::from_utf8)) {
                 (Some(denied), _) => Seen::Told(format!("`{}` denies it", denied.why)),

@@ -269,9 +269,10 @@ impl Mounts {
             Step::Hide { path, why: _ } => {
                 let own = plan.shown.iter().find(|shown| shown.path == *path).map(|shown| shown.content.as_slice());
                 let instead = own.or_else(|| credentials::instead(path, &plan.home).map(str::as_bytes));
-                self.hide(path.as_str(), instead)
+                let shown = shown::below(plan, path);
+                if shown.is_empty() { self.hide(path.as_str(), instead) } else { self.veil(path.as_str(), &[], &shown) }
             }
-            Step::Veil { path, parts, why: _ } => self.veil(path.as_str(), parts),
+            Step::Veil { path, parts, why: _ } => self.veil(path.as_str(), parts, &shown::below(plan, path)),
         }
     }
 

@@ -4,12 +4,13 @@ use std::io::Read;
 use std::net::IpAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 
+use policy::AbsPath;
 use policy::controls::Network;
 use rustix::fs::{Mode, OFlags};
 
 use super::failure::Failure;
 use super::mount::Mounts;
-use super::shown::put;
+use super::shown::{is_covered, put};
 use crate::limits::HOSTS_BYTES_MAX;
 use crate::plan::Plan;
 
@@ -24,8 +25,14 @@ pub(super) fn build(mounts: &mut Mounts, plan: &Plan) -> Result<(), Failure> {
     if plan.network == Network::None {
         return Ok(());
     }
-    put(mounts, RESOLVER, "resolver", |_| Ok(b"nameserver 127.0.0.1\n".to_vec()))?;
-    put(mounts, HOSTS, "hosts", |target| Ok(of_this_machine(&read(target)?)))
+    let is_seen = |path: &str| !is_covered(plan, &AbsPath::root().join(path));
+    if is_seen(RESOLVER) {
+        put(mounts, RESOLVER, "resolver", |_| Ok(b"nameserver 127.0.0.1\n".to_vec()))?;
+    }
+    if is_seen(HOSTS) {
+        put(mounts, HOSTS, "hosts", |target| Ok(of_this_machine(&read(target)?)))?;
+    }
+    Ok(())
 }
 
 /// Reads a file by a descriptor that only names it.

@@ -10,15 +10,13 @@ use super::failure::{At, Failure};
 use super::mount::{self, Mounts};
 use super::tree;
 use crate::error::Step as Stage;
-use crate::plan::{OWN_FILES, Plan, Step};
+use crate::plan::{OWN_FILES, Plan, Shown, Step};
 
 /// Shows them. Those that the host has no file for are made in the private `/run`, which is read-only inside.
 pub(super) fn build(mounts: &mut Mounts, plan: &Plan) -> Result<(), Failure> {
-    let is_hidden =
-        |path: &AbsPath| plan.steps.iter().any(|step| matches!(step, Step::Hide { path: own, .. } if own == path));
     for (number, shown) in plan.shown.iter().enumerate() {
-        // What is hidden is covered with it.
-        if is_hidden(&shown.path) {
+        // What is hidden is covered with ours, or with a directory that holds it.
+        if is_covered(plan, &shown.path) {
             continue;
         }
         let path = shown.path.as_str();
@@ -28,6 +26,29 @@ pub(super) fn build(mounts: &mut Mounts, plan: &Plan) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Returns true for what a later step covers, itself or with a directory that holds it.
+pub(super) fn is_covered(plan: &Plan, path: &AbsPath) -> bool {
+    plan.steps.iter().any(|step| match step {
+        Step::Hide { path: own, .. }
+        | Step::Veil { path: own, .. }
+        | Step::Writable { path: own, .. }
+        | Step::Cache { path: own, .. }
+        | Step::Seed { from: _, at: own } => path.is_within(own),
+        // These stand already, or leave what is there.
+        Step::Read { .. }
+        | Step::Link { .. }
+        | Step::Private { .. }
+        | Step::Pin { .. }
+        | Step::ReadOnly { .. }
+        | Step::ByKey { .. } => false,
+    })
+}
+
+/// Returns those that lie in a hidden directory.
+pub(super) fn below<'a>(plan: &'a Plan, directory: &AbsPath) -> Vec<&'a Shown> {
+    plan.shown.iter().filter(|shown| shown.path != *directory && shown.path.is_within(directory)).collect()
 }
 
 /// Makes a file in our directory of the private `/run`.
@@ -42,7 +63,7 @@ fn make(mounts: &Mounts, name: &str, content: &[u8]) -> std::io::Result<()> {
     mount::make_file(&directory, name, content)
 }
 
-/// Puts a file of our own in the place of the host's, if there is one.
+/// Puts a file of our own in the place of the host's, if there is one. Nothing may cover it later.
 pub(super) fn put(
     mounts: &mut Mounts,
     path: &str,
@@ -59,5 +80,11 @@ pub(super) fn put(
     let before = tree::identity(target.as_fd()).at_path(Stage::Doors, path)?;
     mounts.expected.retain(|one| one.identity != before);
     mount::make_file(&mounts.vault, name, &bytes).at_path(Stage::Doors, path)?;
-    mounts.cover_with(&target, name).map(drop).at_path(Stage::Doors, path)
+    let mask = mounts.cover_with(&target, name).at_path(Stage::Doors, path)?;
+    // A host that puts another file there takes ours away: a boundary that is held is built anew then. One behind a link
+    // is not looked at again.
+    if tree::resolve(mounts.root.as_fd(), path).is_ok() {
+        mounts.expect(path, mask, true, true);
+    }
+    Ok(())
 }

@@ -39,6 +39,8 @@ const ROWS: &[Row] = &[
     row(Tier::Landlock, "template_*", "", "no boundary of this tier is held ready"),
     row(Tier::Landlock, "mounts_*", "", "there are no mounts"),
     row(Tier::Bubblewrap, "doors_take_what_knows_no_proxy", "", "that takes rights in the network namespace"),
+    row(Tier::Bubblewrap, "shown_*", "", "none are shown: what they stand for is hidden"),
+    row(Tier::Landlock, "shown_*", "", "there are no mounts to show them by: what they stand for is hidden"),
     row(Tier::Landlock, "doors_*", "", "there is no network namespace to make them in, and no connection"),
     row(Tier::Landlock, "broker_leases_keep_only_who_waits", "", "no lease can be taken on a file; see lower_leases"),
     row(Tier::Landlock, "hygiene_no_user_namespaces", "", "about the best tier; see fallback_no_namespaces_left"),

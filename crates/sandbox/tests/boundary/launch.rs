@@ -32,6 +32,8 @@ pub(crate) struct Spec {
     pub(crate) checks_reads: Vec<String>,
     /// `yes` when there is a proxy.
     pub(crate) proxied: Vec<String>,
+    /// Files of our own that are seen inside: where, `=`, and what is in them.
+    pub(crate) shown: Vec<String>,
     pub(crate) cwd: String,
     pub(crate) report: String,
     /// The tiers that are left out.
@@ -61,6 +63,7 @@ impl Spec {
             ("--deny", &self.rules),
             ("--check-reads", &self.checks_reads),
             ("--proxied", &self.proxied),
+            ("--shown", &self.shown),
             ("--template", &self.template),
         ];
         let mut arguments = vec!["launch".to_owned()];
@@ -96,6 +99,7 @@ impl Spec {
                 "--without" => spec.without.push(value),
                 "--deny" => spec.rules.push(value),
                 "--proxied" => spec.proxied.push(value),
+                "--shown" => spec.shown.push(value),
                 "--check-reads" => spec.checks_reads.push(value),
                 "--limit" => spec.limits.push(value),
                 "--template" => spec.template.push(value),
@@ -147,7 +151,7 @@ fn invocation(spec: &Spec, argv: Vec<OsString>) -> sandbox::Invocation {
         require: spec.require.iter().map(|name| sandbox::Layer::parse(name).unwrap()).collect(),
         held: !spec.template.is_empty(),
         outlet: (!spec.proxied.is_empty()).then(|| std::sync::Arc::new(crate::greeter::Greeter) as _),
-        shown: Vec::new(),
+        shown: spec.shown.iter().map(|text| shown(text)).collect(),
         shown_by: Vec::new(),
     }
 }
@@ -172,6 +176,11 @@ pub(crate) fn main() -> ! {
         std::fs::write(&spec.report, text).unwrap();
     }
     std::process::exit(code.into())
+}
+
+fn shown(text: &str) -> sandbox::Shown {
+    let (path, content) = text.split_once('=').unwrap();
+    sandbox::Shown { path: self::path(path), content: content.into(), why: "a test".to_owned() }
 }
 
 fn path(text: &str) -> AbsPath {

@@ -68,6 +68,7 @@ impl World {
             rules: Vec::new(),
             checks_reads: Vec::new(),
             proxied: Vec::new(),
+            shown: Vec::new(),
             cwd: path("project"),
             report: path("report"),
             without: sandbox::Tier::ALL
