@@ -2,6 +2,7 @@
 //! packet that reaches it.
 
 mod clients;
+mod rows;
 
 use serde_json::{Value, json};
 
