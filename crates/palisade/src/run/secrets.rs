@@ -75,6 +75,10 @@ pub(super) fn prepare(setup: &Setup, controls: &Controls, environment: &mut Envi
     for variable in &settings.masked {
         let name = variable.value.name.as_str();
         environment.kept.retain(|(kept, _)| kept != OsStr::new(name));
+        if setup.environment.scrubs() && sandbox::environment::is_scrubbed(name) {
+            told.push(format!("`{name}` is not seen inside: `{}` is set", settings::env::Variable::Scrub.name()));
+            continue;
+        }
         match masked(setup, variable, &mut credentials.vault)? {
             Seen::Value(value) => environment.kept.push((name.into(), value.into())),
             Seen::Nothing => {}
