@@ -12,6 +12,7 @@ mod attacks;
 mod brokered;
 mod clients;
 mod credentials;
+mod differential;
 mod ended;
 mod insight;
 mod laws;
