@@ -50,7 +50,9 @@ const USAGE: &str = "usage: cargo xtask TASK
   bench boundary [--runs N] [--work N] [--files N] [--only start|held|agents|work] [--place DIR]
                                         measure what the boundary costs, beside other sandboxes; with `--files`,
                                         also in a repository of so many files; scenes are made in DIR
-  bench proxy [--rounds N]              measure the proxy beside another sandbox's and beside none
+  bench proxy [--rounds N] [--connections N]
+                                        measure the proxy beside another sandbox's and beside none; with
+                                        `--connections`, also with so many at a time
   kills [--runs N] [--seed N] [--only N]
                                         kill commands inside at random moments, and look for what is left
   fuzz [--seconds N] [TARGET]           build the fuzz targets and run each for N seconds (60)

@@ -23,6 +23,7 @@ server.listen(0, '127.0.0.1', () => console.log(`127.0.0.1:${server.address().po
 ";
 
 pub(super) fn run(mut options: Options) -> anyhow::Result<End> {
+    let connections: Option<usize> = options.value("--connections")?;
     let rounds = options.value("--rounds")?.unwrap_or(ROUNDS);
     options.end()?;
     if !bench::is_there("node") || !bench::is_there("npm") {
@@ -34,8 +35,13 @@ pub(super) fn run(mut options: Options) -> anyhow::Result<End> {
     std::fs::write(&script, THEIRS)?;
     let server = SANDBOX_RUNTIME.package()?.join("dist/sandbox/http-proxy.js");
     println!("{}, {rounds} rounds; medians, beside {}\n", machine()?, SANDBOX_RUNTIME.name());
-    let mut command = Command::new(measure);
+    let mut command = Command::new(&measure);
     command.arg("beside").arg(rounds.to_string()).arg("node").arg(script).arg(server);
     let status = command.status().context("what measures cannot be started")?;
-    Ok(if status.success() { End::Good } else { End::Finding })
+    let mut is_good = status.success();
+    if let Some(connections) = connections {
+        println!();
+        is_good &= Command::new(measure).arg(connections.to_string()).status()?.success();
+    }
+    Ok(if is_good { End::Good } else { End::Finding })
 }

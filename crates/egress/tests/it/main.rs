@@ -16,6 +16,7 @@ mod differential;
 mod ended;
 mod insight;
 mod laws;
+mod load;
 mod made;
 mod namespace;
 mod plain;
