@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
@@ -65,6 +66,7 @@ impl Tally {
     /// Runs a step, passes its output on, and counts: a line of cargo's test runner for its tests, or the step as one.
     fn step(&mut self, name: &str, arguments: &[&str]) -> Result<()> {
         println!("\n== {name}: cargo {}", arguments.join(" "));
+        let start = Instant::now();
         let mut child = cargo(arguments).stdout(Stdio::piped()).spawn().context("cargo cannot be started")?;
         let output = child.stdout.take().context("cargo has no output")?;
         let (mut passed, mut failed) = (0, 0);
@@ -77,6 +79,7 @@ impl Tally {
             println!("{line}");
         }
         let success = child.wait()?.success();
+        println!("== {name}: {} s", start.elapsed().as_secs());
         if passed + failed == 0 {
             passed = u64::from(success);
         }

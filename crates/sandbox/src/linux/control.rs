@@ -94,7 +94,13 @@ impl Channel {
     fn next_length(&self) -> io::Result<Option<usize>> {
         let mut none: [u8; 0] = [];
         let flags = RecvFlags::PEEK | RecvFlags::TRUNC;
-        match rustix::io::retry_on_intr(|| recv(&self.0, &mut none, flags)) {
+        let mut peek = || rustix::io::retry_on_intr(|| recv(&self.0, &mut none, flags));
+        let next = match peek() {
+            // The other side went without having read all: that is told first, and once, before what it had sent.
+            Err(rustix::io::Errno::CONNRESET) => peek(),
+            other => other,
+        };
+        match next {
             Ok((_, 0)) | Err(rustix::io::Errno::CONNRESET) => Ok(None),
             Ok((_, length)) if length <= MESSAGE_BYTES_MAX => Ok(Some(length)),
             Ok(_) => Err(io::Error::from_raw_os_error(libc::EBADMSG)),
@@ -106,5 +112,26 @@ impl Channel {
 impl AsFd for Channel {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Channel, Received};
+
+    #[test]
+    fn what_was_sent_before_the_end_arrives() {
+        for unread in [0, 1, 3] {
+            let (ours, theirs) = Channel::pair().unwrap();
+            (0..unread).for_each(|number| ours.send(&number, None).unwrap());
+            theirs.send(&"first", None).unwrap();
+            theirs.send(&"last", None).unwrap();
+            drop(theirs);
+            for sent in ["first", "last"] {
+                let Received { message, descriptor: _ } = ours.receive::<String>().unwrap().expect(sent);
+                assert_eq!(message, sent, "{unread} unread");
+            }
+            assert!(ours.receive::<String>().unwrap().is_none(), "{unread} unread");
+        }
     }
 }
