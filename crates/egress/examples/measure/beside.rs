@@ -26,6 +26,7 @@ struct Way<'a> {
 struct Figures {
     connect_ms: f64,
     requests: f64,
+    request_us: f64,
     fast_gbit: f64,
     cpu_s: f64,
     paced_gbit: f64,
@@ -76,15 +77,20 @@ fn once(server: SocketAddr, proxy: Option<&Role>) -> Figures {
     times.sort_unstable();
     let url = if proxy.is_some() { format!("http://{target}/x") } else { "/x".to_owned() };
     let request = format!("GET {url} HTTP/1.1\r\nHost: {target}\r\n\r\n");
+    let spent = |before: Option<Duration>| {
+        proxy.map(Role::time).zip(before).map_or(0.0, |(after, before)| (after - before).as_secs_f64())
+    };
+    let before = proxy.map(Role::time);
     let rate = requests(proxy.map_or(server, |proxy| proxy.1), &request, (REQUESTS, CONNECTIONS));
+    let request_us = spent(before) / REQUESTS as f64 * 1e6;
     let before = proxy.map(Role::time);
     let fast = download(open(), &target, "/fast", FAST);
-    let spent = proxy.map(Role::time).zip(before).map_or(0.0, |(after, before)| (after - before).as_secs_f64());
     Figures {
         connect_ms: times[times.len() / 2].as_secs_f64() * 1e3,
         requests: rate,
+        request_us,
         fast_gbit: fast,
-        cpu_s: spent / (FAST as f64 / 1e9),
+        cpu_s: spent(before) / (FAST as f64 / 1e9),
         paced_gbit: download(open(), &target, "/paced", PACED),
     }
 }
@@ -109,9 +115,10 @@ fn download(mut stream: TcpStream, target: &str, path: &str, mut left: u64) -> f
 
 /// Prints medians, and the medians of what each round's figures are to one another.
 fn print(ways: &[Way<'_>; 3]) {
-    let rows: [(&str, fn(&Figures) -> f64); 5] = [
+    let rows: [(&str, fn(&Figures) -> f64); 6] = [
         ("CONNECT, ms", |figures| figures.connect_ms),
         ("requests a second, 16 connections", |figures| figures.requests),
+        ("processor microseconds a request", |figures| figures.request_us),
         ("download, Gbit/s", |figures| figures.fast_gbit),
         ("processor seconds a gigabyte", |figures| figures.cpu_s),
         ("download from a server of 1 Gbit/s, Gbit/s", |figures| figures.paced_gbit),
