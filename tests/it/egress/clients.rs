@@ -80,12 +80,9 @@ const BELIEVED: &str = "for name in SSL_CERT_FILE NODE_EXTRA_CA_CERTS REQUESTS_C
 impl Client {
     /// Returns the command line. What the client says goes to standard output, so that it is not taken for Palisade's words.
     fn line(&self, scene: &Scene, host: &str) -> String {
-        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-        let cargo = if Path::new(&cargo).is_absolute() {
-            format!("RUSTC={} {cargo}", Path::new(&cargo).with_file_name("rustc").display())
-        } else {
-            cargo
-        };
+        // The one that builds this, and not a name that a user's set-up gives a meaning.
+        let cargo = Path::new(env!("CARGO"));
+        let cargo = format!("RUSTC={} {}", cargo.with_file_name("rustc").display(), cargo.display());
         let sh = self.sh.replace("@HOST", host).replace("@OWN", &scene.text("own")).replace("@CARGO", &cargo);
         format!("{{ cd $(mktemp -d -p .) && {sh}; }} 2>&1")
     }
