@@ -32,6 +32,9 @@ struct Figures {
     paced_gbit: f64,
 }
 
+/// What a figure is called, and where it is.
+type Row = (&'static str, fn(&Figures) -> f64);
+
 /// Measures `rounds` rounds; `other` starts a proxy that prints its address.
 pub(super) fn measure(rounds: usize, other: &[String]) {
     let server = Role::start(&["server"]);
@@ -115,7 +118,7 @@ fn download(mut stream: TcpStream, target: &str, path: &str, mut left: u64) -> f
 
 /// Prints medians, and the medians of what each round's figures are to one another.
 fn print(ways: &[Way<'_>; 3]) {
-    let rows: [(&str, fn(&Figures) -> f64); 6] = [
+    let rows: [Row; 6] = [
         ("CONNECT, ms", |figures| figures.connect_ms),
         ("requests a second, 16 connections", |figures| figures.requests),
         ("processor microseconds a request", |figures| figures.request_us),
