@@ -2,10 +2,13 @@
 
 mod confined;
 mod egress;
+mod git;
 mod live;
+mod outside;
 mod question;
 mod redeem;
 mod secrets;
+mod sources;
 mod status;
 
 use std::process::ExitCode;

@@ -86,6 +86,12 @@ pub(crate) enum Used {
     AwsPairs,
     /// `sandbox.credentials.sigv4`.
     Signing,
+    /// `sandbox.credentials.git`, a key of ours.
+    Git,
+    /// `sandbox.credentials.sources`, a key of ours.
+    Sources,
+    /// `sandbox.network.requests`, a key of ours.
+    Requests,
     /// `sandbox.network.tlsTerminate`.
     Tls,
     Network(Connections),
@@ -144,6 +150,8 @@ impl Used {
             | Self::RequireLayers
             | Self::CredentialFiles
             | Self::Variables
+            | Self::Git
+            | Self::Requests
             | Self::Network(Connections::Denied)
             | Self::DeniedServers
             | Self::Article(Article::BlockedCommands) => true,
@@ -169,6 +177,7 @@ impl Used {
             | Self::PlainSecrets
             | Self::AwsPairs
             | Self::Signing
+            | Self::Sources
             | Self::Tls
             | Self::Network(
                 Connections::Allowed
@@ -271,6 +280,7 @@ const NETWORK: &[(&str, Field)] = &[
     ("httpProxyPort", Field::Unread),
     ("socksProxyPort", Field::Unread),
     ("tlsTerminate", Field::Used(Used::Tls)),
+    ("requests", Field::Used(Used::Requests)),
     ("allowedHosts", Field::Used(Used::Article(Article::AllowedHosts))),
 ];
 
@@ -280,6 +290,8 @@ const CREDENTIALS: &[(&str, Field)] = &[
     ("allowPlaintextInject", Field::Used(Used::PlainSecrets)),
     ("awsPairs", Field::Used(Used::AwsPairs)),
     ("sigv4", Field::Used(Used::Signing)),
+    ("git", Field::Used(Used::Git)),
+    ("sources", Field::Used(Used::Sources)),
 ];
 
 const LIMITS: &[(&str, Field)] = &[

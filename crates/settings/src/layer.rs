@@ -8,6 +8,7 @@ mod credentials;
 mod limits;
 mod sandbox;
 mod servers;
+mod sources;
 
 use jsonc_parser::ast::{Object, ObjectProp, Value};
 use jsonc_parser::common::Ranged;
@@ -165,6 +166,9 @@ impl Reader<'_> {
             Used::PlainSecrets => self.layer.sandbox.credentials.plain = self.switch(section, property),
             Used::AwsPairs => self.aws_pairs(section, property),
             Used::Signing => self.signing(section, property),
+            Used::Git => self.git(section, property),
+            Used::Sources => self.sources(section, property),
+            Used::Requests => self.requests(section, property),
             Used::Tls => self.tls(section, property),
             Used::CredentialFiles => self.credential_files(section, property),
             Used::ManagedReadsOnly => {

@@ -14,6 +14,7 @@ mod clients;
 mod credentials;
 mod differential;
 mod ended;
+mod fetched;
 mod insight;
 mod laws;
 mod load;
