@@ -1,5 +1,5 @@
 //! A URL is allowed by a host only if another reading of URLs finds that host, and escapes no deny of the host
-//! that the other finds.
+//! that the other finds. A host of a connection is the same to the other, or none.
 
 #![no_main]
 
@@ -9,6 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use policy::action::Kind;
 use policy::facts::{Facts, Person};
 use policy::layer::{Layer, Origin, Scope, Sourced};
+use policy::network::host::Host;
 use policy::{AbsPath, Action, Effects, Policy, Verdict};
 
 struct World {
@@ -37,12 +38,26 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
+    same_host(text);
     for url in
         [text.to_owned(), format!("https://{text}"), format!("http://{text}.good.example/"), format!("http://{text}/x")]
     {
         check(&url);
     }
 });
+
+/// Compares what a connection is judged by with what the other reader takes the same text for.
+fn same_host(text: &str) {
+    let (Ok(host), Ok(url)) = (Host::parse(text), url::Url::parse(&format!("http://{text}/"))) else { return };
+    match url.host() {
+        Some(url::Host::Domain(name)) => {
+            assert_eq!(host.as_name(), Some(name.strip_suffix('.').unwrap_or(name)), "{text:?}")
+        }
+        Some(url::Host::Ipv4(address)) => assert_eq!(host, Host::from_address(address.into()), "{text:?}"),
+        Some(url::Host::Ipv6(address)) => assert_eq!(host, Host::from_address(address.into()), "{text:?}"),
+        None => panic!("{text:?} has no host"),
+    }
+}
 
 fn check(url: &str) {
     let other = url::Url::parse(url).ok().and_then(|parsed| parsed.host_str().map(str::to_owned));

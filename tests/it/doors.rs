@@ -1,5 +1,9 @@
 //! What a person opens besides what the proxy admits: sockets of the host by path, ports forwarded in and published, logins
 //! by ssh. Servers are the test's own: on this machine's loopback interface, at paths, or behind a network of the test's.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the world around the program is played here: its files, sockets and servers"
+)]
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

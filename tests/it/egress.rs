@@ -1,6 +1,9 @@
 //! Connections of commands inside, on a network of the test's own: a machine behind this one serves, and writes down every
 //! packet that reaches it.
 
+mod clients;
+mod rows;
+
 use serde_json::{Value, json};
 
 use crate::support::{Finished, Scene, each_user};

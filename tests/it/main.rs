@@ -20,6 +20,7 @@ mod policy_tests;
 mod profile;
 mod prove;
 mod run;
+mod scrub;
 mod support;
 mod terminal;
 mod trust;

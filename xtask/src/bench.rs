@@ -8,6 +8,7 @@ mod boundary;
 mod calls;
 mod decide;
 mod peer;
+mod proxy;
 mod rules;
 mod walk;
 
@@ -95,6 +96,8 @@ pub(crate) fn run(mut options: Options) -> anyhow::Result<End> {
         walk::run(options)
     } else if options.flag("boundary") {
         boundary::run(options)
+    } else if options.flag("proxy") {
+        proxy::run(options)
     } else {
         start(options)
     }

@@ -45,10 +45,20 @@ impl Peer {
         self.package
     }
 
+    /// Returns the directory of the package's own files; installs it first if it is not there yet.
+    pub(crate) fn package(&self) -> anyhow::Result<PathBuf> {
+        self.program()?;
+        Ok(self.directory().join("node_modules").join(self.package))
+    }
+
+    fn directory(&self) -> PathBuf {
+        let name = self.package.rsplit('/').next().unwrap_or(self.package);
+        target().join("clients").join(format!("{name}-{}", self.version))
+    }
+
     /// Returns the program's path; installs it first if it is not there yet.
     pub(crate) fn program(&self) -> anyhow::Result<PathBuf> {
-        let name = self.package.rsplit('/').next().unwrap_or(self.package);
-        let directory = target().join("clients").join(format!("{name}-{}", self.version));
+        let directory = self.directory();
         let program = directory.join(self.program);
         if !program.exists() {
             self.install(&directory)?;

@@ -49,6 +49,11 @@ pub(crate) fn launcher() -> anyhow::Result<PathBuf> {
     release(&["--package", "palisade-sandbox", "--example", "launch"], "examples/launch")
 }
 
+/// Builds what measures the proxy.
+pub(crate) fn proxy_measure() -> anyhow::Result<PathBuf> {
+    release(&["--package", "palisade-egress", "--example", "measure"], "examples/measure")
+}
+
 /// Builds the program that is given to people: one static file, which needs nothing of the system and
 /// starts twice without being linked twice. Where the C library has no static form, a dynamic one.
 fn release(what: &[&str], file: &str) -> anyhow::Result<PathBuf> {

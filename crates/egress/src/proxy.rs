@@ -35,7 +35,7 @@ pub use inspect::Inspection;
 pub use lines::{Conversation, Lines, Over};
 pub use record::{Caller, Journal, Note, Owners, Record, Stage, Unrecorded, Way};
 pub use system::System;
-pub use terminate::{Authority, AuthorityFault, Roots, Terminate};
+pub use terminate::{Authority, AuthorityFault, Roots, Terminate, java_store};
 
 use crate::limits::Bounds;
 use crate::network::Network;

@@ -66,7 +66,10 @@ impl Setup {
     }
 
     fn load(environment: Environment, places: Places, mode: Option<Mode>) -> anyhow::Result<Self> {
-        let loaded = settings::load(&places);
+        let mut loaded = settings::load(&places);
+        if environment.scrubs() {
+            scrub(&mut loaded.layers);
+        }
         let (policy, found) = Policy::compile(&loaded.layers, &places.home);
         let mut diagnostics: Vec<Diagnostic> = loaded.diagnostics.iter().cloned().chain(found).collect();
         diagnostics.extend(bypass_refused(&policy, mode));
@@ -195,6 +198,15 @@ pub(crate) fn of_a_person(places: &Places, text: &str) -> AbsPath {
     match text.strip_prefix("~/") {
         Some(below) => places.home.join(below),
         None => places.claude_dir().join(text),
+    }
+}
+
+/// What the switch for credentials in the environment takes with it, as documented: whoever sets it runs what others say.
+fn scrub(layers: &mut [Layer]) {
+    for switches in layers.iter_mut().map(|layer| &mut layer.sandbox) {
+        for switch in [&mut switches.auto_allow, &mut switches.files_disabled] {
+            *switch = switch.take().filter(|switch| !switch.value);
+        }
     }
 }
 

@@ -174,8 +174,23 @@ const KEPT: &[(Name, &str)] = &[
     (Name::Is("VISUAL"), "which editor"),
 ];
 
+/// The reasons of variables that the documented switch takes away even where they are masked.
+const OF_THE_AGENT: &str = "may be a credential of the agent";
+const OF_A_CLOUD: &str = "may be a credential of a cloud provider";
+
 /// Why well-known names are dropped. The first match is told; a name in no row is just not on the list.
 const DROPPED: &[(Name, &str)] = &[
+    (Name::Begins("ANTHROPIC_"), OF_THE_AGENT),
+    (Name::Begins("CLAUDE_CODE_OAUTH_"), OF_THE_AGENT),
+    (Name::Begins("CLAUDE_CODE_CLIENT_"), OF_THE_AGENT),
+    (Name::Is("CLAUDE_CODE_MESSAGING_TOKEN"), OF_THE_AGENT),
+    (Name::Begins("AWS_"), OF_A_CLOUD),
+    (Name::Begins("AZURE_"), OF_A_CLOUD),
+    (Name::Begins("ARM_"), OF_A_CLOUD),
+    (Name::Begins("GOOGLE_"), OF_A_CLOUD),
+    (Name::Begins("GCLOUD_"), OF_A_CLOUD),
+    (Name::Begins("GCP_"), OF_A_CLOUD),
+    (Name::Begins("CLOUDSDK_"), OF_A_CLOUD),
     (Name::Begins("LD_"), "loads code into every program"),
     (Name::Begins("DYLD_"), "loads code into every program"),
     (Name::Begins("GLIBC_TUNABLES"), "changes how every program runs"),
@@ -224,7 +239,6 @@ const DROPPED: &[(Name, &str)] = &[
     (Name::Ends("_SECRET"), "may be a secret"),
     (Name::Ends("PASSWORD"), "may be a secret"),
     (Name::Ends("_CREDENTIALS"), "may be a secret"),
-    (Name::Begins("AWS_"), "may be a secret"),
 ];
 
 /// What is told of a name that is in no row.
@@ -251,6 +265,17 @@ pub fn environment(host: impl Iterator<Item = (OsString, OsString)>) -> Environm
 /// or ends with and a `*`, and the reason.
 pub fn kept() -> impl Iterator<Item = (String, &'static str)> {
     KEPT.iter().map(|(name, why)| (name.to_string(), *why))
+}
+
+/// Returns the rows of names that are left out for a reason of their own, in the same form.
+pub fn dropped() -> impl Iterator<Item = (String, &'static str)> {
+    DROPPED.iter().map(|(name, why)| (name.to_string(), *why))
+}
+
+/// Returns true for a name that may be a credential of the agent or of a cloud provider.
+pub fn is_scrubbed(name: &str) -> bool {
+    let is_such = |why: &str| why == OF_THE_AGENT || why == OF_A_CLOUD;
+    DROPPED.iter().any(|(row, why)| is_such(why) && row.matches(name))
 }
 
 fn drop_reason(name: &OsStr) -> Option<&'static str> {

@@ -47,6 +47,8 @@ pub enum Variable {
     NoProxy,
     /// `NO_PROXY`.
     NoProxyUpper,
+    /// `CLAUDE_CODE_SUBPROCESS_ENV_SCRUB`.
+    Scrub,
 }
 
 /// What a variable's value must be.
@@ -58,7 +60,7 @@ enum Form {
 
 impl Variable {
     /// Every variable, in the order of the reference.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Home,
         Self::XdgConfigHome,
         Self::XdgStateHome,
@@ -76,6 +78,7 @@ impl Variable {
         Self::HttpProxyUpper,
         Self::NoProxy,
         Self::NoProxyUpper,
+        Self::Scrub,
     ];
 
     /// Returns the name.
@@ -121,6 +124,12 @@ impl Variable {
             Self::HttpProxyUpper => ("HTTP_PROXY", Form::Text, "The same; asked last."),
             Self::NoProxy => ("no_proxy", Form::Text, "Hosts to which connections go without that proxy."),
             Self::NoProxyUpper => ("NO_PROXY", Form::Text, "The same; asked after `no_proxy`."),
+            Self::Scrub => (
+                "CLAUDE_CODE_SUBPROCESS_ENV_SCRUB",
+                Form::Text,
+                "Any value but `0` and `false`: commands see no credential of the agent or of a cloud provider, not even \
+                 masked; `sandbox.autoAllowBashIfSandboxed` and `sandbox.filesystem.disabled` do not count.",
+            ),
         }
     }
 }
@@ -223,6 +232,11 @@ impl Environment {
         let proxies = [Variable::HttpsProxy, Variable::HttpsProxyUpper, Variable::HttpProxy, Variable::HttpProxyUpper];
         let beside = first(&[Variable::NoProxy, Variable::NoProxyUpper]).unwrap_or_default();
         first(&proxies).map(|proxy| (proxy, beside))
+    }
+
+    /// Returns true when commands are to see no credential of the agent or of a cloud provider.
+    pub fn scrubs(&self) -> bool {
+        self.get(Variable::Scrub).is_some_and(|value| !matches!(value, "0" | "false"))
     }
 
     /// Returns true when the environment asks for output without colour.

@@ -5,9 +5,9 @@ has "words" for `palisade run`, or none to run without it, "sh", and what is "ty
 and the canary's lines.
 """
 
-import ctypes, http.server, json, os, pty, select, shutil, socket, ssl, struct, subprocess, sys, threading, time
+import ctypes, http.server, json, os, pty, select, shutil, socket, socketserver, ssl, struct, subprocess, sys, threading, time
 
-GOOD, EVIL, NEAR, INNER = "93.184.216.34", "93.184.216.35", "93.184.216.1", "10.9.9.9"
+GOOD, EVIL, NEAR, INNER, RAW = "93.184.216.34", "93.184.216.35", "93.184.216.1", "10.9.9.9", "93.184.216.36"
 HOSTS = {
     "good.example": GOOD,
     "www.good.example": GOOD,
@@ -16,7 +16,12 @@ HOSTS = {
     "near.example": NEAR,
     "private.example": INNER,
     "meta.example": "169.254.169.254",
+    "raw.example": RAW,
 }
+# Names that the machine behind answers for: addresses that take turns, an address of another family, another name.
+TURNS = {"turns.example": [GOOD, INNER], "both.example": [GOOD], "word.good.example": [GOOD]}
+INNER_6 = "fd00::9"
+ALIASES = {"alias.example": ("inside.example", INNER)}
 config = json.load(open(sys.argv[1]))
 at = config["directory"]
 canary = os.path.join(at, "canary")
@@ -65,14 +70,76 @@ class Handler(http.server.SimpleHTTPRequestHandler):
             pass
 
 
+class Server(http.server.ThreadingHTTPServer):
+    def server_bind(self):
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        # Without looking its own name up, which nobody answers here.
+        socketserver.TCPServer.server_bind(self)
+
+
 def serve(port, tls):
-    server = http.server.ThreadingHTTPServer(("0.0.0.0", port), lambda *a: Handler(*a, directory=at + "/files"))
+    server = Server(("0.0.0.0", port), lambda *a: Handler(*a, directory=at + "/files"))
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(at + "/leaf.pem", at + "/leaf.key")
         # The handshake is the connection's own thread's.
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     threading.Thread(target=server.serve_forever, daemon=True).start()
+
+
+def listen(port):
+    """Hears whatever comes at an address of its own, and sends it back."""
+    listener = socket.socket()
+    for option in [socket.SO_REUSEADDR, socket.SO_REUSEPORT]:
+        listener.setsockopt(socket.SOL_SOCKET, option, 1)
+    listener.bind((RAW, port))
+    listener.listen()
+
+    def serve(connection):
+        try:
+            while text := connection.recv(4096):
+                note(f"heard {port} {text.decode('latin-1')!r}")
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        except OSError:
+            pass
+
+    def accept():
+        while True:
+            threading.Thread(target=serve, args=[listener.accept()[0]], daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+
+
+def answer_names():
+    """Answers questions for names, and writes each down."""
+    server = socket.socket(type=socket.SOCK_DGRAM)
+    server.bind((GOOD, 53))
+    asked = {}
+    coded = lambda name: b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0"
+    record = lambda owner, kind, data: owner + struct.pack("!HHIH", kind, 1, 0, len(data)) + data
+    while True:
+        question, client = server.recvfrom(512)
+        labels, at = [], 12
+        while question[at]:
+            labels.append(question[at + 1 : at + 1 + question[at]].decode("latin-1"))
+            at += 1 + question[at]
+        name, kind, here = ".".join(labels), question[at + 2], b"\xc0\x0c"
+        records = []
+        if kind == 1:
+            asked[name] = asked.get(name, 0) + 1
+            note(f"asked {name} {asked[name]}")
+            if name in TURNS:
+                turns = TURNS[name]
+                records = [record(here, 1, socket.inet_aton(turns[(asked[name] - 1) % len(turns)]))]
+        elif name == "both.example" and kind == 28:
+            records = [record(here, 28, socket.inet_pton(socket.AF_INET6, INNER_6))]
+        if name in ALIASES:
+            other, address = ALIASES[name]
+            records = [record(here, 5, coded(other))]
+            records += [record(coded(other), 1, socket.inet_aton(address))] if kind == 1 else []
+        is_known = name in TURNS or name in ALIASES
+        head = question[:2] + struct.pack("!HHHHH", 0x8180 if is_known else 0x8183, 1, len(records), 0, 0)
+        server.sendto(head + question[12 : at + 5] + b"".join(records), client)
 
 
 def sniff():
@@ -124,7 +191,7 @@ def behind(ready, go):
     os.write(ready, b"x")
     os.read(go, 1)
     system("ip link set lo up")
-    for address in [GOOD + "/24", EVIL + "/24", INNER + "/32", "169.254.169.254/32"]:
+    for address in [GOOD + "/24", EVIL + "/24", RAW + "/24", INNER + "/32", "169.254.169.254/32"]:
         system(f"ip addr add {address} dev in")
     system("ip link set in up")
     threading.Thread(target=sniff, daemon=True).start()
@@ -132,6 +199,11 @@ def behind(ready, go):
         serve(port, tls)
     for address, port, path in config.get("passed", []):
         pass_on(address, port, path)
+    taken = [port for _, port, _ in config.get("passed", [])]
+    for port in [22, 25, 80, 443, 9418]:
+        if port not in taken:
+            listen(port)
+    threading.Thread(target=answer_names, daemon=True).start()
     os.write(ready, b"x")
     threading.Event().wait()
 
@@ -207,7 +279,10 @@ def main():
         with open(at + "/hosts", "w") as hosts:
             hosts.write("127.0.0.1 localhost\n")
             hosts.writelines(f"{address} {name}\n" for name, address in HOSTS.items())
-        system(f"mount --bind {at}/hosts /etc/hosts")
+        with open(at + "/resolver", "w") as resolver:
+            resolver.write(f"nameserver {GOOD}\n")
+        for name, path in [("hosts", "/etc/hosts"), ("resolver", "/etc/resolv.conf")]:
+            system(f"mount --bind {at}/{name} {path}")
         # This machine's own service.
         serve(9090, False)
         beside = [subprocess.Popen(words, stdout=subprocess.DEVNULL) for words in config.get("beside", [])]

@@ -112,13 +112,19 @@ pub(super) fn environment() -> String {
     let read: Vec<Vec<String>> = Variable::ALL.iter().map(|row| vec![code(row.name()), row.doc().to_owned()]).collect();
     let kept: Vec<Vec<String>> =
         sandbox::environment::kept().map(|(name, why)| vec![code(&name), why.to_owned()]).collect();
+    let dropped: Vec<Vec<String>> =
+        sandbox::environment::dropped().map(|(name, why)| vec![code(&name), why.to_owned()]).collect();
     format!(
         "# Environment\n\n## Variables that Palisade reads\n\nNo other variable changes what Palisade does. An empty \
         value is as good as none; a directory that is no absolute path is an error.\n\n{}\n## Variables that a command \
         sees inside the boundary\n\nEvery other variable is left out, and `palisade run --report` names it with the \
         reason. `HOME` and `PWD` are set to where the command runs, `TMPDIR` to `/tmp`, and the variables of \
-        [package managers](private-caches.md) to private places.\n\n{}",
+        [package managers](private-caches.md) to private places.\n\n{}\n## Variables that are left out for a reason of \
+        their own\n\nWhat is in neither table is left out because it is not on the list. The first row that fits is told. \
+        `sandbox.credentials.envVars` with `mask` shows a placeholder of one of them all the same, but for the credentials \
+        of the agent and of cloud providers while `CLAUDE_CODE_SUBPROCESS_ENV_SCRUB` is set.\n\n{}",
         table(&["variable", "what it does"], &read),
-        table(&["variable", "why it passes"], &kept)
+        table(&["variable", "why it passes"], &kept),
+        table(&["variable", "why it is left out"], &dropped)
     )
 }

@@ -288,6 +288,25 @@ impl Shared {
 
     /// Writes down what could not be read as a target.
     pub(super) fn write_unread(&self, caller: &Caller, way: Way, target: Option<Target>, reason: &str) {
+        let ruling = Ruling { verdict: Verdict::Deny, rule: None, reason: reason.to_owned() };
+        self.write_refused(caller, way, target, ruling);
+    }
+
+    /// Writes down that a name gets no address, with the rule that says so where one does.
+    pub(super) fn write_question(&self, host: &Host, caller: &Caller) {
+        let web = Target::new(host.clone(), 443).ok();
+        let ruling = web.map(|target| self.rules.borrow().judge(&target, &self.extra(caller, None)));
+        let denial = ruling.filter(|ruling| ruling.verdict == Verdict::Deny);
+        let ruling = denial.unwrap_or_else(|| Ruling {
+            verdict: Verdict::Deny,
+            rule: None,
+            reason: "no rule allows the name, and nobody can be asked".to_owned(),
+        });
+        self.write_refused(caller, Way::Question, Target::new(host.clone(), 53).ok(), ruling);
+    }
+
+    fn write_refused(&self, caller: &Caller, way: Way, target: Option<Target>, ruling: Ruling) {
+        let Ruling { verdict, rule, reason } = ruling;
         let record = Record {
             number: self.number.fetch_add(1, Ordering::Relaxed),
             stage: Stage::Decided,
@@ -296,9 +315,9 @@ impl Shared {
             address: None,
             command: caller.command.clone(),
             program: caller.program.clone(),
-            rule: None,
-            verdict: Verdict::Deny,
-            reason: reason.to_owned(),
+            rule,
+            verdict,
+            reason,
         };
         // It is refused whether it is recorded or not.
         let _ = self.journal.append(&record);

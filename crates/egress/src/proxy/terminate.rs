@@ -6,6 +6,7 @@ mod body;
 mod der;
 pub(super) mod http1;
 mod http2;
+mod java;
 mod socket;
 
 use core::fmt;
@@ -20,6 +21,7 @@ use tokio_rustls::client::TlsStream as Outside;
 use tokio_rustls::{LazyConfigAcceptor, TlsConnector};
 
 pub use authority::{Authority, AuthorityFault, Roots};
+pub use java::java_store;
 
 use super::Shared;
 use super::admit::{Admitted, End};

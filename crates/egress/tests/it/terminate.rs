@@ -4,7 +4,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 
-use egress::proxy::{Authority, Inspection, Roots, Terminate};
+use base64::Engine;
+use egress::proxy::{Authority, Inspection, Roots, Terminate, java_store};
 use egress::rules::{Effect, PushRule, PushRules, RequestRule, RequestRules};
 use policy::{Origin, Scope};
 
@@ -453,4 +454,24 @@ fn large_bodies_pass_both_ways() {
     let head_back = head(&mut client.0);
     let back = body(&mut client.0, &head_back);
     assert!(back.ends_with(large.as_bytes()));
+}
+
+/// Programs of Java get what can be read, in their own form; the end of it is a digest that those check who give the usual
+/// password.
+#[test]
+fn a_store_for_java_holds_what_can_be_read() {
+    let authority = Authority::of_the_run(1_800_000_000).unwrap().certificate();
+    let junk = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let store = java_store(format!("# text\n{authority}{junk}{authority}").as_bytes());
+    let body: String = authority.lines().filter(|line| !line.starts_with('-')).collect();
+    let der = base64::engine::general_purpose::STANDARD.decode(body).unwrap();
+    let entry = |number: u32| {
+        let name = format!("palisade-{number}");
+        let name = [&(name.len() as u16).to_be_bytes()[..], name.as_bytes()].concat();
+        [&[0, 0, 0, 2][..], &name, &[0; 8], &[0, 5], b"X.509", &(der.len() as u32).to_be_bytes(), &der].concat()
+    };
+    let expected = [&[0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2, 0, 0, 0, 2][..], &entry(0), &entry(1)].concat();
+    let salted = [&b"\0c\0h\0a\0n\0g\0e\0i\0tMighty Aphrodite"[..], &expected].concat();
+    let digest = ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, &salted);
+    assert_eq!(store, [&expected, digest.as_ref()].concat());
 }

@@ -44,6 +44,11 @@ impl Kept {
         self.records.lock().unwrap().iter().map(|record| format!("{record}\n")).collect()
     }
 
+    /// Returns every record.
+    pub(crate) fn all(&self) -> Vec<Record> {
+        self.records.lock().unwrap().clone()
+    }
+
     /// Waits for the end of so many connections.
     pub(crate) fn ended(&self, count: usize) -> Vec<Record> {
         let start = std::time::Instant::now();

@@ -8,7 +8,7 @@ use anyhow::{Context, bail, ensure};
 use egress::credential::extract::{self, Holder, NoMatch};
 use egress::credential::{Aws, AwsPair, Credentials, Unsignable, Vault, read_inject_host};
 use egress::host::Place;
-use egress::proxy::{Authority, Inspection, Roots, Terminate};
+use egress::proxy::{Authority, Inspection, Roots, Terminate, java_store};
 use policy::facts::Held;
 use policy::layer::{self, AwsVariables, Mask, SigningForm, Sourced, TlsKeys, Variable};
 use policy::rule::HeldPath;
@@ -30,6 +30,9 @@ const BUNDLES: [&str; 5] = [
 ];
 /// The same file's name inside, among our own.
 const BUNDLE: &str = "ca-certificates.crt";
+/// The same for programs of Java, and the variable by which they are told of it.
+const JAVA_STORE: &str = "ca-certificates.jks";
+const JAVA_VARIABLE: &str = "JAVA_TOOL_OPTIONS";
 /// Variables by which programs are told of such a file.
 const BUNDLE_VARIABLES: [&str; 10] = [
     "SSL_CERT_FILE",
@@ -75,6 +78,10 @@ pub(super) fn prepare(setup: &Setup, controls: &Controls, environment: &mut Envi
     for variable in &settings.masked {
         let name = variable.value.name.as_str();
         environment.kept.retain(|(kept, _)| kept != OsStr::new(name));
+        if setup.environment.scrubs() && sandbox::environment::is_scrubbed(name) {
+            told.push(format!("`{name}` is not seen inside: `{}` is set", settings::env::Variable::Scrub.name()));
+            continue;
+        }
         let seen = match variable.value.mask.as_ref().and_then(|mask| Some((mask, mask.source.as_deref()?))) {
             Some((mask, source)) => fetched(&mut ways, (variable, mask, source), &mut credentials.vault)?,
             None => masked(setup, variable, &mut credentials.vault)?,
@@ -118,7 +125,11 @@ pub(super) fn prepare(setup: &Setup, controls: &Controls, environment: &mut Envi
     }
     let bundle = format!("{OWN_FILES}/{BUNDLE}");
     let shown_by = BUNDLE_VARIABLES.iter().filter(|_| terminate.is_some());
-    let shown_by = shown_by.map(|name| ((*name).to_owned(), bundle.clone())).collect();
+    let mut shown_by: Vec<_> = shown_by.map(|name| ((*name).to_owned(), bundle.clone())).collect();
+    if terminate.is_some() {
+        let store = format!("-Djavax.net.ssl.trustStore={OWN_FILES}/{JAVA_STORE}");
+        shown_by.push((JAVA_VARIABLE.to_owned(), store));
+    }
     let inspection = Inspection { terminate, credentials, rules, pushes: hosts.pushes };
     Ok(Secrets { inspection, shown, shown_by, told })
 }
@@ -325,6 +336,9 @@ fn terminate(setup: &Setup, tls: Option<&Sourced<TlsKeys>>, shown: &mut Vec<Show
     bundle.extend(authority.certificate().into_bytes());
     let why = "the authority of the proxy, which ends TLS";
     let own = format!("{OWN_FILES}/{BUNDLE}");
+    if let Some(path) = AbsPath::parse(&format!("{OWN_FILES}/{JAVA_STORE}")) {
+        shown.push(Shown { path, content: java_store(&bundle), why: why.to_owned() });
+    }
     for path in BUNDLES.into_iter().chain([own.as_str()]).filter_map(AbsPath::parse) {
         shown.push(Shown { path, content: bundle.clone(), why: why.to_owned() });
     }

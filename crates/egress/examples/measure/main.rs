@@ -1,4 +1,5 @@
-//! Measures the proxy on the loopback interface: `measure [CONNECTIONS]`.
+//! Measures the proxy on the loopback interface: `measure [CONNECTIONS]`, or beside another proxy, which a command starts
+//! that prints its address: `measure beside ROUNDS COMMAND...`.
 //!
 //! The proxy and the server run in processes of their own, so that their time and memory can be read. Each figure
 //! stands beside the same without the proxy.
@@ -12,6 +13,9 @@
     reason = "a measurement that cannot go on should stop, and talks"
 )]
 
+mod beside;
+
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -29,12 +33,15 @@ use policy::{Origin, Scope};
 const HOST: &str = "good.example";
 const LARGE: u64 = 4 << 30;
 const ROUNDS: usize = 3000;
+/// Bytes a second of a usual network.
+const GIGABIT: u64 = 125_000_000;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     match arguments.get(1).map(String::as_str) {
         Some("server") => server(),
         Some("proxy") => proxy(arguments[2].parse().unwrap()),
+        Some("beside") => beside::measure(arguments[2].parse().unwrap(), &arguments[3..]),
         count => measure(count.map_or(2000, |count| count.parse().unwrap())),
     }
 }
@@ -89,18 +96,22 @@ fn server() {
         let work = move || {
             let mut reader = BufReader::with_capacity(512, stream.try_clone().unwrap());
             let mut line = String::new();
-            let mut is_large = false;
+            let mut asked = None;
             while reader.read_line(&mut line).is_ok_and(|count| count > 0) {
-                is_large |= line.contains("/large");
+                let words: Vec<&str> = line.split(' ').collect();
+                match words[..] {
+                    ["GET", "/large", _] => asked = Some((LARGE, None)),
+                    ["GET", "/fast", bytes, _] => asked = Some((bytes.parse().unwrap(), None)),
+                    ["GET", "/paced", bytes, _] => asked = Some((bytes.parse().unwrap(), Some(GIGABIT))),
+                    _ => {}
+                }
                 if line == "\r\n" {
-                    let length = if is_large { LARGE } else { 6 };
+                    let length = asked.map_or(6, |(bytes, _)| bytes);
                     write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n").unwrap();
-                    if is_large {
-                        large(&mut stream)
-                    } else {
-                        stream.write_all(b"hello\n").unwrap()
+                    match asked.take() {
+                        Some((bytes, rate)) => large(&mut stream, bytes, rate),
+                        None => stream.write_all(b"hello\n").unwrap(),
                     }
-                    is_large = false;
                 }
                 line.clear();
             }
@@ -109,11 +120,19 @@ fn server() {
     }
 }
 
-fn large(stream: &mut TcpStream) {
-    let bytes = vec![7; 1 << 20];
-    for _ in 0..LARGE >> 20 {
-        if stream.write_all(&bytes).is_err() {
+/// Sends bytes as fast as they go, or at so many a second.
+fn large(stream: &mut TcpStream, mut left: u64, rate: Option<u64>) {
+    let bytes = vec![7; if rate.is_some() { 1 << 16 } else { 1 << 20 }];
+    let (start, whole) = (Instant::now(), left);
+    while left > 0 {
+        let part = left.min(bytes.len() as u64);
+        if stream.write_all(&bytes[..part as usize]).is_err() {
             return;
+        }
+        left -= part;
+        if let Some(rate) = rate {
+            let due = Duration::from_secs_f64((whole - left) as f64 / rate as f64);
+            std::thread::sleep(due.saturating_sub(start.elapsed()));
         }
     }
 }
@@ -122,8 +141,12 @@ struct Role(Child, SocketAddr);
 
 impl Role {
     fn start(arguments: &[&str]) -> Self {
-        let mut child =
-            Command::new(std::env::current_exe().unwrap()).args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        Self::command(std::env::current_exe().unwrap(), arguments)
+    }
+
+    /// Starts a program that prints its address.
+    fn command<I: AsRef<OsStr>>(program: impl AsRef<OsStr>, arguments: &[I]) -> Self {
+        let mut child = Command::new(program).args(arguments).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         Self(child, line.trim().parse().unwrap())
@@ -131,8 +154,12 @@ impl Role {
 
     /// Returns the time that it has used.
     fn time(&self) -> Duration {
-        let text = std::fs::read_to_string(format!("/proc/{}/schedstat", self.0.id())).unwrap();
-        Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.0.id())).unwrap();
+        let spent = threads.filter_map(|thread| {
+            let text = std::fs::read_to_string(thread.unwrap().path().join("schedstat")).ok()?;
+            text.split(' ').next()?.parse::<u64>().ok()
+        });
+        Duration::from_nanos(spent.sum())
     }
 
     fn memory_kb(&self) -> u64 {
@@ -162,9 +189,10 @@ fn tunnel(proxy: SocketAddr, target: &str) -> TcpStream {
     let mut stream = TcpStream::connect(proxy).unwrap();
     stream.set_nodelay(true).unwrap();
     write!(stream, "CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n").unwrap();
-    let mut answer = [0; 39];
-    stream.read_exact(&mut answer).unwrap();
-    assert_eq!(&answer[..12], b"HTTP/1.1 200");
+    let mut first = [0; 12];
+    stream.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200");
+    head(&mut stream);
     stream
 }
 
@@ -187,8 +215,13 @@ fn measure(connections: usize) {
     spread("connect, direct", (0..ROUNDS).map(|_| timed(&|| drop(TcpStream::connect(server.1).unwrap()))).collect());
     spread("connect, through", (0..ROUNDS).map(|_| timed(&|| drop(tunnel(proxy.1, &target)))).collect());
     for count in [1, 16] {
-        requests("direct", server.1, &format!("GET /x HTTP/1.1\r\nHost: {target}\r\n\r\n"), count);
-        requests("through", proxy.1, &format!("GET http://{target}/x HTTP/1.1\r\nHost: {target}\r\n\r\n"), count);
+        let direct = format!("GET /x HTTP/1.1\r\nHost: {target}\r\n\r\n");
+        for (name, to, request) in
+            [("direct", server.1, &direct), ("through", proxy.1, &direct.replace("/x", &format!("http://{target}/x")))]
+        {
+            let rate = requests(to, request, (20_000, count));
+            println!("requests, {count} connections, {name}: {rate:.0} a second");
+        }
     }
     let ask = format!("GET /large HTTP/1.1\r\nHost: {target}\r\n\r\n");
     download("direct", TcpStream::connect(server.1).unwrap(), &ask, &proxy);
@@ -215,26 +248,28 @@ fn measure(connections: usize) {
     drop(open);
 }
 
-fn requests(name: &str, to: SocketAddr, request: &str, connections: usize) {
-    let count = 20_000 / connections;
+/// Returns how many requests a second are answered on so many connections.
+fn requests(to: SocketAddr, request: &str, (all, connections): (usize, usize)) -> f64 {
+    let count = all / connections;
     let start = Instant::now();
     std::thread::scope(|scope| {
         for _ in 0..connections {
             scope.spawn(|| {
-                let mut stream = TcpStream::connect(to).unwrap();
-                stream.set_nodelay(true).unwrap();
-                let mut body = [0; 6];
-                let mut head_bytes = vec![0; "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n".len()];
+                let mut reader = BufReader::new(TcpStream::connect(to).unwrap());
+                reader.get_ref().set_nodelay(true).unwrap();
+                let mut line = String::new();
                 for _ in 0..count {
-                    stream.write_all(request.as_bytes()).unwrap();
-                    stream.read_exact(&mut head_bytes).unwrap();
-                    stream.read_exact(&mut body).unwrap();
+                    reader.get_mut().write_all(request.as_bytes()).unwrap();
+                    while line != "hello\n" {
+                        line.clear();
+                        assert_ne!(reader.read_line(&mut line).unwrap(), 0);
+                    }
+                    line.clear();
                 }
             });
         }
     });
-    let rate = (count * connections) as f64 / start.elapsed().as_secs_f64();
-    println!("requests, {connections} connections, {name}: {rate:.0} a second");
+    (count * connections) as f64 / start.elapsed().as_secs_f64()
 }
 
 fn download(name: &str, mut stream: TcpStream, request: &str, proxy: &Role) {
