@@ -328,9 +328,10 @@ fn connections_go_on_by_a_proxy_of_the_persons() {
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
                 let mut bytes = [0; 4096];
+                let host = socks(&mut stream);
                 let count = stream.read(&mut bytes).unwrap_or_default();
                 let heard = String::from_utf8_lossy(&bytes[..count]);
-                let body = format!("by the proxy: {}\n", heard.lines().next().unwrap_or_default());
+                let body = format!("by the proxy: {host}{}\n", heard.lines().next().unwrap_or_default());
                 // Who has gone hears nothing.
                 let _ = write!(
                     stream,
@@ -343,10 +344,36 @@ fn connections_go_on_by_a_proxy_of_the_persons() {
         let get = |host: &str| scene.confined(&format!("curl --silent --max-time 20 http://{host}/a")).run();
         assert_eq!(get("good.example").stdout, "by the proxy: GET http://good.example/a HTTP/1.1\n");
         // The rules hold as ever.
-        let refused = get("evil.example");
-        assert!(!refused.stdout.contains("by the proxy"), "{refused:#?}");
-        assert!(refused.stderr.contains("no rule allows it"), "{refused:#?}");
+        let refuses = || {
+            let refused = get("evil.example");
+            assert!(!refused.stdout.contains("by the proxy"), "{refused:#?}");
+            assert!(refused.stderr.contains("no rule allows it"), "{refused:#?}");
+        };
+        refuses();
+        scene.settings(&json!({"sandbox": {"network": {"allowedDomains": ["good.example"], "socksProxyPort": port}}}));
+        assert_eq!(get("good.example").stdout, "by the proxy: good.example:80 GET /a HTTP/1.1\n");
+        refuses();
     });
+}
+
+/// Speaks the server's side of SOCKS 5 (RFC 1928) with a client that does, and returns the name it asks for.
+fn socks(stream: &mut TcpStream) -> String {
+    let mut first = [0];
+    if stream.peek(&mut first).unwrap_or_default() == 0 || first != [5] {
+        return String::new();
+    }
+    let mut take = |count: usize, answer: &[u8]| {
+        let mut bytes = vec![0; count];
+        stream.read_exact(&mut bytes).unwrap();
+        stream.write_all(answer).unwrap();
+        bytes
+    };
+    assert_eq!(take(3, &[5, 0]), [5, 1, 0], "a greeting without a name");
+    assert_eq!(take(4, &[]), [5, 1, 0, 3], "a request for a name");
+    let length = take(1, &[])[0];
+    let name = take(usize::from(length), &[]);
+    let port = take(2, &[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+    format!("{}:{} ", String::from_utf8(name).unwrap(), u16::from_be_bytes([port[0], port[1]]))
 }
 
 /// Where it can be told, a record names the program that has the connection.

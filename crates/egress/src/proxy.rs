@@ -30,7 +30,7 @@ use tokio::task::JoinSet;
 
 pub use admit::{Live, Resolver, Resolving};
 pub use answers::{Answer, Answering, Asking, Decider, Nobody, Question};
-pub use dial::{Upstream, UpstreamFault};
+pub use dial::{Language, Upstream, UpstreamFault};
 pub use inspect::Inspection;
 pub use lines::{Conversation, Lines, Over};
 pub use record::{Caller, Journal, Note, Owners, Record, Stage, Unrecorded, Way};

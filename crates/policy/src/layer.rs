@@ -331,6 +331,8 @@ pub struct Hatches {
     pub published: Vec<Sourced<Ports>>,
     /// `sandbox.network.httpProxyPort`.
     pub http_proxy: Option<Sourced<u16>>,
+    /// `sandbox.network.socksProxyPort`.
+    pub socks_proxy: Option<Sourced<u16>>,
     /// `sandbox.credentials.ssh`.
     pub logins: Vec<Sourced<Logins>>,
 }

@@ -130,6 +130,8 @@ fn render_layer(text: &mut String, places: &Places, layer: &Layer) {
     }
     let proxy = hatches.http_proxy.iter();
     entries.extend(proxy.map(|port| (&port.origin, format!("http proxy at {}", port.value))));
+    let proxy = hatches.socks_proxy.iter();
+    entries.extend(proxy.map(|port| (&port.origin, format!("socks proxy at {}", port.value))));
     for login in &hatches.logins {
         let policy::layer::Logins { host, keys, known_hosts } = &login.value;
         let known = known_hosts.iter().map(|file| format!(", known by {file}")).collect::<String>();

@@ -17,13 +17,24 @@ use super::admit::{Admitted, Cause, Refused, Route};
 use super::stream::Stream;
 use crate::host::{Place, Target};
 use crate::limits::ADDRESSES_MAX;
-use crate::wire::response;
+use crate::wire::{response, socks};
+
+/// How a proxy is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// Plain HTTP.
+    Http,
+    /// SOCKS 5, without a name.
+    Socks,
+}
 
 /// The proxy of the network around: every connection goes through it, but for those that go direct.
 #[derive(Clone)]
 pub struct Upstream {
     /// Where it is. It comes from the settings of a person, and is dialled unchecked.
     pub target: Target,
+    /// How it is spoken to.
+    pub language: Language,
     /// The value of `Proxy-Authorization`; a secret.
     pub authorization: Option<String>,
     /// What goes direct.
@@ -36,6 +47,7 @@ impl fmt::Debug for Upstream {
         let mut shown = formatter.debug_struct("Upstream");
         shown
             .field("target", &self.target)
+            .field("language", &self.language)
             .field("authorization", &authorization)
             .field("direct", &self.direct)
             .finish()
@@ -47,9 +59,13 @@ impl Upstream {
         self.direct.iter().any(|place| place.forbids(target))
     }
 
-    /// Returns the text of its field, empty where there is none.
-    pub(super) fn authorization(&self) -> &str {
-        self.authorization.as_deref().unwrap_or_default()
+    /// Returns the text of the field that requests carry for it, empty where there is none; `None` where requests go on as
+    /// to the server itself.
+    pub(super) fn authorization(&self) -> Option<&str> {
+        match self.language {
+            Language::Http => Some(self.authorization.as_deref().unwrap_or_default()),
+            Language::Socks => None,
+        }
     }
 }
 
@@ -93,7 +109,9 @@ impl Shared {
             addresses.into_iter().take(ADDRESSES_MAX).map(|address| SocketAddr::new(address, upstream.target.port()));
         let places: Vec<SocketAddr> = places.collect();
         let Dialled { mut stream, .. } = dial(&places, self.bounds.dial).await.map_err(|_| lost())?;
-        if speech == Speech::Any {
+        if upstream.language == Language::Socks {
+            self.ask_socks(&mut stream, target).await?;
+        } else if speech == Speech::Any {
             let mut head = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n");
             if let Some(authorization) = &upstream.authorization {
                 head.push_str(&format!("Proxy-Authorization: {authorization}\r\n"));
@@ -109,6 +127,22 @@ impl Shared {
             }
         }
         Ok(Dialled { stream, address: None })
+    }
+
+    /// Asks a proxy of SOCKS for a connection.
+    async fn ask_socks(&self, stream: &mut Stream, target: &Target) -> Result<(), Refused> {
+        let lost = || Refused::new(Cause::Unreachable, "the upstream proxy cannot be reached");
+        let refuses = |why: &str| Refused::new(Cause::Unreachable, format!("the upstream proxy refuses it: {why}"));
+        let limit = self.bounds.dial;
+        stream.send(&socks::GREETING, limit).await.map_err(|_| lost())?;
+        if !stream.read(limit, socks::read_choice).await.map_err(|_| lost())? {
+            return Err(refuses("it wants a name and a password"));
+        }
+        stream.send(&socks::connect(target), limit).await.map_err(|_| lost())?;
+        match stream.read(limit, socks::read_reply).await.map_err(|_| lost())? {
+            0 => Ok(()),
+            reply => Err(refuses(&format!("reply {reply}"))),
+        }
     }
 }
 

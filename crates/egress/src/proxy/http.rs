@@ -151,7 +151,7 @@ impl Shared {
     ) -> Result<After, End> {
         let Some(stream) = client.as_mut() else { return Ok(After::Closed) };
         let upstream = self.upstream.as_ref().filter(|_| *admitted.route() == Route::Upstream);
-        let through = upstream.map(|upstream| upstream.authorization());
+        let through = upstream.and_then(|upstream| upstream.authorization());
         let passed = if self.inspector.looks(&request.target) {
             let session = Session::new(self, admitted, Channel::Plain, meter.clone());
             self.seen(&session, (stream, server), request.clone(), through).await

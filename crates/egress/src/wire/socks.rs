@@ -1,4 +1,5 @@
-//! The server's side of SOCKS 5: a greeting, a name and password, a request to connect. Nothing else is served.
+//! SOCKS 5. The server's side: a greeting, a name and password, a request to connect; nothing else is served. And the client's
+//! towards a proxy that wants no name: the same greeting and request, and their answers.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -163,4 +164,56 @@ pub fn admit(is_right: bool) -> [u8; 2] {
 /// Returns the bytes of the answer to a request.
 pub fn reply(reply: Reply) -> [u8; 10] {
     [VERSION, reply as u8, 0, 1, 0, 0, 0, 0, 0, 0]
+}
+
+/// The bytes of a greeting that offers to go on without a name.
+pub const GREETING: [u8; 3] = [VERSION, 1, Method::None as u8];
+
+/// Returns the bytes of a request to connect; the proxy looks names up.
+pub fn connect(target: &Target) -> Vec<u8> {
+    let mut bytes = vec![VERSION, 1, 0];
+    match (target.host.as_address(), target.host.as_name()) {
+        (Some(IpAddr::V4(address)), _) => {
+            bytes.push(1);
+            bytes.extend(address.octets());
+        }
+        (Some(IpAddr::V6(address)), _) => {
+            bytes.push(4);
+            bytes.extend(address.octets());
+        }
+        (None, name) => {
+            // No name of a host is longer than 253 letters.
+            let name = name.unwrap_or_default().as_bytes();
+            bytes.extend([3, u8::try_from(name.len()).unwrap_or_default()]);
+            bytes.extend_from_slice(name);
+        }
+    }
+    bytes.extend(target.port().to_be_bytes());
+    bytes
+}
+
+/// Reads the answer to a greeting; true when the proxy goes on without a name.
+pub fn read_choice(bytes: &[u8]) -> Result<Progress<bool>, SocksFault> {
+    match bytes {
+        [version, ..] if *version != VERSION => Err(SocksFault::Form),
+        [_, method, ..] => Ok(Progress::Done(*method == Method::None as u8, 2)),
+        _ => Ok(Progress::More),
+    }
+}
+
+/// Reads the answer to a request to connect: 0 when it is connected.
+pub fn read_reply(bytes: &[u8]) -> Result<Progress<u8>, SocksFault> {
+    let mut cursor = Cursor::new(bytes);
+    let mut head = [0; 4];
+    for part in &mut head {
+        let Some(byte) = cursor.byte() else { return Ok(Progress::More) };
+        *part = byte;
+    }
+    let [version, reply, _, kind] = head;
+    if version != VERSION {
+        return Err(SocksFault::Form);
+    }
+    // Where the proxy itself is on the other side: nobody asks.
+    let (Some(_), Some(_)) = (host(kind, &mut cursor)?, cursor.short()) else { return Ok(Progress::More) };
+    Ok(Progress::Done(reply, bytes.len() - cursor.left()))
 }

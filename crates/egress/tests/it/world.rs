@@ -10,8 +10,8 @@ use std::time::Duration;
 use egress::host::Readings;
 use egress::network::{Network, Words, compile};
 use egress::proxy::{
-    Answer, Answering, Caller, Comes, Conversation, Decider, Door, Inspection, Journal, Live, Names, Nobody, Parts,
-    Proxy, Question, Record, Resolver, Resolving, Stage, Token, Unrecorded, Upstream,
+    Answer, Answering, Caller, Comes, Conversation, Decider, Door, Inspection, Journal, Language, Live, Names, Nobody,
+    Parts, Proxy, Question, Record, Resolver, Resolving, Stage, Token, Unrecorded, Upstream,
 };
 use egress::{Bounds, Target};
 use policy::layer::Sourced;
@@ -378,7 +378,8 @@ pub(crate) fn upstream(server: &Canary) -> (Upstream, Arc<Mutex<Vec<String>>>) {
             });
         }
     });
-    (Upstream { target, authorization: Some("Basic b3V0ZXI=".to_owned()), direct: Vec::new() }, heads)
+    let authorization = Some("Basic b3V0ZXI=".to_owned());
+    (Upstream { target, language: Language::Http, authorization, direct: Vec::new() }, heads)
 }
 
 pub(crate) fn client(address: SocketAddr) -> TcpStream {

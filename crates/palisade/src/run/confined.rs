@@ -157,9 +157,10 @@ impl Running<'_> {
         let setup = &self.order.setup;
         let owned = |(proxy, direct): (&str, &str)| Around { proxy: proxy.to_owned(), direct: direct.to_owned() };
         // The proxy that a person names takes the place of the one around. Everything goes on by it.
-        let own = setup.policy.hatches().http_proxy.as_ref();
-        let of_a_setting =
-            own.map(|port| Around { proxy: format!("http://127.0.0.1:{}", port.value), direct: String::new() });
+        let hatches = setup.policy.hatches();
+        let http = hatches.http_proxy.as_ref().map(|port| format!("http://127.0.0.1:{}", port.value));
+        let socks = || hatches.socks_proxy.as_ref().map(|port| format!("socks5://127.0.0.1:{}", port.value));
+        let of_a_setting = http.or_else(socks).map(|proxy| Around { proxy, direct: String::new() });
         let words = self.options.argv.iter().map(|word| word.to_string_lossy());
         Terms {
             network: setup.policy.network().clone(),

@@ -71,7 +71,7 @@ pub(super) fn prepare(setup: &Setup, controls: &Controls) -> anyhow::Result<Open
     if controls.network == policy::controls::Network::None {
         return Ok(opened);
     }
-    let Hatches { sockets, forwards, published, http_proxy: _, logins } = setup.policy.hatches();
+    let Hatches { sockets, forwards, published, http_proxy: _, socks_proxy: _, logins } = setup.policy.hatches();
     for socket in sockets {
         opened.socket(setup, socket, controls);
     }

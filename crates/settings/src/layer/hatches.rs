@@ -33,13 +33,7 @@ impl Reader<'_> {
                 self.layer.sandbox.network.hatches.published.extend(ports);
             }
             Opened::HttpProxy => self.layer.sandbox.network.hatches.http_proxy = self.port(section, property),
-            Opened::SocksProxy => {
-                if self.port(section, property).is_some() {
-                    let message = format!("{} has no effect", path(section, property));
-                    let hint = "connections go on by the proxy of `httpProxyPort`, or directly";
-                    self.say(Severity::Warning, property.name.start(), message, Some(hint));
-                }
-            }
+            Opened::SocksProxy => self.layer.sandbox.network.hatches.socks_proxy = self.port(section, property),
         }
     }
 

@@ -3,14 +3,18 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::Upstream;
+use super::{Language, Upstream};
 use crate::host::{HostPattern, Place, Readings, Target};
+
+/// The ports of proxies where none is written.
+const HTTP_PORT: u16 = 80;
+const SOCKS_PORT: u16 = 1080;
 
 /// Why a text is no upstream proxy. None of these shows the text, which can hold a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UpstreamFault {
-    /// It is spoken to in another way than by plain HTTP.
-    #[error("the proxy of the network around is spoken to by something else than plain HTTP")]
+    /// It is spoken to in another way than by plain HTTP or SOCKS 5.
+    #[error("the proxy of the network around is spoken to by something else than plain HTTP or SOCKS 5")]
     Scheme,
     /// Its host or port cannot be read.
     #[error("the host or port of the proxy of the network around cannot be read")]
@@ -21,19 +25,26 @@ pub enum UpstreamFault {
 }
 
 impl Upstream {
-    /// Reads `[http://][USER[:PASSWORD]@]HOST[:PORT][/]`, and a list of hosts that go direct: `HOST`, which means what
+    /// Reads `[http://][USER[:PASSWORD]@]HOST[:PORT][/]` or `socks5://HOST[:PORT][/]` (`socks5h` means the same), and a list of hosts that go direct: `HOST`, which means what
     /// lies below it too, `.HOST`, an address, `*`.
     pub fn parse(proxy: &str, direct: &str) -> Result<Self, UpstreamFault> {
-        let rest = match proxy.split_once("://") {
-            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => rest,
+        let (language, rest) = match proxy.split_once("://") {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (Language::Http, rest),
+            Some((scheme, rest)) if ["socks5", "socks5h"].iter().any(|own| scheme.eq_ignore_ascii_case(own)) => {
+                (Language::Socks, rest)
+            }
             Some(_) => return Err(UpstreamFault::Scheme),
-            None => proxy,
+            None => (Language::Http, proxy),
         };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let (user, host) = rest.rsplit_once('@').map_or((None, rest), |(user, host)| (Some(user), host));
-        let target = Target::parse(host, Some(80)).map_err(|_| UpstreamFault::Host)?;
+        if language == Language::Socks && user.is_some() {
+            return Err(UpstreamFault::User);
+        }
+        let port = if language == Language::Socks { SOCKS_PORT } else { HTTP_PORT };
+        let target = Target::parse(host, Some(port)).map_err(|_| UpstreamFault::Host)?;
         let authorization = user.map(authorization).transpose()?;
-        Ok(Self { target, authorization, direct: direct.split(',').flat_map(places).collect() })
+        Ok(Self { target, language, authorization, direct: direct.split(',').flat_map(places).collect() })
     }
 }
 
@@ -80,7 +91,7 @@ mod tests {
         let upstream =
             Upstream::parse("http://me:p%40ss@proxy.corp:3128/", "localhost, .corp,10.0.0.1,bad host").unwrap();
         assert_eq!(upstream.target.to_string(), "proxy.corp:3128");
-        assert_eq!(upstream.authorization(), "Basic bWU6cEBzcw==");
+        assert_eq!(upstream.authorization(), Some("Basic bWU6cEBzcw=="));
         for (host, is_direct) in [
             ("localhost:80", true),
             ("a.corp:443", true),
@@ -92,13 +103,15 @@ mod tests {
             assert_eq!(upstream.is_direct(&Target::parse(host, None).unwrap()), is_direct, "{host}");
         }
         assert_eq!(Upstream::parse("proxy", "").unwrap().target.to_string(), "proxy:80");
+        assert_eq!(Upstream::parse("socks5h://proxy", "").unwrap().target.to_string(), "proxy:1080");
         assert!(Upstream::parse("proxy", "*").unwrap().is_direct(&Target::parse("a.example:1", None).unwrap()));
     }
 
     #[test]
     fn what_cannot_be_read_is_no_proxy() {
         for (text, fault) in [
-            ("socks5://proxy:1080", UpstreamFault::Scheme),
+            ("socks4://proxy:1080", UpstreamFault::Scheme),
+            ("socks5://me@proxy:1080", UpstreamFault::User),
             ("https://proxy", UpstreamFault::Scheme),
             ("http://", UpstreamFault::Host),
             ("http://a b", UpstreamFault::Host),

@@ -15,12 +15,13 @@ impl Compiler<'_> {
             Scope::Project | Scope::Local => false,
         };
         if may_open {
-            let Hatches { sockets, forwards, published, http_proxy, logins } = said;
+            let Hatches { sockets, forwards, published, http_proxy, socks_proxy, logins } = said;
             let own = &mut self.policy.hatches;
             own.sockets.extend(sockets.iter().cloned());
             own.forwards.extend(forwards.iter().cloned());
             own.published.extend(published.iter().cloned());
             own.http_proxy = own.http_proxy.take().or_else(|| http_proxy.clone());
+            own.socks_proxy = own.socks_proxy.take().or_else(|| socks_proxy.clone());
             own.logins.extend(logins.iter().cloned());
             return;
         }
@@ -35,12 +36,13 @@ impl Compiler<'_> {
         if self.policy.network.managed_only.is_none() {
             return;
         }
-        let Hatches { sockets, forwards, published, http_proxy, logins } = &mut self.policy.hatches;
+        let Hatches { sockets, forwards, published, http_proxy, socks_proxy, logins } = &mut self.policy.hatches;
         sockets.retain(is_managed);
         forwards.retain(is_managed);
         published.retain(is_managed);
         logins.retain(is_managed);
         *http_proxy = http_proxy.take().filter(is_managed);
+        *socks_proxy = socks_proxy.take().filter(is_managed);
     }
 }
 
@@ -50,12 +52,13 @@ fn is_managed<T>(said: &Sourced<T>) -> bool {
 
 /// Returns where each key stands first.
 fn first(said: &Hatches) -> Vec<(&'static str, &Origin)> {
-    let Hatches { sockets, forwards, published, http_proxy, logins } = said;
+    let Hatches { sockets, forwards, published, http_proxy, socks_proxy, logins } = said;
     let keys = [
         ("network.allowUnixSockets", sockets.first().map(|one| &one.origin)),
         ("network.forwardPorts", forwards.first().map(|one| &one.origin)),
         ("network.publishPorts", published.first().map(|one| &one.origin)),
         ("network.httpProxyPort", http_proxy.as_ref().map(|one| &one.origin)),
+        ("network.socksProxyPort", socks_proxy.as_ref().map(|one| &one.origin)),
         ("credentials.ssh", logins.first().map(|one| &one.origin)),
     ];
     keys.into_iter().filter_map(|(key, origin)| Some((key, origin?))).collect()
