@@ -2,6 +2,7 @@
 
 mod confined;
 mod egress;
+mod ground;
 mod hatches;
 mod live;
 mod logins;

@@ -15,13 +15,14 @@ use audit::{Connection, ConnectionStage};
 use policy::layer::{Hatches, Origin, Ports, Sourced};
 use policy::proof::RuleRef;
 use policy::{AbsPath, Controls, List, Verdict};
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::FileType;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use sandbox::{Hatch, Shown};
 use vault::ssh_agent::Stop;
 
 use super::egress::{Recorder, locked};
+use super::ground::{Found, Ground};
 use super::logins::{self, Agent};
 use super::relay::{awaits, could_be_sent, relay};
 use crate::setup::Setup;
@@ -72,8 +73,9 @@ pub(super) fn prepare(setup: &Setup, controls: &Controls) -> anyhow::Result<Open
         return Ok(opened);
     }
     let Hatches { sockets, forwards, published, http_proxy: _, logins } = setup.policy.hatches();
+    let ground = Ground::of(setup, controls);
     for socket in sockets {
-        opened.socket(setup, socket, controls);
+        opened.socket(setup, socket, &ground);
     }
     for ports in forwards {
         opened.forward(ports);
@@ -81,7 +83,7 @@ pub(super) fn prepare(setup: &Setup, controls: &Controls) -> anyhow::Result<Open
     for ports in published {
         opened.publish(ports)?;
     }
-    let prepared = logins::prepare(setup, logins);
+    let prepared = logins::prepare(setup, logins, &ground);
     opened.told.extend(prepared.told);
     if let Some(agent) = prepared.agent {
         opened.shown.extend(prepared.shown);
@@ -110,25 +112,21 @@ impl Opened {
         })
     }
 
-    fn socket(&mut self, setup: &Setup, written: &Sourced<String>, controls: &Controls) {
+    fn socket(&mut self, setup: &Setup, written: &Sourced<String>, ground: &Ground) {
         let path = match written.value.strip_prefix("~/") {
             Some(below) => Some(setup.places.home.join(below)),
             None => AbsPath::parse(&written.value),
         };
-        let found = path.as_ref().ok_or_else(|| "it is no path".to_owned()).and_then(find);
-        let (at, found) = match found {
+        let found = path.as_ref().ok_or_else(|| "it is no path".to_owned()).and_then(|path| find(path, ground));
+        let (at, Found { real, file }) = match found {
             Ok(found) => found,
             Err(why) => return self.told.push(format!("the socket {} is not reached: {why}", written.value)),
         };
-        let hides = |path: &&AbsPath| at.is_within(path);
-        if let Some(hidden) = controls.unreadable.iter().map(|held| &held.path).find(hides) {
-            return self.told.push(format!("the socket {} is not reached: {hidden} is hidden", written.value));
-        }
         if self.list.iter().any(|opening| opening.hatch == Hatch::Path(at.clone())) {
             return;
         }
         let rule = rule("allowUnixSockets", &written.value, &written.origin);
-        self.list.push(Opening { hatch: Hatch::Path(at.clone()), rule, way: Way::Socket { path: at, found } });
+        self.list.push(Opening { hatch: Hatch::Path(at), rule, way: Way::Socket { path: real, found: file } });
     }
 
     fn forward(&mut self, ports: &Sourced<Ports>) {
@@ -328,14 +326,9 @@ fn give_back(socket: OwnedFd, serving: &Serving) {
 }
 
 /// Finds a socket of the host, and where it is seen inside. An error is why it is not.
-fn find(path: &AbsPath) -> Result<(AbsPath, OwnedFd), String> {
-    let whole = guard::canonical(path).map_err(|_| "it is not there, or its path cannot be followed".to_owned())?;
-    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let found = rustix::fs::open(whole.as_str(), flags, Mode::empty()).map_err(|error| match error {
-        Errno::NOENT => "it is not there".to_owned(),
-        error => error.to_string(),
-    })?;
-    let stat = rustix::fs::fstat(&found).map_err(|error| error.to_string())?;
+fn find(path: &AbsPath, ground: &Ground) -> Result<(AbsPath, Found), String> {
+    let found = ground.find(path).map_err(|lost| lost.to_string())?;
+    let stat = rustix::fs::fstat(&found.file).map_err(|error| error.to_string())?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::Socket {
         return Err("it is no socket".to_owned());
     }
@@ -343,5 +336,9 @@ fn find(path: &AbsPath) -> Result<(AbsPath, OwnedFd), String> {
     let above = path.parent().and_then(|above| guard::canonical(&above).ok());
     let named = above.zip(path.name()).map(|(above, name)| above.join(name));
     let is_private = |path: &AbsPath| PRIVATE.iter().any(|place| path.is_within(&AbsPath::root().join(place)));
-    Ok((named.filter(is_private).unwrap_or(whole), found))
+    let at = named.filter(is_private).unwrap_or_else(|| found.real.clone());
+    match ground.hides(&at).or_else(|| ground.hides(&found.real)) {
+        Some(hidden) => Err(format!("{hidden} is hidden")),
+        None => Ok((at, found)),
+    }
 }

@@ -38,6 +38,12 @@ fn spec_vault() {
                 each(&|field| read(path.to_str().unwrap(), field))
             }
             "known" => each(&|input| known(case.block("known_hosts"), input)),
+            "about" => {
+                each(&|input| match KnownHosts::lines_about(case.block("known_hosts"), &input.parse().unwrap()) {
+                    Ok(lines) => known(&lines, input),
+                    Err(fault) => format!("error: {fault}"),
+                })
+            }
             other => panic!("{}:{}: no such block: {other}", case.file.display(), case.line),
         }
     });
