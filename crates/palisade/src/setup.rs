@@ -171,6 +171,7 @@ impl Setup {
             shown: Vec::new(),
             shown_by: Vec::new(),
             hatches: Vec::new(),
+            hatch_files: Vec::new(),
         }
     }
 

@@ -51,6 +51,8 @@ pub struct Invocation {
     pub shown_by: Vec<(String, String)>,
     /// Sockets inside that lead to one place of the host each, where the controls want a proxy.
     pub hatches: Vec<Hatch>,
+    /// Files of our own, as those above, that are of use with these sockets alone.
+    pub hatch_files: Vec<Shown>,
 }
 
 /// A socket inside besides those of the proxy: what it leads to is its server's to know.
@@ -114,6 +116,8 @@ pub struct Plan {
     pub(crate) network: Network,
     /// Files of our own that are seen inside.
     pub(crate) shown: Vec<Shown>,
+    /// How many of them, the last ones, are of use with the hatches alone.
+    pub(crate) for_hatches: usize,
     /// Sockets that lead to one place of the host each.
     pub(crate) hatches: Vec<Hatch>,
 }
@@ -226,16 +230,19 @@ impl Plan {
         // What is shown is not, without it.
         let is_kept = |variable: &(String, String)| !own.contains(variable) && !variable.1.starts_with(OWN_FILES);
         let variables = self.variables.into_iter().filter(is_kept).collect();
-        Self { network: Network::None, variables, shown: Vec::new(), hatches: Vec::new(), ..self }
+        Self { network: Network::None, variables, shown: Vec::new(), for_hatches: 0, hatches: Vec::new(), ..self }
     }
 
-    /// Returns the plan without sockets that lead elsewhere than to the proxy, and the variables that say where they are.
+    /// Returns the plan without sockets that lead elsewhere than to the proxy, the variables that say where they are, and the
+    /// files for them.
     pub(crate) fn without_hatches(self) -> Self {
         let is_kept = |variable: &(String, String)| {
             !self.hatches.iter().any(|hatch| matches!(hatch, Hatch::Path(path) if path.as_str() == variable.1))
         };
         let variables = self.variables.iter().filter(|variable| is_kept(variable)).cloned().collect();
-        Self { hatches: Vec::new(), variables, ..self }
+        let mut shown = self.shown;
+        shown.truncate(shown.len().saturating_sub(self.for_hatches));
+        Self { hatches: Vec::new(), variables, shown, for_hatches: 0, ..self }
     }
 
     /// Returns whether Unix sockets can be made inside: some lead out.
@@ -355,7 +362,8 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
         root,
         variables,
         network,
-        shown: invocation.shown.clone(),
+        shown: [invocation.shown.as_slice(), &invocation.hatch_files].concat(),
+        for_hatches: invocation.hatch_files.len(),
         hatches,
     })
 }
