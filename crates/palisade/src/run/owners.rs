@@ -58,21 +58,29 @@ impl Processes {
         let link = format!("socket:[{inode}]");
         let mut holders = Vec::new();
         // Whoever else has it could be the one who speaks: all are looked at.
-        for process in self.inside(until)? {
+        let Others { seen, unseen } = self.others(until)?;
+        for process in seen {
             if has(process, &link, until)? {
                 holders.push(process);
             }
         }
         let [process] = holders.as_slice() else { return None };
+        let first = self.first(*process, until)?;
+        for other in unseen {
+            // The first process there is the boundary's own.
+            if other != first && self.first(other, until).is_none_or(|its| its == first) {
+                return None;
+            }
+        }
         let path = fs::read_link(format!("/proc/{process}/exe")).ok()?;
         // It may have ended, and its number be another's, since it was looked at.
         has(*process, &link, until)?.then(|| format!("{} (pid {process})", printable(&path)))
     }
 
-    /// Returns the processes in other networks than this one's; nothing where one could be inside and cannot be looked at.
-    fn inside(&self, until: Instant) -> Option<Vec<u32>> {
+    /// Returns the processes in other networks than this one's, and those of which that is not known.
+    fn others(&self, until: Instant) -> Option<Others> {
         let own = fs::read_link("/proc/self/ns/net").ok()?;
-        let mut inside = Vec::new();
+        let mut others = Others::default();
         let mut count = 0;
         for entry in fs::read_dir("/proc").ok()? {
             let Some(process) = entry.ok()?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
@@ -82,16 +90,30 @@ impl Processes {
             }
             match fs::read_link(format!("/proc/{process}/ns/net")) {
                 Ok(network) if network == own => {}
-                Ok(_) => inside.push(process),
+                Ok(_) => others.seen.push(process),
                 Err(_) => match fs::read_to_string(format!("/proc/{process}/status")) {
-                    Ok(status) if self.could_be_inside(&status) => return None,
+                    Ok(status) if self.could_be_inside(&status) => others.unseen.push(process),
                     Ok(_) => {}
                     Err(error) if is_gone(&error) => {}
                     Err(_) => return None,
                 },
             }
         }
-        Some(inside)
+        Some(others)
+    }
+
+    /// Returns the first process of the boundary that a process is in. None inside is the child of one outside.
+    fn first(&self, process: u32, until: Instant) -> Option<u32> {
+        let mut at = process;
+        while Instant::now() < until {
+            let status = fs::read_to_string(format!("/proc/{at}/status")).ok()?;
+            let mut own = field(&status, "NSpid:")?.split_whitespace().skip(self.depth);
+            match (own.next()?, own.next()) {
+                ("1", None) => return Some(at),
+                _ => at = field(&status, "PPid:")?.trim().parse().ok()?,
+            }
+        }
+        None
     }
 
     /// Returns whether a process with this status, which does not let itself be looked at, could be inside: those there have
@@ -103,6 +125,15 @@ impl Processes {
             && field(status, "Threads:").is_some_and(|threads| threads.trim() == "1");
         users.unwrap_or(true) && numbers(status).is_none_or(|depth| depth > self.depth) && !is_over
     }
+}
+
+/// Processes in other networks.
+#[derive(Debug, Default)]
+struct Others {
+    /// Those that can be looked at.
+    seen: Vec<u32>,
+    /// Those that cannot be, and could be inside.
+    unseen: Vec<u32>,
 }
 
 /// Returns how many numbers a process has: one for each namespace that it is in.
@@ -270,7 +301,9 @@ mod tests {
         let seen =
             [has(own, link, later), has(own, "socket:[0]", later), has(u32::MAX, link, later), has(own, link, now)];
         assert_eq!(seen, [Some(true), Some(false), Some(false), None]);
-        assert_eq!((processes().inside(later).is_some(), processes().inside(now)), (true, None));
+        assert_eq!((processes().others(later).is_some(), processes().others(now).is_none()), (true, true));
+        // This one is in no boundary.
+        assert_eq!(processes().first(own, later), None);
     }
 
     #[test]
