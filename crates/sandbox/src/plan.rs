@@ -205,6 +205,12 @@ impl Zone {
     }
 }
 
+/// Returns true for a path in a place that is private to every command: nothing of the host's is seen there, so that a name
+/// there is a hatch's own.
+pub fn is_private(path: &AbsPath) -> bool {
+    Zone::of(path).is_some()
+}
+
 impl Plan {
     /// Returns what is missing when the controls give caches and the plan has none: a deny won.
     pub(crate) fn lost_caches(&self, controls: &Controls) -> Option<Missing> {

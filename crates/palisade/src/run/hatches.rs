@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use audit::{Connection, ConnectionStage};
+use policy::controls::Network;
 use policy::layer::{Hatches, Origin, Ports, Sourced};
 use policy::proof::RuleRef;
 use policy::{AbsPath, Controls, List, Verdict};
@@ -31,8 +32,6 @@ use crate::setup::Setup;
 const CONNECTIONS_MAX: usize = 256;
 /// How long a listener rests when it cannot take anybody.
 const PAUSE: Duration = Duration::from_millis(20);
-/// Places of the host that are private inside, so that a name there is the socket's own.
-const PRIVATE: [&str; 3] = ["/run", "/tmp", "/var/tmp"];
 
 /// What is opened for one command.
 #[derive(Debug, Default)]
@@ -69,19 +68,20 @@ enum Way {
 /// Finds what is opened. An error is why nothing runs.
 pub(super) fn prepare(setup: &Setup, controls: &Controls) -> anyhow::Result<Opened> {
     let mut opened = Opened::default();
-    if controls.network == policy::controls::Network::None {
-        return Ok(opened);
-    }
+    let captured = match &controls.network {
+        Network::None => return Ok(opened),
+        Network::Proxied { captured } => captured.as_slice(),
+    };
     let Hatches { sockets, forwards, published, http_proxy: _, logins } = setup.policy.hatches();
     let ground = Ground::of(setup, controls);
     for socket in sockets {
         opened.socket(setup, socket, &ground);
     }
     for ports in forwards {
-        opened.forward(ports);
+        opened.forward(ports, captured);
     }
     for ports in published {
-        opened.publish(ports)?;
+        opened.publish(ports, captured)?;
     }
     let prepared = logins::prepare(setup, logins, &ground);
     opened.told.extend(prepared.told);
@@ -129,20 +129,40 @@ impl Opened {
         self.list.push(Opening { hatch: Hatch::Path(at), rule, way: Way::Socket { path: real, found: file } });
     }
 
-    fn forward(&mut self, ports: &Sourced<Ports>) {
+    fn forward(&mut self, ports: &Sourced<Ports>, captured: &[u16]) {
         let Ports { outside, inside } = ports.value;
         let hatch = Hatch::Port(inside);
-        if self.list.iter().any(|opening| opening.hatch == hatch) {
-            return;
+        if captured.contains(&inside) {
+            return self.collides("forwardPorts", ports, format!("port {inside} inside leads to the proxy"));
+        }
+        let before = self.list.iter().find(|opening| opening.hatch == hatch);
+        match before.map(|opening| &opening.way) {
+            Some(Way::Forward(same)) if *same == outside => return,
+            Some(_) => {
+                return self.collides("forwardPorts", ports, format!("port {inside} inside leads elsewhere already"));
+            }
+            None => {}
         }
         let rule = rule("forwardPorts", &format!("{outside}:{inside}"), &ports.origin);
         self.list.push(Opening { hatch, rule, way: Way::Forward(outside) });
     }
 
-    fn publish(&mut self, ports: &Sourced<Ports>) -> anyhow::Result<()> {
+    fn publish(&mut self, ports: &Sourced<Ports>, captured: &[u16]) -> anyhow::Result<()> {
         let Ports { outside, inside } = ports.value;
-        let is_same = |way: &Way| matches!(way, Way::Publish { ports, .. } if ports.outside == outside);
-        if self.list.iter().any(|opening| is_same(&opening.way)) {
+        let before = self.list.iter().find_map(|opening| match &opening.way {
+            Way::Publish { ports, listener: _ } if ports.outside == outside => Some(ports.inside),
+            Way::Publish { .. } | Way::Socket { .. } | Way::Forward(_) | Way::Agent(_) => None,
+        });
+        let is_forwarded = self.list.iter().any(|opening| opening.hatch == Hatch::Port(inside));
+        let collision = match before {
+            Some(same) if same == inside => return Ok(()),
+            Some(other) => Some(format!("port {outside} of this machine leads to {other} already")),
+            None if captured.contains(&inside) => Some(format!("port {inside} inside leads to the proxy")),
+            None if is_forwarded => Some(format!("port {inside} inside is forwarded to this machine")),
+            None => None,
+        };
+        if let Some(why) = collision {
+            self.collides("publishPorts", ports, why);
             return Ok(());
         }
         #[expect(clippy::disallowed_methods, reason = "a port that a person publishes is no connection to the network")]
@@ -153,6 +173,15 @@ impl Opened {
         let way = Way::Publish { ports: ports.value, listener };
         self.list.push(Opening { hatch: Hatch::Calls, rule, way });
         Ok(())
+    }
+
+    /// Tells which ports are not opened, and which entry says them.
+    fn collides(&mut self, key: &str, ports: &Sourced<Ports>, why: String) {
+        let Ports { outside, inside } = ports.value;
+        let place = ports.origin.place();
+        self.told.push(format!(
+            "port {outside} of this machine and {inside} inside, as `{key}` of {place} wants, are not joined: {why}"
+        ));
     }
 
     /// Serves everything in threads of its own until it is told to stop.
@@ -332,13 +361,25 @@ fn find(path: &AbsPath, ground: &Ground) -> Result<(AbsPath, Found), String> {
     if FileType::from_raw_mode(stat.st_mode) != FileType::Socket {
         return Err("it is no socket".to_owned());
     }
+    if !is_of_streams(&found.real) {
+        return Err("only sockets of streams are reached".to_owned());
+    }
     // A link in a private place is not seen inside: its name is the socket's.
     let above = path.parent().and_then(|above| guard::canonical(&above).ok());
     let named = above.zip(path.name()).map(|(above, name)| above.join(name));
-    let is_private = |path: &AbsPath| PRIVATE.iter().any(|place| path.is_within(&AbsPath::root().join(place)));
-    let at = named.filter(is_private).unwrap_or_else(|| found.real.clone());
+    let at = named.filter(sandbox::is_private).unwrap_or_else(|| found.real.clone());
     match ground.hides(&at).or_else(|| ground.hides(&found.real)) {
         Some(hidden) => Err(format!("{hidden} is hidden")),
         None => Ok((at, found)),
     }
+}
+
+/// Returns false for a socket of another kind, where the kernel's list has it under this name (unix(7)).
+fn is_of_streams(path: &AbsPath) -> bool {
+    const STREAM: &str = "0001";
+    let list = std::fs::read("/proc/net/unix").unwrap_or_default();
+    let list = String::from_utf8_lossy(&list);
+    let kinds = list.lines().filter_map(|line| line.strip_suffix(path.as_str())?.strip_suffix(' '));
+    let mut kinds = kinds.filter_map(|before| before.split_whitespace().nth(4));
+    kinds.all(|kind| kind == STREAM)
 }
