@@ -1,6 +1,8 @@
 //! What a person opens besides what the proxy admits: sockets of the host by path, ports forwarded in and published, logins
 //! by ssh. Servers are the test's own: on this machine's loopback interface, at paths, or behind a network of the test's.
 
+#![expect(clippy::disallowed_methods, reason = "servers of the test's own, and its callers")]
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -234,8 +236,7 @@ fn ports_are_published() {
                 if let Ok(answer) = get()
                     && answer.ends_with("hello from inside\n")
                 {
-                    let others = ["127.0.0.2", "0.0.0.0"].map(|host| TcpListener::bind((host, port)).is_ok());
-                    return (answer, others[0]);
+                    return (answer, TcpListener::bind(("127.0.0.2", port)).is_ok());
                 }
                 std::thread::sleep(Duration::from_millis(50));
             }
@@ -326,9 +327,16 @@ fn logins_are_signed_for_named_keys_at_named_hosts() {
         }
         let (named, other) = (scene.read("keys/named.pub"), scene.read("keys/other.pub"));
         let good = Server::start(scene, "good", &format!("{named}{other}"));
+        let third = Server::start(scene, "third", &format!("{named}{other}"));
         let evil = Server::start(scene, "evil", &format!("{named}{other}"));
         let (user, agent) = (good.user.as_str(), scene.text("agent"));
-        let hosts = scene.write("hosts", format!("good.example {}evil.example {}", good.host_key, evil.host_key));
+        let hosts = scene.write(
+            "hosts",
+            format!(
+                "good.example {}evil.example {}[good.example]:2222 {}",
+                good.host_key, evil.host_key, third.host_key
+            ),
+        );
         let hosts = hosts.to_str().unwrap().to_owned();
         let repository = scene.text("repository.git");
         git(&["init", "-q", "--bare", "-b", "main", &repository]);
@@ -345,26 +353,36 @@ fn logins_are_signed_for_named_keys_at_named_hosts() {
             (true, format!("{git_words} clone -q {remote} copy && cd copy && {git_words} commit -q --allow-empty -m first && {git_words} push -q origin HEAD:main && {git_words} ls-remote -q origin | grep -c refs/heads/main")),
             (true, "ssh-add -l | cut -d ' ' -f 2; ssh-add -D; ssh-add -x </dev/null; ssh-add -q ../keys/other; ssh-add -l | wc -l".to_owned()),
             (true, format!("ssh -o BatchMode=yes -o StrictHostKeyChecking=no {user}@evil.example echo in; {outside} ssh-add -l")),
+            (true, format!("ssh -o BatchMode=yes -p 2222 {user}@good.example echo in")),
         ];
         let settings = json!({"sandbox": {
-            "network": {"allowedDomains": ["good.example:22", "evil.example:22"]},
-            "credentials": {"ssh": [{"host": format!("{user}@good.example"), "keys": [scene.text("keys/named.pub")], "knownHosts": hosts}]},
+            "network": {"allowedDomains": ["good.example:22", "evil.example:22", "good.example:2222"]},
+            "credentials": {"ssh": [
+                {"host": format!("{user}@good.example"), "keys": [scene.text("keys/named.pub")], "knownHosts": hosts},
+                {"host": format!("{user}@good.example:2222"), "keys": [scene.text("keys/other.pub")], "knownHosts": hosts},
+            ]},
         }});
         let done = world(scene, &settings, &rows, &agent);
         let outs: Vec<(i64, &str)> =
             done.iter().map(|done| (done["code"].as_i64().unwrap(), done["out"].as_str().unwrap().trim())).collect();
+        let second = fingerprint(&scene.path("keys/other.pub"));
         let fingerprint = fingerprint(&scene.path("keys/named.pub"));
         assert_eq!(outs[..5], [(0, ""), (0, "in"), (0, "in"), (0, "in"), (0, "1")], "{done:#?}");
-        assert_eq!(outs[5], (0, format!("{fingerprint}\n1").as_str()), "{done:#?}");
+        assert_eq!(outs[5], (0, format!("{fingerprint}\n{second}\n2").as_str()), "{done:#?}");
+        assert_eq!(outs[7], (0, "in"), "{done:#?}");
         assert_ne!(outs[6].0, 0, "{done:#?}");
         assert_eq!(outs[6].1, "", "{done:#?}");
         let lines = records(scene, "agent");
         let signed = format!("decided {user}@good.example:22 allow <- ssh: sign as {user} with {fingerprint}");
         assert!(lines.contains(&signed), "{lines:#?}");
+        // Each key at its own host, though the agent has both.
+        let signed = format!("decided {user}@good.example:2222 allow <- ssh: sign as {user} with {second}");
+        assert!(lines.contains(&signed), "{lines:#?}");
         for refused in [
             "keys are not removed from here",
             "the agent is not locked from here",
             "the host is not one at which keys may be used",
+            "the key is not one that may be used",
         ] {
             assert!(
                 lines.iter().any(|line| line.contains(refused) && line.contains(" deny ")),
@@ -372,8 +390,8 @@ fn logins_are_signed_for_named_keys_at_named_hosts() {
             );
         }
         let signed = lines.iter().filter(|line| line.contains(": sign") && line.contains(" allow ")).count();
-        // One login by hand, and of git the clone, the push and the list.
-        assert_eq!(signed, 4, "{lines:#?}");
+        // Two logins by hand, and of git the clone, the push and the list.
+        assert_eq!(signed, 5, "{lines:#?}");
     });
 }
 
@@ -452,7 +470,8 @@ fn world(scene: &Scene, settings: &Value, rows: &[(bool, String)], agent: &str) 
         "program": scene.program(),
         "env": {"SSH_AUTH_SOCK": agent},
         "rows": rows.iter().map(row).collect::<Vec<_>>(),
-        "passed": [["93.184.216.34", 22, scene.text("servers/good/socket")], ["93.184.216.35", 22, scene.text("servers/evil/socket")]],
+        "passed": [["93.184.216.34", 22, scene.text("servers/good/socket")], ["93.184.216.35", 22, scene.text("servers/evil/socket")],
+            ["93.184.216.34", 2222, scene.text("servers/third/socket")]],
         "beside": [["ssh-agent", "-D", "-a", agent]],
     });
     let config = scene.write("world/config.json", config.to_string());

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::{Finished, Scene, each_user};
 
 /// One command in the world.
-struct Row {
+pub(crate) struct Row {
     /// Words for `palisade run`; without them the command runs unconfined.
     words: Option<Vec<String>>,
     sh: String,
@@ -15,22 +15,22 @@ struct Row {
 }
 
 /// What came of a row.
-struct Done {
-    code: i64,
-    out: String,
-    error: String,
+pub(crate) struct Done {
+    pub(crate) code: i64,
+    pub(crate) out: String,
+    pub(crate) error: String,
     /// What the machine behind saw.
-    seen: Vec<String>,
+    pub(crate) seen: Vec<String>,
 }
 
 impl Done {
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let Self { code, out, error, seen } = self;
         format!("exit code {code}\nout: {out}\nerror: {error}\nseen: {seen:?}")
     }
 }
 
-fn inside(sh: impl Into<String>) -> Row {
+pub(crate) fn inside(sh: impl Into<String>) -> Row {
     Row { words: Some(Vec::new()), sh: sh.into(), typed: None }
 }
 
@@ -42,7 +42,7 @@ fn inside_with(words: &[&str], sh: impl Into<String>) -> Row {
     Row { words: Some(words.iter().map(|word| (*word).to_owned()).collect()), sh: sh.into(), typed: None }
 }
 
-fn outside(sh: impl Into<String>) -> Row {
+pub(crate) fn outside(sh: impl Into<String>) -> Row {
     Row { words: None, sh: sh.into(), typed: None }
 }
 
@@ -52,7 +52,7 @@ fn world(scene: &Scene, settings: &Value, rows: &[Row]) -> Vec<Done> {
 }
 
 /// The same with variables for what runs.
-fn world_with(scene: &Scene, settings: &Value, env: &Value, rows: &[Row]) -> Vec<Done> {
+pub(crate) fn world_with(scene: &Scene, settings: &Value, env: &Value, rows: &[Row]) -> Vec<Done> {
     scene.settings(settings);
     scene.write("world/files/hello.txt", "hello\n");
     let program = scene.write("world/world.py", include_str!("egress/world.py"));

@@ -6,6 +6,7 @@ mod bad_input;
 mod boundary;
 mod check;
 mod client;
+mod credentials;
 mod doors;
 mod egress;
 mod explain;

@@ -491,3 +491,20 @@ fn holds_limits_and_says_so() {
         assert!(finished.stderr.contains("write `memory=VALUE` with `none`, bytes (`2G`)"), "{}", finished.stderr);
     });
 }
+
+/// Settings that the command line names are a person's, also where they lie in the project.
+#[test]
+fn settings_of_the_command_line_are_not_rewritten() {
+    each_user(|scene| {
+        let rules = scene.write("project/ci/rules.json", r#"{"permissions": {"deny": ["Read(./secret)"]}}"#);
+        scene.write("project/secret", "SECRET");
+        scene.script(
+            "project/change",
+            "echo {} > ci/rules.json; rm ci/rules.json; mv ci away; echo made > ci/other; cat secret",
+        );
+        let finished = scene.palisade(["run", "--settings", "ci/rules.json", "--", "./change"]).run();
+        assert!(!finished.stdout.contains("SECRET"), "{finished:?}");
+        assert_eq!(std::fs::read_to_string(&rules).unwrap(), r#"{"permissions": {"deny": ["Read(./secret)"]}}"#);
+        assert_eq!(scene.read("project/ci/other"), "made\n", "the control: what lies beside it can be written");
+    });
+}

@@ -7,6 +7,7 @@
 //! This module is pure. Chance is the caller's.
 
 pub mod extract;
+mod fetched;
 mod form;
 mod jwt;
 mod sigv4;
@@ -14,8 +15,11 @@ mod swap;
 
 use core::fmt;
 
+pub(crate) use fetched::Fill;
+pub use fetched::{Fetch, Unfetched};
 pub use sigv4::{Aws, AwsPair, SigningFault, Unsignable};
 pub(crate) use sigv4::{Signed, Signing};
+pub(crate) use swap::Latest;
 pub use swap::{Found, Swap};
 
 use crate::host::{Host, HostFault, HostPattern, PatternFault, Place, Readings, Target};
@@ -35,6 +39,11 @@ impl Secret {
     /// Returns the secret with this text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    /// Returns true when nothing in it ends a field or has another meaning there.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.0.bytes().all(|byte| (b' '..=b'~').contains(&byte)) && self.0.trim() == self.0
     }
 }
 
@@ -121,6 +130,15 @@ pub enum Listing {
     Asked,
 }
 
+/// For which requests to its hosts a secret is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Uses {
+    /// For every one.
+    Any,
+    /// For those of git alone, by which it fetches and pushes.
+    Git,
+}
+
 /// The credentials of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Vault {
@@ -157,13 +175,38 @@ impl Credentials {
 #[derive(Debug, Clone)]
 struct Entry {
     name: String,
-    secret: Secret,
+    held: Held,
     placeholder: String,
     /// Empty for every host that is allowed.
     hosts: Vec<Place>,
+    uses: Uses,
+}
+
+/// What is known of a secret.
+#[derive(Debug, Clone)]
+enum Held {
+    /// The secret, whose placeholder has its length and shape.
+    Known(Secret),
+    /// Where it is, and what was had from there in this run, each with what stands in its place in answers.
+    Fetched(Fetch, Vec<(Secret, String)>),
 }
 
 impl Entry {
+    /// Returns each text of the secret that is known, with what stands for it in answers.
+    fn known(&self) -> Vec<(&str, &str)> {
+        match &self.held {
+            Held::Known(secret) => vec![(&secret.0, &self.placeholder)],
+            Held::Fetched(_, had) => {
+                had.iter().map(|(secret, stand_in)| (secret.0.as_str(), stand_in.as_str())).collect()
+            }
+        }
+    }
+
+    /// Returns the text of the secret as it was known last.
+    fn latest(&self) -> Option<&str> {
+        self.known().last().map(|(secret, _)| *secret)
+    }
+
     /// Returns true when the secret may go to a target: where no host is named, to every one of the lists.
     fn is_bound(&self, target: &Target, listing: Listing) -> bool {
         // As documented a host here means it at every port, unless one stands there.
@@ -184,8 +227,23 @@ impl Vault {
             return Err(CredentialFault::Long);
         }
         let placeholder = self.placeholder_for(&secret.0, &shape, random)?;
-        self.entries.push(Entry { name, secret, placeholder, hosts });
+        self.entries.push(Entry { name, held: Held::Known(secret), placeholder, hosts, uses: Uses::Any });
         Ok(self.entries.last().map_or("", |entry| entry.placeholder.as_str()))
+    }
+
+    /// Says for which requests a secret is.
+    pub fn limit(&mut self, name: &str, uses: Uses) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.name == name) {
+            entry.uses = uses;
+        }
+    }
+
+    /// Returns every text that is searched for or made, of every credential.
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().flat_map(|entry| {
+            let known = entry.known().into_iter().map(|(secret, _)| secret);
+            known.chain([entry.placeholder.as_str()])
+        })
     }
 
     fn placeholder_for(
@@ -194,12 +252,11 @@ impl Vault {
         shape: &Shape,
         random: &mut dyn FnMut() -> u64,
     ) -> Result<String, CredentialFault> {
-        let texts = || self.entries.iter().flat_map(|entry| [entry.secret.0.as_str(), entry.placeholder.as_str()]);
         // The same secret may have several names, each with a placeholder and hosts of its own.
-        if texts().any(|other| other != secret && overlap(other, secret)) {
+        if self.texts().any(|other| other != secret && overlap(other, secret)) {
             return Err(CredentialFault::Overlap);
         }
-        let is_apart = |made: &String| !overlap(made, secret) && !texts().any(|other| overlap(other, made));
+        let is_apart = |made: &String| !overlap(made, secret) && !self.texts().any(|other| overlap(other, made));
         for _ in 0..TRIES {
             let made = match shape {
                 Shape::Text => text(secret, random).ok_or(CredentialFault::Short)?,
@@ -215,20 +272,26 @@ impl Vault {
     /// Returns what changes places in bytes that go to a target: the placeholders of what is bound to it. Those of
     /// others stay, and are told.
     pub fn outgoing(&self, target: &Target, channel: Channel, listing: Listing) -> Swap {
-        self.outgoing_to(&self.bound(target, channel, listing))
+        self.outgoing_to(&self.bound(target, (channel, listing), Uses::Any))
     }
 
-    /// Returns which credentials may go to a target.
-    pub(crate) fn bound(&self, target: &Target, channel: Channel, listing: Listing) -> Vec<bool> {
+    /// Returns which credentials may go to a target, in requests of git or in others.
+    pub(crate) fn bound(&self, target: &Target, (channel, listing): (Channel, Listing), by: Uses) -> Vec<bool> {
         let is_open = channel == Channel::Tls || self.danger_plain;
-        self.entries.iter().map(|entry| is_open && entry.is_bound(target, listing)).collect()
+        let is_use = |entry: &Entry| entry.uses == Uses::Any || by == Uses::Git;
+        self.entries.iter().map(|entry| is_open && is_use(entry) && entry.is_bound(target, listing)).collect()
     }
 
     /// Returns what changes places where these credentials may go.
     pub(crate) fn outgoing_to(&self, bound: &[bool]) -> Swap {
         let rows = self.entries.iter().zip(bound).enumerate().flat_map(|(number, (entry, is_bound))| {
-            let (from, to) = (form::all(&entry.placeholder), form::all(&entry.secret.0));
-            from.into_iter().zip(to).map(move |(from, to)| swap::Row::new(number, from, is_bound.then_some(to)))
+            let from = form::all(&entry.placeholder);
+            // What is fetched has another length than its placeholder, and is put into heads alone.
+            let to = match &entry.held {
+                Held::Known(secret) if *is_bound => form::all(&secret.0).into_iter().map(Some).collect(),
+                Held::Known(_) | Held::Fetched(..) => vec![None; from.len()],
+            };
+            from.into_iter().zip(to).map(move |(from, to)| swap::Row::new(number, from, to))
         });
         Swap::new(rows.collect())
     }
@@ -241,7 +304,8 @@ impl Vault {
     /// Returns true when a secret stands in a name, in letters of whatever case.
     pub(crate) fn is_in(&self, name: &str) -> bool {
         let name = name.to_ascii_lowercase();
-        self.entries.iter().any(|entry| name.contains(&entry.secret.0.to_ascii_lowercase()))
+        let known = self.entries.iter().flat_map(Entry::known);
+        known.into_iter().any(|(secret, _)| name.contains(&secret.to_ascii_lowercase()))
     }
 
     /// Returns true when nothing has a placeholder.
@@ -257,7 +321,7 @@ impl Vault {
 
     /// Returns the placeholder of a credential and its secret.
     pub(crate) fn pair(&self, name: &str) -> Option<(&str, &str)> {
-        self.entry(name).map(|entry| (entry.placeholder.as_str(), entry.secret.0.as_str()))
+        self.entry(name).and_then(|entry| Some((entry.placeholder.as_str(), entry.latest()?)))
     }
 
     fn entry(&self, name: &str) -> Option<&Entry> {
@@ -266,8 +330,10 @@ impl Vault {
 
     /// Returns what changes places in bytes that come back from anywhere: every secret is its placeholder again.
     pub fn incoming(&self) -> Swap {
-        let rows = self.entries.iter().enumerate().flat_map(|(number, entry)| {
-            let (from, to) = (form::all(&entry.secret.0), form::all(&entry.placeholder));
+        let known = self.entries.iter().enumerate();
+        let known = known.flat_map(|(number, entry)| entry.known().into_iter().map(move |known| (number, known)));
+        let rows = known.flat_map(|(number, (secret, stand_in))| {
+            let (from, to) = (form::all(secret), form::all(stand_in));
             from.into_iter().zip(to).map(move |(from, to)| swap::Row::new(number, from, Some(to)))
         });
         Swap::new(rows.collect())

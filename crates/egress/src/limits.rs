@@ -81,6 +81,10 @@ pub const SECRET_BYTES_MAX: usize = 8 * 1024;
 pub const CHOSEN_MIN: usize = 16;
 /// Credentials of a vault.
 pub const CREDENTIALS_MAX: usize = 256;
+/// Texts that one secret has in a run, one after the other.
+pub const FETCHED_MAX: usize = 256;
+/// Secrets that are fetched at a time.
+pub const FETCHES_MAX: usize = 4;
 /// Bytes of a push before its pack, and the refs there.
 pub const PUSH_BYTES_MAX: usize = 256 * 1024;
 /// Refs of a push.

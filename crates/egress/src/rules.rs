@@ -10,6 +10,7 @@ mod push;
 use policy::{List, Origin};
 
 pub use path::{Path, PathDoubt, PathPattern};
+pub(crate) use push::is_of_git;
 pub use push::{PushRule, PushRules};
 
 use crate::host::{PatternFault, Place, Readings, Target};
@@ -63,11 +64,11 @@ impl RequestRule {
     pub fn parse(effect: Effect, text: &str, origin: Origin) -> Result<Self, RuleFault> {
         let (methods, rest) = text.trim().split_once(' ').ok_or(RuleFault::Method)?;
         let (place, path) = place_and_path(rest.trim())?;
-        let (key, list) = match effect {
-            Effect::Allow => ("allowedRequests", List::Allow),
-            Effect::Deny => ("deniedRequests", List::Deny),
+        let (word, list) = match effect {
+            Effect::Allow => ("allow", List::Allow),
+            Effect::Deny => ("deny", List::Deny),
         };
-        let name = RuleName { text: format!("{key}: {}", text.trim()), origin, list };
+        let name = RuleName { text: format!("network.requests: {word} {}", text.trim()), origin, list };
         Ok(Self { effect, methods: read_methods(methods)?, place, path, name })
     }
 
@@ -148,7 +149,7 @@ impl RequestRules {
         let covers = |rule: &&RequestRule| rule.covers(target, &request.method, &path);
         let find = |effect| self.0.iter().filter(move |rule| rule.effect == effect);
         if let Some(rule) = find(Effect::Deny).find(covers) {
-            let reason = format!("`{}` of {} denies it", rule.name.text, rule.name.origin.file);
+            let reason = format!("`{}` of {} denies it", rule.name.text, rule.name.origin.place());
             return Err(RequestRefusal::new(Some(&rule.name), reason));
         }
         let mut allowing = find(Effect::Allow).filter(|rule| rule.place.forbids(target)).peekable();
@@ -157,7 +158,8 @@ impl RequestRules {
         if allowing.any(|rule| covers(&rule)) {
             return Ok(());
         }
-        let reason = format!("no rule of its host allows it; the first is `{}` of {}", first.text, first.origin.file);
+        let reason =
+            format!("no rule of its host allows it; the first is `{}` of {}", first.text, first.origin.place());
         Err(RequestRefusal::new(Some(&first), reason))
     }
 }

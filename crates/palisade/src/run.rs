@@ -2,15 +2,18 @@
 
 mod confined;
 mod egress;
+mod git;
 mod ground;
 mod hatches;
 mod live;
 mod logins;
+mod outside;
 mod owners;
 mod question;
 mod redeem;
 mod relay;
 mod secrets;
+mod sources;
 mod status;
 
 use std::process::ExitCode;

@@ -78,7 +78,7 @@ impl Setup {
         let place = Place {
             home: places.home.clone(),
             project: places.project.clone(),
-            own_unwritable: vec![own_program()?, places.palisade_dir()],
+            own_unwritable: [own_program()?, places.palisade_dir()].into_iter().chain(of_persons(&loaded)).collect(),
             kept: Some(Kept { directory: state.join("walks"), now_ms: now_ms() }),
             own_unreadable: key.chain([state]).collect(),
             programs: Vec::new(),
@@ -190,6 +190,16 @@ impl Setup {
     pub(crate) fn journal_directory(&self) -> PathBuf {
         journal_directory(&self.environment)
     }
+}
+
+/// Returns the settings files that count as a person's or an administrator's, wherever they lie: `--settings` can name one of
+/// the project.
+fn of_persons(loaded: &Loaded) -> impl Iterator<Item = AbsPath> {
+    let counts = |source: &&settings::Source| match source.scope {
+        Scope::User | Scope::Flag | Scope::Managed => true,
+        Scope::Builtin | Scope::Project | Scope::Local => false,
+    };
+    loaded.sources.iter().filter(counts).filter_map(|source| guard::canonical(source.path.as_ref()?).ok())
 }
 
 /// Returns the path that a setting of a person's means.

@@ -167,6 +167,63 @@ pub struct CredentialKeys {
     pub aws: Vec<Sourced<AwsVariables>>,
     /// `sandbox.credentials.sigv4`: each form with whether it goes on as it is.
     pub signing: Vec<Sourced<(SigningForm, bool)>>,
+    /// `sandbox.credentials.git`, a key of ours.
+    pub git: Vec<Sourced<GitHost>>,
+    /// `sandbox.credentials.sources`, a key of ours.
+    pub sources: Vec<Sourced<SourceKeys>>,
+}
+
+/// A host to which git goes with a token that it does not have.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct GitHost {
+    /// `host`, as written.
+    pub host: String,
+    /// `username`.
+    pub username: Option<String>,
+    /// `envVar` or `source`.
+    pub token: TokenPlace,
+    /// `push`: what may be pushed to; with nothing nothing is pushed.
+    pub push: Vec<String>,
+}
+
+/// Where a token is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum TokenPlace {
+    /// In a variable of the environment.
+    Variable(String),
+    /// Where a reference says.
+    Source(String),
+}
+
+/// How one of those who hold secrets is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SourceKeys {
+    /// Who: `op`, `vault`, `aws`, `doppler`, `infisical`.
+    pub name: String,
+    /// The keys of the object and their texts.
+    pub keys: Vec<(String, String)>,
+}
+
+/// A rule about the requests that a host gets.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Requests {
+    /// `action`.
+    pub action: RequestAction,
+    /// `host`, as written.
+    pub host: String,
+    /// `methods`; none for every one.
+    pub methods: Vec<String>,
+    /// `paths`; none for every one.
+    pub paths: Vec<String>,
+}
+
+/// What a rule about requests does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RequestAction {
+    /// It allows them, and no others of its host.
+    Allow,
+    /// It denies them.
+    Deny,
 }
 
 /// A variable that holds a secret.
@@ -193,6 +250,8 @@ pub struct Mask {
     pub masks_duplicates: bool,
     /// `injectHosts`, as written; `None` for every host that the lists allow.
     pub hosts: Option<Vec<String>>,
+    /// `source`, a key of ours: where the secret is, to be fetched when a request needs it.
+    pub source: Option<String>,
 }
 
 /// What becomes of a text in which no secret is found.
@@ -257,6 +316,8 @@ pub struct NetworkKeys {
     pub tls: Option<Sourced<TlsKeys>>,
     /// What leads elsewhere than to the proxy.
     pub hatches: Hatches,
+    /// `sandbox.network.requests`, a key of ours.
+    pub requests: Vec<Sourced<Requests>>,
 }
 
 /// What of the host a command reaches besides what the proxy admits, and what reaches into it.

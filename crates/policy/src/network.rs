@@ -243,10 +243,11 @@ impl Network {
         self.local_binding
     }
 
-    /// Returns these rules as they count for a command that began under others. What the files of a repository allow
-    /// counts as far as it did then: they may be the command's own by now. What they denied then stays denied.
+    /// Returns these rules as they count for a command that began under others. What the files of a repository allow, or
+    /// those that the command line named, which can lie there, counts as far as it did then: they may be the command's own by
+    /// now. What they denied then stays denied.
     pub fn for_running(mut self, start: &Self) -> Self {
-        let is_brought = |origin: &Origin| matches!(origin.scope, Scope::Project | Scope::Local);
+        let is_brought = |origin: &Origin| matches!(origin.scope, Scope::Project | Scope::Local | Scope::Flag);
         let counts = |entry: &Entry, before: &[Entry]| {
             !is_brought(&entry.name.origin) || before.iter().any(|one| one.is_like(entry))
         };

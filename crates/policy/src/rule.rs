@@ -10,7 +10,10 @@ pub(crate) mod pipeline;
 use crate::bounds::{Bound, Why};
 use crate::command::CommandPattern;
 use crate::controls::Limits;
-use crate::layer::{AwsVariables, Diagnostic, Hatches, Mask, Origin, SigningForm, Sourced, TlsKeys, Variable};
+use crate::layer::{
+    AwsVariables, Diagnostic, GitHost, Hatches, Mask, Origin, Requests, SigningForm, SourceKeys, Sourced, TlsKeys,
+    Variable,
+};
 use crate::mode::Mode;
 use crate::network::Network;
 use crate::path::{AbsPath, PathPattern};
@@ -192,6 +195,12 @@ pub struct Credentials {
     pub plain: Option<Sourced<bool>>,
     /// How TLS ends at the proxy, if it does.
     pub tls: Option<Sourced<TlsKeys>>,
+    /// Hosts to which git goes with a token that it does not have, the highest word about a host first.
+    pub git: Vec<Sourced<GitHost>>,
+    /// How those are asked who hold secrets, the highest word about one first.
+    pub sources: Vec<Sourced<SourceKeys>>,
+    /// Rules about what hosts are asked.
+    pub requests: Vec<Sourced<Requests>>,
 }
 
 impl Policy {

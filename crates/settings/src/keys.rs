@@ -86,6 +86,12 @@ pub(crate) enum Used {
     AwsPairs,
     /// `sandbox.credentials.sigv4`.
     Signing,
+    /// `sandbox.credentials.git`, a key of ours.
+    Git,
+    /// `sandbox.credentials.sources`, a key of ours.
+    Sources,
+    /// `sandbox.network.requests`, a key of ours.
+    Requests,
     /// `sandbox.network.tlsTerminate`.
     Tls,
     /// `sandbox.credentials.ssh`, a key of ours.
@@ -164,6 +170,8 @@ impl Used {
             | Self::RequireLayers
             | Self::CredentialFiles
             | Self::Variables
+            | Self::Git
+            | Self::Requests
             | Self::Network(Connections::Denied)
             | Self::DeniedServers
             | Self::Article(Article::BlockedCommands) => true,
@@ -189,6 +197,7 @@ impl Used {
             | Self::PlainSecrets
             | Self::AwsPairs
             | Self::Signing
+            | Self::Sources
             | Self::Tls
             | Self::Logins
             | Self::Network(
@@ -295,6 +304,7 @@ const NETWORK: &[(&str, Field)] = &[
     ("forwardPorts", Field::Used(Used::Network(Connections::Hatch(Opened::Forwards)))),
     ("publishPorts", Field::Used(Used::Network(Connections::Hatch(Opened::Published)))),
     ("tlsTerminate", Field::Used(Used::Tls)),
+    ("requests", Field::Used(Used::Requests)),
     ("allowedHosts", Field::Used(Used::Article(Article::AllowedHosts))),
 ];
 
@@ -305,6 +315,8 @@ const CREDENTIALS: &[(&str, Field)] = &[
     ("awsPairs", Field::Used(Used::AwsPairs)),
     ("sigv4", Field::Used(Used::Signing)),
     ("ssh", Field::Used(Used::Logins)),
+    ("git", Field::Used(Used::Git)),
+    ("sources", Field::Used(Used::Sources)),
 ];
 
 const LIMITS: &[(&str, Field)] = &[

@@ -9,6 +9,7 @@ mod hatches;
 mod limits;
 mod sandbox;
 mod servers;
+mod sources;
 
 use jsonc_parser::ast::{Object, ObjectProp, Value};
 use jsonc_parser::common::Ranged;
@@ -166,6 +167,9 @@ impl Reader<'_> {
             Used::PlainSecrets => self.layer.sandbox.credentials.plain = self.switch(section, property),
             Used::AwsPairs => self.aws_pairs(section, property),
             Used::Signing => self.signing(section, property),
+            Used::Git => self.git(section, property),
+            Used::Sources => self.sources(section, property),
+            Used::Requests => self.requests(section, property),
             Used::Tls => self.tls(section, property),
             Used::Logins => self.logins(section, property),
             Used::CredentialFiles => self.credential_files(section, property),

@@ -141,6 +141,10 @@ fn render_layer(text: &mut String, places: &Places, layer: &Layer) {
     entries.extend(credentials.plain.iter().map(|on| (&on.origin, format!("plain secrets {}", on.value))));
     entries.extend(credentials.aws.iter().map(|pair| (&pair.origin, format!("pair {:?}", pair.value))));
     entries.extend(credentials.signing.iter().map(|form| (&form.origin, format!("signing {:?}", form.value))));
+    entries.extend(credentials.git.iter().map(|one| (&one.origin, format!("git {:?}", one.value))));
+    entries.extend(credentials.sources.iter().map(|one| (&one.origin, format!("source {:?}", one.value))));
+    let requests = layer.sandbox.network.requests.iter();
+    entries.extend(requests.map(|one| (&one.origin, format!("requests {:?}", one.value))));
     entries.extend(layer.sandbox.network.tls.iter().map(|tls| (&tls.origin, format!("ends tls {:?}", tls.value))));
     entries.extend(layer.managed_rules_only.iter().map(|origin| (origin, "managed rules only".to_owned())));
     for (origin, entry) in entries {

@@ -83,6 +83,21 @@ impl Reference {
         }
     }
 
+    /// Returns the file in which the secret is, where it is in one.
+    pub fn path(&self) -> Option<&str> {
+        match &self.0.place {
+            Place::File { path, .. } => Some(path),
+            Place::Variable { .. }
+            | Place::Command { .. }
+            | Place::OnePassword { .. }
+            | Place::HashiCorp { .. }
+            | Place::Aws { .. }
+            | Place::Doppler { .. }
+            | Place::Infisical { .. }
+            | Place::Keychain { .. } => None,
+        }
+    }
+
     pub(crate) fn place(&self) -> &Place {
         &self.0.place
     }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// A text, and what stands in its place from here on; nothing where it stays and is told.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,10 +43,42 @@ struct Table {
     groups: Vec<Vec<usize>>,
 }
 
+/// What changes places in streams that are open already, as it is now.
+pub(crate) struct Latest(RwLock<Arc<Table>>);
+
+impl Latest {
+    pub(crate) fn new(of: &Swap) -> Arc<Self> {
+        Arc::new(Self(RwLock::new(of.table.clone())))
+    }
+
+    /// Has other texts change places from here on.
+    pub(crate) fn set(&self, of: &Swap) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = of.table.clone();
+    }
+
+    /// Returns a stream in which whatever is the latest changes places.
+    pub(crate) fn stream(self: &Arc<Self>) -> Swap {
+        let (table, latest) = (self.table(), Some(self.clone()));
+        Swap { table, latest, carry: Vec::new(), released: 0, found: BTreeSet::new() }
+    }
+
+    fn table(&self) -> Arc<Table> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl fmt::Debug for Latest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Latest")
+    }
+}
+
 /// A stream in which texts change places.
 #[derive(Clone)]
 pub struct Swap {
     table: Arc<Table>,
+    /// Where the table comes from, where it may change while the stream is open.
+    latest: Option<Arc<Latest>>,
     carry: Vec<u8>,
     /// Bytes of the carry that have been let go already.
     released: usize,
@@ -121,7 +153,7 @@ impl Swap {
         rows.sort_by(|one, other| other.from.len().cmp(&one.from.len()).then_with(|| one.cmp(other)));
         rows.dedup_by(|one, other| one.from == other.from);
         let table = Table::new(rows);
-        Self { table: Arc::new(table), carry: Vec::new(), released: 0, found: BTreeSet::new() }
+        Self { table: Arc::new(table), latest: None, carry: Vec::new(), released: 0, found: BTreeSet::new() }
     }
 
     /// Returns a stream in which nothing changes places.
@@ -131,17 +163,24 @@ impl Swap {
 
     /// Returns another stream in which the same changes places.
     pub fn again(&self) -> Self {
-        Self { table: self.table.clone(), carry: Vec::new(), released: 0, found: BTreeSet::new() }
+        let table = self.latest.as_ref().map_or_else(|| self.table.clone(), |latest| latest.table());
+        Self { table, latest: self.latest.clone(), carry: Vec::new(), released: 0, found: BTreeSet::new() }
     }
 
     /// Returns true when nothing changes places.
     pub fn is_idle(&self) -> bool {
-        self.table.rows.is_empty()
+        self.latest.is_none() && self.table.rows.is_empty()
     }
 
     /// Takes bytes and returns those that nothing to come can change.
     pub fn push(&mut self, bytes: &[u8]) -> Vec<u8> {
         if self.is_idle() {
+            return bytes.to_vec();
+        }
+        if let Some(latest) = &self.latest {
+            self.table = latest.table();
+        }
+        if self.table.rows.is_empty() && self.carry.is_empty() {
             return bytes.to_vec();
         }
         let mut all = core::mem::take(&mut self.carry);

@@ -1,8 +1,10 @@
 //! Requests and answers in clear text: each request is judged, placeholders and secrets change places in it and in what
 //! comes back, and what is found is written down before it is sent on.
 
+mod fetch;
+
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -16,11 +18,13 @@ use super::filter::Filter;
 use super::record::{Journal, Note, Record, Stage, Unrecorded};
 use super::stream::Meter;
 use super::terminate::{Terminate, Tls};
-use crate::credential::{Channel, Credentials, Found, Listing, Signed, Signing, SigningFault, Swap};
+use crate::credential::{
+    Aws, Channel, Credentials, Fill, Found, Latest, Listing, Signed, Signing, SigningFault, Swap, Uses, Vault,
+};
 use crate::host::Target;
-use crate::limits::{BODIES_MAX, Bounds, ENDS_MAX, TABLES_MAX, WHOLE_BYTES_MAX};
+use crate::limits::{BODIES_MAX, Bounds, ENDS_MAX, FETCHES_MAX, TABLES_MAX, WHOLE_BYTES_MAX};
 use crate::network::RuleName;
-use crate::rules::{Path, PushRules, RequestRefusal, RequestRules};
+use crate::rules::{Path, PushRules, RequestRefusal, RequestRules, is_of_git};
 use crate::wire::Progress;
 use crate::wire::fields::Body;
 use crate::wire::git;
@@ -46,8 +50,14 @@ pub(super) struct Inspector {
     pub(super) tls: Option<Tls>,
     rules: RequestRules,
     pushes: PushRules,
-    credentials: Credentials,
-    incoming: Swap,
+    vault: RwLock<Vault>,
+    aws: Aws,
+    /// What changes places in what comes back, which grows with what is fetched.
+    incoming: Arc<Latest>,
+    /// Nothing has a placeholder.
+    is_empty: bool,
+    /// Secrets that are being fetched.
+    fetches: Semaphore,
     /// What changes places on the way out, for each set of credentials that go to a target.
     outgoing: Mutex<HashMap<Vec<bool>, Swap>>,
     turns: Semaphore,
@@ -58,16 +68,27 @@ pub(super) struct Inspector {
 impl Inspector {
     pub(super) fn new(inspection: Inspection) -> Self {
         let Inspection { terminate, rules, pushes, credentials } = inspection;
-        let incoming = credentials.vault.incoming();
-        let outgoing = Mutex::default();
+        let Credentials { vault, aws } = credentials;
+        let (incoming, is_empty) = (Latest::new(&vault.incoming()), vault.is_empty());
+        let (vault, outgoing, fetches) = (RwLock::new(vault), Mutex::default(), Semaphore::new(FETCHES_MAX));
         let (turns, ends) = (Semaphore::new(BODIES_MAX), Arc::new(Semaphore::new(ENDS_MAX)));
-        Self { tls: terminate.map(Tls::new), rules, pushes, credentials, incoming, outgoing, turns, ends }
+        let tls = terminate.map(Tls::new);
+        Self { tls, rules, pushes, vault, aws, incoming, is_empty, fetches, outgoing, turns, ends }
+    }
+
+    fn vault(&self) -> RwLockReadGuard<'_, Vault> {
+        self.vault.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns what changes places in what comes back.
+    fn incoming(&self) -> Swap {
+        if self.is_empty { Swap::none() } else { self.incoming.stream() }
     }
 
     /// Returns what changes places on the way to a target; what it is made of is shared.
-    fn outgoing(&self, target: &Target, channel: Channel, listing: Listing) -> Swap {
-        let vault = &self.credentials.vault;
-        let bound = vault.bound(target, channel, listing);
+    fn outgoing(&self, target: &Target, way: (Channel, Listing), by: Uses) -> Swap {
+        let vault = self.vault();
+        let bound = vault.bound(target, way, by);
         let mut made = self.outgoing.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(swap) = made.get(&bound) {
             return swap.again();
@@ -87,7 +108,7 @@ impl Inspector {
 
     /// Returns true when requests in clear text are looked into.
     pub(super) fn looks(&self, target: &Target) -> bool {
-        self.must_see(target) || !self.credentials.vault.is_empty()
+        self.must_see(target) || !self.is_empty
     }
 }
 
@@ -167,6 +188,8 @@ pub(super) struct Session {
     journal: Arc<dyn Journal>,
     template: Record,
     outgoing: Swap,
+    /// The same in requests of git.
+    outgoing_git: Swap,
     way: (Channel, Listing),
     noted: Mutex<BTreeSet<Found>>,
     pub(super) target: Target,
@@ -179,13 +202,16 @@ impl Session {
         let inspector = shared.inspector.clone();
         let target = admitted.target().clone();
         let listing = if admitted.is_listed() { Listing::Listed } else { Listing::Asked };
-        let outgoing = inspector.outgoing(&target, channel, listing);
+        let way = (channel, listing);
+        let outgoing = inspector.outgoing(&target, way, Uses::Any);
+        let outgoing_git = inspector.outgoing(&target, way, Uses::Git);
         Self {
             inspector,
             journal: shared.journal.clone(),
             template: admitted.record(Stage::Decided, Verdict::Deny, ""),
             outgoing,
-            way: (channel, listing),
+            outgoing_git,
+            way,
             noted: Mutex::default(),
             target,
             meter,
@@ -212,12 +238,16 @@ impl Session {
 
     /// Writes down what was found in what goes out, each once a connection.
     pub(super) fn note_found(&self, swap: &Swap) -> Result<(), Unrecorded> {
+        self.note_each(swap.found())
+    }
+
+    fn note_each(&self, found: impl Iterator<Item = Found>) -> Result<(), Unrecorded> {
         let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
-        for found in swap.found() {
+        for found in found {
             if noted.contains(&found) {
                 continue;
             }
-            let name = self.inspector.credentials.vault.name(found);
+            let name = self.inspector.vault().name(found).to_owned();
             if found.is_swapped {
                 self.note(Note::Injected, Verdict::Allow, None, &format!("the secret of `{name}` was put in"))?;
             } else {
@@ -230,13 +260,13 @@ impl Session {
     }
 
     /// Judges a request, and puts in place what goes to its host.
-    pub(super) fn judge(&self, request: &mut Request) -> Result<Plan, Reply> {
+    pub(super) async fn judge(&self, request: &mut Request) -> Result<Plan, Reply> {
         let shown = format!("{} {}", request.method, request.path.split('?').next().unwrap_or_default());
         let refuse = |refusal: RequestRefusal| self.refuse(403, &shown, &refusal);
         self.inspector.rules.judge(request).map_err(refuse)?;
         let repository = self.inspector.pushes.repository(request).map_err(refuse)?;
         let plan = repository.map_or(Plan::Stream, Plan::Push);
-        if !self.inspector.incoming.is_idle() {
+        if !self.inspector.is_empty {
             // A part of an answer can be a part of a secret, which is not known as one.
             request.fields.set("range", None);
             request.fields.set("if-range", None);
@@ -244,8 +274,9 @@ impl Session {
         if self.outgoing.is_idle() {
             return Ok(plan);
         }
-        let Credentials { vault, aws } = &self.inspector.credentials;
-        let signing = aws.detect(request, vault, self.way);
+        let by = if is_of_git(request) { Uses::Git } else { Uses::Any };
+        let fills = self.fetch(request, by).await.map_err(|why| self.unfetched(&shown, &why))?;
+        let signing = self.inspector.aws.detect(request, &self.inspector.vault(), self.way);
         // What is compressed hides what is in it, here and on the way back.
         request.fields.set("accept-encoding", Some(b"identity"));
         request.fields.set("sec-websocket-extensions", None);
@@ -258,9 +289,10 @@ impl Session {
                 return Err(refuse(RequestRefusal::new(None, "a push that is signed for AWS is not read")));
             }
         };
-        let mut swap = self.outgoing.again();
-        swap_request(request, &mut swap);
-        self.note_found(&swap).map_err(|fault| self.unrecorded(&shown, &fault))?;
+        let mut swap = if by == Uses::Git { self.outgoing_git.again() } else { self.outgoing.again() };
+        swap_request(request, &mut swap, &fills);
+        let filled = fills.iter().map(|fill| Found { number: fill.number, is_swapped: true });
+        self.note_each(swap.found().chain(filled)).map_err(|fault| self.unrecorded(&shown, &fault))?;
         Ok(plan)
     }
 
@@ -303,8 +335,8 @@ impl Session {
         let goes = swap.whole(&came);
         self.note_found(&swap).map_err(|_| Broken::Unrecorded)?;
         let port = if self.way.0 == Channel::Tls { 443 } else { 80 };
-        let vault = &self.inspector.credentials.vault;
-        signed.sign(&mut request, vault, (&came, &goes), port).map_err(refuse)?;
+        let anew = signed.sign(&mut request, &self.inspector.vault(), (&came, &goes), port);
+        anew.map_err(refuse)?;
         Ok(Ready { request, prefix: goes, swap: Swap::none() })
     }
 
@@ -344,7 +376,7 @@ impl Session {
 
     /// Puts placeholders in the place of secrets in an answer's head, and returns the way of its body.
     pub(super) fn answer(&self, response: &mut Response) -> Result<Filter, Broken> {
-        let swap = self.inspector.incoming.again();
+        let swap = self.inspector.incoming();
         if swap.is_idle() {
             return Ok(Filter::new(swap));
         }
@@ -364,7 +396,7 @@ impl Session {
                 response.fields.set(name, None);
             }
         }
-        response.fields.retain(|name| !self.inspector.credentials.vault.is_in(name));
+        response.fields.retain(|name| !self.inspector.vault().is_in(name));
         for (_, value) in response.fields.values_mut() {
             *value = swap.again().whole(value);
         }
@@ -374,12 +406,18 @@ impl Session {
 
     /// Returns the streams of the two directions, for what follows no request.
     pub(super) fn directions(&self) -> (Swap, Swap) {
-        (self.outgoing.again(), self.inspector.incoming.again())
+        (self.outgoing.again(), self.inspector.incoming())
     }
 }
 
 /// Puts secrets in the place of placeholders in a request's path and fields.
-fn swap_request(request: &mut Request, swap: &mut Swap) {
+fn swap_request(request: &mut Request, swap: &mut Swap, fills: &[Fill]) {
+    for fill in fills {
+        if let Some(path) = fill.path(&request.path) {
+            request.path = path;
+        }
+    }
+    let filled = |value: &[u8]| fills.iter().fold(value.to_vec(), |value, fill| fill.field(&value).unwrap_or(value));
     if let Ok(path) = String::from_utf8(swap.whole(request.path.as_bytes())) {
         request.path = path;
     }
@@ -387,8 +425,8 @@ fn swap_request(request: &mut Request, swap: &mut Swap) {
         // A word of base64 shares its digits with what stands around the placeholder in it.
         let decoded = if name == "authorization" { basic(value) } else { None };
         *value = match decoded {
-            Some(decoded) => [b"Basic ".as_slice(), STANDARD.encode(swap.whole(&decoded)).as_bytes()].concat(),
-            None => swap.whole(value),
+            Some(decoded) => [b"Basic ".as_slice(), STANDARD.encode(swap.whole(&filled(&decoded))).as_bytes()].concat(),
+            None => swap.whole(&filled(value)),
         };
     }
 }

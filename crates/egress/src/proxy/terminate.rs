@@ -45,12 +45,15 @@ pub struct Terminate {
     /// Places whose TLS passes unread, its name compared: for clients that know their server's certificate, and servers
     /// that want one of the client's. Where rules about requests or pushes speak of such a place they win.
     pub except: Vec<Place>,
+    /// Places whose TLS ends here where it does at these alone, whatever rules speak of others.
+    pub only: Option<Vec<Place>>,
 }
 
 /// The same, ready for use.
 pub(super) struct Tls {
     authority: Arc<Authority>,
     except: Vec<Place>,
+    only: Option<Vec<Place>>,
     /// Nothing where the versions of TLS are none that the provider has.
     outside: Option<ClientConfig>,
 }
@@ -78,16 +81,19 @@ impl ResolvesServerCert for One {
 
 impl Tls {
     pub(super) fn new(terminate: Terminate) -> Self {
-        let Terminate { authority, roots, except } = terminate;
+        let Terminate { authority, roots, except, only } = terminate;
         let Roots(store) = roots;
-        Self { authority, except, outside: outside(store) }
+        Self { authority, except, only, outside: outside(store) }
     }
 
-    /// Returns true when the TLS of a place passes unread.
-    pub(super) fn is_excepted(&self, target: &Target) -> bool {
-        self.except
-            .iter()
-            .any(|place| place.pattern.covers(&target.host) && place.port.is_none_or(|port| port == target.port()))
+    /// Returns true when the TLS of a place ends here.
+    pub(super) fn ends(&self, target: &Target, must_see: bool) -> bool {
+        let is_of =
+            |place: &Place| place.pattern.covers(&target.host) && place.port.is_none_or(|port| port == target.port());
+        match &self.only {
+            Some(only) => only.iter().any(is_of),
+            None => must_see || !self.except.iter().any(is_of),
+        }
     }
 
     fn inside(&self, host: &Host, protocol: Option<&[u8]>) -> Option<Arc<ServerConfig>> {

@@ -52,7 +52,7 @@ impl Shared {
             Err(end) => return end,
         };
         let must_see = self.inspector.must_see(target);
-        let tls = self.inspector.tls.as_ref().filter(|tls| must_see || !tls.is_excepted(target));
+        let tls = self.inspector.tls.as_ref().filter(|tls| tls.ends(target, must_see));
         let read = match (speech, tls) {
             (Speech::Other, _) if must_see => {
                 return End::refusal("rules about requests speak of its host, and it speaks neither TLS nor requests");

@@ -33,8 +33,16 @@ impl PushRule {
         let mut words = text.split_whitespace();
         let (place, path) = place_and_path(words.next().ok_or(RuleFault::Host(None))?)?;
         let refs = words.map(full).collect::<Option<Vec<String>>>().ok_or(RuleFault::Branch)?;
-        let name = RuleName { text: format!("allowedPushes: {}", text.trim()), origin, list: policy::List::Allow };
+        let text = format!("credentials.git: push {}", text.trim());
+        let name = RuleName { text, origin, list: policy::List::Allow };
         if refs.is_empty() { Err(RuleFault::Branch) } else { Ok(Self { place, path, refs, name }) }
+    }
+
+    /// Reads a rule by which nothing is pushed: a host and a path.
+    pub fn none(text: &str, origin: Origin) -> Result<Self, RuleFault> {
+        let (place, path) = place_and_path(text)?;
+        let text = format!("credentials.git: {text} without push");
+        Ok(Self { place, path, refs: Vec::new(), name: RuleName { text, origin, list: policy::List::Deny } })
     }
 
     fn is_of(&self, target: &Target, repository: &Path) -> bool {
@@ -52,6 +60,21 @@ impl PushRule {
 fn full(word: &str) -> Option<String> {
     let name = if word.starts_with("refs/") { word.to_owned() } else { format!("refs/heads/{word}") };
     is_ref(&name.replace('*', "x")).then_some(name)
+}
+
+/// Returns true for a request by which git fetches or pushes over HTTP, in the one form that every server reads alike.
+pub(crate) fn is_of_git(request: &Request) -> bool {
+    if check_overrides(request).is_err() {
+        return false;
+    }
+    let Ok(path) = Path::read(&request.path) else { return false };
+    let segments: Vec<&str> = path.segments().collect();
+    let query = request.path.split_once('?').map_or("", |(_, query)| query);
+    match (request.method.as_str(), segments.as_slice()) {
+        ("GET", [_, .., "info", "refs"]) => matches!(query, "service=git-upload-pack" | "service=git-receive-pack"),
+        ("POST", [_, .., "git-upload-pack" | "git-receive-pack"]) => query.is_empty(),
+        _ => false,
+    }
 }
 
 /// The rules about pushes.
@@ -95,10 +118,16 @@ impl PushRules {
     /// Decides about a push, and returns why each update is refused that is.
     pub fn judge(&self, target: &Target, repository: &Path, push: &Push) -> Vec<(String, RequestRefusal)> {
         let own: Vec<&PushRule> = self.0.iter().filter(|rule| rule.is_of(target, repository)).collect();
-        let refused = push.updates.iter().filter(|name| !own.iter().any(|rule| rule.allows(name)));
+        let is_deleted = |name: &String| push.deletions.contains(name);
+        let is_refused = |name: &&String| is_deleted(name) || !own.iter().any(|rule| rule.allows(name));
+        let refused = push.updates.iter().filter(is_refused);
         let reason = |name: &String| match own.first() {
+            Some(rule) if is_deleted(name) => {
+                let reason = "a push that deletes is never passed on".to_owned();
+                (name.clone(), RequestRefusal::new(Some(&rule.name), reason))
+            }
             Some(rule) => {
-                let reason = format!("`{}` of {} does not name it", rule.name.text, rule.name.origin.file);
+                let reason = format!("`{}` of {} does not name it", rule.name.text, rule.name.origin.place());
                 (name.clone(), RequestRefusal::new(Some(&rule.name), reason))
             }
             None => (name.clone(), RequestRefusal::new(None, "no rule about pushes names the repository")),

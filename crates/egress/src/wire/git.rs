@@ -8,6 +8,8 @@ use crate::limits::{PUSH_BYTES_MAX, PUSH_REFS_MAX};
 pub struct Push {
     /// The refs, whole names.
     pub updates: Vec<String>,
+    /// Those of them that are to be deleted.
+    pub deletions: Vec<String>,
     /// What the client can do.
     pub capabilities: Vec<String>,
 }
@@ -100,6 +102,9 @@ fn command(text: &[u8], push: &mut Push) -> Result<(), PushFault> {
                 return Err(PushFault::Name);
             }
             push.updates.push(name.to_owned());
+            if new.bytes().all(|digit| digit == b'0') {
+                push.deletions.push(name.to_owned());
+            }
             Ok(())
         }
         _ => Err(PushFault::Line),

@@ -144,7 +144,7 @@ fn web_clients() {
         works(curl().args(["--data", "x=1"]).arg(url("/a")), &format!("{version} POST /a Bearer {token} x=1\n"));
         fails(
             curl().args(["-X", "DELETE", "--fail-with-body"]).arg(url("/a")),
-            "`deniedRequests: DELETE good.example/**`",
+            "`network.requests: deny DELETE good.example/**`",
         );
     }
     let python = "import sys, urllib.request as u\n\
@@ -219,7 +219,7 @@ fn git_pushes_to_named_branches_with_a_token_it_does_not_have() {
             .env("GIT_CONFIG_KEY_0", "http.postBuffer")
             .env("GIT_CONFIG_VALUE_0", "1"),
     );
-    let rule = format!("`allowedPushes: good.example:{}/team/repo main claude/*`", server.port);
+    let rule = format!("`credentials.git: push good.example:{}/team/repo main claude/*`", server.port);
     fails(&mut push("repo.git", &["HEAD:refs/heads/evil"]), &rule);
     fails(&mut push("repo.git", &["HEAD:refs/heads/main", "HEAD:refs/tags/v1"]), &rule);
     fails(&mut push("other.git", &["HEAD:refs/heads/main"]), "no rule about pushes names the repository");

@@ -13,6 +13,7 @@ mod brokered;
 mod clients;
 mod credentials;
 mod ended;
+mod fetched;
 mod insight;
 mod laws;
 mod made;

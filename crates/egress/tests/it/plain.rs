@@ -72,14 +72,21 @@ pub(crate) fn push(input: &str) -> String {
     let bytes = bytes(input);
     match git::read(&bytes) {
         Ok(Progress::More) => "more".to_owned(),
-        Ok(Progress::Done(push, taken)) => format!("{:?}, {} left", push.updates, bytes.len() - taken),
+        Ok(Progress::Done(push, taken)) => {
+            let left = bytes.len() - taken;
+            let gone = if push.deletions.is_empty() { String::new() } else { format!(" without {:?}", push.deletions) };
+            format!("{:?}{gone}, {left} left", push.updates)
+        }
         Err(fault) => fault.to_string(),
     }
 }
 
 /// Judges each line of `host/repository REF` by the rules of the block `rules`.
 pub(crate) fn branches(case: &Case, lines: &str) -> String {
-    let rule = |(number, line): (usize, &str)| PushRule::parse(line, origin(number + 1));
+    let rule = |(number, line): (usize, &str)| match line.split_once(' ') {
+        Some(_) => PushRule::parse(line, origin(number + 1)),
+        None => PushRule::none(line, origin(number + 1)),
+    };
     let rules: Result<Vec<_>, _> = case.block("rules").lines().enumerate().map(rule).collect();
     let judge = |line: &str| {
         let input = line.split_once(" => ").unwrap().0;
@@ -88,12 +95,15 @@ pub(crate) fn branches(case: &Case, lines: &str) -> String {
             Ok(rules) => {
                 let rules = PushRules(rules.clone());
                 let (place, name) = input.split_once(' ').unwrap();
+                // A deletion has a minus before its name.
+                let (name, deletions) =
+                    name.strip_prefix('-').map_or((name, vec![]), |name| (name, vec![name.to_owned()]));
                 let request = request_of(&format!("POST {place}/git-receive-pack"));
                 match rules.repository(&request) {
                     Err(refusal) => refusal.reason,
                     Ok(None) => "not limited".to_owned(),
                     Ok(Some(repository)) => {
-                        let push = git::Push { updates: vec![name.to_owned()], capabilities: Vec::new() };
+                        let push = git::Push { updates: vec![name.to_owned()], deletions, capabilities: Vec::new() };
                         let refused = rules.judge(&request.target, &repository, &push);
                         refused.first().map_or("yes".to_owned(), |(_, refusal)| refusal.reason.clone())
                     }

@@ -161,7 +161,10 @@ fn streams_are_judged_one_by_one() {
     let heard = server.heard();
     assert_eq!(heard.len(), 2, "{heard:?}");
     let text = scene.world.kept.text();
-    assert!(text.contains("`deniedRequests: * good.example/secret/**` of settings.json denies it (refused)"), "{text}");
+    assert!(
+        text.contains("`network.requests: deny * good.example/secret/**` of settings.json:1 denies it (refused)"),
+        "{text}"
+    );
 }
 
 #[test]

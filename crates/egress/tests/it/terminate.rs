@@ -204,7 +204,7 @@ fn methods_and_paths_are_judged() {
     let answer = ask("DELETE /repos/a");
     let reason = format!(
         "palisade: the request `DELETE /repos/a` is refused: no rule of its host allows it; \
-         the first is `allowedRequests: GET good.example:{port}/repos/**` of settings.json\n"
+         the first is `network.requests: allow GET good.example:{port}/repos/**` of settings.json:1\n"
     );
     assert!(answer.ends_with(&reason), "{answer}");
     let heads = server.heard().join("");
@@ -307,7 +307,7 @@ fn an_authority_can_be_given() {
         let authority = Arc::new(Authority::given(&cert, &key, now).unwrap());
         let mut roots = Roots::none();
         roots.add(&certificates.read("ca.pem"));
-        let end = Terminate { authority: authority.clone(), roots, except: Vec::new() };
+        let end = Terminate { authority: authority.clone(), roots, except: Vec::new(), only: None };
         let scene =
             Scene::with(&[server.address], Inspection { terminate: Some(end), ..Inspection::default() }, authority);
         let answer = scene.talk(

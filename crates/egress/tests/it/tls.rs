@@ -218,7 +218,7 @@ pub(crate) fn terminate() -> (Terminate, Arc<Authority>) {
     let authority = Arc::new(Authority::of_the_run(now).unwrap());
     let mut roots = Roots::none();
     assert_eq!(roots.add(&Certificates::get().read("ca.pem")), 1);
-    (Terminate { authority: authority.clone(), roots, except: Vec::new() }, authority)
+    (Terminate { authority: authority.clone(), roots, except: Vec::new(), only: None }, authority)
 }
 
 /// A proxy that ends TLS, and whom to trust behind it.

@@ -170,6 +170,7 @@ impl Agent {
             recorder: serving.recorder.clone(),
             numbers: serving.numbers.clone(),
             rule: self.rule.clone(),
+            path: self.path.to_string(),
         };
         let proxy = ssh_agent::Proxy::new(self.socket.clone(), self.rules.clone(), Box::new(journal));
         // Without it nothing is signed, which its clients are told by the end of their connections.
@@ -182,6 +183,8 @@ struct Signatures {
     recorder: Arc<Recorder>,
     numbers: egress::proxy::Proxy,
     rule: RuleRef,
+    /// Where the agent is inside.
+    path: String,
 }
 
 impl ssh_agent::Journal for Signatures {
@@ -199,7 +202,7 @@ impl ssh_agent::Journal for Signatures {
             number: self.numbers.number(),
             stage: ConnectionStage::Decided,
             way: "agent".to_owned(),
-            target: host.clone(),
+            target: host.clone().or_else(|| Some(self.path.clone())),
             address: None,
             program: None,
             rule: Some(self.rule.clone()).filter(|_| verdict == Verdict::Allow),

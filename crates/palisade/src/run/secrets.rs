@@ -16,6 +16,8 @@ use policy::{AbsPath, Controls, Scope};
 use rustix::fs::{Mode, OFlags};
 use sandbox::{Environment, OWN_FILES, Shown};
 
+use super::git::{self, Hosts};
+use super::sources::{Ways, is_reference};
 use crate::setup::{Setup, now_ms, of_a_person};
 
 /// Where systems keep whom they believe, as one file.
@@ -42,7 +44,7 @@ const BUNDLE_VARIABLES: [&str; 10] = [
     "NIX_SSL_CERT_FILE",
 ];
 /// Those of the caller's that add to whom it believes.
-const OWN_BUNDLES: [&str; 2] = ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"];
+pub(super) const OWN_BUNDLES: [&str; 2] = ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"];
 /// Variables that are one credential of AWS where nothing else is said.
 const AWS_NAMES: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 /// Bytes of a file of certificates, of a key, or of a masked file.
@@ -66,13 +68,18 @@ pub(super) fn prepare(setup: &Setup, controls: &Controls, environment: &mut Envi
     let settings = setup.policy.credentials();
     let mut told = Vec::new();
     let mut credentials = Credentials::default();
+    let mut ways = Ways::new(setup, controls);
     for name in &settings.denied {
         environment.kept.retain(|(kept, _)| kept != OsStr::new(&name.value));
     }
     for variable in &settings.masked {
         let name = variable.value.name.as_str();
         environment.kept.retain(|(kept, _)| kept != OsStr::new(name));
-        match masked(setup, variable, &mut credentials.vault)? {
+        let seen = match variable.value.mask.as_ref().and_then(|mask| Some((mask, mask.source.as_deref()?))) {
+            Some((mask, source)) => fetched(&mut ways, (variable, mask, source), &mut credentials.vault)?,
+            None => masked(setup, variable, &mut credentials.vault)?,
+        };
+        match seen {
             Seen::Value(value) => environment.kept.push((name.into(), value.into())),
             Seen::Nothing => {}
             Seen::Told(why) => told.push(format!("`{name}` is not seen inside: {why}")),
@@ -85,20 +92,34 @@ pub(super) fn prepare(setup: &Setup, controls: &Controls, environment: &mut Envi
         let of = FileMask { setup, controls, mask };
         of.show(&mut credentials.vault, &mut shown, &mut told)?;
     }
+    let is_more = !credentials.vault.is_empty() && !credentials.vault.danger_plain;
+    let hosts = Hosts::prepare((setup, &mut ways), &mut credentials.vault, &mut told)?;
+    hosts.tell(environment);
+    let rules = git::requests(setup)?;
     let terminate = match &settings.tls {
-        Some(tls) => Some(terminate(setup, tls, &mut shown)?),
+        Some(tls) => Some(terminate(setup, Some(tls), &mut shown)?),
+        // Who says that git goes to a host with a token says that its requests are seen: there, and nowhere else.
+        None if !hosts.places.is_empty() => {
+            Some(Terminate { only: Some(hosts.places), ..terminate(setup, None, &mut shown)? })
+        }
         None => None,
     };
-    if terminate.is_none() && !credentials.vault.is_empty() && !credentials.vault.danger_plain {
+    if settings.tls.is_none() && is_more {
+        let but = if terminate.is_some() { " but at the hosts of `sandbox.credentials.git`" } else { "" };
+        told.push(format!(
+            "placeholders stay placeholders{but}: the proxy sees no requests without `sandbox.network.tlsTerminate`"
+        ));
+    }
+    if settings.tls.is_none() && !rules.0.is_empty() {
         told.push(
-            "placeholders stay placeholders: the proxy sees no requests without `sandbox.network.tlsTerminate`"
+            "hosts of `sandbox.network.requests` are not reached by https without `sandbox.network.tlsTerminate`"
                 .to_owned(),
         );
     }
     let bundle = format!("{OWN_FILES}/{BUNDLE}");
     let shown_by = BUNDLE_VARIABLES.iter().filter(|_| terminate.is_some());
     let shown_by = shown_by.map(|name| ((*name).to_owned(), bundle.clone())).collect();
-    let inspection = Inspection { terminate, credentials, ..Inspection::default() };
+    let inspection = Inspection { terminate, credentials, rules, pushes: hosts.pushes };
     Ok(Secrets { inspection, shown, shown_by, told })
 }
 
@@ -117,12 +138,40 @@ fn masked(setup: &Setup, variable: &Sourced<Variable>, vault: &mut Vault) -> any
     let set = setup.environment.all().iter().find(|(own, _)| own == OsStr::new(name));
     let Some((_, value)) = set else { return Ok(Seen::Nothing) };
     let Some(value) = value.to_str() else { return Ok(Seen::Told("its value is not UTF-8".to_owned())) };
+    // Whoever sets variables is not always the person: a reference can name a program to be run.
+    if mask.extract.is_none() && is_reference(value) {
+        let why = "its value says where a secret is; such a reference counts as `source` in your own settings";
+        return Ok(Seen::Told(why.to_owned()));
+    }
     seen(mask, Holder::Variable, (name, value), vault).with_context(|| format!("as {} wants", variable.origin.place()))
+}
+
+/// Returns what is seen of a secret that is fetched when a request needs it.
+fn fetched(
+    ways: &mut Ways<'_>,
+    (variable, mask, source): (&Sourced<Variable>, &Mask, &str),
+    vault: &mut Vault,
+) -> anyhow::Result<Seen> {
+    let places = match mask.hosts.as_ref().map(|hosts| places(hosts)) {
+        Some(Ok(places)) if !places.is_empty() => places,
+        Some(Ok(_)) | None => return Ok(Seen::Told("`injectHosts` names no host".to_owned())),
+        Some(Err(why)) => return Ok(Seen::Told(why)),
+    };
+    let fetch = match ways.to(source, &variable.origin)? {
+        Ok(fetch) => fetch,
+        Err(why) => return Ok(Seen::Told(why)),
+    };
+    let mut chance = Chance::default();
+    let added = vault.add_fetched((variable.value.name.clone(), places), fetch, &mut || chance.next());
+    match added.map(str::to_owned).map_err(|fault| fault.to_string()).and_then(|made| chance.checked(made)) {
+        Ok(placeholder) => Ok(Seen::Value(placeholder)),
+        Err(why) => Ok(Seen::Told(why)),
+    }
 }
 
 /// Returns what is seen of a text with secrets.
 fn seen(mask: &Mask, holder: Holder, (name, value): (&str, &str), vault: &mut Vault) -> anyhow::Result<Seen> {
-    let Mask { extract, no_match, is_token, claims, masks_duplicates, hosts } = mask;
+    let Mask { extract, no_match, is_token, claims, masks_duplicates, hosts, source: _ } = mask;
     let entry = extract::Entry {
         extract: extract.clone(),
         no_match: match no_match {
@@ -247,19 +296,19 @@ fn pair_of(variables: &AwsVariables) -> AwsPair {
 }
 
 /// Returns how TLS ends at the proxy, and shows inside whom to believe.
-fn terminate(setup: &Setup, tls: &Sourced<TlsKeys>, shown: &mut Vec<Shown>) -> anyhow::Result<Terminate> {
+fn terminate(setup: &Setup, tls: Option<&Sourced<TlsKeys>>, shown: &mut Vec<Shown>) -> anyhow::Result<Terminate> {
     let now_s = u64::try_from(now_ms() / 1000).unwrap_or_default();
-    let authority = match &tls.value {
-        TlsKeys { certificate: Some(certificate), key: Some(key) } => {
+    let authority = match tls.map(|tls| &tls.value) {
+        Some(TlsKeys { certificate: Some(certificate), key: Some(key) }) => {
             let read_one = |text: &String| {
                 read(&of_a_person(&setup.places, text)).with_context(|| format!("{text} cannot be read"))
             };
             Authority::given(&read_one(certificate)?, &read_one(key)?, now_s)
         }
-        TlsKeys { .. } => Authority::of_the_run(now_s),
+        Some(TlsKeys { .. }) | None => Authority::of_the_run(now_s),
     };
-    let authority =
-        authority.with_context(|| format!("TLS cannot end at the proxy, as {} wants", tls.origin.place()))?;
+    let wanted = || tls.map_or_else(|| "`sandbox.credentials.git`".to_owned(), |tls| tls.origin.place());
+    let authority = authority.with_context(|| format!("TLS cannot end at the proxy, as {} wants", wanted()))?;
     let (mut roots, _) = Roots::of_the_machine();
     let mut bundle = Vec::new();
     let system = BUNDLES.iter().filter_map(|path| AbsPath::parse(path)).find_map(|path| read(&path).ok());
@@ -279,7 +328,7 @@ fn terminate(setup: &Setup, tls: &Sourced<TlsKeys>, shown: &mut Vec<Shown>) -> a
     for path in BUNDLES.into_iter().chain([own.as_str()]).filter_map(AbsPath::parse) {
         shown.push(Shown { path, content: bundle.clone(), why: why.to_owned() });
     }
-    Ok(Terminate { authority: Arc::new(authority), roots, except: Vec::new() })
+    Ok(Terminate { authority: Arc::new(authority), roots, except: Vec::new(), only: None })
 }
 
 pub(super) fn read(path: &AbsPath) -> io::Result<Vec<u8>> {
@@ -296,12 +345,17 @@ pub(super) fn read(path: &AbsPath) -> io::Result<Vec<u8>> {
 
 /// The kernel's randomness.
 #[derive(Debug, Default)]
-struct Chance {
+pub(super) struct Chance {
     is_broken: bool,
 }
 
 impl Chance {
-    fn next(&mut self) -> u64 {
+    /// Returns what was made of it, unless there was none.
+    pub(super) fn checked(&self, made: String) -> Result<String, String> {
+        if self.is_broken { Err("there is no randomness for placeholders".to_owned()) } else { Ok(made) }
+    }
+
+    pub(super) fn next(&mut self) -> u64 {
         let mut bytes = [0; 8];
         let filled = rustix::io::retry_on_intr(|| {
             rustix::rand::getrandom(&mut bytes[..], rustix::rand::GetRandomFlags::empty())

@@ -17,6 +17,7 @@ mod lint;
 mod packs;
 mod permit;
 mod reference;
+mod sources;
 mod spec;
 mod spelling;
 mod world;

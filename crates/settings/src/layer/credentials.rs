@@ -11,8 +11,8 @@ use crate::keys::Section;
 use crate::say::quoted;
 
 /// The keys of an entry of `envVars`.
-const VARIABLE_KEYS: [&str; 8] =
-    ["name", "mode", "extract", "onExtractNoMatch", "decode", "maskClaims", "maskDuplicates", "injectHosts"];
+const VARIABLE_KEYS: [&str; 9] =
+    ["name", "mode", "extract", "onExtractNoMatch", "decode", "maskClaims", "maskDuplicates", "injectHosts", "source"];
 /// The keys of an entry of `awsPairs`.
 const PAIR_KEYS: [&str; 3] = ["accessKeyIdVar", "secretAccessKeyVar", "sessionTokenVar"];
 /// The keys of `tlsTerminate`.
@@ -30,7 +30,7 @@ impl Reader<'_> {
             };
             self.unknown(&shown, object, &VARIABLE_KEYS);
             let mask = match text("mode").as_deref() {
-                Some("mask") => self.mask(&shown, object),
+                Some("mask") => self.mask(&shown, object).and_then(|mask| self.with_source(&shown, object, mask)),
                 Some("deny") => None,
                 Some(_) | None => {
                     let message = format!("{shown} has no mode that is known: `{name}` is denied");
@@ -177,17 +177,21 @@ impl Reader<'_> {
 
     /// Tells keys that nobody reads.
     pub(super) fn unknown(&mut self, shown: &str, object: &Object<'_>, known: &[&str]) {
+        self.unread_keys(Severity::Warning, shown, (object, known));
+    }
+
+    pub(super) fn unread_keys(&mut self, severity: Severity, shown: &str, (object, known): (&Object<'_>, &[&str])) {
         for field in &object.properties {
             let name = field.name.as_str();
             if !known.contains(&name) {
                 let message = format!("{shown} has a key that nobody reads: {}", quoted(name));
-                self.say(Severity::Warning, field.name.start(), message, Some("remove it"));
+                self.say(severity, field.name.start(), message, Some("remove it"));
             }
         }
     }
 }
 
-fn field<'v, 't>(object: &'v Object<'t>, name: &str) -> Option<&'v Value<'t>> {
+pub(super) fn field<'v, 't>(object: &'v Object<'t>, name: &str) -> Option<&'v Value<'t>> {
     object.properties.iter().find(|field| field.name.as_str() == name).map(|field| &field.value)
 }
 
@@ -210,7 +214,7 @@ pub(super) fn texts(object: &Object<'_>, name: &str) -> Option<Vec<String>> {
 }
 
 /// Returns true for a name as documented: `[A-Za-z_][A-Za-z0-9_]*`.
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     text.bytes().next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

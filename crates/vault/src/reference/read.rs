@@ -109,7 +109,8 @@ pub(super) fn read(text: &str) -> Result<Place, ReferenceFault> {
 }
 
 fn variable(rest: &str, form: &'static str) -> Result<Place, ReferenceFault> {
-    let name = whole(rest, form)?;
+    // A name is written as it is, so that whoever looks for it finds it.
+    let name = if rest.contains('%') { rest.to_owned() } else { whole(rest, form)? };
     let is_begun = |letter: char| letter.is_ascii_alphabetic() || letter == '_';
     if !name.starts_with(is_begun) || !name.chars().all(|letter| is_begun(letter) || letter.is_ascii_digit()) {
         let allowed = "letters, digits and `_`, and begins with no digit";

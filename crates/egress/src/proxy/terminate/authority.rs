@@ -331,6 +331,14 @@ impl Roots {
         self.0.add_parsable_certificates(read).0
     }
 
+    /// Returns those of the machine and of the texts of files, as they are written.
+    pub fn certificates<'a>(texts: impl Iterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
+        let machine = rustls_native_certs::load_native_certs().certs;
+        let own =
+            texts.flat_map(|text| CertificateDer::pem_slice_iter(text).filter_map(Result::ok).collect::<Vec<_>>());
+        machine.into_iter().chain(own).map(|certificate| certificate.to_vec()).collect()
+    }
+
     /// Returns true when nobody is believed.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -40,7 +40,7 @@ where
     let mut from_client = Reader { io, buffer: client.buffer, side: Side::Client };
     let (io, mut to_server) = split(server.io);
     let mut from_server = Reader { io, buffer: server.buffer, side: Side::Server };
-    let plan = session.judge(&mut request).map_err(Stop::Answered)?;
+    let plan = session.judge(&mut request).await.map_err(Stop::Answered)?;
     if plan.wants_body() && request.fields.has_word("expect", "100-continue") {
         // The body is read before the server is asked.
         send(&mut to_client, b"HTTP/1.1 100 Continue\r\n\r\n").await?;

@@ -136,7 +136,7 @@ async fn exchange(
     if let Some(reply) = misdirected(session, &request) {
         return Err(Stop::Answered(reply));
     }
-    let plan = session.judge(&mut request).map_err(Stop::Answered)?;
+    let plan = session.judge(&mut request).await.map_err(Stop::Answered)?;
     let Ready { request, prefix, mut swap } = session.gather(plan, request, &mut body).await?;
     let is_empty = request.body == Body::None && prefix.is_empty();
     let head = render(&request).ok_or(Broken::Connection)?;
