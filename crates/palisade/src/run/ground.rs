@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use guard::{Followed, Unresolved};
+use policy::controls::Reading;
 use policy::facts::Held;
 use policy::{AbsPath, Controls};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
@@ -23,6 +24,8 @@ pub(super) struct Ground {
     held: Vec<AbsPath>,
     unreadable: Vec<AbsPath>,
     reopened: Vec<AbsPath>,
+    /// What is there inside besides what is written; everything where nothing is said.
+    readable: Option<Vec<AbsPath>>,
 }
 
 /// What is there, opened as no more than that.
@@ -73,6 +76,10 @@ impl Ground {
             held: [unreadable.clone(), paths(&controls.unwritable)].concat(),
             unreadable,
             reopened: controls.reopened.clone(),
+            readable: match &controls.reading {
+                Reading::Open => None,
+                Reading::Closed(readable) => Some(readable.iter().map(|one| one.path.clone()).collect()),
+            },
         }
     }
 
@@ -113,6 +120,12 @@ impl Ground {
         let innermost = |list: &'_ [AbsPath]| list.iter().filter(|held| path.is_within(held)).map(depth).max();
         let hidden = self.unreadable.iter().filter(|held| path.is_within(held)).max_by_key(|held| depth(held))?;
         (innermost(&self.reopened) < Some(depth(hidden))).then_some(hidden)
+    }
+
+    /// Returns whether the host's file at a path is there inside, as far as it is not hidden.
+    pub(super) fn has(&self, path: &AbsPath) -> bool {
+        let is_below = |list: &[AbsPath]| list.iter().any(|one| path.is_within(one));
+        self.readable.as_ref().is_none_or(|readable| is_below(readable) || is_below(&self.written))
     }
 
     /// Returns whether commands can write at a path. Of what lies in a writable directory they cannot where something

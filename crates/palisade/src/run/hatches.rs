@@ -370,6 +370,9 @@ fn find(path: &AbsPath, ground: &Ground) -> Result<(AbsPath, Found), String> {
     let at = named.filter(sandbox::is_private).unwrap_or_else(|| found.real.clone());
     match ground.hides(&at).or_else(|| ground.hides(&found.real)) {
         Some(hidden) => Err(format!("{hidden} is hidden")),
+        None if !sandbox::is_private(&at) && !ground.has(&at) => {
+            Err("its directory is not there in the closed profile".to_owned())
+        }
         None => Ok((at, found)),
     }
 }
@@ -383,3 +386,6 @@ fn is_of_streams(path: &AbsPath) -> bool {
     let mut kinds = kinds.filter_map(|before| before.split_whitespace().nth(4));
     kinds.all(|kind| kind == STREAM)
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,6 +26,7 @@ fn scene() -> Scene {
         held: vec![root.join("project/held")],
         unreadable: vec![root.join("beside"), root.join("beside/open/closed")],
         reopened: vec![root.join("beside/open")],
+        readable: Some(vec![root.join("beside/open")]),
     };
     Scene { _keep: directory, root, ground }
 }
@@ -100,4 +101,14 @@ fn of_what_hides_and_what_opens_the_inner_one_counts() {
     let hides = |name: &str| scene.ground.hides(&scene.root.join(name)).map(|path| scene.shown(path.to_string()));
     let shown = ["project/a", "beside/a", "beside/open/a", "beside/open/closed/a"].map(hides);
     assert_eq!(shown, [None, Some("/beside".into()), None, Some("/beside/open/closed".into())]);
+}
+
+#[test]
+fn what_is_not_there_inside_is_known() {
+    let mut scene = scene();
+    let names = ["project/a", "beside/open/a", "beside/a"];
+    let has = |scene: &Scene| names.map(|name| scene.ground.has(&scene.root.join(name)));
+    assert_eq!(has(&scene), [true, true, false]);
+    scene.ground.readable = None;
+    assert_eq!(has(&scene), [true; 3]);
 }
