@@ -347,8 +347,7 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
     let mut variables = granted::variables(caches.as_ref(), &invocation.environment, &roots);
     let network = if invocation.outlet.is_some() { network.clone() } else { Network::None };
     let hatches = if network == Network::None { Vec::new() } else { invocation.hatches.clone() };
-    variables.extend(doors::variables(&network));
-    variables.extend(invocation.shown_by.iter().cloned());
+    variables.extend(doors::variables(&network).into_iter().chain(invocation.shown_by.iter().cloned()));
     let (root, mut steps) = granted::steps(granted);
     steps.extend(Zone::ALL.into_iter().map(|zone| Step::Private { zone }));
     steps.extend(outer.into_iter().map(veil));

@@ -380,6 +380,7 @@ fn find(path: &AbsPath, ground: &Ground) -> Result<(AbsPath, Found), String> {
 /// Returns false for a socket of another kind, where the kernel's list has it under this name (unix(7)).
 fn is_of_streams(path: &AbsPath) -> bool {
     const STREAM: &str = "0001";
+    #[expect(clippy::disallowed_methods, reason = "what the kernel says of sockets is neither settings nor journal")]
     let list = std::fs::read("/proc/net/unix").unwrap_or_default();
     let list = String::from_utf8_lossy(&list);
     let kinds = list.lines().filter_map(|line| line.strip_suffix(path.as_str())?.strip_suffix(' '));

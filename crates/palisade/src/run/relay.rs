@@ -148,6 +148,7 @@ fn waits(socket: &impl AsFd, flags: PollFlags, stop: BorrowedFd<'_>) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test looks at what it costs")]
 mod tests {
     use std::io::{Read, Write};
     use std::os::fd::{AsFd, OwnedFd};

@@ -1,5 +1,3 @@
-#![expect(clippy::disallowed_methods, reason = "a test makes what it looks at")]
-
 use std::os::unix::net::{UnixDatagram, UnixListener};
 
 use policy::AbsPath;
