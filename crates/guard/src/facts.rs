@@ -20,7 +20,7 @@ use policy::{AbsPath, Action, Effects, Mode, Policy};
 use crate::limits;
 use crate::place::Place;
 pub use boundary::protected_names;
-pub use resolve::{Unresolved, canonical, git_root};
+pub use resolve::{Followed, Unresolved, canonical, follow, git_root};
 
 /// Gathers the facts of a call. For a command that is to run here this ends also where a file system does not answer:
 /// then what the boundary must hold is not known, and nothing runs.

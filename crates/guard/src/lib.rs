@@ -19,6 +19,6 @@ mod settle;
 
 pub use admit::{Guard, Outcome, Request, Stamp, consider, controls, explain};
 pub use answer::Answered;
-pub use facts::{Unresolved, canonical, git_root, protected_names};
+pub use facts::{Followed, Unresolved, canonical, follow, git_root, protected_names};
 pub use place::{CachePlace, Kept, Named, Place, Profile};
 pub use settle::{Settled, connected};

@@ -3,6 +3,7 @@
 mod confined;
 mod egress;
 mod git;
+mod ground;
 mod hatches;
 mod live;
 mod logins;
@@ -74,7 +75,7 @@ fn carry_out(options: &RunOptions, status: &Status) -> anyhow::Result<u8> {
         Some(permit) => redeem::order(permit, options.project.as_deref(), &argv)?,
         None => typed(options, &argv)?,
     };
-    order.setup.for_run(&options.boundary);
+    order.setup.for_run(&options.boundary)?;
     for diagnostic in &order.setup.diagnostics {
         say::diagnostic(diagnostic);
     }

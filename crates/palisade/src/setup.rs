@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, ensure};
 use guard::{CachePlace, Kept, Named, Place};
 use policy::controls::limits::Word;
 use policy::layer::{Diagnostic, Layer, Origin, Ports, Scope, Severity, Sourced};
@@ -94,7 +94,7 @@ impl Setup {
 
     /// Takes what the command line says about a run: what may be read, whether package managers have a place of
     /// their own, and limits.
-    pub(crate) fn for_run(&mut self, options: &BoundaryOptions) {
+    pub(crate) fn for_run(&mut self, options: &BoundaryOptions) -> anyhow::Result<()> {
         let seen = sandbox::environment(self.environment.all().iter().cloned());
         let path = seen.kept.iter().find(|(name, _)| name == "PATH").and_then(|(_, value)| value.to_str());
         self.place.programs =
@@ -113,7 +113,7 @@ impl Setup {
         }
         self.place.is_proxied = options.network == Network::Rules;
         self.tighten(&options.limits, options.check_reads_on_open);
-        self.open(&options.forward, &options.publish);
+        self.open(&options.forward, &options.publish)
     }
 
     /// Returns the directory that an entry of `PATH` means; one that is relative is looked for from the project.
@@ -121,10 +121,10 @@ impl Setup {
         AbsPath::parse(text).or_else(|| (!text.is_empty()).then(|| self.place.project.join(text)))
     }
 
-    /// Adds the ports that the command line opens.
-    fn open(&mut self, forwards: &[Ports], published: &[Ports]) {
+    /// Adds the ports that the command line opens. Whoever types that is told that it is not theirs to open.
+    fn open(&mut self, forwards: &[Ports], published: &[Ports]) -> anyhow::Result<()> {
         if forwards.is_empty() && published.is_empty() {
-            return;
+            return Ok(());
         }
         let said = |list: &[Ports], option: &str| -> Vec<Sourced<Ports>> {
             let origin = Origin { scope: Scope::Flag, file: option.to_owned(), line: 0 };
@@ -136,6 +136,17 @@ impl Setup {
         self.loaded.layers.push(layer);
         let (policy, _) = Policy::compile(&self.loaded.layers, &self.places.home);
         self.policy = policy;
+        let is_said = |sourced: &Sourced<Ports>| sourced.origin.scope == Scope::Flag;
+        let hatches = self.policy.hatches();
+        for (option, list, said) in
+            [("--forward", &hatches.forwards, forwards), ("--publish", &hatches.published, published)]
+        {
+            ensure!(
+                said.is_empty() || list.iter().any(is_said),
+                "`{option}` opens nothing: `allowManagedDomainsOnly` leaves that to managed files"
+            );
+        }
+        Ok(())
     }
 
     /// Adds what the command line says, which only tightens.
@@ -174,6 +185,7 @@ impl Setup {
             shown: Vec::new(),
             shown_by: Vec::new(),
             hatches: Vec::new(),
+            hatch_files: Vec::new(),
         }
     }
 

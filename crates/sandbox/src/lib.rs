@@ -47,7 +47,7 @@ pub use doors::{Attention, Doors, Outlet, POOL, PROXY_PORT};
 pub use environment::{Environment, environment};
 pub use error::Error;
 pub use machine::Machine;
-pub use plan::{Hatch, Invocation, OWN_FILES, Plan, Shown, Terminal, plan};
+pub use plan::{Hatch, Invocation, OWN_FILES, Plan, Shown, Terminal, is_private, plan};
 pub use report::{Exit, Layer, Report};
 pub use tier::{Tier, Tiers};
 

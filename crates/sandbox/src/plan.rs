@@ -51,6 +51,8 @@ pub struct Invocation {
     pub shown_by: Vec<(String, String)>,
     /// Sockets inside that lead to one place of the host each, where the controls want a proxy.
     pub hatches: Vec<Hatch>,
+    /// Files of our own, as those above, that are of use with these sockets alone.
+    pub hatch_files: Vec<Shown>,
 }
 
 /// A socket inside besides those of the proxy: what it leads to is its server's to know.
@@ -114,6 +116,8 @@ pub struct Plan {
     pub(crate) network: Network,
     /// Files of our own that are seen inside.
     pub(crate) shown: Vec<Shown>,
+    /// How many of them, the last ones, are of use with the hatches alone.
+    pub(crate) for_hatches: usize,
     /// Sockets that lead to one place of the host each.
     pub(crate) hatches: Vec<Hatch>,
 }
@@ -201,6 +205,12 @@ impl Zone {
     }
 }
 
+/// Returns true for a path in a place that is private to every command: nothing of the host's is seen there, so that a name
+/// there is a hatch's own.
+pub fn is_private(path: &AbsPath) -> bool {
+    Zone::of(path).is_some()
+}
+
 impl Plan {
     /// Returns what is missing when the controls give caches and the plan has none: a deny won.
     pub(crate) fn lost_caches(&self, controls: &Controls) -> Option<Missing> {
@@ -226,16 +236,19 @@ impl Plan {
         // What is shown is not, without it.
         let is_kept = |variable: &(String, String)| !own.contains(variable) && !variable.1.starts_with(OWN_FILES);
         let variables = self.variables.into_iter().filter(is_kept).collect();
-        Self { network: Network::None, variables, shown: Vec::new(), hatches: Vec::new(), ..self }
+        Self { network: Network::None, variables, shown: Vec::new(), for_hatches: 0, hatches: Vec::new(), ..self }
     }
 
-    /// Returns the plan without sockets that lead elsewhere than to the proxy, and the variables that say where they are.
+    /// Returns the plan without sockets that lead elsewhere than to the proxy, the variables that say where they are, and the
+    /// files for them.
     pub(crate) fn without_hatches(self) -> Self {
         let is_kept = |variable: &(String, String)| {
             !self.hatches.iter().any(|hatch| matches!(hatch, Hatch::Path(path) if path.as_str() == variable.1))
         };
         let variables = self.variables.iter().filter(|variable| is_kept(variable)).cloned().collect();
-        Self { hatches: Vec::new(), variables, ..self }
+        let mut shown = self.shown;
+        shown.truncate(shown.len().saturating_sub(self.for_hatches));
+        Self { hatches: Vec::new(), variables, shown, for_hatches: 0, ..self }
     }
 
     /// Returns whether Unix sockets can be made inside: some lead out.
@@ -334,8 +347,7 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
     let mut variables = granted::variables(caches.as_ref(), &invocation.environment, &roots);
     let network = if invocation.outlet.is_some() { network.clone() } else { Network::None };
     let hatches = if network == Network::None { Vec::new() } else { invocation.hatches.clone() };
-    variables.extend(doors::variables(&network));
-    variables.extend(invocation.shown_by.iter().cloned());
+    variables.extend(doors::variables(&network).into_iter().chain(invocation.shown_by.iter().cloned()));
     let (root, mut steps) = granted::steps(granted);
     steps.extend(Zone::ALL.into_iter().map(|zone| Step::Private { zone }));
     steps.extend(outer.into_iter().map(veil));
@@ -355,7 +367,8 @@ pub fn plan(controls: &Controls, invocation: &Invocation) -> Result<Plan, Error>
         root,
         variables,
         network,
-        shown: invocation.shown.clone(),
+        shown: [invocation.shown.as_slice(), &invocation.hatch_files].concat(),
+        for_hatches: invocation.hatch_files.len(),
         hatches,
     })
 }

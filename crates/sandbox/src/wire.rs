@@ -117,6 +117,7 @@ struct OrderWire {
     /// The ports that lead to the proxy, where there is one.
     captured: Option<Vec<u16>>,
     shown: Vec<ShownWire>,
+    for_hatches: usize,
     hatches: Vec<HatchWire>,
     arguments: usize,
     variables: usize,
@@ -260,6 +261,7 @@ impl Order {
                 Network::Proxied { captured } => Some(captured.clone()),
             },
             shown: self.plan.shown.iter().map(shown_to_wire).collect(),
+            for_hatches: self.plan.for_hatches,
             hatches: self.plan.hatches.iter().map(hatch_to_wire).collect(),
             arguments: self.argv.len(),
             variables: self.environment.len(),
@@ -289,6 +291,7 @@ impl Order {
             variables: wire.set,
             network: wire.captured.map_or(Network::None, |captured| Network::Proxied { captured }),
             shown: shown?,
+            for_hatches: wire.for_hatches,
             hatches: hatches?,
         };
         let shape = shape_from_wire(wire.shape);

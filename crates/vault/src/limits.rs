@@ -31,6 +31,8 @@ pub const AGENT_CONNECTIONS_MAX: usize = 16;
 pub const AGENT_IDLE: Duration = Duration::from_secs(600);
 /// How long the agent may take: it may ask a person to touch a key.
 pub const AGENT_ANSWER: Duration = Duration::from_secs(60);
+/// How long the agent may take nobody.
+pub const AGENT_DIAL: Duration = Duration::from_secs(5);
 /// How long a listener rests when it cannot accept.
 pub const AGENT_PAUSE: Duration = Duration::from_millis(50);
 /// Bytes of a session's identifier. The longest digest in use has 64.

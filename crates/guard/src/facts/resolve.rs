@@ -35,6 +35,12 @@ pub enum Unresolved {
 /// A part that does not exist is kept as it is written, so that a new file resolves to the place it
 /// would be made in.
 pub(super) fn resolve(path: &AbsPath) -> Result<Resolved, Unresolved> {
+    walk(path).map(|(resolved, _)| resolved)
+}
+
+/// Returns where a path leads, and where each link lies that it leads by.
+fn walk(path: &AbsPath) -> Result<(Resolved, Vec<AbsPath>), Unresolved> {
+    let mut links = Vec::new();
     let mut pending: Vec<String> = path.segments().rev().map(str::to_owned).collect();
     let mut real = AbsPath::root();
     let mut entry = Entry::Directory;
@@ -56,6 +62,7 @@ pub(super) fn resolve(path: &AbsPath) -> Result<Resolved, Unresolved> {
                 if target.starts_with('/') {
                     real = AbsPath::root();
                 }
+                links.push(next);
                 pending
                     .extend(target.split('/').rev().filter(|part| !part.is_empty() && *part != ".").map(str::to_owned));
                 let rest: Vec<&str> = pending.iter().rev().map(String::as_str).collect();
@@ -71,7 +78,7 @@ pub(super) fn resolve(path: &AbsPath) -> Result<Resolved, Unresolved> {
             break;
         }
     }
-    Ok(Resolved { real, entry, hops })
+    Ok((Resolved { real, entry, hops }, links))
 }
 
 enum Found {
@@ -109,6 +116,24 @@ pub fn canonical(path: &AbsPath) -> Result<AbsPath, Unresolved> {
     match found.entry {
         Entry::Missing => Err(Unresolved::Missing(path.clone())),
         Entry::File | Entry::Directory => Ok(found.real),
+    }
+}
+
+/// Where something that is there leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Followed {
+    /// Its path with every link followed.
+    pub real: AbsPath,
+    /// Where each link lies by which it was come to, in a directory with every link followed.
+    pub links: Vec<AbsPath>,
+}
+
+/// Returns where a path leads and by which links; an error when nothing is there.
+pub fn follow(path: &AbsPath) -> Result<Followed, Unresolved> {
+    let (Resolved { real, entry, hops: _ }, links) = walk(path)?;
+    match entry {
+        Entry::Missing => Err(Unresolved::Missing(path.clone())),
+        Entry::File | Entry::Directory => Ok(Followed { real, links }),
     }
 }
 

@@ -101,7 +101,7 @@ impl Running<'_> {
             opened.told.iter().for_each(|told| say::error(&shown(told)));
         }
         invocation.hatches = opened.hatches();
-        invocation.shown.append(&mut opened.shown);
+        invocation.hatch_files.append(&mut opened.shown);
         invocation.shown_by.append(&mut opened.shown_by);
         let egress = Arc::new(Egress::new(self.terms(Arc::new(opened)), secrets.inspection));
         invocation.outlet = Some(egress.clone());

@@ -12,16 +12,18 @@ use std::time::Duration;
 
 use anyhow::Context;
 use audit::{Connection, ConnectionStage};
+use policy::controls::Network;
 use policy::layer::{Hatches, Origin, Ports, Sourced};
 use policy::proof::RuleRef;
 use policy::{AbsPath, Controls, List, Verdict};
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::FileType;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use sandbox::{Hatch, Shown};
 use vault::ssh_agent::Stop;
 
 use super::egress::{Recorder, locked};
+use super::ground::{Found, Ground};
 use super::logins::{self, Agent};
 use super::relay::{awaits, could_be_sent, relay};
 use crate::setup::Setup;
@@ -30,8 +32,6 @@ use crate::setup::Setup;
 const CONNECTIONS_MAX: usize = 256;
 /// How long a listener rests when it cannot take anybody.
 const PAUSE: Duration = Duration::from_millis(20);
-/// Places of the host that are private inside, so that a name there is the socket's own.
-const PRIVATE: [&str; 3] = ["/run", "/tmp", "/var/tmp"];
 
 /// What is opened for one command.
 #[derive(Debug, Default)]
@@ -68,20 +68,22 @@ enum Way {
 /// Finds what is opened. An error is why nothing runs.
 pub(super) fn prepare(setup: &Setup, controls: &Controls) -> anyhow::Result<Opened> {
     let mut opened = Opened::default();
-    if controls.network == policy::controls::Network::None {
-        return Ok(opened);
-    }
+    let captured = match &controls.network {
+        Network::None => return Ok(opened),
+        Network::Proxied { captured } => captured.as_slice(),
+    };
     let Hatches { sockets, forwards, published, http_proxy: _, socks_proxy: _, logins } = setup.policy.hatches();
+    let ground = Ground::of(setup, controls);
     for socket in sockets {
-        opened.socket(setup, socket, controls);
+        opened.socket(setup, socket, &ground);
     }
     for ports in forwards {
-        opened.forward(ports);
+        opened.forward(ports, captured);
     }
     for ports in published {
-        opened.publish(ports)?;
+        opened.publish(ports, captured)?;
     }
-    let prepared = logins::prepare(setup, logins);
+    let prepared = logins::prepare(setup, logins, &ground);
     opened.told.extend(prepared.told);
     if let Some(agent) = prepared.agent {
         opened.shown.extend(prepared.shown);
@@ -110,41 +112,57 @@ impl Opened {
         })
     }
 
-    fn socket(&mut self, setup: &Setup, written: &Sourced<String>, controls: &Controls) {
+    fn socket(&mut self, setup: &Setup, written: &Sourced<String>, ground: &Ground) {
         let path = match written.value.strip_prefix("~/") {
             Some(below) => Some(setup.places.home.join(below)),
             None => AbsPath::parse(&written.value),
         };
-        let found = path.as_ref().ok_or_else(|| "it is no path".to_owned()).and_then(find);
-        let (at, found) = match found {
+        let found = path.as_ref().ok_or_else(|| "it is no path".to_owned()).and_then(|path| find(path, ground));
+        let (at, Found { real, file }) = match found {
             Ok(found) => found,
             Err(why) => return self.told.push(format!("the socket {} is not reached: {why}", written.value)),
         };
-        let hides = |path: &&AbsPath| at.is_within(path);
-        if let Some(hidden) = controls.unreadable.iter().map(|held| &held.path).find(hides) {
-            return self.told.push(format!("the socket {} is not reached: {hidden} is hidden", written.value));
-        }
         if self.list.iter().any(|opening| opening.hatch == Hatch::Path(at.clone())) {
             return;
         }
         let rule = rule("allowUnixSockets", &written.value, &written.origin);
-        self.list.push(Opening { hatch: Hatch::Path(at.clone()), rule, way: Way::Socket { path: at, found } });
+        self.list.push(Opening { hatch: Hatch::Path(at), rule, way: Way::Socket { path: real, found: file } });
     }
 
-    fn forward(&mut self, ports: &Sourced<Ports>) {
+    fn forward(&mut self, ports: &Sourced<Ports>, captured: &[u16]) {
         let Ports { outside, inside } = ports.value;
         let hatch = Hatch::Port(inside);
-        if self.list.iter().any(|opening| opening.hatch == hatch) {
-            return;
+        if captured.contains(&inside) {
+            return self.collides("forwardPorts", ports, format!("port {inside} inside leads to the proxy"));
+        }
+        let before = self.list.iter().find(|opening| opening.hatch == hatch);
+        match before.map(|opening| &opening.way) {
+            Some(Way::Forward(same)) if *same == outside => return,
+            Some(_) => {
+                return self.collides("forwardPorts", ports, format!("port {inside} inside leads elsewhere already"));
+            }
+            None => {}
         }
         let rule = rule("forwardPorts", &format!("{outside}:{inside}"), &ports.origin);
         self.list.push(Opening { hatch, rule, way: Way::Forward(outside) });
     }
 
-    fn publish(&mut self, ports: &Sourced<Ports>) -> anyhow::Result<()> {
+    fn publish(&mut self, ports: &Sourced<Ports>, captured: &[u16]) -> anyhow::Result<()> {
         let Ports { outside, inside } = ports.value;
-        let is_same = |way: &Way| matches!(way, Way::Publish { ports, .. } if ports.outside == outside);
-        if self.list.iter().any(|opening| is_same(&opening.way)) {
+        let before = self.list.iter().find_map(|opening| match &opening.way {
+            Way::Publish { ports, listener: _ } if ports.outside == outside => Some(ports.inside),
+            Way::Publish { .. } | Way::Socket { .. } | Way::Forward(_) | Way::Agent(_) => None,
+        });
+        let is_forwarded = self.list.iter().any(|opening| opening.hatch == Hatch::Port(inside));
+        let collision = match before {
+            Some(same) if same == inside => return Ok(()),
+            Some(other) => Some(format!("port {outside} of this machine leads to {other} already")),
+            None if captured.contains(&inside) => Some(format!("port {inside} inside leads to the proxy")),
+            None if is_forwarded => Some(format!("port {inside} inside is forwarded to this machine")),
+            None => None,
+        };
+        if let Some(why) = collision {
+            self.collides("publishPorts", ports, why);
             return Ok(());
         }
         #[expect(clippy::disallowed_methods, reason = "a port that a person publishes is no connection to the network")]
@@ -155,6 +173,15 @@ impl Opened {
         let way = Way::Publish { ports: ports.value, listener };
         self.list.push(Opening { hatch: Hatch::Calls, rule, way });
         Ok(())
+    }
+
+    /// Tells which ports are not opened, and which entry says them.
+    fn collides(&mut self, key: &str, ports: &Sourced<Ports>, why: String) {
+        let Ports { outside, inside } = ports.value;
+        let place = ports.origin.place();
+        self.told.push(format!(
+            "port {outside} of this machine and {inside} inside, as `{key}` of {place} wants, are not joined: {why}"
+        ));
     }
 
     /// Serves everything in threads of its own until it is told to stop.
@@ -328,20 +355,38 @@ fn give_back(socket: OwnedFd, serving: &Serving) {
 }
 
 /// Finds a socket of the host, and where it is seen inside. An error is why it is not.
-fn find(path: &AbsPath) -> Result<(AbsPath, OwnedFd), String> {
-    let whole = guard::canonical(path).map_err(|_| "it is not there, or its path cannot be followed".to_owned())?;
-    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let found = rustix::fs::open(whole.as_str(), flags, Mode::empty()).map_err(|error| match error {
-        Errno::NOENT => "it is not there".to_owned(),
-        error => error.to_string(),
-    })?;
-    let stat = rustix::fs::fstat(&found).map_err(|error| error.to_string())?;
+fn find(path: &AbsPath, ground: &Ground) -> Result<(AbsPath, Found), String> {
+    let found = ground.find(path).map_err(|lost| lost.to_string())?;
+    let stat = rustix::fs::fstat(&found.file).map_err(|error| error.to_string())?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::Socket {
         return Err("it is no socket".to_owned());
+    }
+    if !is_of_streams(&found.real) {
+        return Err("only sockets of streams are reached".to_owned());
     }
     // A link in a private place is not seen inside: its name is the socket's.
     let above = path.parent().and_then(|above| guard::canonical(&above).ok());
     let named = above.zip(path.name()).map(|(above, name)| above.join(name));
-    let is_private = |path: &AbsPath| PRIVATE.iter().any(|place| path.is_within(&AbsPath::root().join(place)));
-    Ok((named.filter(is_private).unwrap_or(whole), found))
+    let at = named.filter(sandbox::is_private).unwrap_or_else(|| found.real.clone());
+    match ground.hides(&at).or_else(|| ground.hides(&found.real)) {
+        Some(hidden) => Err(format!("{hidden} is hidden")),
+        None if !sandbox::is_private(&at) && !ground.has(&at) => {
+            Err("its directory is not there in the closed profile".to_owned())
+        }
+        None => Ok((at, found)),
+    }
 }
+
+/// Returns false for a socket of another kind, where the kernel's list has it under this name (unix(7)).
+fn is_of_streams(path: &AbsPath) -> bool {
+    const STREAM: &str = "0001";
+    #[expect(clippy::disallowed_methods, reason = "what the kernel says of sockets is neither settings nor journal")]
+    let list = std::fs::read("/proc/net/unix").unwrap_or_default();
+    let list = String::from_utf8_lossy(&list);
+    let kinds = list.lines().filter_map(|line| line.strip_suffix(path.as_str())?.strip_suffix(' '));
+    let mut kinds = kinds.filter_map(|before| before.split_whitespace().nth(4));
+    kinds.all(|kind| kind == STREAM)
+}
+
+#[cfg(test)]
+mod tests;

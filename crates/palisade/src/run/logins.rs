@@ -13,9 +13,10 @@ use policy::proof::RuleRef;
 use policy::{AbsPath, List, Verdict};
 use sandbox::{OWN_FILES, Shown};
 use vault::ssh_agent::judge::Rules;
-use vault::ssh_agent::{self, Fingerprint, KnownHosts, NamedKey, NotRecorded, Record, Server};
+use vault::ssh_agent::{self, Fingerprint, KnownHosts, KnownHostsFault, NamedKey, NotRecorded, Record, Server};
 
 use super::egress::Recorder;
+use super::ground::{Ground, Lost};
 use super::hatches::Serving;
 use super::secrets::read;
 use crate::setup::{Setup, of_a_person};
@@ -63,16 +64,18 @@ pub(super) struct Prepared {
 struct Named {
     server: Server,
     keys: Vec<NamedKey>,
+    /// The lines about the host, as they are.
     known: String,
+    hosts: KnownHosts,
     origin: Origin,
 }
 
 /// Prepares the agent, where there are entries that can be used. What cannot be is told.
-pub(super) fn prepare(setup: &Setup, entries: &[Sourced<Logins>]) -> Prepared {
+pub(super) fn prepare(setup: &Setup, entries: &[Sourced<Logins>], ground: &Ground) -> Prepared {
     let mut prepared = Prepared::default();
     let mut named = Vec::new();
     for entry in entries {
-        match name(setup, entry) {
+        match name(setup, entry, ground) {
             Ok(one) => named.push(one),
             Err(why) => prepared.told.push(format!("nothing is signed for {}: {why}", entry.value.host)),
         }
@@ -85,14 +88,8 @@ pub(super) fn prepare(setup: &Setup, entries: &[Sourced<Logins>]) -> Prepared {
     };
     let origin = first.origin.clone();
     let known: String = named.iter().flat_map(|one| [one.known.as_str(), "\n"]).collect();
-    let servers: Vec<Server> = named.iter().map(|one| one.server.clone()).collect();
-    let hosts = match KnownHosts::read(&known, &servers) {
-        Ok(hosts) => hosts,
-        Err(fault) => {
-            prepared.told.push(format!("nothing is signed for ssh: {fault}; {}", fault.hint()));
-            return prepared;
-        }
-    };
+    // Each host's keys are those that its own entry says.
+    let hosts = named.iter().map(|one| one.hosts.clone()).collect();
     let pair = |one: &Named| -> Vec<(Server, Fingerprint)> {
         one.keys.iter().map(|key| (one.server.clone(), key.fingerprint().clone())).collect()
     };
@@ -109,13 +106,13 @@ pub(super) fn prepare(setup: &Setup, entries: &[Sourced<Logins>]) -> Prepared {
 }
 
 /// Reads an entry. An error is why nothing is signed for it.
-fn name(setup: &Setup, entry: &Sourced<Logins>) -> Result<Named, String> {
+fn name(setup: &Setup, entry: &Sourced<Logins>, ground: &Ground) -> Result<Named, String> {
     let Logins { host, keys, known_hosts } = &entry.value;
     let server: Server = host.parse().map_err(|fault: ssh_agent::ServerFault| fault.to_string())?;
     let mut named = Vec::new();
     for key in keys {
         let line = if key.starts_with(['/', '~']) {
-            let file = read(&of_a_person(&setup.places, key)).map_err(|error| format!("{key}: {error}"))?;
+            let file = ground.read(&of_a_person(&setup.places, key)).map_err(|lost| format!("`{key}`: {lost}"))?;
             String::from_utf8_lossy(&file).into_owned()
         } else {
             key.clone()
@@ -126,11 +123,19 @@ fn name(setup: &Setup, entry: &Sourced<Logins>) -> Result<Named, String> {
         Some(file) => vec![file.as_str()],
         None => vec![KNOWN_AT_HOME, KNOWN_HERE],
     };
-    let texts = files.iter().filter_map(|file| read(&of_a_person(&setup.places, file)).ok());
-    let all: String = texts.flat_map(|text| [String::from_utf8_lossy(&text).into_owned(), "\n".to_owned()]).collect();
-    let known = KnownHosts::lines_about(&all, &server);
-    KnownHosts::read(&known, std::slice::from_ref(&server)).map_err(|fault| format!("{fault}; {}", fault.hint()))?;
-    Ok(Named { server, keys: named, known, origin: entry.origin.clone() })
+    let mut all = String::new();
+    for file in files {
+        match ground.read(&of_a_person(&setup.places, file)) {
+            Ok(text) => all.extend([String::from_utf8_lossy(&text).as_ref(), "\n"]),
+            // What is not there says nothing. Of what cannot be read nobody knows which keys it revokes.
+            Err(Lost::Missing) => {}
+            Err(lost) => return Err(format!("`{file}`: {lost}")),
+        }
+    }
+    let hinted = |fault: KnownHostsFault| format!("{fault}; {}", fault.hint());
+    let known = KnownHosts::lines_about(&all, &server).map_err(hinted)?;
+    let hosts = KnownHosts::read(&known, std::slice::from_ref(&server)).map_err(hinted)?;
+    Ok(Named { server, keys: named, known, hosts, origin: entry.origin.clone() })
 }
 
 /// Returns the files by which an ssh inside knows the named hosts: the person's own are hidden.

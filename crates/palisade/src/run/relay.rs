@@ -77,17 +77,26 @@ pub(super) fn relay(first: &OwnedFd, second: &OwnedFd, stop: BorrowedFd<'_>) -> 
             let write = if writes.is_empty() { PollFlags::empty() } else { PollFlags::OUT };
             read | write
         };
-        let mut fds = [
-            PollFd::from_borrowed_fd(stop, PollFlags::IN),
-            PollFd::new(first, wants(&there, &back)),
-            PollFd::new(second, wants(&back, &there)),
-        ];
+        let sides = [(first, wants(&there, &back)), (second, wants(&back, &there))];
+        // That a side is gone is told whether it is asked for or not, and at once: of one from which nothing is wanted nothing
+        // is heard.
+        let mut fds = vec![PollFd::from_borrowed_fd(stop, PollFlags::IN)];
+        fds.extend(
+            sides.iter().filter(|(_, wanted)| !wanted.is_empty()).map(|(side, wanted)| PollFd::new(*side, *wanted)),
+        );
         match poll(&mut fds, None) {
             Ok(_) => {}
             Err(Errno::INTR) => continue,
             Err(_) => break,
         }
-        let [stopped, one, other] = fds.map(|fd| fd.revents());
+        let mut said = fds.iter().map(PollFd::revents);
+        let stopped = said.next().unwrap_or(PollFlags::NVAL);
+        let [one, other] =
+            sides.map(
+                |(_, wanted)| {
+                    if wanted.is_empty() { PollFlags::empty() } else { said.next().unwrap_or(PollFlags::NVAL) }
+                },
+            );
         if !stopped.is_empty() {
             break;
         }
@@ -139,10 +148,12 @@ fn waits(socket: &impl AsFd, flags: PollFlags, stop: BorrowedFd<'_>) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test looks at what it costs")]
 mod tests {
     use std::io::{Read, Write};
     use std::os::fd::{AsFd, OwnedFd};
     use std::os::unix::net::UnixStream;
+    use std::time::Duration;
 
     #[test]
     fn everything_comes_through_and_each_end_is_handed_on() {
@@ -174,5 +185,34 @@ mod tests {
         let (owner, stop) = UnixStream::pair().unwrap();
         drop(owner);
         assert_eq!(super::relay(&one.into(), &other.into(), stop.as_fd()), (0, 0));
+    }
+
+    /// Returns for how long this thread had a processor, in hundredths of a second.
+    fn worked() -> u64 {
+        let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+        let (_, behind) = stat.rsplit_once(')').unwrap();
+        behind.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+    }
+
+    #[test]
+    fn who_is_gone_costs_nothing_while_the_other_does_not_read() {
+        let (mut client, one) = UnixStream::pair().unwrap();
+        let (other, _server) = UnixStream::pair().unwrap();
+        let (owner, stop) = UnixStream::pair().unwrap();
+        let relay = std::thread::spawn(move || {
+            let before = worked();
+            let sent = super::relay(&one.into(), &other.into(), stop.as_fd());
+            (sent, worked() - before)
+        });
+        // Nobody takes all of it.
+        client.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
+        let error = client.write_all(&vec![7; 10_000_000]).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+        drop(client);
+        // The time in which something would be spent.
+        std::thread::sleep(Duration::from_secs(1));
+        drop(owner);
+        let ((there, back), worked) = relay.join().unwrap();
+        assert!(there > 0 && back == 0 && worked < 10, "{there} {back} {worked}");
     }
 }

@@ -31,7 +31,7 @@ struct Written {
 /// Shows the plan. Nothing is run or recorded.
 pub(super) fn plan(options: &SandboxPlanOptions) -> anyhow::Result<Exit> {
     let mut setup = Setup::here(&options.settings)?;
-    setup.for_run(&options.boundary);
+    setup.for_run(&options.boundary)?;
     for diagnostic in &setup.diagnostics {
         say::diagnostic(diagnostic);
     }

@@ -86,6 +86,8 @@ pub(crate) struct Broker {
     has_started: bool,
     /// Openings that wait for another process, each in a thread of its own.
     waiting: Arc<AtomicUsize>,
+    /// Connections that are made, each in a thread of its own.
+    connecting: Arc<AtomicUsize>,
     /// What mounts hold elsewhere; nothing where there are any.
     fence: Option<Fence>,
     /// The sockets that the command may connect to by path; `None` where it can make no Unix socket.
@@ -170,6 +172,7 @@ impl Broker {
             mounts: Mounts::default(),
             has_started: false,
             waiting: Arc::default(),
+            connecting: Arc::default(),
             fence: None,
             named: None,
         })

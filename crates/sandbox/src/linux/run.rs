@@ -68,8 +68,8 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, (brokered, held): (bool, bool)
     let holder = if held && *tier == Tier::Full { template::Caller::call() } else { None };
     let streams = streams::look()?;
     let (plan, lacking) = with_caches(plan, *tier);
-    let (plan, out_of_reach) = with_network(plan, *tier);
     let (plan, without_hatches) = with_hatches(plan, *tier, brokered);
+    let (plan, out_of_reach) = with_network(plan, *tier);
     let own_terminal = streams.map(|stream| stream == Stream::Terminal && invocation.terminal == Terminal::Own);
     let resources = resources::prepare(limits, &invocation.init)?;
     let counted = resources.output.map(|limit| Output::new(limit, streams)).transpose().map_err(advice::with_fix)?;
@@ -123,7 +123,7 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, (brokered, held): (bool, bool)
         output,
     });
     let mut report = supervised.map_err(|error| if is_held { before_the_command(error) } else { error })?;
-    report.missing.extend(lacking.into_iter().chain(out_of_reach).chain(without_hatches));
+    report.missing.extend(lacking.into_iter().chain(without_hatches).chain(out_of_reach));
     report.from_holder = is_held;
     Ok(report)
 }
@@ -287,13 +287,18 @@ fn with_network(plan: Plan, tier: Tier) -> (Plan, Option<Missing>) {
     }
 }
 
-/// Takes the sockets away that lead to one place of the host each, where the tier has no place for them.
+/// Takes the sockets away that lead to one place of the host each, where the tier has no place for them; before the network,
+/// which goes where files are to be shown.
 fn with_hatches(plan: Plan, tier: Tier, brokered: bool) -> (Plan, Option<Missing>) {
     // Without a broker nobody judges connections by path.
     if plan.hatches.is_empty() || tier == Tier::Full && (brokered || !plan.names_sockets()) {
         return (plan, None);
     }
-    let meaning = "sockets of the host, ports forwarded to it and ports published on it are out of reach".to_owned();
+    let meaning = format!(
+        "sockets of the host, the person's ssh agent and ports forwarded to it are out of reach, and servers inside cannot be \
+         published in the tier `{}`",
+        tier.name()
+    );
     (plan.without_hatches(), Some(Missing { what: "hatches".to_owned(), meaning }))
 }
 
@@ -502,3 +507,6 @@ pub(super) fn try_bubblewrap(init: &Path) -> Result<(), String> {
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     if output.status.success() { Ok(()) } else { Err(said) }
 }
+
+#[cfg(test)]
+mod tests;

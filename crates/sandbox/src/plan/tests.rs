@@ -56,6 +56,7 @@ fn check(input: &str, expected: &str) {
         shown: Vec::new(),
         shown_by: Vec::new(),
         hatches: Vec::new(),
+        hatch_files: Vec::new(),
     };
     let found = match plan(&controls, &invocation) {
         Ok(plan) => {
@@ -99,6 +100,7 @@ fn whole_plan_reads_in_the_order_of_building() {
         shown: Vec::new(),
         shown_by: Vec::new(),
         hatches: Vec::new(),
+        hatch_files: Vec::new(),
     };
     let expected = "\
 separate    users, mounts, processes, network, ipc, host name, cgroups
@@ -323,6 +325,7 @@ fn planned(writable: &[&str], hidden: &[&str], open: &[&str], closed: &[&str]) -
         shown: Vec::new(),
         shown_by: Vec::new(),
         hatches: Vec::new(),
+        hatch_files: Vec::new(),
     };
     plan(&controls, &invocation).ok().map(|plan| opened(&plan))
 }
@@ -421,6 +424,7 @@ fn granted(readable: &[(&str, Option<&str>)], caches: Option<Caches>, hide: &[&s
         shown: Vec::new(),
         shown_by: Vec::new(),
         hatches: Vec::new(),
+        hatch_files: Vec::new(),
     };
     plan(&controls, &invocation).map_or_else(|error| format!("error: {error}"), |plan| plan.render())
 }
@@ -485,6 +489,7 @@ fn a_command_cannot_start_where_nothing_may_be_read() {
         shown: Vec::new(),
         shown_by: Vec::new(),
         hatches: Vec::new(),
+        hatch_files: Vec::new(),
     };
     assert!(plan(&controls("/usr/src"), &invocation).is_ok());
     assert_eq!(

@@ -35,6 +35,7 @@ fn order() -> Order {
         variables: vec![("A".to_owned(), "/c/a".to_owned())],
         network: policy::controls::Network::Proxied { captured: vec![80, 8443] },
         shown: vec![Shown { path: path("/run/palisade/a"), content: vec![0, 10, 255], why: "w".to_owned() }],
+        for_hatches: 1,
         hatches: vec![Hatch::Path(path("/run/a\n")), Hatch::Port(5432), Hatch::Calls],
     };
     let bytes = |bytes: &[u8]| std::os::unix::ffi::OsStringExt::from_vec(bytes.to_vec());

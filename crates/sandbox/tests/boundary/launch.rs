@@ -167,6 +167,7 @@ fn invocation(spec: &Spec, argv: Vec<OsString>) -> sandbox::Invocation {
         shown: spec.shown.iter().map(|text| shown(text)).collect(),
         shown_by: Vec::new(),
         hatches: spec.hatches(),
+        hatch_files: Vec::new(),
     }
 }
 

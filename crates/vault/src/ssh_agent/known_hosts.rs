@@ -77,6 +77,12 @@ pub struct KnownHosts {
     keys: Vec<(Server, Vec<u8>)>,
 }
 
+impl FromIterator<KnownHosts> for KnownHosts {
+    fn from_iter<T: IntoIterator<Item = KnownHosts>>(all: T) -> Self {
+        Self { keys: all.into_iter().flat_map(|one| one.keys).collect() }
+    }
+}
+
 /// Why the named hosts' keys are not known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KnownHostsFault {
@@ -132,15 +138,26 @@ impl KnownHosts {
 
     /// Returns the lines of a text of known hosts that are about a host, as they are. One that is not understood and has the
     /// host's name in it is among them.
-    pub fn lines_about(text: &str, server: &Server) -> String {
+    ///
+    /// Where a line that is not understood is marked or hashed, nobody knows whether it revokes a key of the host: it is a
+    /// fault, as more lines are than are read.
+    pub fn lines_about(text: &str, server: &Server) -> Result<String, KnownHostsFault> {
         let name = server.name();
         let bare = name.trim_start_matches('[').split(']').next().unwrap_or_default();
-        let is_about = |line: &&str| match Line::read(0, line.trim()) {
-            Some(line) => line.is_about(&name),
-            None => !line.trim_start().starts_with('#') && line.contains(bare),
-        };
-        let lines = text.lines().take(KNOWN_LINES_MAX).filter(|line| line.len() <= KNOWN_LINE_BYTES_MAX);
-        lines.filter(is_about).flat_map(|line| [line, "\n"]).collect()
+        let mut about = String::new();
+        for (number, line) in text.lines().enumerate() {
+            let read = line.trim();
+            check_size(number, read)?;
+            let is_about = match Line::read(number + 1, read) {
+                Some(line) => line.is_about(&name),
+                None if read.starts_with(['@', '|']) => return Err(KnownHostsFault::Line(number + 1)),
+                None => !read.starts_with('#') && read.contains(bare),
+            };
+            if is_about {
+                about.extend([line, "\n"]);
+            }
+        }
+        Ok(about)
     }
 
     /// Returns the named hosts that have this key.
@@ -160,14 +177,17 @@ fn lines(text: &str) -> Result<Vec<Line<'_>>, KnownHostsFault> {
     let mut read = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();
-        if number >= KNOWN_LINES_MAX || line.len() > KNOWN_LINE_BYTES_MAX {
-            return Err(KnownHostsFault::Many);
-        }
+        check_size(number, line)?;
         if !line.is_empty() && !line.starts_with('#') {
             read.push(Line::read(number + 1, line).ok_or(KnownHostsFault::Line(number + 1))?);
         }
     }
     Ok(read)
+}
+
+fn check_size(number: usize, line: &str) -> Result<(), KnownHostsFault> {
+    let is_beyond = number >= KNOWN_LINES_MAX || line.len() > KNOWN_LINE_BYTES_MAX;
+    if is_beyond { Err(KnownHostsFault::Many) } else { Ok(()) }
 }
 
 impl<'a> Line<'a> {
@@ -184,10 +204,11 @@ impl<'a> Line<'a> {
         Some(Self { number, mark, hosts, key })
     }
 
-    /// Returns whether the line is about a host, and no part of it excludes the host.
+    /// Returns whether the line is about a host, and no part of it excludes the host. What is marked and not understood is
+    /// about every host.
     fn is_about(&self, name: &str) -> bool {
         if self.hosts.starts_with('|') {
-            return is_hashed(self.hosts, name).unwrap_or(false);
+            return is_hashed(self.hosts, name).unwrap_or(self.mark.is_some());
         }
         let is_excluded = |pattern: &str| pattern.strip_prefix('!').is_some_and(|pattern| is_matched(pattern, name));
         self.hosts.split(',').any(|pattern| is_matched(pattern, name)) && !self.hosts.split(',').any(is_excluded)

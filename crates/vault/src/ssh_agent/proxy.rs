@@ -8,11 +8,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
 use super::Fingerprint;
 use super::judge::{Conversation, Judgement, Refused, Rules};
 use super::message::{self, Identity, Request};
-use crate::limits::{AGENT_ANSWER, AGENT_CONNECTIONS_MAX, AGENT_IDLE, AGENT_PAUSE, AGENT_REQUESTS_MAX};
+use crate::limits::{AGENT_ANSWER, AGENT_CONNECTIONS_MAX, AGENT_DIAL, AGENT_IDLE, AGENT_PAUSE, AGENT_REQUESTS_MAX};
 
 /// What was decided about one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +80,15 @@ impl Stop {
     pub fn stop(&self) {
         // It fails only where it has been said without end already.
         let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
+    }
+
+    /// Waits for a time. It is an end where this says so meanwhile.
+    fn rest(&self, time: Duration) -> Result<(), Over> {
+        let time = Timespec::try_from(time).map_err(|_| Over)?;
+        match poll(&mut [PollFd::new(&self.0, PollFlags::IN)], Some(&time)) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Ok(_) | Err(_) => Err(Over),
+        }
     }
 
     /// Waits until a socket is ready. It is an end where the time is over, or this says so.
@@ -219,7 +229,7 @@ impl Talk<'_> {
     fn ask(&mut self, request: &Request<'_>) -> Option<Vec<u8>> {
         let bytes = message::render(request)?;
         if self.agent.is_none() {
-            self.agent = UnixStream::connect(&self.proxy.agent).ok();
+            self.agent = self.dial();
         }
         let agent = self.agent.as_mut()?;
         let answer = send(agent, &bytes, self.stop).and_then(|()| receive(agent, AGENT_ANSWER, self.stop));
@@ -228,6 +238,23 @@ impl Talk<'_> {
             self.agent = None;
         }
         answer.ok()
+    }
+
+    /// Connects to the agent. One that takes nobody keeps nobody for long.
+    fn dial(&self) -> Option<UnixStream> {
+        let deadline = Instant::now() + AGENT_DIAL;
+        let place = SocketAddrUnix::new(&self.proxy.agent).ok()?;
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).ok()?;
+        loop {
+            match connect(&socket, &place) {
+                Ok(()) => return Some(socket.into()),
+                // Too many wait there already. Nothing says when there is room.
+                Err(rustix::io::Errno::AGAIN) if Instant::now() < deadline && self.stop.rest(AGENT_PAUSE).is_ok() => {}
+                Err(rustix::io::Errno::INTR) => {}
+                Err(_) => return None,
+            }
+        }
     }
 
     fn say(&mut self, bytes: &[u8]) -> Result<(), Over> {

@@ -38,6 +38,12 @@ fn spec_vault() {
                 each(&|field| read(path.to_str().unwrap(), field))
             }
             "known" => each(&|input| known(case.block("known_hosts"), input)),
+            "about" => {
+                each(&|input| match KnownHosts::lines_about(case.block("known_hosts"), &input.parse().unwrap()) {
+                    Ok(lines) => known(&lines, input),
+                    Err(fault) => format!("error: {fault}"),
+                })
+            }
             other => panic!("{}:{}: no such block: {other}", case.file.display(), case.line),
         }
     });
@@ -99,4 +105,22 @@ fn unescaped(text: &str) -> String {
         };
     }
     made + rest
+}
+
+/// What one text says of all hosts is said of those alone for which the text was read.
+#[test]
+fn known_hosts_of_several_texts_stay_apart() {
+    use base64::Engine;
+
+    const FIRST: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIDin9uHf7YXNnp8OVQM+jBaf90Qw49YC6ZxBTH2xMwmm";
+    const SECOND: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIJAaztHsm5IU/I2U2L8/iIj+nLTvO9bgbrcHJUBlDu56";
+    let read = |text: &str, server: &str| KnownHosts::read(text, &[server.parse().unwrap()]).unwrap();
+    let wide = format!("*.example ssh-ed25519 {SECOND}\na.example ssh-ed25519 {FIRST}\n");
+    let narrow = format!("b.example ssh-ed25519 {FIRST}\n");
+    let hosts: KnownHosts = [read(&wide, "a.example"), read(&narrow, "b.example")].into_iter().collect();
+    let shown = [FIRST, SECOND].map(|key| {
+        let key = base64::engine::general_purpose::STANDARD.decode(key).unwrap();
+        hosts.servers(&key).map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    });
+    assert_eq!(shown, ["a.example:22 b.example:22", "a.example:22"]);
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use policy::AbsPath;
 use policy::facts::Entry;
 
-use super::{Unresolved, canonical, existing, git_root, resolve};
+use super::{Followed, Unresolved, canonical, existing, follow, git_root, resolve};
 
 fn scene() -> (tempfile::TempDir, AbsPath) {
     let directory = tempfile::tempdir().unwrap();
@@ -25,6 +25,8 @@ fn links_are_followed_and_named() {
     assert_eq!(found.real, root.join("real/file"));
     assert_eq!(found.entry, Entry::File);
     assert_eq!(found.hops, [root.join("relative/file"), root.join("real/file")]);
+    let links = vec![root.join("absolute"), root.join("relative")];
+    assert_eq!(follow(&root.join("absolute/file")).unwrap(), Followed { real: root.join("real/file"), links });
 }
 
 #[test]

@@ -26,15 +26,21 @@ impl Compiler<'_> {
             return;
         }
         for (key, origin) in first(said) {
-            let message = format!("`sandbox.{key}` does not count in the files of a folder");
+            let message = format!("`{key}` does not count in the files of a folder");
             self.report(Severity::Warning, origin, message, Some(ELSEWHERE.to_owned()));
         }
     }
 
     /// Where only the administrator allows hosts, only the administrator opens anything else.
     pub(super) fn settle_hatches(&mut self) {
-        if self.policy.network.managed_only.is_none() {
-            return;
+        let Some(lock) = self.policy.network.managed_only.clone() else { return };
+        let lost = lost(&self.policy.hatches);
+        for (key, origin) in first(&lost) {
+            let message = format!(
+                "`{key}` opens nothing: `allowManagedDomainsOnly` of {} leaves that to managed files",
+                lock.file
+            );
+            self.report(Severity::Warning, origin, message, None);
         }
         let Hatches { sockets, forwards, published, http_proxy, socks_proxy, logins } = &mut self.policy.hatches;
         sockets.retain(is_managed);
@@ -50,16 +56,32 @@ fn is_managed<T>(said: &Sourced<T>) -> bool {
     said.origin.scope == Scope::Managed
 }
 
+/// Returns what others than the administrator open.
+fn lost(said: &Hatches) -> Hatches {
+    fn others<T: Clone>(said: &[Sourced<T>]) -> Vec<Sourced<T>> {
+        said.iter().filter(|one| !is_managed(one)).cloned().collect()
+    }
+    let Hatches { sockets, forwards, published, http_proxy, socks_proxy, logins } = said;
+    Hatches {
+        sockets: others(sockets),
+        forwards: others(forwards),
+        published: others(published),
+        http_proxy: http_proxy.clone().filter(|one| !is_managed(one)),
+        socks_proxy: socks_proxy.clone().filter(|one| !is_managed(one)),
+        logins: others(logins),
+    }
+}
+
 /// Returns where each key stands first.
 fn first(said: &Hatches) -> Vec<(&'static str, &Origin)> {
     let Hatches { sockets, forwards, published, http_proxy, socks_proxy, logins } = said;
     let keys = [
-        ("network.allowUnixSockets", sockets.first().map(|one| &one.origin)),
-        ("network.forwardPorts", forwards.first().map(|one| &one.origin)),
-        ("network.publishPorts", published.first().map(|one| &one.origin)),
-        ("network.httpProxyPort", http_proxy.as_ref().map(|one| &one.origin)),
-        ("network.socksProxyPort", socks_proxy.as_ref().map(|one| &one.origin)),
-        ("credentials.ssh", logins.first().map(|one| &one.origin)),
+        ("sandbox.network.allowUnixSockets", sockets.first().map(|one| &one.origin)),
+        ("sandbox.network.forwardPorts", forwards.first().map(|one| &one.origin)),
+        ("sandbox.network.publishPorts", published.first().map(|one| &one.origin)),
+        ("sandbox.network.httpProxyPort", http_proxy.as_ref().map(|one| &one.origin)),
+        ("sandbox.network.socksProxyPort", socks_proxy.as_ref().map(|one| &one.origin)),
+        ("sandbox.credentials.ssh", logins.first().map(|one| &one.origin)),
     ];
     keys.into_iter().filter_map(|(key, origin)| Some((key, origin?))).collect()
 }

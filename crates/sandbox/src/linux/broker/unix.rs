@@ -63,11 +63,7 @@ impl Broker {
         let socket = own(caller, descriptor)?;
         // The process whose socket it is, is the one that was looked at.
         self.is_waiting(call)?;
-        let flags = rustix::fs::fcntl_getfl(&socket).map_err(errno)?;
-        if flags.contains(OFlags::NONBLOCK) {
-            return destination.connect(&socket).map(|()| Outcome::Done);
-        }
-        self.connect_waiting(call, socket, destination)
+        self.connect_beside(call, socket, destination)
     }
 
     /// Finds the socket that an address names; what the caller is told where it is none of ours.
@@ -103,13 +99,14 @@ impl Broker {
         Ok(Ok(found.file.try_clone().map_err(|_| libc::ENFILE)?))
     }
 
-    /// Connects in a thread of its own: it can take as long as the server likes.
-    fn connect_waiting(&self, call: &Call, socket: OwnedFd, destination: Destination) -> Result<Outcome> {
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING_CONNECTIONS_MAX {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
+    /// Connects in a thread of its own: it can take as long as the server likes. Whether it waits at all is a flag of the
+    /// socket, which the caller's other threads can change at any time.
+    fn connect_beside(&self, call: &Call, socket: OwnedFd, destination: Destination) -> Result<Outcome> {
+        if self.connecting.fetch_add(1, Ordering::Relaxed) >= WAITING_CONNECTIONS_MAX {
+            self.connecting.fetch_sub(1, Ordering::Relaxed);
             return Err(libc::EAGAIN);
         }
-        let (id, listener, waiting) = (call.id, Arc::clone(&self.listener), Arc::clone(&self.waiting));
+        let (id, listener, connecting) = (call.id, Arc::clone(&self.listener), Arc::clone(&self.connecting));
         let wait = move || {
             let answer = match destination.connect(&socket) {
                 Ok(()) => Answer::Done,
@@ -118,12 +115,12 @@ impl Broker {
             // The caller is the only one who has it again.
             drop((socket, destination));
             let _ = filter::answer(listener.as_fd(), id, answer);
-            waiting.fetch_sub(1, Ordering::Relaxed);
+            connecting.fetch_sub(1, Ordering::Relaxed);
         };
         match std::thread::Builder::new().stack_size(64 * 1024).spawn(wait) {
             Ok(_) => Ok(Outcome::Later),
             Err(_) => {
-                self.waiting.fetch_sub(1, Ordering::Relaxed);
+                self.connecting.fetch_sub(1, Ordering::Relaxed);
                 Err(libc::EAGAIN)
             }
         }
@@ -145,12 +142,25 @@ impl Destination {
     }
 }
 
-/// Returns the socket that a number means to the caller.
+/// Returns the socket that a number means to the caller. A thread can have descriptors of its own.
 fn own(caller: &Caller<'_>, descriptor: u64) -> Result<OwnedFd> {
     let number = u32::try_from(descriptor & 0xffff_ffff).ok().and_then(|number| i32::try_from(number).ok());
-    let process = Pid::from_raw(caller.process()?).ok_or(libc::ESRCH)?;
-    let process = pidfd_open(process, PidfdFlags::empty()).map_err(errno)?;
-    pidfd_getfd(&process, number.ok_or(libc::EBADF)?, PidfdGetfdFlags::empty()).map_err(errno)
+    let number = number.ok_or(libc::EBADF)?;
+    let of = |number: i32| Pid::from_raw(number).ok_or(libc::ESRCH);
+    // `PIDFD_THREAD`, of Linux 6.9.
+    let thread_alone = PidfdFlags::from_bits_retain(OFlags::EXCL.bits());
+    match pidfd_open(of(caller.pid)?, thread_alone) {
+        Ok(thread) => pidfd_getfd(&thread, number, PidfdGetfdFlags::empty()).map_err(errno),
+        Err(rustix::io::Errno::INVAL) => {
+            let process = pidfd_open(of(caller.process()?)?, PidfdFlags::empty()).map_err(errno)?;
+            let socket = pidfd_getfd(&process, number, PidfdGetfdFlags::empty()).map_err(errno)?;
+            let inode = rustix::fs::fstat(&socket).map_err(errno)?.st_ino;
+            let name = rustix::fs::readlinkat(caller.proc, format!("{}/fd/{number}", caller.pid), Vec::new());
+            let is_same = name.map_err(errno)?.as_bytes() == format!("socket:[{inode}]").as_bytes();
+            if is_same { Ok(socket) } else { Err(libc::EBADF) }
+        }
+        Err(error) => Err(errno(error)),
+    }
 }
 
 fn errno(error: rustix::io::Errno) -> Errno {

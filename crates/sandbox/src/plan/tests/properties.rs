@@ -179,6 +179,7 @@ fn made(wish: &Wish) -> Option<Plan> {
         shown: Vec::new(),
         shown_by: Vec::new(),
         hatches: Vec::new(),
+        hatch_files: Vec::new(),
     };
     plan(&controls, &invocation).ok()
 }
