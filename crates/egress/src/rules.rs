@@ -63,13 +63,25 @@ impl RequestRule {
     /// Reads a rule: methods, a space, a host and a path.
     pub fn parse(effect: Effect, text: &str, origin: Origin) -> Result<Self, RuleFault> {
         let (methods, rest) = text.trim().split_once(' ').ok_or(RuleFault::Method)?;
-        let (place, path) = place_and_path(rest.trim())?;
+        let methods: Vec<&str> = methods.split(',').collect();
+        let (host, path) = host_and_path(rest.trim());
+        Self::new(effect, (&methods, host, path), origin)
+    }
+
+    /// Returns the rule of these methods, of which none or `*` is every one, this host and this path.
+    pub fn new(
+        effect: Effect,
+        (methods, host, path): (&[&str], &str, Option<&str>),
+        origin: Origin,
+    ) -> Result<Self, RuleFault> {
         let (word, list) = match effect {
             Effect::Allow => ("allow", List::Allow),
             Effect::Deny => ("deny", List::Deny),
         };
-        let name = RuleName { text: format!("network.requests: {word} {}", text.trim()), origin, list };
-        Ok(Self { effect, methods: read_methods(methods)?, place, path, name })
+        let shown = if methods.is_empty() { "*".to_owned() } else { methods.join(",") };
+        let text = format!("network.requests: {word} {shown} {host}{}", path.unwrap_or_default());
+        let (methods, (place, path)) = (read_methods(methods)?, place_and_path(host, path)?);
+        Ok(Self { effect, methods, place, path, name: RuleName { text, origin, list } })
     }
 
     fn covers(&self, target: &Target, method: &str, path: &Path) -> bool {
@@ -84,23 +96,29 @@ impl RequestRule {
     }
 }
 
-fn read_methods(text: &str) -> Result<Vec<String>, RuleFault> {
-    if text == "*" {
+fn read_methods(words: &[&str]) -> Result<Vec<String>, RuleFault> {
+    if words == ["*"] {
         return Ok(Vec::new());
     }
     let is_method = |word: &str| {
         !word.is_empty() && word.bytes().all(|byte| is_token(byte) && byte != b'*' && !byte.is_ascii_lowercase())
     };
-    let methods = text.split(',').map(|word| is_method(word).then(|| word.to_owned()).ok_or(RuleFault::Method));
-    methods.collect()
+    words.iter().map(|word| is_method(word).then(|| (*word).to_owned()).ok_or(RuleFault::Method)).collect()
 }
 
-/// Reads `host[:port]/path`; without a path it is every one.
-fn place_and_path(text: &str) -> Result<(Place, PathPattern), RuleFault> {
-    let (host, path) = text.split_at_checked(text.find('/').unwrap_or(text.len())).unwrap_or((text, ""));
+/// Splits `host[:port]/path`.
+fn host_and_path(text: &str) -> (&str, Option<&str>) {
+    match text.find('/').and_then(|at| text.split_at_checked(at)) {
+        Some((host, path)) => (host, Some(path)),
+        None => (text, None),
+    }
+}
+
+/// Reads a host and a path; without a path it is every one.
+fn place_and_path(host: &str, path: Option<&str>) -> Result<(Place, PathPattern), RuleFault> {
     let readings = Readings::parse(host).map_err(|fault| RuleFault::Host(Some(fault)))?;
     let place = readings.certain().filter(|place| !place.pattern.is_any()).ok_or(RuleFault::Host(None))?;
-    let path = PathPattern::parse(if path.is_empty() { "/**" } else { path })?;
+    let path = PathPattern::parse(path.unwrap_or("/**"))?;
     Ok((place, path))
 }
 

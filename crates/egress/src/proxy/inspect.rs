@@ -392,6 +392,9 @@ impl Session {
                 None => return Err(refuse("what is pushed ends too early".to_owned())),
             }
         };
+        if push.updates.is_empty() && push.has_options() {
+            return Err(refuse("it names no ref, and has options".to_owned()));
+        }
         let refused = self.inspector.pushes.judge(&self.target, repository, &push);
         let Some((_, first)) = refused.first() else { return Ok(bytes) };
         // A client that still sends does not hear.

@@ -7,7 +7,7 @@
 use policy::Origin;
 
 use super::path::{Path, PathPattern};
-use super::{RequestRefusal, RuleFault, check_overrides, place_and_path};
+use super::{RequestRefusal, RuleFault, check_overrides, host_and_path, place_and_path};
 use crate::host::{Place, Target, match_star};
 use crate::network::RuleName;
 use crate::wire::git::{Push, is_ref};
@@ -31,7 +31,8 @@ impl PushRule {
     /// Reads a rule: a host and a path, and branches behind them.
     pub fn parse(text: &str, origin: Origin) -> Result<Self, RuleFault> {
         let mut words = text.split_whitespace();
-        let (place, path) = place_and_path(words.next().ok_or(RuleFault::Host(None))?)?;
+        let (host, path) = host_and_path(words.next().ok_or(RuleFault::Host(None))?);
+        let (place, path) = place_and_path(host, path)?;
         let refs = words.map(full).collect::<Option<Vec<String>>>().ok_or(RuleFault::Branch)?;
         let text = format!("credentials.git: push {}", text.trim());
         let name = RuleName { text, origin, list: policy::List::Allow };
@@ -40,7 +41,8 @@ impl PushRule {
 
     /// Reads a rule by which nothing is pushed: a host and a path.
     pub fn none(text: &str, origin: Origin) -> Result<Self, RuleFault> {
-        let (place, path) = place_and_path(text)?;
+        let (host, path) = host_and_path(text);
+        let (place, path) = place_and_path(host, path)?;
         let text = format!("credentials.git: {text} without push");
         Ok(Self { place, path, refs: Vec::new(), name: RuleName { text, origin, list: policy::List::Deny } })
     }
@@ -119,11 +121,17 @@ impl PushRules {
     pub fn judge(&self, target: &Target, repository: &Path, push: &Push) -> Vec<(String, RequestRefusal)> {
         let own: Vec<&PushRule> = self.0.iter().filter(|rule| rule.is_of(target, repository)).collect();
         let is_deleted = |name: &String| push.deletions.contains(name);
-        let is_refused = |name: &&String| is_deleted(name) || !own.iter().any(|rule| rule.allows(name));
+        let is_refused =
+            |name: &&String| push.has_options() || is_deleted(name) || !own.iter().any(|rule| rule.allows(name));
         let refused = push.updates.iter().filter(is_refused);
         let reason = |name: &String| match own.first() {
             Some(rule) if is_deleted(name) => {
                 let reason = "a push that deletes is never passed on".to_owned();
+                (name.clone(), RequestRefusal::new(Some(&rule.name), reason))
+            }
+            Some(rule) if own.iter().any(|rule| rule.allows(name)) => {
+                let rule_place = rule.name.origin.place();
+                let reason = format!("`{}` of {rule_place} allows no push with options", rule.name.text);
                 (name.clone(), RequestRefusal::new(Some(&rule.name), reason))
             }
             Some(rule) => {

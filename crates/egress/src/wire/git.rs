@@ -14,6 +14,9 @@ pub struct Push {
     pub capabilities: Vec<String>,
 }
 
+/// What a client can do that sends words for the server behind the list of refs.
+const OPTIONS: &str = "push-options";
+
 /// Why bytes are no push that can be judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PushFault {
@@ -90,7 +93,7 @@ fn command(text: &[u8], push: &mut Push) -> Result<(), PushFault> {
     if text.starts_with("push-cert") {
         return Err(PushFault::Signed);
     }
-    push.capabilities.extend(capabilities.into_iter().flat_map(|list| list.split(' ')).map(str::to_owned));
+    push.capabilities.extend(capabilities.into_iter().flat_map(str::split_ascii_whitespace).map(str::to_owned));
     let mut words = text.splitn(3, ' ');
     let (Some(first), Some(second), third) = (words.next(), words.next(), words.next()) else {
         return Err(PushFault::Line);
@@ -128,6 +131,11 @@ pub(crate) fn is_ref(name: &str) -> bool {
 }
 
 impl Push {
+    /// Returns true when words for the server may follow the list of refs: they make merge requests, skip checks.
+    pub fn has_options(&self) -> bool {
+        self.capabilities.iter().any(|own| own.split('=').next() == Some(OPTIONS))
+    }
+
     /// Returns an answer in which every ref is refused, as a client shows it: `reason` says why, for each.
     pub fn refusal(&self, reason: impl Fn(&str) -> String) -> Vec<u8> {
         let can = |word: &str| self.capabilities.iter().any(|own| own == word);

@@ -75,7 +75,8 @@ pub(crate) fn push(input: &str) -> String {
         Ok(Progress::Done(push, taken)) => {
             let left = bytes.len() - taken;
             let gone = if push.deletions.is_empty() { String::new() } else { format!(" without {:?}", push.deletions) };
-            format!("{:?}{gone}, {left} left", push.updates)
+            let options = if push.has_options() { ", options" } else { "" };
+            format!("{:?}{gone}{options}, {left} left", push.updates)
         }
         Err(fault) => fault.to_string(),
     }
@@ -95,6 +96,8 @@ pub(crate) fn branches(case: &Case, lines: &str) -> String {
             Ok(rules) => {
                 let rules = PushRules(rules.clone());
                 let (place, name) = input.split_once(' ').unwrap();
+                let (name, options) = name.split_once(" with ").unwrap_or((name, ""));
+                let capabilities = options.split_whitespace().map(str::to_owned).collect();
                 // A deletion has a minus before its name.
                 let (name, deletions) =
                     name.strip_prefix('-').map_or((name, vec![]), |name| (name, vec![name.to_owned()]));
@@ -103,7 +106,7 @@ pub(crate) fn branches(case: &Case, lines: &str) -> String {
                     Err(refusal) => refusal.reason,
                     Ok(None) => "not limited".to_owned(),
                     Ok(Some(repository)) => {
-                        let push = git::Push { updates: vec![name.to_owned()], deletions, capabilities: Vec::new() };
+                        let push = git::Push { updates: vec![name.to_owned()], deletions, capabilities };
                         let refused = rules.judge(&request.target, &repository, &push);
                         refused.first().map_or("yes".to_owned(), |(_, refusal)| refusal.reason.clone())
                     }
