@@ -10,7 +10,7 @@ use egress::credential::{Aws, AwsPair, Credentials, Unsignable, Vault, read_inje
 use egress::host::Place;
 use egress::proxy::{Authority, Inspection, Roots, Terminate};
 use policy::facts::Held;
-use policy::layer::{self, AwsVariables, Mask, SigningForm, Sourced, TlsKeys, Variable};
+use policy::layer::{self, AwsVariables, Mask, MaskedFile, SigningForm, Sourced, TlsKeys, Variable};
 use policy::rule::HeldPath;
 use policy::{AbsPath, Controls, Scope};
 use rustix::fs::{Mode, OFlags};
@@ -208,7 +208,7 @@ fn seen(mask: &Mask, holder: Holder, (name, value): (&str, &str), vault: &mut Va
 struct FileMask<'a> {
     setup: &'a Setup,
     controls: &'a Controls,
-    mask: &'a Sourced<Mask>,
+    mask: &'a Sourced<MaskedFile>,
 }
 
 impl FileMask<'_> {
@@ -218,9 +218,13 @@ impl FileMask<'_> {
         let Self { setup, controls, mask } = self;
         let denies = &setup.policy.sandbox().deny_read;
         let covers = |held: &HeldPath, path: &AbsPath| held.pattern.covers(path, &controls.project, &controls.cwd);
-        let is_masked =
-            |held: &HeldPath| setup.policy.credentials().files.iter().any(|mask| mask.origin == held.origin);
-        let own: Vec<&HeldPath> = denies.iter().filter(|held| held.origin == mask.origin).collect();
+        let masks = &setup.policy.credentials().files;
+        // Of two entries that are alike but for the mode, the one that denies counts.
+        let is_masked = |held: &HeldPath| {
+            let alike = denies.iter().filter(|other| other.origin == held.origin && other.why == held.why).count();
+            alike <= masks.iter().filter(|mask| held.is_of(mask)).count()
+        };
+        let own: Vec<&HeldPath> = denies.iter().filter(|held| held.is_of(mask)).collect();
         let mut files: Vec<AbsPath> = controls.unreadable.iter().map(|held| held.path.clone()).collect();
         for (root, _) in own.iter().flat_map(|held| held.pattern.roots(&controls.project, &controls.cwd)) {
             let around = |held: &&Held| root.is_within(&held.path) && root != held.path;
@@ -238,7 +242,7 @@ impl FileMask<'_> {
             let denied = denies.iter().find(|held| !is_masked(held) && covers(held, path));
             let seen = match (denied, read(path).map(String::from_utf8)) {
                 (Some(denied), _) => Seen::Told(format!("`{}` denies it", denied.why)),
-                (None, Ok(Ok(text))) => seen(&mask.value, Holder::File, (path.as_str(), &text), vault)
+                (None, Ok(Ok(text))) => seen(&mask.value.mask, Holder::File, (path.as_str(), &text), vault)
                     .with_context(|| format!("as {} wants", mask.origin.place()))?,
                 (None, Ok(Err(_))) => Seen::Told("it is not UTF-8".to_owned()),
                 (None, Err(error)) => Seen::Told(error.to_string()),
