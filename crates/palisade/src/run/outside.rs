@@ -184,3 +184,6 @@ fn wait(child: &Child, deadline: Instant) -> Result<(), ProcessFault> {
     }
     Err(ProcessFault::Timeout)
 }
+
+#[cfg(test)]
+mod tests;

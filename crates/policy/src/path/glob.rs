@@ -133,7 +133,18 @@ impl Glob {
 
     /// Returns true when `path` or one of the directories above it matches, as gitignore has it.
     pub fn matches_or_holds(&self, path: &[&str]) -> bool {
-        (0..=path.len()).rev().any(|end| path.get(..end).is_some_and(|start| self.matches(start)))
+        // Most rules are about something else, and that is seen here at little cost.
+        self.begins(path) && (0..=path.len()).rev().any(|end| path.get(..end).is_some_and(|start| self.matches(start)))
+    }
+
+    /// Returns false when what stands before the first `**` is not how a path begins: then neither it nor a directory above
+    /// it matches.
+    fn begins(&self, path: &[&str]) -> bool {
+        let mut names = path.iter();
+        self.segments
+            .iter()
+            .map_while(Segment::tokens)
+            .all(|tokens| names.next().is_some_and(|name| matches(tokens, name)))
     }
 
     /// Returns true when it matches every path.
@@ -222,6 +233,13 @@ impl Segment {
             }
         };
         (0..=path.len()).map(ends).collect()
+    }
+
+    fn tokens(&self) -> Option<&[Token]> {
+        match self {
+            Self::Any => None,
+            Self::One(tokens) => Some(tokens),
+        }
     }
 
     fn literal(&self) -> Option<String> {
@@ -356,6 +374,13 @@ fn named_class(rest: &[char]) -> Option<(Vec<(char, char)>, usize)> {
 /// Returns true when the whole of `name` matches: greedy with one point to return to, so linear in
 /// practice and quadratic at worst.
 fn matches(tokens: &[Token], name: &str) -> bool {
+    // Before the first `*` each letter has its token.
+    let mut found = name.chars();
+    for token in tokens.iter().take_while(|token| **token != Token::Run) {
+        if !found.next().is_some_and(|letter| token.takes(letter)) {
+            return false;
+        }
+    }
     let letters: Vec<char> = name.chars().collect();
     let (mut at, mut letter) = (0, 0);
     let mut retry: Option<(usize, usize)> = None;

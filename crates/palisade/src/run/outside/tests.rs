@@ -1,0 +1,57 @@
+use std::time::{Duration, Instant};
+
+use policy::AbsPath;
+use vault::{Command, ProcessFault, World};
+
+use super::Outside;
+
+/// Returns what a program printed, or why it did not.
+fn run(words: &[&str], writable: &str) -> Result<(Option<i32>, String), ProcessFault> {
+    let variables = [("HOME", "/root"), ("TOKEN", "secret"), ("LD_PRELOAD", "/nothing"), ("PATH", "/tmp")];
+    let variables = variables.map(|(name, value)| (name.into(), value.into())).to_vec();
+    let outside = Outside::new(variables, AbsPath::parse(writable).into_iter().collect());
+    let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+    let timeout = Duration::from_secs(2);
+    let output = outside.run(&Command { words: &words, variables: &[], timeout, output_bytes_max: 1000 })?;
+    Ok((output.code, String::from_utf8(output.printed.to_vec()).unwrap()))
+}
+
+const NOWHERE: &str = "/nowhere";
+
+#[test]
+fn a_program_gets_little_and_says_what_it_says() {
+    assert_eq!(run(&["printf", "a  b"], NOWHERE), Ok((Some(0), "a  b".to_owned())));
+    assert_eq!(run(&["sh", "-c", "pwd; cat; exit 3"], NOWHERE), Ok((Some(3), "/\n".to_owned())));
+    let (_, environment) = run(&["env"], NOWHERE).unwrap();
+    let names: Vec<&str> = environment.lines().filter_map(|line| line.split('=').next()).collect();
+    assert_eq!(names.len(), 2, "{environment}");
+    assert!(names.contains(&"HOME") && names.contains(&"PATH") && !environment.contains("/tmp"), "{environment}");
+}
+
+#[test]
+fn what_takes_too_long_or_says_too_much_is_ended() {
+    let begun = Instant::now();
+    assert_eq!(run(&["sleep", "60"], NOWHERE), Err(ProcessFault::Timeout));
+    assert_eq!(run(&["sh", "-c", "exec >&-; sleep 60"], NOWHERE), Err(ProcessFault::Timeout));
+    assert_eq!(run(&["yes"], NOWHERE), Err(ProcessFault::Long));
+    assert!(begun.elapsed() < Duration::from_secs(30));
+    // What it leaves behind is ended too.
+    let (_, left) = run(&["sh", "-c", "sleep 60 >/dev/null & echo $!"], NOWHERE).unwrap();
+    let pid = rustix::process::Pid::from_raw(left.trim().parse().unwrap()).unwrap();
+    // One that has ended and is not yet waited for has no program.
+    let is_over = || std::fs::read_link(format!("/proc/{}/exe", pid.as_raw_nonzero())).is_err();
+    let begun = Instant::now();
+    while !is_over() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it goes on");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn what_commands_can_write_is_not_started() {
+    assert_eq!(run(&["printf", "a"], "/usr"), Err(ProcessFault::Start));
+    assert_eq!(run(&["sh", "/nowhere/script"], NOWHERE), Err(ProcessFault::Start));
+    assert_eq!(run(&["sh", "-c", ". /nowhere/script"], NOWHERE), Err(ProcessFault::Start));
+    assert_eq!(run(&["/nothing/there"], NOWHERE), Err(ProcessFault::Absent));
+    assert_eq!(run(&["no-such-program"], NOWHERE), Err(ProcessFault::Absent));
+}
