@@ -10,6 +10,7 @@ mod redeem;
 mod secrets;
 mod sources;
 mod status;
+mod trusted;
 
 use std::process::ExitCode;
 

@@ -17,17 +17,11 @@ use rustix::fs::{Mode, OFlags};
 use sandbox::{Environment, OWN_FILES, Shown};
 
 use super::git::{self, Hosts};
+use super::outside::Writable;
 use super::sources::{Ways, is_reference};
+use super::trusted;
 use crate::setup::{Setup, now_ms, of_a_person};
 
-/// Where systems keep whom they believe, as one file.
-const BUNDLES: [&str; 5] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-];
 /// The same file's name inside, among our own.
 const BUNDLE: &str = "ca-certificates.crt";
 /// Variables by which programs are told of such a file.
@@ -43,8 +37,6 @@ const BUNDLE_VARIABLES: [&str; 10] = [
     "DENO_CERT",
     "NIX_SSL_CERT_FILE",
 ];
-/// Those of the caller's that add to whom it believes.
-pub(super) const OWN_BUNDLES: [&str; 2] = ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"];
 /// Variables that are one credential of AWS where nothing else is said.
 const AWS_NAMES: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 /// Bytes of a file of certificates, of a key, or of a masked file.
@@ -96,11 +88,15 @@ pub(super) fn prepare(setup: &Setup, controls: &Controls, environment: &mut Envi
     let hosts = Hosts::prepare((setup, &mut ways), &mut credentials.vault, &mut told)?;
     hosts.tell(environment);
     let rules = git::requests(setup)?;
+    let own = if settings.tls.is_none() && hosts.places.is_empty() { Vec::new() } else { trusted::files(setup)? };
+    // Where secrets go, nobody is believed whom a command may have made up.
+    let writable = Writable::of(controls);
+    let own = if credentials.vault.is_empty() { own } else { trusted::apart(own, &writable, &mut told) };
     let terminate = match &settings.tls {
-        Some(tls) => Some(terminate(setup, Some(tls), &mut shown)?),
+        Some(tls) => Some(terminate((setup, &own), Some(tls), &mut shown)?),
         // Who says that git goes to a host with a token says that its requests are seen: there, and nowhere else.
         None if !hosts.places.is_empty() => {
-            Some(Terminate { only: Some(hosts.places), ..terminate(setup, None, &mut shown)? })
+            Some(Terminate { only: Some(hosts.places), ..terminate((setup, &own), None, &mut shown)? })
         }
         None => None,
     };
@@ -300,7 +296,11 @@ fn pair_of(variables: &AwsVariables) -> AwsPair {
 }
 
 /// Returns how TLS ends at the proxy, and shows inside whom to believe.
-fn terminate(setup: &Setup, tls: Option<&Sourced<TlsKeys>>, shown: &mut Vec<Shown>) -> anyhow::Result<Terminate> {
+fn terminate(
+    (setup, own): (&Setup, &[trusted::File]),
+    tls: Option<&Sourced<TlsKeys>>,
+    shown: &mut Vec<Shown>,
+) -> anyhow::Result<Terminate> {
     let now_s = u64::try_from(now_ms() / 1000).unwrap_or_default();
     let authority = match tls.map(|tls| &tls.value) {
         Some(TlsKeys { certificate: Some(certificate), key: Some(key) }) => {
@@ -315,21 +315,18 @@ fn terminate(setup: &Setup, tls: Option<&Sourced<TlsKeys>>, shown: &mut Vec<Show
     let authority = authority.with_context(|| format!("TLS cannot end at the proxy, as {} wants", wanted()))?;
     let (mut roots, _) = Roots::of_the_machine();
     let mut bundle = Vec::new();
-    let system = BUNDLES.iter().filter_map(|path| AbsPath::parse(path)).find_map(|path| read(&path).ok());
+    let system = Roots::FILES.iter().filter_map(|path| AbsPath::parse(path)).find_map(|path| read(&path).ok());
     bundle.extend(system.unwrap_or_default());
-    for name in OWN_BUNDLES {
-        let own = setup.environment.all().iter().find(|(own, _)| own == OsStr::new(name));
-        let Some(path) = own.and_then(|(_, path)| AbsPath::parse(path.to_str()?)) else { continue };
-        let text = read(&path).with_context(|| format!("{path}, which `{name}` names, cannot be read"))?;
-        roots.add(&text);
+    for file in own {
+        roots.add(&file.text);
         bundle.push(b'\n');
-        bundle.extend(text);
+        bundle.extend(&file.text);
     }
     bundle.push(b'\n');
     bundle.extend(authority.certificate().into_bytes());
     let why = "the authority of the proxy, which ends TLS";
     let own = format!("{OWN_FILES}/{BUNDLE}");
-    for path in BUNDLES.into_iter().chain([own.as_str()]).filter_map(AbsPath::parse) {
+    for path in Roots::FILES.into_iter().chain([own.as_str()]).filter_map(AbsPath::parse) {
         shown.push(Shown { path, content: bundle.clone(), why: why.to_owned() });
     }
     Ok(Terminate { authority: Arc::new(authority), roots, except: Vec::new(), only: None })
