@@ -19,8 +19,17 @@ use crate::wire::fields::is_token;
 use crate::wire::request::Request;
 
 /// Fields by which a server may take a request for one with another method or path.
-const OVERRIDES: [&str; 5] =
-    ["x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"];
+const OVERRIDES: [&str; 7] = [
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+    "x-original-url",
+    "x-original-uri",
+    "x-rewrite-url",
+    "x-forwarded-uri",
+];
+/// The key in a query that does the same.
+const OVERRIDING_KEY: &str = "_method";
 
 /// What a rule does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -137,9 +146,30 @@ impl RequestRefusal {
     }
 }
 
+/// Returns true for a part of a query by which a server may take a request for one with another method.
+fn is_overriding_key(part: &str) -> bool {
+    let key = part.split('=').next().unwrap_or_default();
+    let mut bytes = key.bytes();
+    let mut decoded = Vec::with_capacity(key.len());
+    while let Some(byte) = bytes.next() {
+        let mut digit = || bytes.next().and_then(|digit| char::from(digit).to_digit(16));
+        decoded.push(match byte {
+            b'%' => digit().zip(digit()).and_then(|(high, low)| u8::try_from(high << 4 | low).ok()).unwrap_or(b'%'),
+            b'+' => b' ',
+            other => other,
+        });
+    }
+    decoded.trim_ascii().eq_ignore_ascii_case(OVERRIDING_KEY.as_bytes())
+}
+
 /// Checks that nothing can make another request of this one.
 fn check_overrides(request: &Request) -> Result<(), RequestRefusal> {
-    let Some((name, _)) = request.fields.iter().find(|(name, _)| OVERRIDES.contains(name)) else { return Ok(()) };
+    // To servers that make variables of fields both are one letter.
+    let is_override = |name: &str| OVERRIDES.contains(&name.replace('_', "-").as_str());
+    let field = request.fields.iter().map(|(name, _)| name).find(|name| is_override(name));
+    let query = request.path.split_once('?').map_or("", |(_, query)| query);
+    let key = query.split(['&', ';']).any(is_overriding_key).then_some(OVERRIDING_KEY);
+    let Some(name) = field.or(key) else { return Ok(()) };
     let reason = format!("rules speak of its host, and `{name}` can make another request of it");
     Err(RequestRefusal::new(None, reason))
 }

@@ -27,9 +27,10 @@ pub(crate) fn path(input: &str) -> String {
 
 fn request_of(line: &str) -> Request {
     let (method, rest) = line.split_once(' ').unwrap();
+    let (rest, field) = rest.split_once(" with ").unwrap_or((rest, "x-own: 1"));
     let (host, path) = rest.split_at(rest.find('/').unwrap());
     let port = host.split_once(':').map_or(443, |(_, port)| port.parse().unwrap());
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n{field}\r\n\r\n");
     match request::read(head.as_bytes(), request::Place::Server(port)).unwrap() {
         Progress::Done(request, _) => request,
         Progress::More => panic!("{line}"),
