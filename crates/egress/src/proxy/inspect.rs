@@ -11,6 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use policy::Verdict;
 use tokio::sync::Semaphore;
 
+use fetch::Failures;
+
 use super::Shared;
 use super::admit::Admitted;
 use super::exchange::Broken;
@@ -56,8 +58,9 @@ pub(super) struct Inspector {
     incoming: Arc<Latest>,
     /// Nothing has a placeholder.
     is_empty: bool,
-    /// Secrets that are being fetched.
-    fetches: Semaphore,
+    /// Secrets that are being fetched, and those that were not had a moment ago.
+    fetches: Arc<Semaphore>,
+    failed: Arc<Mutex<Failures>>,
     /// What changes places on the way out, for each set of credentials that go to a target.
     outgoing: Mutex<HashMap<Vec<bool>, Swap>>,
     turns: Semaphore,
@@ -70,10 +73,11 @@ impl Inspector {
         let Inspection { terminate, rules, pushes, credentials } = inspection;
         let Credentials { vault, aws } = credentials;
         let (incoming, is_empty) = (Latest::new(&vault.incoming()), vault.is_empty());
-        let (vault, outgoing, fetches) = (RwLock::new(vault), Mutex::default(), Semaphore::new(FETCHES_MAX));
+        let (vault, outgoing, fetches) = (RwLock::new(vault), Mutex::default(), Arc::new(Semaphore::new(FETCHES_MAX)));
         let (turns, ends) = (Semaphore::new(BODIES_MAX), Arc::new(Semaphore::new(ENDS_MAX)));
         let tls = terminate.map(Tls::new);
-        Self { tls, rules, pushes, vault, aws, incoming, is_empty, fetches, outgoing, turns, ends }
+        let failed = Arc::default();
+        Self { tls, rules, pushes, vault, aws, incoming, is_empty, fetches, failed, outgoing, turns, ends }
     }
 
     fn vault(&self) -> RwLockReadGuard<'_, Vault> {
@@ -381,8 +385,9 @@ impl Session {
             return Err(refuse("what is pushed is compressed, and cannot be read".to_owned()));
         }
         let mut bytes = Vec::new();
+        let mut reading = git::Reading::default();
         let push = loop {
-            match git::read(&bytes) {
+            match reading.go_on(&bytes) {
                 Ok(Progress::Done(push, _)) => break push,
                 Ok(Progress::More) => {}
                 Err(fault) => return Err(refuse(fault.to_string())),

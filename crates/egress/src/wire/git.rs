@@ -45,18 +45,32 @@ enum Line<'a> {
 
 /// Reads a push up to behind the list of its refs.
 pub fn read(bytes: &[u8]) -> Result<Progress<Push>, PushFault> {
-    let mut cursor = Cursor::new(bytes);
-    let mut push = Push::default();
-    loop {
-        let Some(line) = line(&mut cursor)? else {
-            return if bytes.len() >= PUSH_BYTES_MAX { Err(PushFault::Long) } else { Ok(Progress::More) };
-        };
-        if bytes.len() - cursor.left() > PUSH_BYTES_MAX || push.updates.len() > PUSH_REFS_MAX {
-            return Err(PushFault::Long);
-        }
-        match line {
-            Line::Flush => return Ok(Progress::Done(push, bytes.len() - cursor.left())),
-            Line::Text(text) => command(text, &mut push)?,
+    Reading::default().go_on(bytes)
+}
+
+/// A push of which more and more is there. No line is read twice.
+#[derive(Debug, Default)]
+pub struct Reading {
+    push: Push,
+    taken: usize,
+}
+
+impl Reading {
+    /// Reads on: `bytes` is all that came so far, from the beginning.
+    pub fn go_on(&mut self, bytes: &[u8]) -> Result<Progress<Push>, PushFault> {
+        let mut cursor = Cursor::new(bytes.get(self.taken..).unwrap_or_default());
+        loop {
+            let Some(line) = line(&mut cursor)? else {
+                return if bytes.len() >= PUSH_BYTES_MAX { Err(PushFault::Long) } else { Ok(Progress::More) };
+            };
+            self.taken = bytes.len() - cursor.left();
+            if self.taken > PUSH_BYTES_MAX || self.push.updates.len() > PUSH_REFS_MAX {
+                return Err(PushFault::Long);
+            }
+            match line {
+                Line::Flush => return Ok(Progress::Done(std::mem::take(&mut self.push), self.taken)),
+                Line::Text(text) => command(text, &mut self.push)?,
+            }
         }
     }
 }

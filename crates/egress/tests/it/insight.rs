@@ -98,6 +98,11 @@ proptest! {
         let bytes = crate::plain::bytes(&parts.join("|"));
         let begun = git::read(&bytes[..cut.index(bytes.len() + 1)]);
         let whole = git::read(&bytes);
+        let mut reading = git::Reading::default();
+        // As much as came, byte after byte.
+        let mut reads = (0..=bytes.len()).map(|end| reading.go_on(&bytes[..end]));
+        let read = reads.find(|read| *read != Ok(Progress::More)).unwrap_or(Ok(Progress::More));
+        prop_assert_eq!(&read, &whole);
         match &begun {
             Ok(Progress::More) => {}
             Ok(Progress::Done(push, _)) => {

@@ -1,8 +1,16 @@
 //! Secrets that a request needs and that are fetched for it.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
 use super::{Inspector, Reply, RequestRefusal, Session, basic};
-use crate::credential::{Fill, Unfetched, Uses};
+use crate::credential::{Fetch, Fill, Secret, Unfetched, Uses};
+use crate::limits::FAILURE_KEPT;
 use crate::wire::request::Request;
+
+/// What was not had, with when that was, by the numbers of credentials.
+pub(super) type Failures = HashMap<usize, (Instant, Unfetched)>;
 
 impl Session {
     /// Fetches what stands in the head of a request by its placeholder and may go to its host; nothing else is.
@@ -53,8 +61,15 @@ impl Inspector {
             return Err(Unfetched("there is no such secret".to_owned()));
         };
         let told = |why: String| Unfetched(format!("the secret of `{name}` is not had: {why}"));
-        let Ok(_turn) = self.fetches.acquire().await else { return Err(told("nothing is fetched".to_owned())) };
-        let fetched = tokio::task::spawn_blocking(move || fetch.wait()).await;
+        let turn = self.fetches.clone().acquire_owned().await;
+        let turn = turn.map_err(|_| told("nothing is fetched".to_owned()))?;
+        let failed = self.failed.clone();
+        let fetched = tokio::task::spawn_blocking(move || {
+            // It goes on when its request is gone, and so does its turn.
+            let _turn = turn;
+            fetch_unless(&failed, number, &fetch)
+        });
+        let fetched = fetched.await;
         let secret = match fetched {
             Ok(Ok(secret)) => secret,
             Ok(Err(Unfetched(why))) => return Err(told(why)),
@@ -69,4 +84,20 @@ impl Inspector {
         }
         Ok(Fill { number, placeholder, secret })
     }
+}
+
+/// Fetches a secret, unless it was not had a moment ago: whoever has it may be a person, who is not asked for each request.
+fn fetch_unless(failed: &Mutex<Failures>, number: usize, fetch: &Fetch) -> Result<Secret, Unfetched> {
+    let failures = || failed.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((when, why)) = failures().get(&number)
+        && when.elapsed() < FAILURE_KEPT
+    {
+        return Err(why.clone());
+    }
+    let fetched = fetch.wait();
+    match &fetched {
+        Ok(_) => failures().remove(&number),
+        Err(why) => failures().insert(number, (Instant::now(), why.clone())),
+    };
+    fetched
 }
