@@ -18,6 +18,9 @@ const SERVICE: &str = "git-receive-pack";
 /// What a push calls itself.
 const KIND: &[u8] = b"application/x-git-receive-pack-request";
 
+/// Methods of WebDAV, by which git pushes to servers without a service of its own, and which nothing else needs.
+const DAV: [&str; 6] = ["MKCOL", "LOCK", "UNLOCK", "MOVE", "COPY", "PROPPATCH"];
+
 /// A rule about pushes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PushRule {
@@ -64,6 +67,15 @@ fn full(word: &str) -> Option<String> {
     is_ref(&name.replace('*', "x")).then_some(name)
 }
 
+/// Returns true for a request that writes files of a repository, whatever rule would speak of it.
+fn is_by_files(method: &str, path: &Path) -> bool {
+    let is_inside = || {
+        let mut segments = path.segments().map(str::to_ascii_lowercase);
+        segments.any(|name| name.ends_with(".git") || matches!(name.as_str(), "refs" | "objects" | "packed-refs"))
+    };
+    DAV.contains(&method) || (matches!(method, "PUT" | "PATCH" | "DELETE") && is_inside())
+}
+
 /// Returns true for a request by which git fetches or pushes over HTTP, in the one form that every server reads alike.
 pub(crate) fn is_of_git(request: &Request) -> bool {
     if check_overrides(request).is_err() {
@@ -97,6 +109,11 @@ impl PushRules {
         check_overrides(request)?;
         let doubt = |doubt| RequestRefusal::new(None, format!("rules about pushes speak of its host, and {doubt}"));
         let path = Path::read(&request.path).map_err(doubt)?;
+        if is_by_files(&request.method, &path) {
+            let reason =
+                "rules about pushes speak of its host, and it writes to a repository by another way than a push";
+            return Err(RequestRefusal::new(None, reason));
+        }
         let is_said = request.fields.all("content-type").any(|kind| {
             let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default();
             kind.trim_ascii().eq_ignore_ascii_case(KIND)

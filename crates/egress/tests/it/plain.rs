@@ -97,6 +97,14 @@ pub(crate) fn branches(case: &Case, lines: &str) -> String {
             Ok(rules) => {
                 let rules = PushRules(rules.clone());
                 let (place, name) = input.split_once(' ').unwrap();
+                if ["GET", "POST", "PUT", "MKCOL", "DELETE"].contains(&place) {
+                    let said = match rules.repository(&request_of(input)) {
+                        Err(refusal) => refusal.reason,
+                        Ok(Some(_)) => "a push".to_owned(),
+                        Ok(None) => "no push".to_owned(),
+                    };
+                    return format!("{input} => {said}\n");
+                }
                 let (name, options) = name.split_once(" with ").unwrap_or((name, ""));
                 let capabilities = options.split_whitespace().map(str::to_owned).collect();
                 // A deletion has a minus before its name.
