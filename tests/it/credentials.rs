@@ -266,7 +266,12 @@ fn secrets_are_fetched_when_a_request_needs_them() {
             (11, "the program cannot be started"),
         ] {
             assert!(done[at].out.starts_with("HTTP/1.1 502") || done[at].out.contains(" 502"), "{at}: {texts}");
-            assert!(done[at].out.contains(said), "{at} {said}: {texts}");
+            // Why, and where it would be, is for the person.
+            assert!(done[at].error.contains(said), "{at} {said}: {texts}");
+            assert!(
+                done[at].out.contains("` is not had\n") && !done[at].out.contains("settings.json"),
+                "{at}: {texts}"
+            );
             assert!(!done[at].seen.iter().any(|line| line.starts_with("request")), "{at}: {texts}");
         }
         // In bodies there is no room for it; in a query there is.

@@ -93,7 +93,8 @@ fn what_is_not_had_is_no_request() {
         for _ in 0..3 {
             client.send(format!("GET / HTTP/1.1\r\nhost: {host}\r\nx-token: {placeholder}\r\n\r\n").as_bytes());
             let answer = client.answer();
-            assert!(answer.starts_with("HTTP/1.1 502 ") && answer.contains(said), "{answer}");
+            assert!(answer.starts_with("HTTP/1.1 502 ") && answer.contains("of `TOKEN` is not had\n"), "{answer}");
+            assert!(!answer.contains(said), "why is nothing for whoever asks: {answer}");
         }
         // Whoever does not have it is not asked again at once.
         let asked = if secret.is_err() { 1 } else { 3 };

@@ -107,10 +107,10 @@ pub(super) fn prepare(setup: &Setup, controls: &Controls, environment: &mut Envi
         ));
     }
     if settings.tls.is_none() && !rules.0.is_empty() {
-        told.push(
-            "hosts of `sandbox.network.requests` are not reached by https without `sandbox.network.tlsTerminate`"
-                .to_owned(),
-        );
+        let but = if terminate.is_some() { ", but for those of `sandbox.credentials.git`," } else { "" };
+        told.push(format!(
+            "hosts of `sandbox.network.requests`{but} are not reached by https without `sandbox.network.tlsTerminate`"
+        ));
     }
     let bundle = format!("{OWN_FILES}/{BUNDLE}");
     let shown_by = BUNDLE_VARIABLES.iter().filter(|_| terminate.is_some());
