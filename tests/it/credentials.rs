@@ -262,7 +262,8 @@ fn secrets_are_fetched_when_a_request_needs_them() {
             (6, "the program ended with code 1"),
             (7, "the program cannot be started"),
             (9, "1Password, as "),
-            (10, "Vault is not configured"),
+            (10, "the secret of `H` is not had: Vault, as "),
+            (10, " says: is not configured; "),
             (11, "the program cannot be started"),
         ] {
             assert!(done[at].out.starts_with("HTTP/1.1 502") || done[at].out.contains(" 502"), "{at}: {texts}");

@@ -69,8 +69,10 @@ impl<'a> Ways<'a> {
         Ok(Ok(Fetch::new(move || match resolver.resolve(&reference) {
             Ok(secret) => Ok(Secret::new(secret.expose())),
             Err(error) => {
-                let source = reference.source();
-                Err(Unfetched(format!("{source}, as {place} says: {}; {}", error.fault, error.hint())))
+                let (source, fault) = (reference.source().to_string(), error.fault.to_string());
+                // Some faults begin with who it is.
+                let fault = fault.strip_prefix(&source).map_or(fault.as_str(), str::trim_start);
+                Err(Unfetched(format!("{source}, as {place} says: {fault}; {}", error.hint())))
             }
         })))
     }
