@@ -20,6 +20,7 @@ fn repository(scene: &Scene) -> String {
     let bare = scene.text("world/repos/team/repo.git");
     format!(
         "git init --quiet --bare --initial-branch=main {bare} && git -C {bare} config http.receivepack true && \
+         git -C {bare} config receive.advertisePushOptions true && \
          git init --quiet --initial-branch=main seed && cd seed && echo one > one && git add one && \
          {NOBODY} commit --quiet -m one && git push --quiet {bare} main main:agent/old && cd .. && rm -r seed"
     )
@@ -78,13 +79,18 @@ fn git_works_with_a_token_that_stays_outside() {
                 "git -c http.sslCAInfo={0} ls-remote https://a:{TOKEN}@good.example/git/team/repo.git; git -c http.sslCAInfo={0} -c credential.helper= ls-remote {url} </dev/null",
                 scene.text("world/cert.pem")
             )),
+            // What is refused when the token is in its place does not name it.
+            inside(
+                "P=$(env | sed -n \"s/.*password=\\([^']*\\)'.*/\\1/p\" | head -1); echo \"path /$P\"; for coding in identity gzip; do curl -si -H \"Content-Encoding: $coding\" --data-binary zzzz https://good.example/$P/git-receive-pack; done",
+            ),
+            inside(format!("{work} push -o ci.skip origin HEAD:agent/z")),
         ];
         let done = world_with(scene, &settings, &env, &rows);
         let texts = texts(&done);
         for at in [0, 1, 2, 6, 10, 11] {
             assert_eq!(done[at].code, 0, "{at}: {texts}");
         }
-        for (at, done) in done.iter().enumerate().take(11) {
+        for (at, done) in done.iter().enumerate().filter(|(at, _)| *at != 13) {
             for text in [&done.out, &done.error] {
                 assert!(!text.contains(TOKEN) && !text.contains("stored-outside"), "{at}: {texts}");
             }
@@ -115,6 +121,12 @@ fn git_works_with_a_token_that_stays_outside() {
         let issuers: Vec<&str> = done[12].out.lines().collect();
         assert!(issuers.len() == 2 && !issuers[0].contains("CN=test") && issuers[1] == "issuer: CN=test", "{texts}");
         assert!(done[13].seen.iter().any(|line| line.ends_with(TOKEN)) && done[13].code != 0, "{texts}");
+        let path = done[14].out.lines().next().and_then(|line| line.strip_prefix("path ")).unwrap();
+        for said in ["is refused: a line of the push has", "is refused: what is pushed is compressed"] {
+            assert!(path.len() == TOKEN.len() + 1, "{texts}");
+            assert!(done[14].out.contains(&format!("`POST {path}/git-receive-pack` {said}")), "{said}: {texts}");
+        }
+        assert!(done[15].code != 0 && done[15].error.contains("allows no push with options"), "{texts}");
         let journal = scene.journal().iter().map(Value::to_string).collect::<String>();
         assert!(journal.contains("\"note\":\"injected\"") && !journal.contains(TOKEN), "no record has it");
     });
@@ -250,11 +262,17 @@ fn secrets_are_fetched_when_a_request_needs_them() {
             (6, "the program ended with code 1"),
             (7, "the program cannot be started"),
             (9, "1Password, as "),
-            (10, "Vault is not configured"),
+            (10, "the secret of `H` is not had: Vault, as "),
+            (10, " says: is not configured; "),
             (11, "the program cannot be started"),
         ] {
             assert!(done[at].out.starts_with("HTTP/1.1 502") || done[at].out.contains(" 502"), "{at}: {texts}");
-            assert!(done[at].out.contains(said), "{at} {said}: {texts}");
+            // Why, and where it would be, is for the person.
+            assert!(done[at].error.contains(said), "{at} {said}: {texts}");
+            assert!(
+                done[at].out.contains("` is not had\n") && !done[at].out.contains("settings.json"),
+                "{at}: {texts}"
+            );
             assert!(!done[at].seen.iter().any(|line| line.starts_with("request")), "{at}: {texts}");
         }
         // In bodies there is no room for it; in a query there is.
@@ -334,5 +352,36 @@ fn requests_are_judged_by_method_and_path() {
         );
         assert!(done[0].out.contains("deny * good.example/hello.txt` of"), "{}", done[0].text());
         assert!(done[0].out.contains("no rule of its host allows it"), "{}", done[0].text());
+    });
+}
+
+/// Entries of settings that stand on one line are told apart: what one denies another does not show.
+#[test]
+fn entries_on_one_line_are_told_apart() {
+    each_user(|scene| {
+        let settings = json!({"sandbox": {
+            "network": {"tlsTerminate": {}, "allowedDomains": ["good.example"]},
+            "credentials": {"files": [
+                {"path": "~/.tool/shown", "mode": "mask", "extract": "token: (.*)", "injectHosts": ["good.example"]},
+                {"path": "~/.tool/denied", "mode": "deny"},
+                {"path": "~/.tool/both", "mode": "mask", "extract": "token: (.*)", "injectHosts": ["good.example"]},
+                {"path": "~/.tool/both", "mode": "deny"},
+            ]},
+        }});
+        for name in ["shown", "denied", "both"] {
+            scene.write(&format!("home/.tool/{name}"), format!("name: {name}\ntoken: {TOKEN}\n"));
+        }
+        let own = scene.text("home/.claude/settings.json");
+        let rows = [
+            outside(format!("tr -d '\\n' < {own} > one && cp one {own} && rm one && wc -l < {own}")),
+            inside("cat ~/.tool/shown; cat ~/.tool/denied; cat ~/.tool/both; echo looked"),
+        ];
+        let done = world_with(scene, &settings, &json!({}), &rows);
+        let texts = texts(&done);
+        assert_eq!(done[0].out.trim(), "0", "{texts}");
+        assert!(done[1].out.starts_with("name: shown\ntoken: ghp_") && done[1].out.ends_with("looked\n"), "{texts}");
+        for said in ["name: denied", "name: both", TOKEN] {
+            assert!(!done[1].out.contains(said), "{said}: {texts}");
+        }
     });
 }

@@ -26,8 +26,6 @@ use crate::host::{Host, HostFault, HostPattern, PatternFault, Place, Readings, T
 use crate::limits::{CHOSEN_MIN, CREDENTIALS_MAX, SECRET_BYTES_MAX};
 use crate::wire::request::Request;
 
-/// How far a prefix may reach that a placeholder has from its secret.
-const PREFIX_BYTES_MAX: usize = 12;
 /// How often another placeholder is tried when one cannot be told from what is there.
 const TRIES: usize = 8;
 
@@ -352,10 +350,10 @@ fn text(secret: &str, random: &mut dyn FnMut() -> u64) -> Option<String> {
     Some(chosen.chars().map(|letter| other(letter, random)).fold(kept.to_owned(), with))
 }
 
-/// Returns where the part begins that is chosen: behind a prefix that says what the secret is.
+/// Returns where the part begins that is chosen: behind a prefix that is known to say what the secret is. Any other could
+/// be part of the secret.
 fn prefix(secret: &str) -> usize {
-    let head = secret.bytes().take(PREFIX_BYTES_MAX).collect::<Vec<u8>>();
-    let end = head.iter().rposition(|byte| b"_-.".contains(byte)).map_or(0, |at| at + 1);
+    let end = secrets::prefix(secret);
     let rest = secret.get(end..).unwrap_or_default();
     if count(rest) < CHOSEN_MIN { 0 } else { end }
 }

@@ -85,6 +85,8 @@ pub const CREDENTIALS_MAX: usize = 256;
 pub const FETCHED_MAX: usize = 256;
 /// Secrets that are fetched at a time.
 pub const FETCHES_MAX: usize = 4;
+/// How long a secret that was not had is not asked for again.
+pub const FAILURE_KEPT: Duration = Duration::from_secs(5);
 /// Bytes of a push before its pack, and the refs there.
 pub const PUSH_BYTES_MAX: usize = 256 * 1024;
 /// Refs of a push.

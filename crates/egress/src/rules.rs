@@ -19,8 +19,17 @@ use crate::wire::fields::is_token;
 use crate::wire::request::Request;
 
 /// Fields by which a server may take a request for one with another method or path.
-const OVERRIDES: [&str; 5] =
-    ["x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"];
+const OVERRIDES: [&str; 7] = [
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+    "x-original-url",
+    "x-original-uri",
+    "x-rewrite-url",
+    "x-forwarded-uri",
+];
+/// The key in a query that does the same.
+const OVERRIDING_KEY: &str = "_method";
 
 /// What a rule does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,13 +72,25 @@ impl RequestRule {
     /// Reads a rule: methods, a space, a host and a path.
     pub fn parse(effect: Effect, text: &str, origin: Origin) -> Result<Self, RuleFault> {
         let (methods, rest) = text.trim().split_once(' ').ok_or(RuleFault::Method)?;
-        let (place, path) = place_and_path(rest.trim())?;
+        let methods: Vec<&str> = methods.split(',').collect();
+        let (host, path) = host_and_path(rest.trim());
+        Self::new(effect, (&methods, host, path), origin)
+    }
+
+    /// Returns the rule of these methods, of which none or `*` is every one, this host and this path.
+    pub fn new(
+        effect: Effect,
+        (methods, host, path): (&[&str], &str, Option<&str>),
+        origin: Origin,
+    ) -> Result<Self, RuleFault> {
         let (word, list) = match effect {
             Effect::Allow => ("allow", List::Allow),
             Effect::Deny => ("deny", List::Deny),
         };
-        let name = RuleName { text: format!("network.requests: {word} {}", text.trim()), origin, list };
-        Ok(Self { effect, methods: read_methods(methods)?, place, path, name })
+        let shown = if methods.is_empty() { "*".to_owned() } else { methods.join(",") };
+        let text = format!("network.requests: {word} {shown} {host}{}", path.unwrap_or_default());
+        let (methods, (place, path)) = (read_methods(methods)?, place_and_path(host, path)?);
+        Ok(Self { effect, methods, place, path, name: RuleName { text, origin, list } })
     }
 
     fn covers(&self, target: &Target, method: &str, path: &Path) -> bool {
@@ -84,23 +105,29 @@ impl RequestRule {
     }
 }
 
-fn read_methods(text: &str) -> Result<Vec<String>, RuleFault> {
-    if text == "*" {
+fn read_methods(words: &[&str]) -> Result<Vec<String>, RuleFault> {
+    if words == ["*"] {
         return Ok(Vec::new());
     }
     let is_method = |word: &str| {
         !word.is_empty() && word.bytes().all(|byte| is_token(byte) && byte != b'*' && !byte.is_ascii_lowercase())
     };
-    let methods = text.split(',').map(|word| is_method(word).then(|| word.to_owned()).ok_or(RuleFault::Method));
-    methods.collect()
+    words.iter().map(|word| is_method(word).then(|| (*word).to_owned()).ok_or(RuleFault::Method)).collect()
 }
 
-/// Reads `host[:port]/path`; without a path it is every one.
-fn place_and_path(text: &str) -> Result<(Place, PathPattern), RuleFault> {
-    let (host, path) = text.split_at_checked(text.find('/').unwrap_or(text.len())).unwrap_or((text, ""));
+/// Splits `host[:port]/path`.
+fn host_and_path(text: &str) -> (&str, Option<&str>) {
+    match text.find('/').and_then(|at| text.split_at_checked(at)) {
+        Some((host, path)) => (host, Some(path)),
+        None => (text, None),
+    }
+}
+
+/// Reads a host and a path; without a path it is every one.
+fn place_and_path(host: &str, path: Option<&str>) -> Result<(Place, PathPattern), RuleFault> {
     let readings = Readings::parse(host).map_err(|fault| RuleFault::Host(Some(fault)))?;
     let place = readings.certain().filter(|place| !place.pattern.is_any()).ok_or(RuleFault::Host(None))?;
-    let path = PathPattern::parse(if path.is_empty() { "/**" } else { path })?;
+    let path = PathPattern::parse(path.unwrap_or("/**"))?;
     Ok((place, path))
 }
 
@@ -119,9 +146,30 @@ impl RequestRefusal {
     }
 }
 
+/// Returns true for a part of a query by which a server may take a request for one with another method.
+fn is_overriding_key(part: &str) -> bool {
+    let key = part.split('=').next().unwrap_or_default();
+    let mut bytes = key.bytes();
+    let mut decoded = Vec::with_capacity(key.len());
+    while let Some(byte) = bytes.next() {
+        let mut digit = || bytes.next().and_then(|digit| char::from(digit).to_digit(16));
+        decoded.push(match byte {
+            b'%' => digit().zip(digit()).and_then(|(high, low)| u8::try_from(high << 4 | low).ok()).unwrap_or(b'%'),
+            b'+' => b' ',
+            other => other,
+        });
+    }
+    decoded.trim_ascii().eq_ignore_ascii_case(OVERRIDING_KEY.as_bytes())
+}
+
 /// Checks that nothing can make another request of this one.
 fn check_overrides(request: &Request) -> Result<(), RequestRefusal> {
-    let Some((name, _)) = request.fields.iter().find(|(name, _)| OVERRIDES.contains(name)) else { return Ok(()) };
+    // To servers that make variables of fields both are one letter.
+    let is_override = |name: &str| OVERRIDES.contains(&name.replace('_', "-").as_str());
+    let field = request.fields.iter().map(|(name, _)| name).find(|name| is_override(name));
+    let query = request.path.split_once('?').map_or("", |(_, query)| query);
+    let key = query.split(['&', ';']).any(is_overriding_key).then_some(OVERRIDING_KEY);
+    let Some(name) = field.or(key) else { return Ok(()) };
     let reason = format!("rules speak of its host, and `{name}` can make another request of it");
     Err(RequestRefusal::new(None, reason))
 }

@@ -15,6 +15,7 @@ mod relay;
 mod secrets;
 mod sources;
 mod status;
+mod trusted;
 
 use std::process::ExitCode;
 

@@ -160,7 +160,7 @@ pub struct CredentialKeys {
     /// `sandbox.credentials.envVars`.
     pub variables: Vec<Sourced<Variable>>,
     /// How files of `sandbox.credentials.files` are masked, each with its entry's place.
-    pub files: Vec<Sourced<Mask>>,
+    pub files: Vec<Sourced<MaskedFile>>,
     /// `sandbox.credentials.allowPlaintextInject`.
     pub plain: Option<Sourced<bool>>,
     /// `sandbox.credentials.awsPairs`.
@@ -252,6 +252,15 @@ pub struct Mask {
     pub hosts: Option<Vec<String>>,
     /// `source`, a key of ours: where the secret is, to be fetched when a request needs it.
     pub source: Option<String>,
+}
+
+/// An entry of `sandbox.credentials.files` with `mask`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct MaskedFile {
+    /// `path`, as written.
+    pub path: String,
+    /// How what it names is masked.
+    pub mask: Mask,
 }
 
 /// What becomes of a text in which no secret is found.

@@ -130,7 +130,7 @@ impl Network {
             return Ruling::new(Verdict::Deny, None, reason);
         }
         if let Some(entry) = self.denied.iter().find(|entry| entry.place.forbids(target)) {
-            let reason = format!("`{}` of {} denies it", entry.name.text, entry.name.origin.file);
+            let reason = format!("`{}` of {} denies it", entry.name.text, entry.name.origin.place());
             return Ruling::new(Verdict::Deny, Some(&entry.name), reason);
         }
         let is_inner = target.host.as_name().is_some_and(is_inner_name);

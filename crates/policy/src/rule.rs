@@ -11,8 +11,8 @@ use crate::bounds::{Bound, Why};
 use crate::command::CommandPattern;
 use crate::controls::Limits;
 use crate::layer::{
-    AwsVariables, Diagnostic, GitHost, Hatches, Mask, Origin, Requests, SigningForm, SourceKeys, Sourced, TlsKeys,
-    Variable,
+    AwsVariables, Diagnostic, GitHost, Hatches, MaskedFile, Origin, Requests, SigningForm, SourceKeys, Sourced,
+    TlsKeys, Variable,
 };
 use crate::mode::Mode;
 use crate::network::Network;
@@ -148,6 +148,11 @@ impl Sandbox {
 }
 
 impl HeldPath {
+    /// Returns true when this is what hides the file of an entry that is masked. Several can stand on one line.
+    pub fn is_of(&self, masked: &Sourced<MaskedFile>) -> bool {
+        self.origin == masked.origin && self.why == credential_file(&masked.value.path)
+    }
+
     /// Returns true when it can cover a file which nothing hides when a command starts.
     pub(crate) fn is_late(&self, project: &AbsPath, cwd: &AbsPath, is_hidden: impl Fn(&AbsPath) -> bool) -> bool {
         !self.pattern.roots(project, cwd).iter().all(|(root, whole)| *whole && is_hidden(root))
@@ -164,6 +169,9 @@ pub struct Exclusion {
     pub origin: Origin,
 }
 
+/// The key of files that hold secrets.
+pub(crate) const CREDENTIAL_FILES: &str = "sandbox.credentials.files";
+
 /// A path or pattern that the boundary must hold, and where that is written.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HeldPath {
@@ -178,6 +186,11 @@ pub struct HeldPath {
     pub yields: bool,
 }
 
+/// Returns how an entry of `sandbox.credentials.files` is shown.
+pub(crate) fn credential_file(path: &str) -> String {
+    format!("{CREDENTIAL_FILES}: {path}")
+}
+
 /// What becomes of secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Credentials {
@@ -186,7 +199,7 @@ pub struct Credentials {
     /// Variables of which commands see placeholders.
     pub masked: Vec<Sourced<Variable>>,
     /// How hidden files of `sandbox.credentials.files` are shown masked, each with its entry's place.
-    pub files: Vec<Sourced<Mask>>,
+    pub files: Vec<Sourced<MaskedFile>>,
     /// Variables that are one credential of AWS together.
     pub aws: Vec<Sourced<AwsVariables>>,
     /// What goes on as it is when it cannot be signed anew: of each form the highest word first.

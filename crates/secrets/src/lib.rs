@@ -15,6 +15,8 @@ mod assign;
 mod entropy;
 mod tokens;
 
+pub use tokens::prefix;
+
 use std::ops::Range;
 
 /// A kind of secret, the more certain first.

@@ -79,6 +79,12 @@ const DECIDE_BYTES_MAX: usize = 128;
 
 const AWS_PREFIXES: [&[u8]; 4] = [b"AKIA", b"ASIA", b"ABIA", b"ACCA"];
 
+/// Returns how many bytes of a text are a prefix that says what kind of token it is, and nothing of the token itself.
+pub fn prefix(text: &str) -> usize {
+    let usual = TOKENS.iter().map(|token| token.0.as_bytes()).chain(AWS_PREFIXES);
+    usual.filter(|prefix| text.as_bytes().starts_with(prefix)).map(<[u8]>::len).max().unwrap_or(0)
+}
+
 /// Finds every token.
 pub(super) fn find(bytes: &[u8], spans: &mut Vec<Span>) {
     let mut place = 0;

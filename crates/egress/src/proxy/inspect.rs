@@ -11,6 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use policy::Verdict;
 use tokio::sync::Semaphore;
 
+use fetch::Failures;
+
 use super::Shared;
 use super::admit::Admitted;
 use super::exchange::Broken;
@@ -56,8 +58,9 @@ pub(super) struct Inspector {
     incoming: Arc<Latest>,
     /// Nothing has a placeholder.
     is_empty: bool,
-    /// Secrets that are being fetched.
-    fetches: Semaphore,
+    /// Secrets that are being fetched, and those that were not had a moment ago.
+    fetches: Arc<Semaphore>,
+    failed: Arc<Mutex<Failures>>,
     /// What changes places on the way out, for each set of credentials that go to a target.
     outgoing: Mutex<HashMap<Vec<bool>, Swap>>,
     turns: Semaphore,
@@ -70,10 +73,11 @@ impl Inspector {
         let Inspection { terminate, rules, pushes, credentials } = inspection;
         let Credentials { vault, aws } = credentials;
         let (incoming, is_empty) = (Latest::new(&vault.incoming()), vault.is_empty());
-        let (vault, outgoing, fetches) = (RwLock::new(vault), Mutex::default(), Semaphore::new(FETCHES_MAX));
+        let (vault, outgoing, fetches) = (RwLock::new(vault), Mutex::default(), Arc::new(Semaphore::new(FETCHES_MAX)));
         let (turns, ends) = (Semaphore::new(BODIES_MAX), Arc::new(Semaphore::new(ENDS_MAX)));
         let tls = terminate.map(Tls::new);
-        Self { tls, rules, pushes, vault, aws, incoming, is_empty, fetches, outgoing, turns, ends }
+        let failed = Arc::default();
+        Self { tls, rules, pushes, vault, aws, incoming, is_empty, fetches, failed, outgoing, turns, ends }
     }
 
     fn vault(&self) -> RwLockReadGuard<'_, Vault> {
@@ -149,9 +153,24 @@ pub(super) trait Source: Send {
     fn next(&mut self) -> impl Future<Output = Result<Option<Vec<u8>>, Broken>> + Send;
 }
 
+/// A request that was judged, for which something may have to be done yet.
+#[derive(Debug)]
+pub(super) struct Judged {
+    plan: Plan,
+    /// What refusals call it, as it came: what goes to its host stands in it by now.
+    shown: String,
+}
+
+impl Judged {
+    /// Returns true when the body is read before the server is asked.
+    pub(super) fn wants_body(&self) -> bool {
+        self.plan.wants_body()
+    }
+}
+
 /// What is to be done with a body before the request is sent.
 #[derive(Debug)]
-pub(super) enum Plan {
+enum Plan {
     /// It is passed on as it comes.
     Stream,
     /// It is passed on as it comes, and nothing in it changes places: it is what was signed.
@@ -163,8 +182,7 @@ pub(super) enum Plan {
 }
 
 impl Plan {
-    /// Returns true when the body is read before the server is asked.
-    pub(super) fn wants_body(&self) -> bool {
+    fn wants_body(&self) -> bool {
         match self {
             Self::Stream | Self::Verbatim => false,
             Self::Push(_) => true,
@@ -221,10 +239,15 @@ impl Session {
 
     /// Writes a refusal down, and returns the answer that says it.
     pub(super) fn refuse(&self, status: u16, request: &str, refusal: &RequestRefusal) -> Reply {
-        let reason = format!("the request `{request}` is refused: {}", refusal.reason);
+        let reason = self.masked(&format!("the request `{request}` is refused: {}", refusal.reason));
         // It is refused whether it is recorded or not.
         let _ = self.note(Note::Refused, Verdict::Deny, refusal.rule.clone(), &reason);
         Reply::new(status, &reason)
+    }
+
+    /// Returns a text without secrets: it goes to whoever asked, and into the journal.
+    fn masked(&self, text: &str) -> String {
+        String::from_utf8_lossy(&self.inspector.incoming().whole(text.as_bytes())).into_owned()
     }
 
     fn note(&self, note: Note, verdict: Verdict, rule: Option<RuleName>, reason: &str) -> Result<(), Unrecorded> {
@@ -260,9 +283,14 @@ impl Session {
     }
 
     /// Judges a request, and puts in place what goes to its host.
-    pub(super) async fn judge(&self, request: &mut Request) -> Result<Plan, Reply> {
+    pub(super) async fn judge(&self, request: &mut Request) -> Result<Judged, Reply> {
         let shown = format!("{} {}", request.method, request.path.split('?').next().unwrap_or_default());
-        let refuse = |refusal: RequestRefusal| self.refuse(403, &shown, &refusal);
+        let plan = self.plan(request, &shown).await?;
+        Ok(Judged { plan, shown })
+    }
+
+    async fn plan(&self, request: &mut Request, shown: &str) -> Result<Plan, Reply> {
+        let refuse = |refusal: RequestRefusal| self.refuse(403, shown, &refusal);
         self.inspector.rules.judge(request).map_err(refuse)?;
         let repository = self.inspector.pushes.repository(request).map_err(refuse)?;
         let plan = repository.map_or(Plan::Stream, Plan::Push);
@@ -275,7 +303,7 @@ impl Session {
             return Ok(plan);
         }
         let by = if is_of_git(request) { Uses::Git } else { Uses::Any };
-        let fills = self.fetch(request, by).await.map_err(|why| self.unfetched(&shown, &why))?;
+        let fills = self.fetch(request, by).await.map_err(|why| self.unfetched(shown, &why))?;
         let signing = self.inspector.aws.detect(request, &self.inspector.vault(), self.way);
         // What is compressed hides what is in it, here and on the way back.
         request.fields.set("accept-encoding", Some(b"identity"));
@@ -292,7 +320,7 @@ impl Session {
         let mut swap = if by == Uses::Git { self.outgoing_git.again() } else { self.outgoing.again() };
         swap_request(request, &mut swap, &fills);
         let filled = fills.iter().map(|fill| Found { number: fill.number, is_swapped: true });
-        self.note_each(swap.found().chain(filled)).map_err(|fault| self.unrecorded(&shown, &fault))?;
+        self.note_each(swap.found().chain(filled)).map_err(|fault| self.unrecorded(shown, &fault))?;
         Ok(plan)
     }
 
@@ -301,26 +329,31 @@ impl Session {
     }
 
     /// Reads as much of a body as must be known before the request is sent.
-    pub(super) async fn gather(&self, plan: Plan, request: Request, body: &mut impl Source) -> Result<Ready, Stop> {
+    pub(super) async fn gather(&self, judged: Judged, request: Request, body: &mut impl Source) -> Result<Ready, Stop> {
+        let Judged { plan, shown } = judged;
         let swap = self.outgoing.again();
         // So many at a time are in memory; others wait for their turn.
         let _turn = if plan.wants_body() { self.inspector.turns.acquire().await.ok() } else { None };
         match plan {
             Plan::Stream => Ok(Ready { request, prefix: Vec::new(), swap }),
             Plan::Verbatim => Ok(Ready { request, prefix: Vec::new(), swap: Swap::none() }),
-            Plan::Sign(signed) => self.sign(&signed, request, body).await,
+            Plan::Sign(signed) => self.sign((&signed, &shown), request, body).await,
             Plan::Push(repository) => {
-                let prefix = self.push(&repository, &request, body).await?;
+                let prefix = self.push((&repository, &shown), &request, body).await?;
                 Ok(Ready { request, prefix, swap })
             }
         }
     }
 
     /// Signs a request anew. Where the signature covers the body's digest the body stays as it was signed, or is read.
-    async fn sign(&self, signed: &Signed, mut request: Request, body: &mut impl Source) -> Result<Ready, Stop> {
-        let shown = format!("{} {}", request.method, request.path.split('?').next().unwrap_or_default());
+    async fn sign(
+        &self,
+        (signed, shown): (&Signed, &str),
+        mut request: Request,
+        body: &mut impl Source,
+    ) -> Result<Ready, Stop> {
         let refuse = |fault: SigningFault| {
-            Stop::Answered(self.refuse(403, &shown, &RequestRefusal::new(None, fault.to_string())))
+            Stop::Answered(self.refuse(403, shown, &RequestRefusal::new(None, fault.to_string())))
         };
         let mut came = Vec::new();
         while signed.wants_body()
@@ -341,15 +374,20 @@ impl Session {
     }
 
     /// Reads which refs a push changes, and returns the bytes when it may.
-    async fn push(&self, repository: &Path, request: &Request, body: &mut impl Source) -> Result<Vec<u8>, Stop> {
-        let shown = format!("{} {}", request.method, request.path);
-        let refuse = |reason: String| Stop::Answered(self.refuse(403, &shown, &RequestRefusal::new(None, reason)));
+    async fn push(
+        &self,
+        (repository, shown): (&Path, &str),
+        request: &Request,
+        body: &mut impl Source,
+    ) -> Result<Vec<u8>, Stop> {
+        let refuse = |reason: String| Stop::Answered(self.refuse(403, shown, &RequestRefusal::new(None, reason)));
         if request.fields.all("content-encoding").any(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
             return Err(refuse("what is pushed is compressed, and cannot be read".to_owned()));
         }
         let mut bytes = Vec::new();
+        let mut reading = git::Reading::default();
         let push = loop {
-            match git::read(&bytes) {
+            match reading.go_on(&bytes) {
                 Ok(Progress::Done(push, _)) => break push,
                 Ok(Progress::More) => {}
                 Err(fault) => return Err(refuse(fault.to_string())),
@@ -359,6 +397,9 @@ impl Session {
                 None => return Err(refuse("what is pushed ends too early".to_owned())),
             }
         };
+        if push.updates.is_empty() && push.has_options() {
+            return Err(refuse("it names no ref, and has options".to_owned()));
+        }
         let refused = self.inspector.pushes.judge(&self.target, repository, &push);
         let Some((_, first)) = refused.first() else { return Ok(bytes) };
         // A client that still sends does not hear.
@@ -367,10 +408,10 @@ impl Session {
             self.refuse(200, &format!("push to {name}"), refusal);
         }
         let reason = |name: &str| match refused.iter().find(|(own, _)| own == name) {
-            Some((_, refusal)) => format!("palisade: {}", refusal.reason),
+            Some((_, refusal)) => format!("palisade: {}", self.masked(&refusal.reason)),
             None => "palisade: another ref of the push is refused".to_owned(),
         };
-        let (body, reason) = (push.refusal(reason), first.reason.clone());
+        let (body, reason) = (push.refusal(reason), self.masked(&first.reason));
         Err(Stop::Answered(Reply { status: 200, reason, kind: "application/x-git-receive-pack-result", body }))
     }
 

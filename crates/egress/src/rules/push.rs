@@ -7,7 +7,7 @@
 use policy::Origin;
 
 use super::path::{Path, PathPattern};
-use super::{RequestRefusal, RuleFault, check_overrides, place_and_path};
+use super::{RequestRefusal, RuleFault, check_overrides, host_and_path, place_and_path};
 use crate::host::{Place, Target, match_star};
 use crate::network::RuleName;
 use crate::wire::git::{Push, is_ref};
@@ -17,6 +17,9 @@ use crate::wire::request::Request;
 const SERVICE: &str = "git-receive-pack";
 /// What a push calls itself.
 const KIND: &[u8] = b"application/x-git-receive-pack-request";
+
+/// Methods of WebDAV, by which git pushes to servers without a service of its own, and which nothing else needs.
+const DAV: [&str; 6] = ["MKCOL", "LOCK", "UNLOCK", "MOVE", "COPY", "PROPPATCH"];
 
 /// A rule about pushes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +34,8 @@ impl PushRule {
     /// Reads a rule: a host and a path, and branches behind them.
     pub fn parse(text: &str, origin: Origin) -> Result<Self, RuleFault> {
         let mut words = text.split_whitespace();
-        let (place, path) = place_and_path(words.next().ok_or(RuleFault::Host(None))?)?;
+        let (host, path) = host_and_path(words.next().ok_or(RuleFault::Host(None))?);
+        let (place, path) = place_and_path(host, path)?;
         let refs = words.map(full).collect::<Option<Vec<String>>>().ok_or(RuleFault::Branch)?;
         let text = format!("credentials.git: push {}", text.trim());
         let name = RuleName { text, origin, list: policy::List::Allow };
@@ -40,7 +44,8 @@ impl PushRule {
 
     /// Reads a rule by which nothing is pushed: a host and a path.
     pub fn none(text: &str, origin: Origin) -> Result<Self, RuleFault> {
-        let (place, path) = place_and_path(text)?;
+        let (host, path) = host_and_path(text);
+        let (place, path) = place_and_path(host, path)?;
         let text = format!("credentials.git: {text} without push");
         Ok(Self { place, path, refs: Vec::new(), name: RuleName { text, origin, list: policy::List::Deny } })
     }
@@ -60,6 +65,15 @@ impl PushRule {
 fn full(word: &str) -> Option<String> {
     let name = if word.starts_with("refs/") { word.to_owned() } else { format!("refs/heads/{word}") };
     is_ref(&name.replace('*', "x")).then_some(name)
+}
+
+/// Returns true for a request that writes files of a repository, whatever rule would speak of it.
+fn is_by_files(method: &str, path: &Path) -> bool {
+    let is_inside = || {
+        let mut segments = path.segments().map(str::to_ascii_lowercase);
+        segments.any(|name| name.ends_with(".git") || matches!(name.as_str(), "refs" | "objects" | "packed-refs"))
+    };
+    DAV.contains(&method) || (matches!(method, "PUT" | "PATCH" | "DELETE") && is_inside())
 }
 
 /// Returns true for a request by which git fetches or pushes over HTTP, in the one form that every server reads alike.
@@ -95,6 +109,11 @@ impl PushRules {
         check_overrides(request)?;
         let doubt = |doubt| RequestRefusal::new(None, format!("rules about pushes speak of its host, and {doubt}"));
         let path = Path::read(&request.path).map_err(doubt)?;
+        if is_by_files(&request.method, &path) {
+            let reason =
+                "rules about pushes speak of its host, and it writes to a repository by another way than a push";
+            return Err(RequestRefusal::new(None, reason));
+        }
         let is_said = request.fields.all("content-type").any(|kind| {
             let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default();
             kind.trim_ascii().eq_ignore_ascii_case(KIND)
@@ -119,11 +138,17 @@ impl PushRules {
     pub fn judge(&self, target: &Target, repository: &Path, push: &Push) -> Vec<(String, RequestRefusal)> {
         let own: Vec<&PushRule> = self.0.iter().filter(|rule| rule.is_of(target, repository)).collect();
         let is_deleted = |name: &String| push.deletions.contains(name);
-        let is_refused = |name: &&String| is_deleted(name) || !own.iter().any(|rule| rule.allows(name));
+        let is_refused =
+            |name: &&String| push.has_options() || is_deleted(name) || !own.iter().any(|rule| rule.allows(name));
         let refused = push.updates.iter().filter(is_refused);
         let reason = |name: &String| match own.first() {
             Some(rule) if is_deleted(name) => {
                 let reason = "a push that deletes is never passed on".to_owned();
+                (name.clone(), RequestRefusal::new(Some(&rule.name), reason))
+            }
+            Some(rule) if own.iter().any(|rule| rule.allows(name)) => {
+                let rule_place = rule.name.origin.place();
+                let reason = format!("`{}` of {rule_place} allows no push with options", rule.name.text);
                 (name.clone(), RequestRefusal::new(Some(&rule.name), reason))
             }
             Some(rule) => {

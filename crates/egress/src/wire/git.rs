@@ -14,6 +14,9 @@ pub struct Push {
     pub capabilities: Vec<String>,
 }
 
+/// What a client can do that sends words for the server behind the list of refs.
+const OPTIONS: &str = "push-options";
+
 /// Why bytes are no push that can be judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PushFault {
@@ -42,18 +45,32 @@ enum Line<'a> {
 
 /// Reads a push up to behind the list of its refs.
 pub fn read(bytes: &[u8]) -> Result<Progress<Push>, PushFault> {
-    let mut cursor = Cursor::new(bytes);
-    let mut push = Push::default();
-    loop {
-        let Some(line) = line(&mut cursor)? else {
-            return if bytes.len() >= PUSH_BYTES_MAX { Err(PushFault::Long) } else { Ok(Progress::More) };
-        };
-        if bytes.len() - cursor.left() > PUSH_BYTES_MAX || push.updates.len() > PUSH_REFS_MAX {
-            return Err(PushFault::Long);
-        }
-        match line {
-            Line::Flush => return Ok(Progress::Done(push, bytes.len() - cursor.left())),
-            Line::Text(text) => command(text, &mut push)?,
+    Reading::default().go_on(bytes)
+}
+
+/// A push of which more and more is there. No line is read twice.
+#[derive(Debug, Default)]
+pub struct Reading {
+    push: Push,
+    taken: usize,
+}
+
+impl Reading {
+    /// Reads on: `bytes` is all that came so far, from the beginning.
+    pub fn go_on(&mut self, bytes: &[u8]) -> Result<Progress<Push>, PushFault> {
+        let mut cursor = Cursor::new(bytes.get(self.taken..).unwrap_or_default());
+        loop {
+            let Some(line) = line(&mut cursor)? else {
+                return if bytes.len() >= PUSH_BYTES_MAX { Err(PushFault::Long) } else { Ok(Progress::More) };
+            };
+            self.taken = bytes.len() - cursor.left();
+            if self.taken > PUSH_BYTES_MAX || self.push.updates.len() > PUSH_REFS_MAX {
+                return Err(PushFault::Long);
+            }
+            match line {
+                Line::Flush => return Ok(Progress::Done(std::mem::take(&mut self.push), self.taken)),
+                Line::Text(text) => command(text, &mut self.push)?,
+            }
         }
     }
 }
@@ -90,7 +107,7 @@ fn command(text: &[u8], push: &mut Push) -> Result<(), PushFault> {
     if text.starts_with("push-cert") {
         return Err(PushFault::Signed);
     }
-    push.capabilities.extend(capabilities.into_iter().flat_map(|list| list.split(' ')).map(str::to_owned));
+    push.capabilities.extend(capabilities.into_iter().flat_map(str::split_ascii_whitespace).map(str::to_owned));
     let mut words = text.splitn(3, ' ');
     let (Some(first), Some(second), third) = (words.next(), words.next(), words.next()) else {
         return Err(PushFault::Line);
@@ -128,6 +145,11 @@ pub(crate) fn is_ref(name: &str) -> bool {
 }
 
 impl Push {
+    /// Returns true when words for the server may follow the list of refs: they make merge requests, skip checks.
+    pub fn has_options(&self) -> bool {
+        self.capabilities.iter().any(|own| own.split('=').next() == Some(OPTIONS))
+    }
+
     /// Returns an answer in which every ref is refused, as a client shows it: `reason` says why, for each.
     pub fn refusal(&self, reason: impl Fn(&str) -> String) -> Vec<u8> {
         let can = |word: &str| self.capabilities.iter().any(|own| own == word);

@@ -566,7 +566,7 @@ fn narrower_rules_close_open_connections() {
     kept.write_all(b"again").unwrap();
     assert_eq!(exactly(&mut kept, 5), "again");
     let end: &Record = &world.kept.ended(1)[0];
-    assert_eq!(end.reason, "the rules have changed: `deniedDomains: good.example` of settings.json denies it");
+    assert_eq!(end.reason, "the rules have changed: `deniedDomains: good.example` of settings.json:2 denies it");
     let (_, line) = world.tunnel(&format!("good.example:{port}"));
     assert!(line.starts_with("HTTP/1.1 403 "), "{line}");
 }
@@ -751,7 +751,7 @@ fn programs_that_know_no_proxy_are_captured() {
     world.set(&["deny good.example"]);
     let refused = get("good.example");
     assert_eq!(first_line(&refused), "HTTP/1.1 403 Forbidden");
-    assert!(refused.contains("`deniedDomains: good.example` of settings.json denies it"), "{refused}");
+    assert!(refused.contains("`deniedDomains: good.example` of settings.json:1 denies it"), "{refused}");
     let heard: Vec<String> = canary.heard().into_iter().filter(|heard| !heard.is_empty()).collect();
     assert_eq!(heard, [format!("GET /x HTTP/1.1\r\nhost: good.example:{port}\r\n\r\n")]);
 }

@@ -10,7 +10,7 @@ use egress::proxy::Inspection;
 
 use crate::credentials::chance;
 use crate::plain::signature;
-use crate::terminate::frame;
+use crate::terminate::{frame, pushes};
 use crate::tls::{Scene, Secure, body, head};
 use crate::world::{Canary, Making, place, rest};
 
@@ -361,6 +361,66 @@ fn requests_for_aws_are_signed_anew() {
     );
     assert!(answer.starts_with("HTTP/1.1 403 ") && answer.contains("is in the URL"), "{answer}");
     assert_eq!(server.heard().join("").matches("HTTP/1.1").count(), 1);
+}
+
+/// A refusal that comes when secrets are in their place names the request as it came, to its client and in the journal.
+#[test]
+fn refusals_name_no_secret() {
+    const ID: &str = "AKIAIOSFODNN7EXAMPLE";
+    const KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+    let server = Secure::web();
+    let port = server.port();
+    let mut vault = Vault::default();
+    let mut random = chance(14);
+    let hosts = || vec![place("good.example")];
+    for (name, secret) in [("ID", ID), ("KEY", KEY)] {
+        let secret = Secret::new(secret);
+        let credential = Credential { name: name.to_owned(), secret, hosts: hosts(), shape: Shape::Text };
+        vault.add(credential, &mut random).unwrap();
+    }
+    vault.add_for_git(("GIT".to_owned(), hosts()), Ok(Secret::new(TOKEN)), &mut random).unwrap();
+    let placeholders: Vec<String> = vault.placeholders().map(|(_, text)| text.to_owned()).collect();
+    let [id, key, git] = placeholders.as_slice() else { panic!("{placeholders:?}") };
+    let pair = AwsPair { key_id: "ID".to_owned(), secret: "KEY".to_owned(), session: None };
+    let credentials = Credentials { vault, aws: Aws { pairs: vec![pair], ..Aws::default() } };
+    let pushes = pushes(&[&format!("good.example:{port}/** main")]);
+    let scene = Scene::new(&[server.address], Inspection { credentials, pushes, ..Inspection::default() });
+    let host = format!("good.example:{port}");
+    let push = |fields: &str, body: &str| {
+        let length = body.len();
+        format!(
+            "POST /{git}/git-receive-pack HTTP/1.1\r\nhost: {host}\r\n{fields}content-length: {length}\r\n\r\n{body}"
+        )
+    };
+    let list = |name: &str| {
+        let line = format!("{} {} refs/heads/{name}\0report-status", "0".repeat(40), "a".repeat(40));
+        format!("{:04x}{line}0000", line.len() + 4)
+    };
+    let signed = "authorization: AWS4-HMAC-SHA256 Credential=ID/20150830/us-east-1/sts/aws4_request, \
+                  SignedHeaders=host, Signature=00\r\nx-amz-date: 20150830T123600Z\r\n"
+        .replace("ID/", &format!("{id}/"));
+    for (request, status, said) in [
+        (push("", "zzzz"), "403", format!("`POST /{git}/git-receive-pack` is refused: a line of the push")),
+        (push("content-encoding: gzip\r\n", "0000"), "403", "what is pushed is compressed".to_owned()),
+        (push("", &list("other")), "200", "does not name it".to_owned()),
+        (
+            format!("GET /{key} HTTP/1.1\r\nhost: {host}\r\n{signed}\r\n"),
+            "403",
+            format!("`GET /{key}` is refused: its"),
+        ),
+        // Whoever has a secret from elsewhere has it not confirmed, and the journal has it not written into it.
+        (format!("GET /{TOKEN} HTTP/1.1\r\nhost: x.good.example\r\n\r\n"), "421", format!("`GET /{git}` is refused")),
+    ] {
+        let mut client = scene.connect("good.example", port);
+        client.send(request.as_bytes());
+        let answer = client.answer();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")) && answer.contains(&said), "{request}\n{answer}");
+        assert!(![TOKEN, KEY, ID].iter().any(|secret| answer.contains(secret)), "{request}\n{answer}");
+    }
+    let text = scene.world.kept.text();
+    assert!(text.contains(&format!("`POST /{git}/git-receive-pack` is refused")), "{text}");
+    assert!(![TOKEN, KEY, ID].iter().any(|secret| text.contains(secret)), "{text}");
+    assert_eq!(server.heard().concat(), "");
 }
 
 /// The token of a session goes with a request that is signed anew, whether its client knew of it or not.

@@ -131,6 +131,25 @@ fn a_secret_of_two_names_has_a_placeholder_for_each() {
     assert_eq!(text(vault.incoming(), TOKEN), *one);
 }
 
+/// Programs look at a prefix that says what a token is. What only looks like one is part of the secret.
+#[test]
+fn a_placeholder_keeps_a_known_prefix_alone() {
+    for (secret, kept) in [
+        (TOKEN, "ghp_"),
+        ("github_pat_11ABCDEFG0123456789abcdef", "github_pat_"),
+        ("sk-ant-api03-0123456789abcdef0123", "sk-ant-"),
+        ("AKIAIOSFODNN7EXAMPLE", "AKIA"),
+        ("hunter2_0123456789abcdefghij", ""),
+        ("a-b.c_0123456789abcdefghijkl", ""),
+        ("ghp_short0123456789", ""),
+    ] {
+        let placeholders = (0..8).map(|seed| vault(&[(secret, &[])], seed).unwrap().1.remove(0)).collect::<Vec<_>>();
+        let is_kept = |end: usize| placeholders.iter().all(|made| made[..end] == secret[..end]);
+        let end = (0..=secret.len()).rev().find(|end| is_kept(*end)).unwrap();
+        assert_eq!(&secret[..end], kept, "{placeholders:?}");
+    }
+}
+
 /// A host that a person allowed once gets nothing that is not bound to it.
 #[test]
 fn what_is_bound_to_no_host_goes_to_the_lists_alone() {

@@ -87,12 +87,18 @@ fn what_is_not_had_is_no_request() {
         (Ok("one-of-two-lines-0123456789\r\nx-evil: 1"), "its value cannot stand in a field of a request"),
     ] {
         let server = Secure::web();
-        let (scene, placeholder, _) = scene(&server, secret);
+        let (scene, placeholder, count) = scene(&server, secret);
         let mut client = scene.connect("good.example", server.port());
         let host = format!("good.example:{}", server.port());
-        client.send(format!("GET / HTTP/1.1\r\nhost: {host}\r\nx-token: {placeholder}\r\n\r\n").as_bytes());
-        let answer = client.answer();
-        assert!(answer.starts_with("HTTP/1.1 502 ") && answer.contains(said), "{answer}");
+        for _ in 0..3 {
+            client.send(format!("GET / HTTP/1.1\r\nhost: {host}\r\nx-token: {placeholder}\r\n\r\n").as_bytes());
+            let answer = client.answer();
+            assert!(answer.starts_with("HTTP/1.1 502 ") && answer.contains("of `TOKEN` is not had\n"), "{answer}");
+            assert!(!answer.contains(said), "why is nothing for whoever asks: {answer}");
+        }
+        // Whoever does not have it is not asked again at once.
+        let asked = if secret.is_err() { 1 } else { 3 };
+        assert_eq!(count.load(Ordering::SeqCst), asked, "{said}");
         assert_eq!(server.heard().concat(), "");
         assert!(scene.world.kept.text().contains(said));
     }

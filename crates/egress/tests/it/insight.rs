@@ -98,6 +98,11 @@ proptest! {
         let bytes = crate::plain::bytes(&parts.join("|"));
         let begun = git::read(&bytes[..cut.index(bytes.len() + 1)]);
         let whole = git::read(&bytes);
+        let mut reading = git::Reading::default();
+        // As much as came, byte after byte.
+        let mut reads = (0..=bytes.len()).map(|end| reading.go_on(&bytes[..end]));
+        let read = reads.find(|read| *read != Ok(Progress::More)).unwrap_or(Ok(Progress::More));
+        prop_assert_eq!(&read, &whole);
         match &begun {
             Ok(Progress::More) => {}
             Ok(Progress::Done(push, _)) => {
@@ -177,5 +182,31 @@ proptest! {
             Shown::Denied(_) => prop_assert!(!secrets.is_empty()),
             Shown::Error(reason) => prop_assert!(false, "{}", reason),
         }
+    }
+}
+
+/// The parts of a rule are read one by one: none of them becomes a part of another.
+#[test]
+fn a_rule_is_made_of_its_parts() {
+    let origin = || Origin { scope: Scope::User, file: "s".to_owned(), line: 1 };
+    let made = |methods: &[&str], host: &str, path: Option<&str>| {
+        RequestRule::new(Effect::Deny, (methods, host, path), origin()).map_err(|fault| fault.to_string())
+    };
+    for (methods, host, path) in [(&[][..], "a.example", None), (&["GET", "POST"][..], "a.example", Some("/admin/**"))]
+    {
+        let whole = if methods.is_empty() { "*".to_owned() } else { methods.join(",") };
+        let text = format!("{whole} {host}{}", path.unwrap_or_default());
+        assert_eq!(made(methods, host, path), Ok(rule(Effect::Deny, &text)), "{text}");
+    }
+    for (methods, host, path, said) in [
+        (&[][..], "a.example", Some("admin/**"), "the path is not well formed"),
+        (&[][..], "a.example", Some(""), "the path is not well formed"),
+        (&[][..], "a.example/admin", None, "the host is missing or not well formed"),
+        (&[][..], "a.example/admin", Some("/x"), "the host is missing or not well formed"),
+        (&["GET a.example"][..], "b.example", None, "the methods are not well formed"),
+        (&["GET,POST"][..], "a.example", None, "the methods are not well formed"),
+        (&["*", "GET"][..], "a.example", None, "the methods are not well formed"),
+    ] {
+        assert_eq!(made(methods, host, path), Err(said.to_owned()), "{methods:?} {host} {path:?}");
     }
 }

@@ -27,9 +27,10 @@ pub(crate) fn path(input: &str) -> String {
 
 fn request_of(line: &str) -> Request {
     let (method, rest) = line.split_once(' ').unwrap();
+    let (rest, field) = rest.split_once(" with ").unwrap_or((rest, "x-own: 1"));
     let (host, path) = rest.split_at(rest.find('/').unwrap());
     let port = host.split_once(':').map_or(443, |(_, port)| port.parse().unwrap());
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n{field}\r\n\r\n");
     match request::read(head.as_bytes(), request::Place::Server(port)).unwrap() {
         Progress::Done(request, _) => request,
         Progress::More => panic!("{line}"),
@@ -75,7 +76,8 @@ pub(crate) fn push(input: &str) -> String {
         Ok(Progress::Done(push, taken)) => {
             let left = bytes.len() - taken;
             let gone = if push.deletions.is_empty() { String::new() } else { format!(" without {:?}", push.deletions) };
-            format!("{:?}{gone}, {left} left", push.updates)
+            let options = if push.has_options() { ", options" } else { "" };
+            format!("{:?}{gone}{options}, {left} left", push.updates)
         }
         Err(fault) => fault.to_string(),
     }
@@ -95,6 +97,16 @@ pub(crate) fn branches(case: &Case, lines: &str) -> String {
             Ok(rules) => {
                 let rules = PushRules(rules.clone());
                 let (place, name) = input.split_once(' ').unwrap();
+                if ["GET", "POST", "PUT", "MKCOL", "DELETE"].contains(&place) {
+                    let said = match rules.repository(&request_of(input)) {
+                        Err(refusal) => refusal.reason,
+                        Ok(Some(_)) => "a push".to_owned(),
+                        Ok(None) => "no push".to_owned(),
+                    };
+                    return format!("{input} => {said}\n");
+                }
+                let (name, options) = name.split_once(" with ").unwrap_or((name, ""));
+                let capabilities = options.split_whitespace().map(str::to_owned).collect();
                 // A deletion has a minus before its name.
                 let (name, deletions) =
                     name.strip_prefix('-').map_or((name, vec![]), |name| (name, vec![name.to_owned()]));
@@ -103,7 +115,7 @@ pub(crate) fn branches(case: &Case, lines: &str) -> String {
                     Err(refusal) => refusal.reason,
                     Ok(None) => "not limited".to_owned(),
                     Ok(Some(repository)) => {
-                        let push = git::Push { updates: vec![name.to_owned()], deletions, capabilities: Vec::new() };
+                        let push = git::Push { updates: vec![name.to_owned()], deletions, capabilities };
                         let refused = rules.judge(&request.target, &repository, &push);
                         refused.first().map_or("yes".to_owned(), |(_, refusal)| refusal.reason.clone())
                     }

@@ -132,14 +132,16 @@ pub(super) fn requests(setup: &Setup) -> anyhow::Result<RequestRules> {
             RequestAction::Allow => Effect::Allow,
             RequestAction::Deny => Effect::Deny,
         };
-        let methods = if methods.is_empty() { "*".to_owned() } else { methods.join(",") };
-        let every = [String::new()];
-        for path in if paths.is_empty() { every.as_slice() } else { paths } {
-            let text = format!("{methods} {host}{path}");
-            let rule = RequestRule::parse(effect, &text, entry.origin.clone());
-            rules.push(
-                rule.with_context(|| format!("`{text}` of `sandbox.network.requests` at {}", entry.origin.place()))?,
-            );
+        let methods: Vec<&str> = methods.iter().map(String::as_str).collect();
+        let every = if paths.is_empty() { Some(None) } else { None };
+        for path in paths.iter().map(|path| Some(path.as_str())).chain(every) {
+            let rule = RequestRule::new(effect, (&methods, host, path), entry.origin.clone());
+            let shown = || {
+                let rule = [methods.join(","), host.clone(), path.unwrap_or_default().to_owned()].join(" ");
+                format!("`{}` of `sandbox.network.requests` at {}", rule.trim(), entry.origin.place())
+            };
+            // Without one of them a request could be passed on that somebody relies on being refused.
+            rules.push(rule.with_context(shown)?);
         }
     }
     Ok(RequestRules(rules))

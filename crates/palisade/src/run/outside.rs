@@ -10,7 +10,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
-use policy::AbsPath;
+use policy::{AbsPath, Controls};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use vault::{Command, Output, ProcessFault, World};
@@ -30,29 +30,81 @@ const PROGRAMS: [&str; 8] = [
     "/run/current-system/sw/bin",
 ];
 /// Variables that such a program gets: who asks, and where the session's keychain is.
-const VARIABLES: [&str; 8] = [
-    "HOME",
-    "USER",
-    "LOGNAME",
-    "LANG",
-    "XDG_CONFIG_HOME",
-    "XDG_DATA_HOME",
-    "XDG_RUNTIME_DIR",
-    "DBUS_SESSION_BUS_ADDRESS",
+const VARIABLES: [(&str, Holds); 8] = [
+    ("HOME", Holds::Directory(&[".config", ".local/share"])),
+    ("USER", Holds::Word),
+    ("LOGNAME", Holds::Word),
+    ("LANG", Holds::Word),
+    ("XDG_CONFIG_HOME", Holds::Directory(&[])),
+    ("XDG_DATA_HOME", Holds::Directory(&[])),
+    ("XDG_RUNTIME_DIR", Holds::Directory(&[])),
+    (BUS, Holds::Bus),
 ];
+/// The one that says where the session's bus is.
+const BUS: &str = "DBUS_SESSION_BUS_ADDRESS";
+
+/// What a variable holds.
+#[derive(Clone, Copy)]
+enum Holds {
+    Word,
+    /// A directory in which programs look for their settings, or below which they look in these.
+    Directory(&'static [&'static str]),
+    /// The address of a bus.
+    Bus,
+}
+
 /// How often it is looked whether a program that has closed its output has ended.
 const PAUSE: Duration = Duration::from_millis(5);
+
+/// Where commands write.
+#[derive(Debug, Clone)]
+pub(super) struct Writable(pub(super) Vec<AbsPath>);
+
+impl Writable {
+    pub(super) fn of(controls: &Controls) -> Self {
+        let caches = controls.caches.as_ref().map(|caches| caches.directory.clone());
+        Self(controls.writable.iter().cloned().chain(caches).collect())
+    }
+
+    /// Returns true where a command can change what is at a path, or what will be there: the path or what it leads to is
+    /// where commands write, or the directory is in which it is to be made.
+    pub(super) fn holds(&self, path: &AbsPath) -> bool {
+        let is_within = |path: &AbsPath| self.0.iter().any(|root| path.is_within(root));
+        let mut there = Some(path.clone());
+        let real = loop {
+            let Some(path) = there else { break None };
+            match guard::canonical(&path) {
+                Ok(real) => break Some(real),
+                Err(_) => there = path.parent(),
+            }
+        };
+        is_within(path) || real.as_ref().is_some_and(is_within)
+    }
+
+    /// Returns true for a bus at a socket that no command can have put there. Other kinds of addresses start programs, or
+    /// lead to whoever was there first.
+    pub(super) fn is_apart_from_bus(&self, address: &str) -> bool {
+        let mut keys = address.strip_prefix("unix:").unwrap_or_default().split(',');
+        let path = keys.next().and_then(|key| key.strip_prefix("path=")).and_then(AbsPath::parse);
+        let is_plain = !address.contains(['%', ';']) && keys.all(|key| key.starts_with("guid="));
+        is_plain && path.is_some_and(|path| !self.holds(&path))
+    }
+
+    /// Returns true when the path of a place where commands write stands in a text.
+    fn is_in(&self, text: &str) -> bool {
+        self.0.iter().any(|root| text.contains(root.as_str()))
+    }
+}
 
 /// This machine, as sources of secrets see it.
 pub(super) struct Outside {
     variables: Vec<(OsString, OsString)>,
-    /// Where commands write.
-    writable: Vec<AbsPath>,
+    writable: Writable,
     begun: Instant,
 }
 
 impl Outside {
-    pub(super) fn new(variables: Vec<(OsString, OsString)>, writable: Vec<AbsPath>) -> Self {
+    pub(super) fn new(variables: Vec<(OsString, OsString)>, writable: Writable) -> Self {
         Self { variables, writable, begun: Instant::now() }
     }
 
@@ -70,21 +122,36 @@ impl Outside {
         let path = named.chain(found).find(|path| guard::canonical(path).is_ok()).ok_or(ProcessFault::Absent)?;
         let real = guard::canonical(&path).map_err(|_| ProcessFault::Absent)?;
         // A link that a command may change leads wherever the command likes.
-        if self.is_ours(&path) && self.is_ours(&real) { Ok(path) } else { Err(ProcessFault::Start) }
-    }
-
-    fn is_ours(&self, path: &AbsPath) -> bool {
-        !self.writable.iter().any(|root| path.is_within(root))
+        if !self.writable.holds(&path) && !self.writable.holds(&real) { Ok(path) } else { Err(ProcessFault::Start) }
     }
 
     /// Returns true when a word names nothing that a command may have written: a script, or what is read by one.
     fn is_harmless(&self, word: &str) -> bool {
-        let is_there = |root: &AbsPath| word.contains(root.as_str());
-        let leads_there = || {
-            let path = AbsPath::parse(word).and_then(|path| guard::canonical(&path).ok());
-            path.is_some_and(|path| !self.is_ours(&path))
-        };
-        !self.writable.iter().any(is_there) && !leads_there()
+        !self.writable.is_in(word) && !AbsPath::parse(word).is_some_and(|path| self.writable.holds(&path))
+    }
+
+    /// Returns the variables that a program gets. Each can be a project's, and lead it to settings, to programs and to a
+    /// keychain of a command's own: then it is not started. The error is the name of such a variable.
+    pub(super) fn variables(&self) -> Result<Vec<(&'static str, &OsStr)>, &'static str> {
+        let mut passed = Vec::new();
+        for (name, kind) in VARIABLES {
+            let Some(value) = self.value(name).filter(|value| !value.is_empty()) else { continue };
+            let text = value.to_str().ok_or(name)?;
+            let is_fine = match kind {
+                Holds::Word => self.is_harmless(text),
+                Holds::Directory(below) => {
+                    let path = AbsPath::parse(text).ok_or(name)?;
+                    let below = below.iter().map(|name| path.join(name));
+                    !below.chain([path.clone()]).any(|path| self.writable.holds(&path))
+                }
+                Holds::Bus => self.writable.is_apart_from_bus(text),
+            };
+            if !is_fine {
+                return Err(name);
+            }
+            passed.push((name, value));
+        }
+        Ok(passed)
     }
 
     fn start(&self, command: &Command<'_>) -> Result<Child, ProcessFault> {
@@ -92,10 +159,9 @@ impl Outside {
         if !rest.iter().all(|word| self.is_harmless(word)) {
             return Err(ProcessFault::Start);
         }
-        let program = self.program(first)?;
+        let (program, own) = (self.program(first)?, self.variables().map_err(|_| ProcessFault::Start)?);
         #[expect(clippy::disallowed_methods, reason = "a person's settings name the program, and no agent's words")]
         let mut process = std::process::Command::new(program.as_str());
-        let own = VARIABLES.iter().filter_map(|name| Some((*name, self.value(name)?)));
         process
             .args(rest)
             .env_clear()

@@ -10,24 +10,18 @@ use egress::credential::{Aws, AwsPair, Credentials, Unsignable, Vault, read_inje
 use egress::host::Place;
 use egress::proxy::{Authority, Inspection, Roots, Terminate, java_store};
 use policy::facts::Held;
-use policy::layer::{self, AwsVariables, Mask, SigningForm, Sourced, TlsKeys, Variable};
+use policy::layer::{self, AwsVariables, Mask, MaskedFile, SigningForm, Sourced, TlsKeys, Variable};
 use policy::rule::HeldPath;
 use policy::{AbsPath, Controls, Scope};
 use rustix::fs::{Mode, OFlags};
 use sandbox::{Environment, OWN_FILES, Shown};
 
 use super::git::{self, Hosts};
+use super::outside::Writable;
 use super::sources::{Ways, is_reference};
+use super::trusted;
 use crate::setup::{Setup, now_ms, of_a_person};
 
-/// Where systems keep whom they believe, as one file.
-const BUNDLES: [&str; 5] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-];
 /// The same file's name inside, among our own.
 const BUNDLE: &str = "ca-certificates.crt";
 /// The same for programs of Java, and the variable by which they are told of it.
@@ -46,8 +40,6 @@ const BUNDLE_VARIABLES: [&str; 10] = [
     "DENO_CERT",
     "NIX_SSL_CERT_FILE",
 ];
-/// Those of the caller's that add to whom it believes.
-pub(super) const OWN_BUNDLES: [&str; 2] = ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"];
 /// Variables that are one credential of AWS where nothing else is said.
 const AWS_NAMES: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 /// Bytes of a file of certificates, of a key, or of a masked file.
@@ -103,11 +95,15 @@ pub(super) fn prepare(setup: &Setup, controls: &Controls, environment: &mut Envi
     let hosts = Hosts::prepare((setup, &mut ways), &mut credentials.vault, &mut told)?;
     hosts.tell(environment);
     let rules = git::requests(setup)?;
+    let own = if settings.tls.is_none() && hosts.places.is_empty() { Vec::new() } else { trusted::files(setup)? };
+    // Where secrets go, nobody is believed whom a command may have made up.
+    let writable = Writable::of(controls);
+    let own = if credentials.vault.is_empty() { own } else { trusted::apart(own, &writable, &mut told) };
     let terminate = match &settings.tls {
-        Some(tls) => Some(terminate(setup, Some(tls), &mut shown)?),
+        Some(tls) => Some(terminate((setup, &own), Some(tls), &mut shown)?),
         // Who says that git goes to a host with a token says that its requests are seen: there, and nowhere else.
         None if !hosts.places.is_empty() => {
-            Some(Terminate { only: Some(hosts.places), ..terminate(setup, None, &mut shown)? })
+            Some(Terminate { only: Some(hosts.places), ..terminate((setup, &own), None, &mut shown)? })
         }
         None => None,
     };
@@ -118,10 +114,10 @@ pub(super) fn prepare(setup: &Setup, controls: &Controls, environment: &mut Envi
         ));
     }
     if settings.tls.is_none() && !rules.0.is_empty() {
-        told.push(
-            "hosts of `sandbox.network.requests` are not reached by https without `sandbox.network.tlsTerminate`"
-                .to_owned(),
-        );
+        let but = if terminate.is_some() { ", but for those of `sandbox.credentials.git`," } else { "" };
+        told.push(format!(
+            "hosts of `sandbox.network.requests`{but} are not reached by https without `sandbox.network.tlsTerminate`"
+        ));
     }
     let bundle = format!("{OWN_FILES}/{BUNDLE}");
     let shown_by = BUNDLE_VARIABLES.iter().filter(|_| terminate.is_some());
@@ -219,7 +215,7 @@ fn seen(mask: &Mask, holder: Holder, (name, value): (&str, &str), vault: &mut Va
 struct FileMask<'a> {
     setup: &'a Setup,
     controls: &'a Controls,
-    mask: &'a Sourced<Mask>,
+    mask: &'a Sourced<MaskedFile>,
 }
 
 impl FileMask<'_> {
@@ -229,9 +225,13 @@ impl FileMask<'_> {
         let Self { setup, controls, mask } = self;
         let denies = &setup.policy.sandbox().deny_read;
         let covers = |held: &HeldPath, path: &AbsPath| held.pattern.covers(path, &controls.project, &controls.cwd);
-        let is_masked =
-            |held: &HeldPath| setup.policy.credentials().files.iter().any(|mask| mask.origin == held.origin);
-        let own: Vec<&HeldPath> = denies.iter().filter(|held| held.origin == mask.origin).collect();
+        let masks = &setup.policy.credentials().files;
+        // Of two entries that are alike but for the mode, the one that denies counts.
+        let is_masked = |held: &HeldPath| {
+            let alike = denies.iter().filter(|other| other.origin == held.origin && other.why == held.why).count();
+            alike <= masks.iter().filter(|mask| held.is_of(mask)).count()
+        };
+        let own: Vec<&HeldPath> = denies.iter().filter(|held| held.is_of(mask)).collect();
         let mut files: Vec<AbsPath> = controls.unreadable.iter().map(|held| held.path.clone()).collect();
         for (root, _) in own.iter().flat_map(|held| held.pattern.roots(&controls.project, &controls.cwd)) {
             let around = |held: &&Held| root.is_within(&held.path) && root != held.path;
@@ -240,7 +240,10 @@ impl FileMask<'_> {
             let is_file =
                 guard::canonical(&root).is_ok_and(|real| real == root) && own.iter().any(|held| covers(held, &root));
             if is_file && around.origin.scope == Scope::Builtin {
-                files.push(root);
+                // It can be listed besides the store that holds it.
+                if !files.contains(&root) {
+                    files.push(root);
+                }
             } else {
                 told.push(format!("{root} is not seen inside: {} is hidden as a whole", around.path));
             }
@@ -249,7 +252,7 @@ impl FileMask<'_> {
             let denied = denies.iter().find(|held| !is_masked(held) && covers(held, path));
             let seen = match (denied, read(path).map(String::from_utf8)) {
                 (Some(denied), _) => Seen::Told(format!("`{}` denies it", denied.why)),
-                (None, Ok(Ok(text))) => seen(&mask.value, Holder::File, (path.as_str(), &text), vault)
+                (None, Ok(Ok(text))) => seen(&mask.value.mask, Holder::File, (path.as_str(), &text), vault)
                     .with_context(|| format!("as {} wants", mask.origin.place()))?,
                 (None, Ok(Err(_))) => Seen::Told("it is not UTF-8".to_owned()),
                 (None, Err(error)) => Seen::Told(error.to_string()),
@@ -307,7 +310,11 @@ fn pair_of(variables: &AwsVariables) -> AwsPair {
 }
 
 /// Returns how TLS ends at the proxy, and shows inside whom to believe.
-fn terminate(setup: &Setup, tls: Option<&Sourced<TlsKeys>>, shown: &mut Vec<Shown>) -> anyhow::Result<Terminate> {
+fn terminate(
+    (setup, own): (&Setup, &[trusted::File]),
+    tls: Option<&Sourced<TlsKeys>>,
+    shown: &mut Vec<Shown>,
+) -> anyhow::Result<Terminate> {
     let now_s = u64::try_from(now_ms() / 1000).unwrap_or_default();
     let authority = match tls.map(|tls| &tls.value) {
         Some(TlsKeys { certificate: Some(certificate), key: Some(key) }) => {
@@ -322,15 +329,12 @@ fn terminate(setup: &Setup, tls: Option<&Sourced<TlsKeys>>, shown: &mut Vec<Show
     let authority = authority.with_context(|| format!("TLS cannot end at the proxy, as {} wants", wanted()))?;
     let (mut roots, _) = Roots::of_the_machine();
     let mut bundle = Vec::new();
-    let system = BUNDLES.iter().filter_map(|path| AbsPath::parse(path)).find_map(|path| read(&path).ok());
+    let system = Roots::FILES.iter().filter_map(|path| AbsPath::parse(path)).find_map(|path| read(&path).ok());
     bundle.extend(system.unwrap_or_default());
-    for name in OWN_BUNDLES {
-        let own = setup.environment.all().iter().find(|(own, _)| own == OsStr::new(name));
-        let Some(path) = own.and_then(|(_, path)| AbsPath::parse(path.to_str()?)) else { continue };
-        let text = read(&path).with_context(|| format!("{path}, which `{name}` names, cannot be read"))?;
-        roots.add(&text);
+    for file in own {
+        roots.add(&file.text);
         bundle.push(b'\n');
-        bundle.extend(text);
+        bundle.extend(&file.text);
     }
     bundle.push(b'\n');
     bundle.extend(authority.certificate().into_bytes());
@@ -339,7 +343,7 @@ fn terminate(setup: &Setup, tls: Option<&Sourced<TlsKeys>>, shown: &mut Vec<Show
     if let Some(path) = AbsPath::parse(&format!("{OWN_FILES}/{JAVA_STORE}")) {
         shown.push(Shown { path, content: java_store(&bundle), why: why.to_owned() });
     }
-    for path in BUNDLES.into_iter().chain([own.as_str()]).filter_map(AbsPath::parse) {
+    for path in Roots::FILES.into_iter().chain([own.as_str()]).filter_map(AbsPath::parse) {
         shown.push(Shown { path, content: bundle.clone(), why: why.to_owned() });
     }
     Ok(Terminate { authority: Arc::new(authority), roots, except: Vec::new(), only: None })

@@ -13,10 +13,10 @@ use vault::sources::{
     Aws, Doppler, Endpoint, HashiCorp, HashiCorpLogin, Infisical, InfisicalLogin, InfisicalVersion, Keychain,
     OnePassword, Token,
 };
-use vault::{Bounds, Reference, ReferenceFault, Resolver, Sources};
+use vault::{Bounds, Reference, ReferenceFault, Resolver, Source, Sources};
 
-use super::outside::Outside;
-use super::secrets::{OWN_BUNDLES, read};
+use super::outside::{Outside, Writable};
+use super::trusted;
 use crate::setup::Setup;
 
 /// How long a secret is kept, and how long whoever has it may take: a person may have to touch something.
@@ -39,13 +39,15 @@ type Lazy = LazyLock<Resolver, Box<dyn FnOnce() -> Resolver + Send>>;
 /// The one who fetches secrets for a command. It is made with the first reference.
 pub(super) struct Ways<'a> {
     setup: &'a Setup,
-    controls: &'a Controls,
+    writable: Writable,
     resolver: Option<Arc<Lazy>>,
+    /// A variable for which no program is asked.
+    foreign: Option<&'static str>,
 }
 
 impl<'a> Ways<'a> {
     pub(super) fn new(setup: &'a Setup, controls: &'a Controls) -> Self {
-        Self { setup, controls, resolver: None }
+        Self { setup, writable: Writable::of(controls), resolver: None, foreign: None }
     }
 
     /// Returns the way to a secret; the inner error is for a person, and the secret is not had.
@@ -56,15 +58,21 @@ impl<'a> Ways<'a> {
             Err(fault) => return Ok(Err(format!("`source` at {}: {fault}; {}", origin.place(), fault.hint()))),
         };
         let place = origin.place();
-        if is_of_commands(self.controls, &reference) {
+        if is_of_commands(&self.writable, &reference) {
             return Ok(Err(format!("the file of `source` at {place} {OF_COMMANDS}")));
         }
         let resolver = self.resolver()?;
+        if let Some(name) = self.foreign.filter(|_| reference.source() == Source::Command) {
+            let why = "is nothing that the program of `source` may be told: commands can write where it leads";
+            return Ok(Err(format!("`{name}` {why}, as {place} says")));
+        }
         Ok(Ok(Fetch::new(move || match resolver.resolve(&reference) {
             Ok(secret) => Ok(Secret::new(secret.expose())),
             Err(error) => {
-                let source = reference.source();
-                Err(Unfetched(format!("{source}, as {place} says: {}; {}", error.fault, error.hint())))
+                let (source, fault) = (reference.source().to_string(), error.fault.to_string());
+                // Some faults begin with who it is.
+                let fault = fault.strip_prefix(&source).map_or(fault.as_str(), str::trim_start);
+                Err(Unfetched(format!("{source}, as {place} says: {fault}; {}", error.hint())))
             }
         })))
     }
@@ -73,13 +81,13 @@ impl<'a> Ways<'a> {
         if let Some(resolver) = &self.resolver {
             return Ok(resolver.clone());
         }
-        let controls = self.controls;
-        let caches = controls.caches.as_ref().map(|caches| caches.directory.clone());
-        let writable = controls.writable.iter().cloned().chain(caches);
-        let world = Outside::new(self.setup.environment.all().to_vec(), writable.collect());
-        let (sources, own) = (sources(self.setup, controls)?, own_roots(self.setup));
+        let world = Outside::new(self.setup.environment.all().to_vec(), self.writable.clone());
+        self.foreign = world.variables().err();
+        let sources = sources(self.setup, &self.writable)?;
+        // Whoever ends TLS tells of those that are left out.
+        let own = trusted::apart(trusted::files(self.setup)?, &self.writable, &mut Vec::new());
         let made: Box<dyn FnOnce() -> Resolver + Send> = Box::new(move || {
-            let roots = Roots::certificates(own.iter().map(Vec::as_slice));
+            let roots = Roots::certificates(own.iter().map(|file| file.text.as_slice()));
             Resolver::new(Box::new(world), Sources { roots, ..sources }, BOUNDS)
         });
         let resolver: Arc<Lazy> = Arc::new(LazyLock::new(made));
@@ -89,10 +97,8 @@ impl<'a> Ways<'a> {
 }
 
 /// Returns true for a secret in a file that a command could replace by a link to another.
-fn is_of_commands(controls: &Controls, reference: &Reference) -> bool {
-    let Some(path) = reference.path().and_then(AbsPath::parse) else { return false };
-    let is_within = |path: &AbsPath| controls.writable.iter().any(|root| path.is_within(root));
-    is_within(&path) || guard::canonical(&path).is_ok_and(|real| is_within(&real))
+fn is_of_commands(writable: &Writable, reference: &Reference) -> bool {
+    reference.path().and_then(AbsPath::parse).is_some_and(|path| writable.holds(&path))
 }
 
 /// Returns true for a text that says where a secret is, or seems to.
@@ -106,14 +112,14 @@ pub(super) fn is_reference(text: &str) -> bool {
 /// The settings of one source, and the environment.
 struct Told<'a> {
     setup: &'a Setup,
-    controls: &'a Controls,
+    writable: &'a Writable,
     keys: Option<&'a Sourced<SourceKeys>>,
 }
 
 impl Told<'_> {
-    fn of<'a>((setup, controls): (&'a Setup, &'a Controls), name: &str) -> Told<'a> {
+    fn of<'a>((setup, writable): (&'a Setup, &'a Writable), name: &str) -> Told<'a> {
         let keys = setup.policy.credentials().sources.iter().find(|one| one.value.name == name);
-        Told { setup, controls, keys }
+        Told { setup, writable, keys }
     }
 
     fn text(&self, key: &str) -> Option<&str> {
@@ -135,7 +141,7 @@ impl Told<'_> {
         };
         let reference = Reference::from_str(text);
         let reference = reference.with_context(|| format!("`{key}` of {} is no reference", self.place()))?;
-        ensure!(!is_of_commands(self.controls, &reference), "the file of `{key}` of {} {OF_COMMANDS}", self.place());
+        ensure!(!is_of_commands(self.writable, &reference), "the file of `{key}` of {} {OF_COMMANDS}", self.place());
         Ok(Some(Token::try_from(reference).with_context(|| format!("`{key}` of {}", self.place()))?))
     }
 
@@ -154,26 +160,17 @@ impl Told<'_> {
 
 /// Returns who is asked for secrets, and how. A server that is nobody's for everybody is named in settings alone: it gets
 /// a token, and variables can be a project's.
-fn sources(setup: &Setup, controls: &Controls) -> anyhow::Result<Sources> {
-    let told = |name| Told::of((setup, controls), name);
+fn sources(setup: &Setup, writable: &Writable) -> anyhow::Result<Sources> {
+    let told = |name| Told::of((setup, writable), name);
     Ok(Sources {
         one_password: Some(one_password(&told("op"))?),
         hashicorp: hashicorp(&told("vault"))?,
         aws: aws(&told("aws"))?,
         doppler: doppler(&told("doppler"))?,
         infisical: infisical(&told("infisical"))?,
-        keychain: keychain(setup),
+        keychain: keychain(setup, writable),
         roots: Vec::new(),
     })
-}
-
-/// Returns the files of those whom the person believes besides.
-fn own_roots(setup: &Setup) -> Vec<Vec<u8>> {
-    let own = OWN_BUNDLES.into_iter().filter_map(|name| {
-        let own = setup.environment.all().iter().find(|(own, _)| own == name);
-        read(&AbsPath::parse(own?.1.to_str()?)?).ok()
-    });
-    own.collect()
 }
 
 fn one_password(told: &Told<'_>) -> anyhow::Result<OnePassword> {
@@ -239,10 +236,11 @@ fn infisical(told: &Told<'_>) -> anyhow::Result<Option<Infisical>> {
     Ok(login.map(|login| Infisical { server, version, login }))
 }
 
-fn keychain(setup: &Setup) -> Option<Keychain> {
+fn keychain(setup: &Setup, writable: &Writable) -> Option<Keychain> {
     if cfg!(target_os = "macos") {
         return Some(Keychain::Security);
     }
     let bus = setup.environment.all().iter().find(|(name, _)| name == "DBUS_SESSION_BUS_ADDRESS");
-    bus.and_then(|(_, bus)| bus.to_str()).map(|bus| Keychain::SecretService { bus: bus.to_owned() })
+    let bus = bus.and_then(|(_, bus)| bus.to_str()).filter(|bus| writable.is_apart_from_bus(bus));
+    bus.map(|bus| Keychain::SecretService { bus: bus.to_owned() })
 }

@@ -1,7 +1,7 @@
 //! Who says where secrets come from, where git goes with them, and what hosts are asked.
 
 use policy::layer::{
-    GitHost, Layer, Mask, Origin, RequestAction, Requests, Scope, SourceKeys, Sourced, TokenPlace, Variable,
+    GitHost, Layer, Mask, MaskedFile, Origin, RequestAction, Requests, Scope, SourceKeys, Sourced, TokenPlace, Variable,
 };
 use policy::{AbsPath, Policy};
 
@@ -67,4 +67,27 @@ fn a_repository_does_not() {
             `sandbox.network.requests` does not count in the files of a folder\n";
         assert_eq!(told(scope), expected);
     }
+}
+
+/// Entries that stand on one line are told apart: what hides another file is not the masked one's own.
+#[test]
+fn a_masked_file_is_an_entry_of_its_own() {
+    let mut layer = Layer::empty(Scope::User, "settings.json", AbsPath::root());
+    let origin = Origin { scope: Scope::User, file: "settings.json".to_owned(), line: 1 };
+    let named = |path: &str| Sourced { value: path.to_owned(), origin: origin.clone() };
+    layer.sandbox.deny_read = vec![named("/a")];
+    layer.sandbox.credential_files = vec![named("/a"), named("/b"), named("//a")];
+    let value = MaskedFile { path: "/a".to_owned(), mask: Mask::default() };
+    layer.sandbox.credentials.files = vec![Sourced { value, origin: origin.clone() }];
+    let (policy, _) = Policy::compile(&[layer], &AbsPath::root());
+    let masked = &policy.credentials().files[0];
+    let held: Vec<(&str, bool)> =
+        policy.sandbox().deny_read.iter().map(|held| (held.why.as_str(), held.is_of(masked))).collect();
+    let expected = [
+        ("sandbox.filesystem.denyRead: /a", false),
+        ("sandbox.credentials.files: /a", true),
+        ("sandbox.credentials.files: /b", false),
+        ("sandbox.credentials.files: //a", false),
+    ];
+    assert_eq!(held, expected);
 }

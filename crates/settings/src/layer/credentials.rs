@@ -4,7 +4,7 @@
 
 use jsonc_parser::ast::{Object, ObjectProp, Value};
 use jsonc_parser::common::Ranged;
-use policy::layer::{AwsVariables, Mask, NoMatch, Origin, Severity, SigningForm, Sourced, TlsKeys, Variable};
+use policy::layer::{AwsVariables, Mask, MaskedFile, NoMatch, Severity, SigningForm, Sourced, TlsKeys, Variable};
 
 use super::{Reader, kind, path};
 use crate::keys::Section;
@@ -49,11 +49,12 @@ impl Reader<'_> {
     }
 
     /// A file of `files` with `mask`: it is hidden, and shown masked where that can be done.
-    pub(super) fn masked_file(&mut self, shown: &str, object: &Object<'_>, origin: Origin) {
+    pub(super) fn masked_file(&mut self, shown: &str, object: &Object<'_>, named: &Sourced<String>) {
         if text(object, "mode").as_deref() == Some("mask")
-            && let Some(value) = self.mask(shown, object)
+            && let Some(mask) = self.mask(shown, object)
         {
-            self.layer.sandbox.credentials.files.push(Sourced { value, origin });
+            let value = MaskedFile { path: named.value.clone(), mask };
+            self.layer.sandbox.credentials.files.push(Sourced { value, origin: named.origin.clone() });
         }
     }
 

@@ -84,12 +84,12 @@ impl Reader<'_> {
             };
             if let Some(Value::StringLit(string)) = named.map(|field| &field.value) {
                 let value = string.value.clone().into_owned();
-                let origin = self.origin(string.range.start);
+                let named = Sourced { value, origin: self.origin(string.range.start) };
                 if let Value::Object(object) = element {
                     let shown = format!("entry {} of {}", index + 1, path(section, property));
-                    self.masked_file(&shown, object, origin.clone());
+                    self.masked_file(&shown, object, &named);
                 }
-                self.layer.sandbox.credential_files.push(Sourced { value, origin });
+                self.layer.sandbox.credential_files.push(named);
             } else {
                 let key = path(section, property);
                 let message = format!("entry {} of {key} has no `path`", index + 1);

@@ -53,7 +53,7 @@ impl Reader<'_> {
         let Some(rest) = source.strip_prefix("file://") else { return };
         let path = rest.split('#').next().unwrap_or_default();
         let origin = self.origin(object.start());
-        self.layer.sandbox.credential_files.push(Sourced { value: unescaped(path), origin });
+        self.layer.sandbox.credential_files.push(Sourced { value: literal(&unescaped(path)), origin });
     }
 
     /// `git`: hosts to which git goes with a token.
@@ -104,6 +104,14 @@ impl Reader<'_> {
             };
             if !is_list("methods") || !is_list("paths") {
                 self.no_rule(&shown, object);
+                continue;
+            }
+            let no_path = paths.iter().find(|path| !path.starts_with('/'));
+            let wrong = no_path.map(|path| format!("{} of {shown} does not begin with `/`", quoted(path)));
+            let no_host = host.contains('/').then(|| format!("the host {} of {shown} has a path", quoted(&host)));
+            if let Some(message) = wrong.or(no_host) {
+                let hint = "write hosts into `host`, and paths like `/admin/**` into `paths`";
+                self.say(Severity::Error, object.start(), message, Some(hint));
                 continue;
             }
             let origin = self.origin(object.start());
@@ -161,6 +169,17 @@ impl Reader<'_> {
 /// Returns true for a name that stands for itself before a colon, in a line and in a shell.
 fn is_user(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.@+".contains(&byte))
+}
+
+/// Returns the pattern that covers this path alone: paths that are hidden are patterns, and references are none.
+fn literal(path: &str) -> String {
+    path.chars().fold(String::new(), |mut made, letter| {
+        if matches!(letter, '*' | '?' | '[' | '\\') {
+            made.push('\\');
+        }
+        made.push(letter);
+        made
+    })
 }
 
 /// Returns the text that percent signs stand for, as references have them.

@@ -1,12 +1,27 @@
 //! Secrets that a request needs and that are fetched for it.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
 use super::{Inspector, Reply, RequestRefusal, Session, basic};
-use crate::credential::{Fill, Unfetched, Uses};
+use crate::credential::{Fetch, Fill, Secret, Unfetched, Uses};
+use crate::limits::FAILURE_KEPT;
 use crate::wire::request::Request;
+
+/// What was not had, with when that was, by the numbers of credentials.
+pub(super) type Failures = HashMap<usize, (Instant, Unfetched)>;
+
+/// A secret that was not had.
+#[derive(Debug)]
+pub(super) struct Lacking {
+    name: String,
+    why: String,
+}
 
 impl Session {
     /// Fetches what stands in the head of a request by its placeholder and may go to its host; nothing else is.
-    pub(super) async fn fetch(&self, request: &Request, by: Uses) -> Result<Vec<Fill>, Unfetched> {
+    pub(super) async fn fetch(&self, request: &Request, by: Uses) -> Result<Vec<Fill>, Lacking> {
         let mut fills = Vec::new();
         for (number, placeholder) in self.wanted(request, by) {
             fills.push(self.inspector.fetch(number, placeholder).await?);
@@ -14,9 +29,12 @@ impl Session {
         Ok(fills)
     }
 
-    /// Answers a request whose secret was not had.
-    pub(super) fn unfetched(&self, shown: &str, why: &Unfetched) -> Reply {
-        self.refuse(502, shown, &RequestRefusal::new(None, why.to_string()))
+    /// Answers a request whose secret was not had. Where it is and why is the person's to know, who reads the journal.
+    pub(super) fn unfetched(&self, shown: &str, why: &Lacking) -> Reply {
+        let Lacking { name, why } = why;
+        let said = format!("the secret of `{name}` is not had");
+        let _ = self.refuse(502, shown, &RequestRefusal::new(None, format!("{said}: {why}")));
+        Reply::new(502, &self.masked(&format!("the request `{shown}` is refused: {said}")))
     }
 
     /// Returns the numbers and placeholders of what the head of a request needs.
@@ -48,13 +66,20 @@ impl Session {
 
 impl Inspector {
     /// Fetches a secret, and has answers searched for it before anybody gets it.
-    async fn fetch(&self, number: usize, placeholder: String) -> Result<Fill, Unfetched> {
+    async fn fetch(&self, number: usize, placeholder: String) -> Result<Fill, Lacking> {
         let Some((name, fetch)) = self.vault().fetch_of(number) else {
-            return Err(Unfetched("there is no such secret".to_owned()));
+            return Err(Lacking { name: String::new(), why: "there is no such secret".to_owned() });
         };
-        let told = |why: String| Unfetched(format!("the secret of `{name}` is not had: {why}"));
-        let Ok(_turn) = self.fetches.acquire().await else { return Err(told("nothing is fetched".to_owned())) };
-        let fetched = tokio::task::spawn_blocking(move || fetch.wait()).await;
+        let told = |why: String| Lacking { name: name.clone(), why };
+        let turn = self.fetches.clone().acquire_owned().await;
+        let turn = turn.map_err(|_| told("nothing is fetched".to_owned()))?;
+        let failed = self.failed.clone();
+        let fetched = tokio::task::spawn_blocking(move || {
+            // It goes on when its request is gone, and so does its turn.
+            let _turn = turn;
+            fetch_unless(&failed, number, &fetch)
+        });
+        let fetched = fetched.await;
         let secret = match fetched {
             Ok(Ok(secret)) => secret,
             Ok(Err(Unfetched(why))) => return Err(told(why)),
@@ -69,4 +94,20 @@ impl Inspector {
         }
         Ok(Fill { number, placeholder, secret })
     }
+}
+
+/// Fetches a secret, unless it was not had a moment ago: whoever has it may be a person, who is not asked for each request.
+fn fetch_unless(failed: &Mutex<Failures>, number: usize, fetch: &Fetch) -> Result<Secret, Unfetched> {
+    let failures = || failed.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((when, why)) = failures().get(&number)
+        && when.elapsed() < FAILURE_KEPT
+    {
+        return Err(why.clone());
+    }
+    let fetched = fetch.wait();
+    match &fetched {
+        Ok(_) => failures().remove(&number),
+        Err(why) => failures().insert(number, (Instant::now(), why.clone())),
+    };
+    fetched
 }

@@ -2,6 +2,7 @@
 
 use core::fmt;
 use std::collections::{HashMap, VecDeque};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -306,19 +307,43 @@ fn read_extension(mut extension: &[u8], parsed: &mut Parsed) -> Option<()> {
     Some(())
 }
 
+/// Directories in which systems keep theirs one by one.
+const DIRECTORIES: [&str; 2] = ["/etc/ssl/certs", "/etc/pki/tls/certs"];
+
+/// Reads the machine's certificates, whatever the environment says.
+fn machine() -> rustls_native_certs::CertificateResult {
+    if cfg!(target_os = "macos") {
+        return rustls_native_certs::load_native_certs();
+    }
+    let there = |paths: &'static [&'static str]| paths.iter().map(Path::new).find(|path| path.exists());
+    let file = there(&Roots::FILES);
+    let directory = if file.is_none() { there(&DIRECTORIES) } else { None };
+    rustls_native_certs::load_certs_from_paths(file, directory)
+}
+
 /// The authorities that servers outside are believed by.
 #[derive(Debug, Clone)]
 pub struct Roots(pub(super) RootCertStore);
 
 impl Roots {
+    /// Where systems keep whom they believe, as one file.
+    pub const FILES: [&'static str; 5] = [
+        "/etc/ssl/certs/ca-certificates.crt",
+        "/etc/pki/tls/certs/ca-bundle.crt",
+        "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+        "/etc/ssl/ca-bundle.pem",
+        "/etc/ssl/cert.pem",
+    ];
+
     /// Returns none at all.
     pub fn none() -> Self {
         Self(RootCertStore::empty())
     }
 
-    /// Returns those of the machine, and what could not be read of them.
+    /// Returns those of the machine, and what could not be read of them. Those that the environment names are not among
+    /// them: who is believed besides is the caller's to say.
     pub fn of_the_machine() -> (Self, Vec<String>) {
-        let found = rustls_native_certs::load_native_certs();
+        let found = machine();
         let mut store = RootCertStore::empty();
         // There are machines with certificates that nobody can read any more.
         store.add_parsable_certificates(found.certs);
@@ -333,7 +358,7 @@ impl Roots {
 
     /// Returns those of the machine and of the texts of files, as they are written.
     pub fn certificates<'a>(texts: impl Iterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
-        let machine = rustls_native_certs::load_native_certs().certs;
+        let machine = machine().certs;
         let own =
             texts.flat_map(|text| CertificateDer::pem_slice_iter(text).filter_map(Result::ok).collect::<Vec<_>>());
         machine.into_iter().chain(own).map(|certificate| certificate.to_vec()).collect()

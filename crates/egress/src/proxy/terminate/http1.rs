@@ -40,15 +40,15 @@ where
     let mut from_client = Reader { io, buffer: client.buffer, side: Side::Client };
     let (io, mut to_server) = split(server.io);
     let mut from_server = Reader { io, buffer: server.buffer, side: Side::Server };
-    let plan = session.judge(&mut request).await.map_err(Stop::Answered)?;
-    if plan.wants_body() && request.fields.has_word("expect", "100-continue") {
+    let judged = session.judge(&mut request).await.map_err(Stop::Answered)?;
+    if judged.wants_body() && request.fields.has_word("expect", "100-continue") {
         // The body is read before the server is asked.
         send(&mut to_client, b"HTTP/1.1 100 Continue\r\n\r\n").await?;
         request.fields.set("expect", None);
     }
     let after = {
         let mut body = Payload::new(&mut from_client, request.body);
-        let Ready { request, prefix, mut swap } = session.gather(plan, request, &mut body).await?;
+        let Ready { request, prefix, mut swap } = session.gather(judged, request, &mut body).await?;
         let head = request.render_at(through, default_port);
         send(&mut to_server, &head).await.map_err(|_| Broken::Server)?;
         let up = async {

@@ -136,8 +136,8 @@ async fn exchange(
     if let Some(reply) = misdirected(session, &request) {
         return Err(Stop::Answered(reply));
     }
-    let plan = session.judge(&mut request).await.map_err(Stop::Answered)?;
-    let Ready { request, prefix, mut swap } = session.gather(plan, request, &mut body).await?;
+    let judged = session.judge(&mut request).await.map_err(Stop::Answered)?;
+    let Ready { request, prefix, mut swap } = session.gather(judged, request, &mut body).await?;
     let is_empty = request.body == Body::None && prefix.is_empty();
     let head = render(&request).ok_or(Broken::Connection)?;
     let mut sender = sender.ready().await.map_err(|_| Broken::Server)?;

@@ -8,7 +8,7 @@ use crate::bounds::BoundKind;
 use crate::command::CommandPattern;
 use crate::layer::{Layer, Origin, Scope, Severity, Sourced};
 use crate::path::{AbsPath, PathPattern, PatternError};
-use crate::rule::{Exclusion, HeldPath, List};
+use crate::rule::{CREDENTIAL_FILES, Exclusion, HeldPath, List, credential_file};
 
 const TRUST: &str = "run `palisade trust grant` in the folder, or write it into your own settings";
 
@@ -52,7 +52,7 @@ impl Denies {
         match self {
             Self::Read => "sandbox.filesystem.denyRead",
             Self::Write => "sandbox.filesystem.denyWrite",
-            Self::Credential => "sandbox.credentials.files",
+            Self::Credential => CREDENTIAL_FILES,
         }
     }
 }
@@ -150,7 +150,10 @@ impl Compiler<'_> {
                     Denies::Credential => (&mut own.deny_read, false, BoundKind::Credential),
                     Denies::Write => (&mut own.deny_write, false, BoundKind::DenyWrite),
                 };
-                let why = format!("{key}: {}", entry.value);
+                let why = match denies {
+                    Denies::Credential => credential_file(&entry.value),
+                    Denies::Read | Denies::Write => format!("{key}: {}", entry.value),
+                };
                 list.push(HeldPath { pattern, why, origin: entry.origin.clone(), yields });
                 self.bound(kind, layer, entry);
             }
