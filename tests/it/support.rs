@@ -25,7 +25,7 @@ use tempfile::TempDir;
 /// Where programs are found.
 pub const SEARCH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// How long anything may take unless a test says otherwise; most take a tenth of a second.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(300);
 /// Characters of an output that a failure shows.
 const SHOWN_CHARACTERS: usize = 4_000;
 /// The ordinary user that root becomes. It is no user of the system.

@@ -231,7 +231,7 @@ def run(row):
         code, out, error = at_terminal(words, list(row["typed"]))
     else:
         environment = {**os.environ, **config["env"]}
-        done = subprocess.run(words, cwd=config["project"], env=environment, capture_output=True, timeout=60)
+        done = subprocess.run(words, cwd=config["project"], env=environment, capture_output=True, timeout=150)
         code, out, error = done.returncode, done.stdout, done.stderr
     # What is under way arrives.
     time.sleep(0.05)
