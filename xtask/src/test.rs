@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 /// Seconds that each fuzz target runs.
-const FUZZ_SECONDS: u64 = 20;
+const FUZZ_SECONDS: u64 = 8;
 
 /// What came of the steps.
 #[derive(Default)]
