@@ -15,7 +15,7 @@ static RULES: LazyLock<Rules> = LazyLock::new(|| {
     let line = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKQoOZzkzAVpkETTyUPeMsnoVl6Ai3gfqhInRt7kWoWD";
     let servers = ["git.example".parse().expect("a server")];
     let hosts = KnownHosts::read(&format!("git.example {line}"), &servers).expect("a known host");
-    Rules { keys: vec![line.parse().expect("a key")], hosts }
+    Rules { keys: vec![line.parse().expect("a key")], hosts, pairs: None }
 });
 
 fuzz_target!(|bytes: &[u8]| {
