@@ -161,6 +161,41 @@ pub(crate) enum Step {
     Veil { path: AbsPath, parts: Vec<AbsPath>, why: String },
 }
 
+impl Step {
+    /// Returns the directory that may be written, if it is one.
+    pub(crate) fn writable(&self) -> Option<&AbsPath> {
+        match self {
+            Self::Writable { path, zone: _ } | Self::Cache { path, zone: _ } => Some(path),
+            Self::Read { .. }
+            | Self::Link { .. }
+            | Self::Private { .. }
+            | Self::Seed { .. }
+            | Self::Pin { .. }
+            | Self::ReadOnly { .. }
+            | Self::ByKey { .. }
+            | Self::Hide { .. }
+            | Self::Veil { .. } => None,
+        }
+    }
+
+    /// Returns what is hidden, if it hides something, and the parts that are not.
+    pub(crate) fn hidden(&self) -> Option<(&AbsPath, &[AbsPath])> {
+        match self {
+            Self::Hide { path, why: _ } => Some((path, &[])),
+            Self::Veil { path, parts, why: _ } => Some((path, parts)),
+            Self::Read { .. }
+            | Self::Link { .. }
+            | Self::Private { .. }
+            | Self::Writable { .. }
+            | Self::Cache { .. }
+            | Self::Seed { .. }
+            | Self::Pin { .. }
+            | Self::ReadOnly { .. }
+            | Self::ByKey { .. } => None,
+        }
+    }
+}
+
 /// The places that are private to every command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Zone {

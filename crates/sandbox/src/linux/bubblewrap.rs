@@ -167,18 +167,7 @@ pub(super) fn prepare(plan: &Plan, brokered: bool, private_bytes: Option<u64>) -
 
 /// Returns true for a path that a private place covers already, and nothing that may be written shows again.
 fn is_in_private(plan: &Plan, zones: &[(String, bool)], place: &str) -> bool {
-    let is_shown = |step: &Step| match step {
-        Step::Writable { path, zone: _ } | Step::Cache { path, zone: _ } => is_within(place, path.as_str()),
-        Step::Read { .. }
-        | Step::Link { .. }
-        | Step::Private { .. }
-        | Step::Seed { .. }
-        | Step::Pin { .. }
-        | Step::ReadOnly { .. }
-        | Step::ByKey { .. }
-        | Step::Hide { .. }
-        | Step::Veil { .. } => false,
-    };
+    let is_shown = |step: &Step| step.writable().is_some_and(|path| is_within(place, path.as_str()));
     zones.iter().any(|(zone, _)| is_within(place, zone)) && !plan.steps.iter().any(is_shown)
 }
 

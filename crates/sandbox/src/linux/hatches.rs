@@ -18,36 +18,14 @@ const WAITING_MAX: i32 = 128;
 pub(super) fn build(mounts: &mut Mounts, plan: &Plan) -> Result<(), Failure> {
     for (number, hatch) in plan.hatches.iter().enumerate() {
         let Hatch::Path(path) = hatch else { continue };
-        let is_hidden = |step: &Step| match step {
-            Step::Hide { path: hidden, why: _ } => path.is_within(hidden),
-            Step::Veil { path: veiled, parts, why: _ } => {
-                path.is_within(veiled) && !parts.iter().any(|part| path.is_within(part))
-            }
-            Step::Read { .. }
-            | Step::Link { .. }
-            | Step::Private { .. }
-            | Step::Writable { .. }
-            | Step::Cache { .. }
-            | Step::Seed { .. }
-            | Step::Pin { .. }
-            | Step::ReadOnly { .. }
-            | Step::ByKey { .. } => false,
+        let is_hidden = |step: &Step| {
+            step.hidden()
+                .is_some_and(|(hidden, parts)| path.is_within(hidden) && !parts.iter().any(|part| path.is_within(part)))
         };
         if plan.steps.iter().any(is_hidden) {
             continue;
         }
-        let is_of_the_project = |step: &Step| match step {
-            Step::Writable { path: own, zone: _ } | Step::Cache { path: own, zone: _ } => path.is_within(own),
-            Step::Read { .. }
-            | Step::Link { .. }
-            | Step::Private { .. }
-            | Step::Seed { .. }
-            | Step::Pin { .. }
-            | Step::ReadOnly { .. }
-            | Step::ByKey { .. }
-            | Step::Hide { .. }
-            | Step::Veil { .. } => false,
-        };
+        let is_of_the_project = |step: &Step| step.writable().is_some_and(|own| path.is_within(own));
         match Zone::of(path).filter(|_| !plan.steps.iter().any(is_of_the_project)) {
             Some(zone) => in_zone(mounts, number, (path.as_str(), zone))?,
             None => in_place(mounts, number, path.as_str())?,

@@ -64,37 +64,12 @@ pub(super) struct Fence {
 /// Returns true when something hidden lies where files are made: then every opening must wait for the broker.
 pub(crate) fn hides_inside(plan: &Plan) -> bool {
     let reach = reach(plan);
-    plan.steps.iter().any(|step| match step {
-        Step::Hide { path, why: _ } | Step::Veil { path, parts: _, why: _ } => {
-            reach.iter().any(|root| path.is_within(root))
-        }
-        Step::Read { .. }
-        | Step::Link { .. }
-        | Step::Private { .. }
-        | Step::Writable { .. }
-        | Step::Cache { .. }
-        | Step::Seed { .. }
-        | Step::Pin { .. }
-        | Step::ReadOnly { .. }
-        | Step::ByKey { .. } => false,
-    })
+    plan.steps.iter().filter_map(Step::hidden).any(|(path, _)| reach.iter().any(|root| path.is_within(root)))
 }
 
 /// Returns the directories that may be written.
 fn reach(plan: &Plan) -> Vec<AbsPath> {
-    let writable = plan.steps.iter().filter_map(|step| match step {
-        Step::Writable { path, zone: _ } | Step::Cache { path, zone: _ } => Some(path.clone()),
-        Step::Read { .. }
-        | Step::Link { .. }
-        | Step::Private { .. }
-        | Step::Seed { .. }
-        | Step::Pin { .. }
-        | Step::ReadOnly { .. }
-        | Step::ByKey { .. }
-        | Step::Hide { .. }
-        | Step::Veil { .. } => None,
-    });
-    writable.collect()
+    plan.steps.iter().filter_map(Step::writable).cloned().collect()
 }
 
 fn errno(error: rustix::io::Errno) -> Errno {
