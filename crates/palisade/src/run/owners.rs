@@ -67,8 +67,9 @@ impl Processes {
         let [process] = holders.as_slice() else { return None };
         let first = self.first(*process, until)?;
         for other in unseen {
-            // The first process there is the boundary's own.
-            if other != first && self.first(other, until).is_none_or(|its| its == first) {
+            // The first process there is the boundary's own. Whoever is over by now has no socket.
+            let could_have_it = || self.first(other, until).map_or_else(|| !has_ended(other), |its| its == first);
+            if other != first && could_have_it() {
                 return None;
             }
         }
@@ -148,6 +149,11 @@ fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
 #[expect(clippy::disallowed_methods, reason = "what the kernel says of processes is neither settings nor journal")]
 fn said(path: impl AsRef<Path>) -> io::Result<String> {
     fs::read_to_string(path)
+}
+
+/// Returns whether there is no process with this number any more.
+fn has_ended(process: u32) -> bool {
+    said(format!("/proc/{process}/status")).is_err_and(|error| is_gone(&error))
 }
 
 fn is_gone(error: &io::Error) -> bool {
@@ -260,7 +266,7 @@ mod tests {
     use std::sync::Mutex;
     use std::time::Instant;
 
-    use super::{Kernel, LOOK, Processes, answered, has, printable, question};
+    use super::{Kernel, LOOK, Processes, answered, has, has_ended, printable, question};
 
     fn processes() -> Processes {
         let (socket, _) = UnixStream::pair().unwrap();
@@ -310,6 +316,7 @@ mod tests {
         assert_eq!((processes().others(later).is_some(), processes().others(now).is_none()), (true, true));
         // This one is in no boundary.
         assert_eq!(processes().first(own, later), None);
+        assert_eq!([own, u32::MAX].map(has_ended), [false, true]);
     }
 
     #[test]
