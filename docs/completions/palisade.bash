@@ -884,7 +884,7 @@ _palisade() {
                     return 0
                     ;;
                 --profile)
-                    COMPREPLY=($(compgen -W "open closed" -- "${cur}"))
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --network)
@@ -942,7 +942,7 @@ _palisade() {
                     return 0
                     ;;
                 --profile)
-                    COMPREPLY=($(compgen -W "open closed" -- "${cur}"))
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --network)
@@ -1110,7 +1110,7 @@ _palisade() {
                     return 0
                     ;;
                 --profile)
-                    COMPREPLY=($(compgen -W "open closed" -- "${cur}"))
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --network)

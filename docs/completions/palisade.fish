@@ -46,8 +46,7 @@ complete -c palisade -n "__fish_palisade_using_subcommand run" -l mode -d 'The p
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l report -d 'Write what was in force and what was refused to a file, as JSON' -r -F
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l status-fd -d 'Write a JSON line to this descriptor when the command starts, ends, or is refused' -r
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l limit -d 'Take no more than this: `memory=2G`, `processes=100`, `cpu=2`, `wall=10m`; may be repeated. It only tightens' -r
-complete -c palisade -n "__fish_palisade_using_subcommand run" -l profile -d 'What may be read: everything that nothing hides, or only what programs need and rules allow. Settings that ask for the latter count before this' -r -f -a "open\t'Everything that no rule and no table hides'
-closed\t'What programs need to run, what Read rules allow, and what may be written'"
+complete -c palisade -n "__fish_palisade_using_subcommand run" -l profile -d 'What may be read: everything that nothing hides (`open`), or only what programs need and rules allow (`closed`); settings that ask for the latter count before this. And what a whole agent needs: `claude`, `codex`, `gemini`, or a file of your own; may be repeated. Without any, a program of such a name has its profile' -r
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l network -d 'Which hosts may be reached: those that the rules allow, by the proxy, or none' -r -f -a "rules\t'Those that the rules allow'
 none\t'None but its own loopback interface'"
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l allow-domain -d 'Let this command reach a host, as in `sandbox.network.allowedDomains`: `example.com`, `*.example.com:8443`; may be repeated. What a rule denies stays denied' -r
@@ -138,8 +137,7 @@ complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_se
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l settings -d 'A settings file, or JSON text; may be repeated, later ones stand above earlier ones' -r
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l mode -d 'The permission mode to decide under' -r
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l limit -d 'Take no more than this: `memory=2G`, `processes=100`, `cpu=2`, `wall=10m`; may be repeated. It only tightens' -r
-complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l profile -d 'What may be read: everything that nothing hides, or only what programs need and rules allow. Settings that ask for the latter count before this' -r -f -a "open\t'Everything that no rule and no table hides'
-closed\t'What programs need to run, what Read rules allow, and what may be written'"
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l profile -d 'What may be read: everything that nothing hides (`open`), or only what programs need and rules allow (`closed`); settings that ask for the latter count before this. And what a whole agent needs: `claude`, `codex`, `gemini`, or a file of your own; may be repeated. Without any, a program of such a name has its profile' -r
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l network -d 'Which hosts may be reached: those that the rules allow, by the proxy, or none' -r -f -a "rules\t'Those that the rules allow'
 none\t'None but its own loopback interface'"
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l allow-domain -d 'Let this command reach a host, as in `sandbox.network.allowedDomains`: `example.com`, `*.example.com:8443`; may be repeated. What a rule denies stays denied' -r
@@ -163,8 +161,7 @@ complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_se
 complete -c palisade -n "__fish_palisade_using_subcommand prove" -l settings -d 'A settings file, or JSON text; may be repeated, later ones stand above earlier ones' -r
 complete -c palisade -n "__fish_palisade_using_subcommand prove" -l mode -d 'The permission mode to decide under' -r
 complete -c palisade -n "__fish_palisade_using_subcommand prove" -l limit -d 'Take no more than this: `memory=2G`, `processes=100`, `cpu=2`, `wall=10m`; may be repeated. It only tightens' -r
-complete -c palisade -n "__fish_palisade_using_subcommand prove" -l profile -d 'What may be read: everything that nothing hides, or only what programs need and rules allow. Settings that ask for the latter count before this' -r -f -a "open\t'Everything that no rule and no table hides'
-closed\t'What programs need to run, what Read rules allow, and what may be written'"
+complete -c palisade -n "__fish_palisade_using_subcommand prove" -l profile -d 'What may be read: everything that nothing hides (`open`), or only what programs need and rules allow (`closed`); settings that ask for the latter count before this. And what a whole agent needs: `claude`, `codex`, `gemini`, or a file of your own; may be repeated. Without any, a program of such a name has its profile' -r
 complete -c palisade -n "__fish_palisade_using_subcommand prove" -l network -d 'Which hosts may be reached: those that the rules allow, by the proxy, or none' -r -f -a "rules\t'Those that the rules allow'
 none\t'None but its own loopback interface'"
 complete -c palisade -n "__fish_palisade_using_subcommand prove" -l allow-domain -d 'Let this command reach a host, as in `sandbox.network.allowedDomains`: `example.com`, `*.example.com:8443`; may be repeated. What a rule denies stays denied' -r

@@ -13,6 +13,8 @@ pub(crate) struct Row {
     /// Words for `palisade run`; without them the command runs unconfined.
     words: Option<Vec<String>>,
     sh: String,
+    /// The command itself, in place of a shell's.
+    argv: Option<Vec<String>>,
     /// What a person types at each question; without it there is no terminal.
     typed: Option<Vec<String>>,
 }
@@ -34,19 +36,25 @@ impl Done {
 }
 
 pub(crate) fn inside(sh: impl Into<String>) -> Row {
-    Row { words: Some(Vec::new()), sh: sh.into(), typed: None }
+    Row { words: Some(Vec::new()), sh: sh.into(), argv: None, typed: None }
 }
 
 fn asked(typed: &[&str], sh: impl Into<String>) -> Row {
     Row { typed: Some(typed.iter().map(|word| (*word).to_owned()).collect()), ..inside(sh) }
 }
 
+/// A command that is run as it is.
+pub(crate) fn typed_as(words: &[&str], argv: &[&str]) -> Row {
+    let argv = argv.iter().map(|word| (*word).to_owned()).collect();
+    Row { argv: Some(argv), ..inside_with(words, "") }
+}
+
 fn inside_with(words: &[&str], sh: impl Into<String>) -> Row {
-    Row { words: Some(words.iter().map(|word| (*word).to_owned()).collect()), sh: sh.into(), typed: None }
+    Row { words: Some(words.iter().map(|word| (*word).to_owned()).collect()), sh: sh.into(), argv: None, typed: None }
 }
 
 pub(crate) fn outside(sh: impl Into<String>) -> Row {
-    Row { words: None, sh: sh.into(), typed: None }
+    Row { words: None, sh: sh.into(), argv: None, typed: None }
 }
 
 /// Runs the rows one after the other in a world of their own.
@@ -59,8 +67,10 @@ pub(crate) fn world_with(scene: &Scene, settings: &Value, env: &Value, rows: &[R
     scene.settings(settings);
     scene.write("world/files/hello.txt", "hello\n");
     let program = scene.write("world/world.py", include_str!("egress/world.py"));
-    let listed: Vec<Value> =
-        rows.iter().map(|row| json!({"words": row.words, "sh": row.sh, "typed": row.typed})).collect();
+    let listed: Vec<Value> = rows
+        .iter()
+        .map(|row| json!({"words": row.words, "sh": row.sh, "argv": row.argv, "typed": row.typed}))
+        .collect();
     let config = scene.write(
         "world/config.json",
         json!({

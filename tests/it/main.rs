@@ -1,5 +1,6 @@
 //! End-to-end tests of the built program.
 
+mod agents;
 mod architecture;
 mod audit;
 mod bad_input;

@@ -213,6 +213,15 @@ fn a_report_is_as_its_schema_says() {
         assert_eq!(differs(&schema, &schema, &report), None, "{command}");
         assert_eq!(report["exit"]["code"], json!(output.status.code()), "{command}");
     }
+    let file = home.path().join("report.json");
+    let mut run = program(home.path());
+    run.args(["run", "--quiet", "--profile", "claude", "--report"]).arg(&file).args(["--", "true"]);
+    // In lower tiers no whole agent runs.
+    if run.stdin(Stdio::null()).output().unwrap().status.success() {
+        let report: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        assert_eq!(differs(&schema, &schema, &report), None, "{report:#}");
+        assert_eq!(report["agent"]["profile"], "claude", "{report:#}");
+    }
 }
 
 #[test]

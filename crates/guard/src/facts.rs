@@ -6,7 +6,7 @@ mod boundary;
 mod grants;
 mod matched;
 mod removal;
-mod resolve;
+pub(crate) mod resolve;
 mod walk;
 
 use std::collections::BTreeMap;

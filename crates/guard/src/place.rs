@@ -1,6 +1,9 @@
 //! Where a session stands.
 
 use policy::AbsPath;
+use sha2::{Digest, Sha256};
+
+use crate::facts::resolve::resolve;
 
 /// Where a session stands. The program fills it once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +53,18 @@ pub struct CachePlace {
     pub directory: AbsPath,
     /// Where the variables of the environment say that the host has such things.
     pub host: Vec<(String, AbsPath)>,
+    /// Directories of the host that are seen there besides, each with its place below the project's own.
+    pub more: Vec<(AbsPath, String)>,
+}
+
+impl CachePlace {
+    /// Returns the project's own directory; `None` where what leads to it cannot be followed.
+    pub fn of(&self, project: &AbsPath) -> Option<AbsPath> {
+        let digest = Sha256::digest(project.as_str());
+        let name: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        // It is made when it is needed, below a directory that must be no link.
+        Some(resolve(&self.directory).ok()?.real.join(&name))
+    }
 }
 
 /// Where it is kept what walks saw, so that the next command need not walk.

@@ -82,7 +82,7 @@ pub(crate) struct PlaceOptions {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  palisade run -- make test\n  palisade run --report report.json -- sh -c 'npm run build'\n  palisade run --limit memory=2G --limit wall=10m -- make test"
+    after_help = "Examples:\n  palisade run -- make test\n  palisade run --report report.json -- sh -c 'npm run build'\n  palisade run --limit memory=2G --limit wall=10m -- make test\n  palisade run -- claude\n  palisade run --profile ./agent.json -- agent"
 )]
 pub(crate) struct RunOptions {
     #[command(flatten)]
@@ -118,10 +118,11 @@ pub(crate) struct BoundaryOptions {
     /// Take no more than this: `memory=2G`, `processes=100`, `cpu=2`, `wall=10m`; may be repeated. It only tightens.
     #[arg(long = "limit", value_name = "NAME=VALUE", value_parser = limit)]
     pub(crate) limits: Vec<Word>,
-    /// What may be read: everything that nothing hides, or only what programs need and rules allow. Settings that ask for
-    /// the latter count before this.
-    #[arg(long, value_enum, value_name = "PROFILE", default_value_t = Profile::Open)]
-    pub(crate) profile: Profile,
+    /// What may be read: everything that nothing hides (`open`), or only what programs need and rules allow (`closed`);
+    /// settings that ask for the latter count before this. And what a whole agent needs: `claude`, `codex`, `gemini`, or a
+    /// file of your own; may be repeated. Without any, a program of such a name has its profile.
+    #[arg(long = "profile", value_name = "PROFILE", value_parser = profile)]
+    pub(crate) profiles: Vec<Profile>,
     /// Hold each opening for reading against the Read rules, so that files which come under one later are held too. It
     /// costs time, and the report says how much.
     #[arg(long)]
@@ -158,13 +159,15 @@ pub(crate) enum Network {
     None,
 }
 
-/// What a command inside the boundary may read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+/// What a command inside the boundary may read, and what an agent needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Profile {
     /// Everything that no rule and no table hides.
     Open,
     /// What programs need to run, what Read rules allow, and what may be written.
     Closed,
+    /// What the agent of this name needs, or that of a file.
+    Agent(String),
 }
 
 #[derive(Debug, Args)]
@@ -477,6 +480,15 @@ pub(crate) struct CompletionsOptions {
 pub(crate) struct ManOptions {
     /// The directory.
     pub(crate) directory: PathBuf,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the parser's form")]
+fn profile(text: &str) -> Result<Profile, String> {
+    Ok(match text {
+        "open" => Profile::Open,
+        "closed" => Profile::Closed,
+        name => Profile::Agent(name.to_owned()),
+    })
 }
 
 fn layer(text: &str) -> Result<sandbox::Layer, String> {

@@ -3,6 +3,7 @@
 //! This crate is wiring: it reads arguments, fills in what the others need, prints, and ends with one
 //! of the documented exit codes. One file a command. Nothing is decided here.
 
+mod agent;
 mod audit_command;
 mod check;
 mod cli;

@@ -40,7 +40,7 @@ const FIRST_FREE: i32 = 3;
 /// Tries everything, and ends with 1 when anything is not as expected.
 pub(crate) fn prove(options: &ProveOptions) -> anyhow::Result<Exit> {
     let mut setup = Setup::here(&options.settings)?;
-    setup.for_run(&options.boundary)?;
+    setup.for_run(&options.boundary, None)?;
     for diagnostic in &setup.diagnostics {
         say::diagnostic(diagnostic);
     }

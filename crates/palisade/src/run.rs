@@ -1,5 +1,6 @@
 //! `palisade run`: a command inside the boundary.
 
+mod agent;
 mod confined;
 mod egress;
 mod git;
@@ -76,7 +77,9 @@ fn carry_out(options: &RunOptions, status: &Status) -> anyhow::Result<u8> {
         Some(permit) => redeem::order(permit, options.project.as_deref(), &argv)?,
         None => typed(options, &argv)?,
     };
-    order.setup.for_run(&options.boundary)?;
+    // What an agent's hook hands back is no agent that a person started.
+    let program = argv.first().filter(|_| order.under.is_none());
+    order.setup.for_run(&options.boundary, program.map(String::as_str))?;
     for diagnostic in &order.setup.diagnostics {
         say::diagnostic(diagnostic);
     }
@@ -107,6 +110,9 @@ fn carry_out(options: &RunOptions, status: &Status) -> anyhow::Result<u8> {
     }
     if let (false, Some(boundary @ Boundary::Inside { kept: Some(_) })) = (options.quiet, &permit.proof().boundary) {
         say::error(&format!("the command {}", shown(&boundary.words())));
+    }
+    if let (false, Some(agent)) = (options.quiet, &order.setup.agent) {
+        say::error(&shown(&agent.words()));
     }
     status.permitted();
     let of = order.under.unwrap_or(receipt.seq);

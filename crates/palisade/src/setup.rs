@@ -12,6 +12,7 @@ use policy::{AbsPath, Mode, Policy};
 use sandbox::{Invocation, Terminal, Tiers};
 use settings::{Discovery, Environment, Loaded, Places};
 
+use crate::agent::{self, Agent, Choice};
 use crate::cli::{BoundaryOptions, Network, PlaceOptions, Profile, SettingsOptions};
 
 /// Everything a command starts from.
@@ -24,6 +25,10 @@ pub(crate) struct Setup {
     /// What is wrong in the settings: in their files, then in their rules.
     pub(crate) diagnostics: Vec<Diagnostic>,
     pub(crate) place: Place,
+    /// The agent that is run as a whole.
+    pub(crate) agent: Option<Agent>,
+    /// Layers of the command line, which stand besides those of files.
+    pub(crate) typed: Vec<Layer>,
 }
 
 impl Setup {
@@ -89,18 +94,18 @@ impl Setup {
             caches: None,
             is_proxied: true,
         };
-        Ok(Self { environment, places, loaded, policy, diagnostics, place })
+        Ok(Self { environment, places, loaded, policy, diagnostics, place, agent: None, typed: Vec::new() })
     }
 
     /// Takes what the command line says about a run: what may be read, whether package managers have a place of
     /// their own, and limits.
-    pub(crate) fn for_run(&mut self, options: &BoundaryOptions) -> anyhow::Result<()> {
+    pub(crate) fn for_run(&mut self, options: &BoundaryOptions, program: Option<&str>) -> anyhow::Result<()> {
         let seen = sandbox::environment(self.environment.all().iter().cloned());
         let path = seen.kept.iter().find(|(name, _)| name == "PATH").and_then(|(_, value)| value.to_str());
         self.place.programs =
             path.unwrap_or_default().split(':').filter_map(|text| self.directory_of_programs(text)).collect();
         let is_closed = self.policy.sandbox().closed_profile.as_ref().is_some_and(|closed| closed.value);
-        if options.profile == Profile::Closed || is_closed {
+        if options.profiles.contains(&Profile::Closed) || is_closed {
             let named = seen.toolchains().map(|(why, path)| Named { path, why });
             self.place.profile = guard::Profile::Closed(named.collect());
         }
@@ -109,11 +114,38 @@ impl Setup {
             let host =
                 kept.filter_map(|(name, value)| Some((name.to_str()?.to_owned(), AbsPath::parse(value.to_str()?)?)));
             let directory = self.environment.cache_home().join("palisade/projects");
-            self.place.caches = Some(CachePlace { directory, host: host.collect() });
+            self.place.caches = Some(CachePlace { directory, host: host.collect(), more: Vec::new() });
         }
+        self.take_agent(options, program)?;
         self.place.is_proxied = options.network == Network::Rules;
         self.tighten(&options.limits, options.check_reads_on_open);
         self.open(&options.forward, &options.publish)
+    }
+
+    /// Takes the profile of the agent that is run, if it has one: what it grants stands beside what files say.
+    fn take_agent(&mut self, options: &BoundaryOptions, program: Option<&str>) -> anyhow::Result<()> {
+        let Self { environment, places, place, .. } = self;
+        let choice = Choice { named: &options.profiles, program, environment, places, place };
+        let Some(agent) = choice.agent()? else { return Ok(()) };
+        if let Some(caches) = &mut self.place.caches {
+            caches.more = agent.seeds();
+        }
+        let readable = agent.profile.readable.iter();
+        if let guard::Profile::Closed(named) = &mut self.place.profile {
+            let granted = readable
+                .map(|grant| Named { path: agent::in_home(&self.place.home, &grant.what), why: grant.why.clone() });
+            named.extend(granted);
+        }
+        self.place.own_unwritable.extend(agent.profile.path.as_ref().and_then(|path| guard::canonical(path).ok()));
+        let home = agent.home.as_ref().map(|home| (&home.from, &home.at));
+        let layer = agent.profile.layer(home, &self.place.project);
+        self.loaded.layers.push(layer.clone());
+        self.typed.push(layer);
+        let (policy, found) = Policy::compile(&self.loaded.layers, &self.places.home);
+        self.diagnostics.extend(found.into_iter().filter(|found| found.origin.file == agent.profile.file));
+        self.policy = policy;
+        self.agent = Some(agent);
+        Ok(())
     }
 
     /// Returns the directory that an entry of `PATH` means; one that is relative is looked for from the project.

@@ -69,7 +69,7 @@ pub enum Hatch {
 /// A file of our own that is seen inside.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Shown {
-    /// Where. In another place than below [`OWN_FILES`] it is seen only where the host has a file.
+    /// Where. In another place than below [`OWN_FILES`] and the private caches it is seen only where the host has a file.
     pub path: AbsPath,
     /// What is in it. It is not shown in messages.
     pub content: Vec<u8>,

@@ -19,6 +19,7 @@ mod layer;
 mod limits;
 pub mod load;
 pub mod places;
+pub mod profile;
 mod read;
 mod say;
 pub mod trust;
@@ -29,6 +30,7 @@ pub use keep::{KeepError, Kept, keep};
 pub use layer::layer_from_json_text;
 pub use load::{Loaded, Source, SourceState, load};
 pub use places::{Discovery, Owner, Places};
+pub use profile::Profile;
 pub use read::Error as ReadError;
 
 #[cfg(test)]

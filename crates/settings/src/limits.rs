@@ -26,3 +26,6 @@ pub(crate) const QUOTED_CHARS_MAX: usize = 60;
 
 /// Characters of a key for which the closest known one is looked up.
 pub(crate) const KEY_CHARS_MAX: usize = 64;
+
+/// Bytes of a profile.
+pub(crate) const PROFILE_BYTES_MAX: usize = 64 * 1024;

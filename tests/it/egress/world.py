@@ -226,7 +226,7 @@ def run(row):
     open(canary, "w").close()
     words = ["sh", "-c", row["sh"]]
     if row["words"] is not None:
-        words = [config["program"], "run", *row["words"], "--", *words]
+        words = [config["program"], "run", *row["words"], "--", *(row.get("argv") or words)]
     if row["typed"] is not None:
         code, out, error = at_terminal(words, list(row["typed"]))
     else:

@@ -6,7 +6,6 @@ use policy::controls::{Caches, Readable, Reading, Seed};
 use policy::facts::Entry;
 use policy::tables::{caches, closed};
 use policy::{AbsPath, Policy};
-use sha2::{Digest, Sha256};
 
 use super::resolve::existing;
 use crate::limits;
@@ -93,20 +92,22 @@ impl Granted {
 
 /// Returns the project's own place for caches, and what of the host's is seen there.
 pub(super) fn caches(place: &Place) -> Option<Caches> {
-    let CachePlace { directory, host } = place.caches.as_ref()?;
-    let digest = Sha256::digest(place.project.as_str());
-    let name: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    // Its place is made when it is needed, below one that must be no link.
-    let directory = super::resolve::resolve(directory).ok()?.real.join(&name);
-    let mut seeds = Vec::new();
-    for seed in caches::SEEDS {
+    let own = place.caches.as_ref()?;
+    let CachePlace { directory: _, host, more } = own;
+    let directory = own.of(&place.project)?;
+    let of_the_table = caches::SEEDS.iter().map(|seed| {
         let named = seed.variable.and_then(|name| host.iter().find(|(known, _)| known == name));
         let from = named.map_or_else(|| place.home.join(seed.home), |(_, path)| path.clone());
-        if let Ok(Some((from, Entry::Directory))) = existing(&from.join(seed.below))
+        (from.join(seed.below), seed.place)
+    });
+    let more = more.iter().map(|(from, at)| (from.clone(), at.as_str()));
+    let mut seeds = Vec::new();
+    for (from, at) in of_the_table.chain(more) {
+        if let Ok(Some((from, Entry::Directory))) = existing(&from)
             && !from.is_within(&directory)
             && !directory.is_within(&from)
         {
-            seeds.push(Seed { from, at: directory.join(seed.place) });
+            seeds.push(Seed { from, at: directory.join(at) });
         }
     }
     Some(Caches { directory, seeds })

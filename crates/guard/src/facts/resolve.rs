@@ -34,7 +34,7 @@ pub enum Unresolved {
 ///
 /// A part that does not exist is kept as it is written, so that a new file resolves to the place it
 /// would be made in.
-pub(super) fn resolve(path: &AbsPath) -> Result<Resolved, Unresolved> {
+pub(crate) fn resolve(path: &AbsPath) -> Result<Resolved, Unresolved> {
     walk(path).map(|(resolved, _)| resolved)
 }
 

@@ -15,7 +15,7 @@ use policy::facts::Held;
 use policy::{AbsPath, Controls, Exec, Permit, Proof, Verdict};
 use rustix::fs::OFlags;
 use sandbox::report::Hit;
-use sandbox::{Exit, Report, Tier};
+use sandbox::{Exit, Report, Tier, Tiers};
 use serde_json::{Value, json};
 use settings::Kept;
 
@@ -82,10 +82,22 @@ impl Running<'_> {
     /// Once it ran, what cannot be written is told, and the code stays the command's.
     pub(super) fn confined(&self, permit: &Permit<Exec>, report_file: Option<ReportFile>) -> (u8, Option<String>) {
         let mut invocation = self.order.setup.invocation(self.options.argv.clone(), &self.options.boundary.require);
+        if let Some(agent) = &self.order.setup.agent {
+            agent.tell(&self.order.setup.environment, &mut invocation.environment);
+            if agent.home.is_some() {
+                // Elsewhere its files are not seen, among them what says what it may do.
+                invocation.tiers = Tiers::all().without(Tier::Bubblewrap).without(Tier::Landlock);
+            }
+        }
         let secrets = match secrets::prepare(&self.order.setup, permit.controls(), &mut invocation.environment) {
             Ok(secrets) => secrets,
             Err(error) => return self.unprepared(permit, &error, report_file),
         };
+        if let Some(home) = self.order.setup.agent.as_ref().and_then(|agent| agent.home.as_ref())
+            && let Err(error) = secrets.agent_files.make(home)
+        {
+            return self.unprepared(permit, &error.context("the agent has no directory of its own"), report_file);
+        }
         if !self.options.quiet {
             secrets.told.iter().for_each(|told| say::error(&shown(told)));
         }
@@ -115,7 +127,11 @@ impl Running<'_> {
         match result {
             Ok(report) => {
                 told(self.settle(settled(&report)));
-                told(report_file.map_or(Ok(()), |file| file.write(&ran_json(permit, &report, &seen))));
+                let mut json = ran_json(permit, &report, &seen);
+                if let (Some(agent), Some(fields)) = (&self.order.setup.agent, json.as_object_mut()) {
+                    fields.insert("agent".to_owned(), agent.json());
+                }
+                told(report_file.map_or(Ok(()), |file| file.write(&json)));
                 tell_connections(&seen);
                 tell(&report, self.options.quiet);
                 let code = if report.ended_by_limit().is_some() { LIMIT } else { report.exit.code() };

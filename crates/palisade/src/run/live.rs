@@ -5,6 +5,7 @@ use std::os::unix::net::UnixStream;
 use egress::network::Network;
 use egress::proxy::Live;
 use policy::Policy;
+use policy::layer::Layer;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use settings::{Loaded, Places};
 
@@ -18,11 +19,13 @@ const LOOK: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 pub(super) struct Settings {
     places: Places,
     loaded: Loaded,
+    /// What the command line says, which does not change.
+    typed: Vec<Layer>,
 }
 
 impl Settings {
     pub(super) fn of(setup: &Setup) -> Self {
-        Self { places: setup.places.clone(), loaded: setup.loaded.clone() }
+        Self { places: setup.places.clone(), loaded: setup.loaded.clone(), typed: setup.typed.clone() }
     }
 
     /// Changes the rules with the settings, until the other end of `owner` is closed. Settings that cannot be read change
@@ -30,7 +33,8 @@ impl Settings {
     pub(super) fn follow(&self, start: &Network, live: &Live, owner: &UnixStream) {
         let mut known = self.loaded.clone();
         while is_open(owner) {
-            let loaded = settings::load(&self.places);
+            let mut loaded = settings::load(&self.places);
+            loaded.layers.extend(self.typed.iter().cloned());
             if loaded == known {
                 continue;
             }

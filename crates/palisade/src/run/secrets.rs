@@ -16,6 +16,7 @@ use policy::{AbsPath, Controls, Scope};
 use rustix::fs::{Mode, OFlags};
 use sandbox::{Environment, OWN_FILES, Shown};
 
+use super::agent::{self, Files};
 use super::git::{self, Hosts};
 use super::outside::Writable;
 use super::sources::{Ways, is_reference};
@@ -56,6 +57,8 @@ pub(super) struct Secrets {
     pub(super) shown_by: Vec<(String, String)>,
     /// What a person is told.
     pub(super) told: Vec<String>,
+    /// What the agent's own directory gets.
+    pub(super) agent_files: Files,
 }
 
 /// Prepares what a command sees, and takes secrets out of its environment. An error is why nothing runs.
@@ -64,26 +67,7 @@ pub(super) fn prepare(setup: &Setup, controls: &Controls, environment: &mut Envi
     let mut told = Vec::new();
     let mut credentials = Credentials::default();
     let mut ways = Ways::new(setup, controls);
-    for name in &settings.denied {
-        environment.kept.retain(|(kept, _)| kept != OsStr::new(&name.value));
-    }
-    for variable in &settings.masked {
-        let name = variable.value.name.as_str();
-        environment.kept.retain(|(kept, _)| kept != OsStr::new(name));
-        if setup.environment.scrubs() && sandbox::environment::is_scrubbed(name) {
-            told.push(format!("`{name}` is not seen inside: `{}` is set", settings::env::Variable::Scrub.name()));
-            continue;
-        }
-        let seen = match variable.value.mask.as_ref().and_then(|mask| Some((mask, mask.source.as_deref()?))) {
-            Some((mask, source)) => fetched(&mut ways, (variable, mask, source), &mut credentials.vault)?,
-            None => masked(setup, variable, &mut credentials.vault)?,
-        };
-        match seen {
-            Seen::Value(value) => environment.kept.push((name.into(), value.into())),
-            Seen::Nothing => {}
-            Seen::Told(why) => told.push(format!("`{name}` is not seen inside: {why}")),
-        }
-    }
+    variables((setup, &mut ways), environment, &mut credentials.vault, &mut told)?;
     credentials.vault.danger_plain = settings.plain.as_ref().is_some_and(|plain| plain.value);
     credentials.aws = aws(setup);
     let mut shown = Vec::new();
@@ -91,19 +75,32 @@ pub(super) fn prepare(setup: &Setup, controls: &Controls, environment: &mut Envi
         let of = FileMask { setup, controls, mask };
         of.show(&mut credentials.vault, &mut shown, &mut told)?;
     }
-    let is_more = !credentials.vault.is_empty() && !credentials.vault.danger_plain;
+    let of_profile = setup.agent.as_ref().map(|agent| agent.profile.file.as_str());
+    let is_more = (settings.masked.iter().any(|one| Some(one.origin.file.as_str()) != of_profile)
+        || !settings.files.is_empty())
+        && !credentials.vault.is_empty()
+        && !credentials.vault.danger_plain;
+    let mut agent_files = Files::default();
+    let mut seen_by = Vec::new();
+    if let Some(agent) = &setup.agent {
+        agent_files = agent::files((setup, agent, controls), &mut credentials.vault, &mut told)?;
+        shown.append(&mut agent_files.shown);
+        seen_by = agent::hosts(agent)?;
+    }
     let hosts = Hosts::prepare((setup, &mut ways), &mut credentials.vault, &mut told)?;
     hosts.tell(environment);
     let rules = git::requests(setup)?;
-    let own = if settings.tls.is_none() && hosts.places.is_empty() { Vec::new() } else { trusted::files(setup)? };
+    seen_by.extend(hosts.places.iter().cloned());
+    let own = if settings.tls.is_none() && seen_by.is_empty() { Vec::new() } else { trusted::files(setup)? };
     // Where secrets go, nobody is believed whom a command may have made up.
     let writable = Writable::of(controls);
     let own = if credentials.vault.is_empty() { own } else { trusted::apart(own, &writable, &mut told) };
     let terminate = match &settings.tls {
         Some(tls) => Some(terminate((setup, &own), Some(tls), &mut shown)?),
-        // Who says that git goes to a host with a token says that its requests are seen: there, and nowhere else.
-        None if !hosts.places.is_empty() => {
-            Some(Terminate { only: Some(hosts.places), ..terminate((setup, &own), None, &mut shown)? })
+        // Who says that git or an agent goes to a host with a secret says that its requests are seen: there, and nowhere
+        // else.
+        None if !seen_by.is_empty() => {
+            Some(Terminate { only: Some(seen_by), ..terminate((setup, &own), None, &mut shown)? })
         }
         None => None,
     };
@@ -127,12 +124,45 @@ pub(super) fn prepare(setup: &Setup, controls: &Controls, environment: &mut Envi
         shown_by.push((JAVA_VARIABLE.to_owned(), store));
     }
     let inspection = Inspection { terminate, credentials, rules, pushes: hosts.pushes };
-    Ok(Secrets { inspection, shown, shown_by, told })
+    Ok(Secrets { inspection, shown, shown_by, told, agent_files })
+}
+
+/// Takes secrets out of the environment, and puts placeholders in their place.
+fn variables(
+    (setup, ways): (&Setup, &mut Ways<'_>),
+    environment: &mut Environment,
+    vault: &mut Vault,
+    told: &mut Vec<String>,
+) -> anyhow::Result<()> {
+    let settings = setup.policy.credentials();
+    for name in &settings.denied {
+        environment.kept.retain(|(kept, _)| kept != OsStr::new(&name.value));
+    }
+    for variable in &settings.masked {
+        let name = variable.value.name.as_str();
+        environment.kept.retain(|(kept, _)| kept != OsStr::new(name));
+        if setup.environment.scrubs() && sandbox::environment::is_scrubbed(name) {
+            told.push(format!("`{name}` is not seen inside: `{}` is set", settings::env::Variable::Scrub.name()));
+            continue;
+        }
+        let seen = match variable.value.mask.as_ref().and_then(|mask| Some((mask, mask.source.as_deref()?))) {
+            Some((mask, source)) => fetched(ways, (variable, mask, source), vault)?,
+            None => masked(setup, variable, vault)?,
+        };
+        match seen {
+            Seen::Value(value) => environment.kept.push((name.into(), value.into())),
+            Seen::Nothing => {}
+            Seen::Open(why) | Seen::Told(why) => told.push(format!("`{name}` is not seen inside: {why}")),
+        }
+    }
+    Ok(())
 }
 
 /// What is seen of a variable.
-enum Seen {
+pub(super) enum Seen {
     Value(String),
+    /// No secret was found in it; the reason is for those who show nothing then.
+    Open(String),
     /// It is not set.
     Nothing,
     /// Nothing, for this reason.
@@ -177,7 +207,12 @@ fn fetched(
 }
 
 /// Returns what is seen of a text with secrets.
-fn seen(mask: &Mask, holder: Holder, (name, value): (&str, &str), vault: &mut Vault) -> anyhow::Result<Seen> {
+pub(super) fn seen(
+    mask: &Mask,
+    holder: Holder,
+    (name, value): (&str, &str),
+    vault: &mut Vault,
+) -> anyhow::Result<Seen> {
     let Mask { extract, no_match, is_token, claims, masks_duplicates, hosts, source: _ } = mask;
     let entry = extract::Entry {
         extract: extract.clone(),
@@ -206,7 +241,8 @@ fn seen(mask: &Mask, holder: Holder, (name, value): (&str, &str), vault: &mut Va
     ensure!(!chance.is_broken, "there is no randomness for placeholders");
     match seen {
         extract::Shown::Masked(value) => Ok(Seen::Value(value)),
-        extract::Shown::Open(why) | extract::Shown::Denied(why) => Ok(Seen::Told(why)),
+        extract::Shown::Open(why) => Ok(Seen::Open(why)),
+        extract::Shown::Denied(why) => Ok(Seen::Told(why)),
         extract::Shown::Error(why) => bail!("`{name}` cannot be masked: {why}"),
     }
 }
@@ -263,7 +299,7 @@ impl FileMask<'_> {
                     shown.push(Shown { path: path.clone(), content: text.into_bytes(), why });
                 }
                 Seen::Nothing => {}
-                Seen::Told(why) => told.push(format!("{path} is not seen inside: {why}")),
+                Seen::Open(why) | Seen::Told(why) => told.push(format!("{path} is not seen inside: {why}")),
             }
         }
         Ok(())

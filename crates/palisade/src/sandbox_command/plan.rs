@@ -31,7 +31,7 @@ struct Written {
 /// Shows the plan. Nothing is run or recorded.
 pub(super) fn plan(options: &SandboxPlanOptions) -> anyhow::Result<Exit> {
     let mut setup = Setup::here(&options.settings)?;
-    setup.for_run(&options.boundary)?;
+    setup.for_run(&options.boundary, None)?;
     for diagnostic in &setup.diagnostics {
         say::diagnostic(diagnostic);
     }
@@ -47,6 +47,9 @@ pub(super) fn plan(options: &SandboxPlanOptions) -> anyhow::Result<Exit> {
         }
     };
     let mut invocation = setup.invocation(argv.map(Into::into).to_vec(), &options.boundary.require);
+    if let Some(agent) = &setup.agent {
+        agent.tell(&setup.environment, &mut invocation.environment);
+    }
     invocation.outlet = Some(Arc::new(Unserved));
     let plan = sandbox::plan(&controls, &invocation)?;
     let shown = Shown { setup: &setup, controls: &controls, invocation: &invocation, plan: &plan };

@@ -7,7 +7,7 @@ use rustix::io::Errno;
 
 use super::failure::{At, Failure};
 use crate::error::Step as Stage;
-use crate::plan::{Plan, Step};
+use crate::plan::{OWN_FILES, Plan, Step};
 use crate::tier::Tier;
 
 /// Makes the directory, and in it the places of what is seen there of the host's: directories to mount it on, or where
@@ -27,8 +27,28 @@ pub(super) fn make(plan: &Plan, tier: Tier) -> Result<(), Failure> {
                 made.at_path(Stage::Caches, at.as_str())?;
             }
         }
+        for (number, shown) in plan.shown.iter().enumerate() {
+            if let Some(below) = shown.path.below(path) {
+                let own = own_file(number);
+                link(&directory, below, &own).at_path(Stage::Caches, shown.path.as_str())?;
+                leads(&directory, below, &own).at_path(Stage::Caches, shown.path.as_str())?;
+            }
+        }
     }
     Ok(())
+}
+
+/// Returns where a file of our own is that is seen in the caches: a link there leads to it, because what a mount would
+/// stand on an earlier command may have taken away.
+pub(super) fn own_file(number: usize) -> String {
+    format!("{OWN_FILES}/seen-{number}")
+}
+
+/// Fails where something else stands: an earlier command's directory that is not empty.
+fn leads(directory: &OwnedFd, below: &str, to: &str) -> rustix::io::Result<()> {
+    let (above, name) = below.rsplit_once('/').unwrap_or(("", below));
+    let found = rustix::fs::readlinkat(place(directory, above)?, name, Vec::new());
+    if found.is_ok_and(|target| target.as_bytes() == to.as_bytes()) { Ok(()) } else { Err(Errno::EXIST) }
 }
 
 /// Makes a directory with those above it, and opens it. It must be the user's and nobody else's.

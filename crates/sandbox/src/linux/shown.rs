@@ -8,13 +8,20 @@ use rustix::io::Errno;
 
 use super::failure::{At, Failure};
 use super::mount::{self, Mounts};
-use super::tree;
+use super::{caches, tree};
 use crate::error::Step as Stage;
 use crate::plan::{OWN_FILES, Plan, Shown, Step};
 
 /// Shows them. Those that the host has no file for are made in the private `/run`, which is read-only inside.
 pub(super) fn build(mounts: &mut Mounts, plan: &Plan) -> Result<(), Failure> {
     for (number, shown) in plan.shown.iter().enumerate() {
+        if is_among_caches(plan, &shown.path) {
+            // A link leads to it, which was made with the caches.
+            let own = caches::own_file(number);
+            let name = own.strip_prefix(OWN_FILES).unwrap_or_default().trim_start_matches('/');
+            make(mounts, name, &shown.content).at_path(Stage::Doors, shown.path.as_str())?;
+            continue;
+        }
         // What is hidden is covered with ours, or with a directory that holds it.
         if is_covered(plan, &shown.path) {
             continue;
@@ -26,6 +33,10 @@ pub(super) fn build(mounts: &mut Mounts, plan: &Plan) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+fn is_among_caches(plan: &Plan, path: &AbsPath) -> bool {
+    plan.steps.iter().any(|step| matches!(step, Step::Cache { path: own, zone: _ } if path.is_within(own)))
 }
 
 /// Returns true for what a later step covers, itself or with a directory that holds it.

@@ -28,7 +28,11 @@ impl Scene {
             kept: None,
             programs: Vec::new(),
             profile: Profile::Closed(Vec::new()),
-            caches: Some(CachePlace { directory: root.join("home/.cache/palisade"), host: Vec::new() }),
+            caches: Some(CachePlace {
+                directory: root.join("home/.cache/palisade"),
+                host: Vec::new(),
+                more: Vec::new(),
+            }),
             is_proxied: false,
         };
         for name in ["home/project", "home/docs", "home/.cargo/registry", "tools/1.2/bin", "go"] {
@@ -113,7 +117,7 @@ fn each_project_has_a_place_of_its_own_with_what_the_host_has() {
     assert_eq!(seeds(&first), std::slice::from_ref(&cargo));
 
     let host = vec![("GOMODCACHE".to_owned(), scene.root.join("go"))];
-    let place = CachePlace { directory: scene.root.join("home/.cache/palisade"), host };
+    let place = CachePlace { directory: scene.root.join("home/.cache/palisade"), host, more: Vec::new() };
     let second =
         caches(&Place { caches: Some(place), project: scene.root.join("home"), ..scene.place.clone() }).unwrap();
     assert_ne!(first.directory, second.directory);

@@ -1,0 +1,217 @@
+//! A whole agent inside the boundary: which profile it has, and what that comes to here.
+
+use std::ffi::OsStr;
+
+use anyhow::{bail, ensure};
+use guard::Place;
+use policy::AbsPath;
+use sandbox::Environment;
+use serde_json::{Value, json};
+use settings::Profile;
+use settings::profile;
+
+use crate::cli;
+
+/// Where agents' directories are among the private caches of a project.
+const AMONG_CACHES: &str = "agents";
+
+/// An agent's profile, in this place.
+#[derive(Debug, Clone)]
+pub(crate) struct Agent {
+    pub(crate) profile: Profile,
+    pub(crate) chosen: Chosen,
+    pub(crate) home: Option<Home>,
+}
+
+/// Who chose the profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Chosen {
+    /// The person, by `--profile`.
+    Named,
+    /// The program's name, as the person typed it.
+    ByProgram,
+}
+
+/// The agent's own directory.
+#[derive(Debug, Clone)]
+pub(crate) struct Home {
+    /// The host's.
+    pub(crate) from: AbsPath,
+    /// What the variable says inside.
+    pub(crate) value: AbsPath,
+    /// Where the agent's files are inside.
+    pub(crate) at: AbsPath,
+    /// The project's private caches, in which it is.
+    pub(crate) caches: AbsPath,
+}
+
+/// What the choice is made by.
+pub(crate) struct Choice<'a> {
+    pub(crate) named: &'a [cli::Profile],
+    /// The command's first word, where a person typed it.
+    pub(crate) program: Option<&'a str>,
+    pub(crate) environment: &'a settings::Environment,
+    pub(crate) places: &'a settings::Places,
+    pub(crate) place: &'a Place,
+}
+
+impl Choice<'_> {
+    /// Returns the agent whose profile counts; none for a plain command. An error is why nothing runs.
+    pub(crate) fn agent(&self) -> anyhow::Result<Option<Agent>> {
+        let mut named = self.named.iter().filter_map(|profile| match profile {
+            cli::Profile::Agent(name) => Some(name),
+            cli::Profile::Open | cli::Profile::Closed => None,
+        });
+        let (profile, chosen) = match (named.next(), named.next()) {
+            (Some(_), Some(_)) => bail!("`--profile` names two agents: one command has one"),
+            (Some(name), None) => match profile::load(name, self.places) {
+                Ok(profile) => (profile, Chosen::Named),
+                Err(why) => bail!("{why}"),
+            },
+            // Whoever says anything about profiles says all of it.
+            (None, _) if !self.named.is_empty() => return Ok(None),
+            (None, _) => match self.by_program() {
+                Some(profile) => (profile, Chosen::ByProgram),
+                None => return Ok(None),
+            },
+        };
+        let home = profile.home.as_ref().map(|home| self.home(&profile, home)).transpose()?;
+        Ok(Some(Agent { profile, chosen, home }))
+    }
+
+    /// Returns the profile for the program's name.
+    ///
+    /// A path is no name: it says where a program lies and not what it is. Nor is a name by which the search finds a file
+    /// that commands can write, because an earlier command could have put it there to get what the agent gets.
+    fn by_program(&self) -> Option<Profile> {
+        let name = self.program.filter(|name| !name.contains('/'))?;
+        let profile = profile::of_program(name)?;
+        let found = self.place.programs.iter().map(|directory| directory.join(name));
+        let found = found.into_iter().find_map(|path| guard::canonical(&path).ok().map(|real| (path, real)))?;
+        let is_apart = |path: &AbsPath| {
+            let caches = self.place.caches.as_ref().map(|caches| &caches.directory);
+            !path.is_within(&self.place.project) && !caches.is_some_and(|caches| path.is_within(caches))
+        };
+        (is_apart(&found.0) && is_apart(&found.1)).then_some(profile)
+    }
+
+    fn home(&self, profile: &Profile, home: &profile::Home) -> anyhow::Result<Home> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        ensure!(
+            profile.name.bytes().all(is_plain) && !profile.name.starts_with('.'),
+            "a profile's file is named by letters, digits, `-` and `_`: rename {}",
+            profile.file
+        );
+        let caches = self.place.caches.as_ref().and_then(|caches| caches.of(&self.place.project));
+        let Some(caches) = caches else {
+            bail!(
+                "{} gives the agent a directory of its own, and there is no place for it: leave `--no-caches` out",
+                profile.file
+            )
+        };
+        let value = caches.join(AMONG_CACHES).join(&profile.name);
+        let at = if home.below.is_empty() { value.clone() } else { value.join(&home.below) };
+        // Rules name what is held there.
+        ensure!(
+            !at.as_str().contains(['*', '?', '[', ']', '{', '}', '\\']),
+            "{at} has letters in it that are patterns in rules: set `XDG_CACHE_HOME` to another directory"
+        );
+        let said = self.environment.all().iter().find(|(name, _)| name == OsStr::new(&home.variable));
+        let said = said.map(|(_, value)| value.to_string_lossy().into_owned()).filter(|value| !value.is_empty());
+        let from = match said {
+            Some(value) => {
+                let Some(path) = AbsPath::parse(&value) else { bail!("`{}` is no absolute path", home.variable) };
+                if home.below.is_empty() { path } else { path.join(&home.below) }
+            }
+            None => in_home(&self.place.home, &home.from),
+        };
+        let from = guard::canonical(&from).unwrap_or(from);
+        ensure!(
+            !from.is_within(&self.place.project),
+            "the agent's configuration ({from}) lies in the project, where every command could have written it"
+        );
+        Ok(Home { from, value, at, caches })
+    }
+}
+
+impl Agent {
+    /// Returns directories of the host that are seen in the agent's own, each with its place among the caches.
+    pub(crate) fn seeds(&self) -> Vec<(AbsPath, String)> {
+        let (Some(own), Some(home)) = (&self.profile.home, &self.home) else { return Vec::new() };
+        let directories = own.seen.iter().filter_map(|grant| grant.what.strip_suffix('/'));
+        let seeds = directories.filter_map(|name| {
+            let below = home.at.join(name);
+            Some((home.from.join(name), below.below(&home.caches)?.trim_start_matches('/').to_owned()))
+        });
+        seeds.collect()
+    }
+
+    /// Gives the command the variables of the profile. Those that are secrets are seen to with the others.
+    pub(crate) fn tell(&self, host: &settings::Environment, environment: &mut Environment) {
+        let is_hidden = |name: &str| host.scrubs() && sandbox::environment::is_scrubbed(name);
+        let mut set = |name: &str, value: &OsStr| {
+            environment.kept.retain(|(kept, _)| kept != name);
+            environment.dropped.retain(|dropped| dropped.name != name);
+            environment.kept.push((name.into(), value.to_owned()));
+        };
+        for grant in &self.profile.variables {
+            match grant.what.split_once('=') {
+                Some((name, value)) => set(name, OsStr::new(value)),
+                None => {
+                    let passed = host.all().iter().find(|(name, _)| name == OsStr::new(&grant.what));
+                    if let Some((_, value)) = passed.filter(|_| !is_hidden(&grant.what)) {
+                        set(&grant.what, value);
+                    }
+                }
+            }
+        }
+        if let (Some(own), Some(home)) = (&self.profile.home, &self.home) {
+            set(&own.variable, OsStr::new(home.value.as_str()));
+        }
+    }
+
+    /// Returns what a report says of the profile.
+    pub(crate) fn json(&self) -> Value {
+        let Self { profile, chosen, home } = self;
+        let grants = profile.grants().into_iter();
+        let grants =
+            grants.map(|(kind, grant)| json!({"kind": kind, "what": grant.what, "why": grant.why, "line": grant.line}));
+        let secrets = profile.secrets.iter().map(|secret| {
+            let what = match &secret.holder {
+                profile::Holder::Variable(name) | profile::Holder::File(name) => name,
+            };
+            json!({"kind": "secret", "what": what, "why": secret.why, "line": secret.line, "hosts": secret.hosts})
+        });
+        let chosen = match chosen {
+            Chosen::Named => "named",
+            Chosen::ByProgram => "by-program",
+        };
+        json!({
+            "profile": profile.name,
+            "file": profile.file,
+            "chosen": chosen,
+            "directory": home.as_ref().map(|home| home.at.as_str()),
+            "grants": grants.chain(secrets).collect::<Vec<_>>(),
+        })
+    }
+
+    /// Returns what a person is told of the profile.
+    pub(crate) fn words(&self) -> String {
+        let hosts: Vec<&str> = self.profile.hosts.iter().map(|grant| grant.what.as_str()).collect();
+        let hosts = if hosts.is_empty() { "no host".to_owned() } else { hosts.join(", ") };
+        match self.chosen {
+            Chosen::Named => format!("{}: it opens {hosts}", self.profile.file),
+            Chosen::ByProgram => {
+                format!(
+                    "{}, by the program's name: it opens {hosts}; `--profile open` is without it",
+                    self.profile.file
+                )
+            }
+        }
+    }
+}
+
+/// Returns the path that a profile means.
+pub(crate) fn in_home(home: &AbsPath, text: &str) -> AbsPath {
+    text.strip_prefix("~/").map_or_else(|| AbsPath::root().join(text), |below| home.join(below))
+}
