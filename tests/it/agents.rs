@@ -285,6 +285,59 @@ fn gemini_works_inside_and_nothing_else_comes_of_it() {
     );
 }
 
+/// Palisade's own hook, which the agent starts inside, has calls decided and recorded by the launcher.
+#[test]
+fn a_hook_inside_decides_and_records() {
+    let Some(program) = fetched("claude", fetch::claude()) else { return };
+    let scene = Scene::new(User::Own);
+    let hook = json!([{"matcher": "*", "hooks": [{"type": "command", "command": format!("{} hook claude", scene.program()), "timeout": 60}]}]);
+    let settings = json!({
+        "hooks": {"PreToolUse": hook, "PostToolUse": hook},
+        "permissions": {"deny": ["Bash(touch denied*)"]},
+        // Nothing is handed back to run in a boundary of its own.
+        "sandbox": {"enabled": true},
+    });
+    let turns = [
+        json!([(CLAUDE.shell)("touch allowed.txt && echo it ran")]),
+        json!([(CLAUDE.shell)("touch denied.txt")]),
+        json!([(CLAUDE.shell)("bash probe.sh")]),
+    ];
+    scene.write(
+        "project/probe.sh",
+        format!(
+            "ls -a ~/.local/state/palisade; echo x > ~/.local/state/palisade/journal/journal.jsonl; \
+             echo '{{}}' | {} hook claude; echo code $?; exec 3<>/dev/tcp/127.0.0.1/3127; echo x >&3; exec 3>&-",
+            scene.program()
+        ),
+    );
+    scene.write("world/more.py", [include_str!("egress/git.py"), include_str!("agents/models.py")].concat());
+    scene.write("world/script.json", json!(turns).to_string());
+    let env = json!({
+        "SSL_CERT_FILE": scene.text("world/cert.pem"),
+        "PATH": format!("{}:/usr/local/bin:/usr/bin:/bin", program.parent().unwrap().display()),
+        "IS_SANDBOX": "1",
+        "ANTHROPIC_API_KEY": KEY,
+    });
+    let done = world_with(&scene, &settings, &env, &[typed_as(&[], CLAUDE.argv)]);
+    let told = scene.read("world/requests.log");
+    let all = format!("{}\n{told}", done[0].text());
+    assert!(done[0].out.contains(LAST_WORD), "{all}");
+    assert!(scene.exists("project/allowed.txt") && told.contains("it ran"), "{all}");
+    assert!(!scene.exists("project/denied.txt") && told.contains("Bash(touch denied*)"), "{all}");
+    // Without a whole event there is no answer but a refusal; and the journal is out of reach.
+    assert!(told.contains("code 2") && told.contains("Permission denied"), "{all}");
+    let journal = scene.journal();
+    let of = |id: &str| -> Vec<&str> {
+        let is_of = |record: &&Value| record["decision"]["tool_use_id"] == id;
+        journal.iter().filter(is_of).map(|record| record["decision"]["verdict"].as_str().unwrap()).collect()
+    };
+    assert_eq!([of("toolu_0_0"), of("toolu_1_0"), of("toolu_2_0")], [["allow"], ["deny"], ["allow"]], "{journal:#?}");
+    let inside = journal.iter().filter(|record| record["source"] == "hook:claude:inside").count();
+    assert_eq!(inside, 5, "three decisions and two outcomes: {journal:#?}");
+    assert_eq!(journal.iter().filter(|record| record["outcome"]["end"] == "succeeded").count(), 2, "{journal:#?}");
+    assert_eq!(scene.palisade(["audit", "verify"]).run().code, 0);
+}
+
 /// A script that says what it is given.
 const AGENT: &str = "env | grep -E 'SETTING|AGENT|TOKEN' | sort; \
     echo model $(curl -s -o /dev/null -w '%{http_code}' https://api.openai.com/hello.txt); \

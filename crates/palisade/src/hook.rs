@@ -2,19 +2,21 @@
 //!
 //! The work is done by a thread of its own, so that a deadline and a panic both end in a refusal.
 
+pub(crate) mod inside;
+
 use std::convert::Infallible;
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use audit::End;
+use audit::{End, Receipt};
 use guard::{Guard, Outcome, Request, Settled, Stamp};
 use hooks::claude::{self, Answer, Call, Done, Event, Reply};
 use policy::action::Kind;
 use policy::facts::Person;
 use policy::proof::Boundary;
-use policy::{AbsPath, Verdict};
+use policy::{AbsPath, Proof, Verdict};
 use settings::{Environment, env};
 
 use crate::cli::Agent;
@@ -31,25 +33,13 @@ const RECENT_RECORDS: usize = 4096;
 
 /// Answers a hook: reads standard input, writes standard output, and ends as the protocol says.
 pub(crate) fn hook(agent: Agent) -> ExitCode {
-    let (sender, receiver) = mpsc::channel();
     let Agent::Claude = agent;
-    let worker = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
-        let Ok(reply) = answer();
-        // Nobody listens any more once the deadline has passed.
-        let _ = sender.send(reply);
+    let reply = within_deadline(|| {
+        inside::reply().unwrap_or_else(|| {
+            let Ok(reply) = answer();
+            reply
+        })
     });
-    let reply = match worker {
-        Err(error) => claude::refuse(&format!("refused: no thread to decide with: {error}")),
-        Ok(_) => match receiver.recv_timeout(DEADLINE) {
-            Ok(reply) => reply,
-            Err(RecvTimeoutError::Timeout) => {
-                claude::refuse(&format!("refused: no decision within {} seconds", DEADLINE.as_secs()))
-            }
-            Err(RecvTimeoutError::Disconnected) => {
-                claude::refuse("refused: the decision failed; this is a defect in Palisade")
-            }
-        },
-    };
     let reply = if answer_is_lost() {
         claude::refuse("refused: standard output is closed, so no answer could be read")
     } else {
@@ -60,6 +50,27 @@ pub(crate) fn hook(agent: Agent) -> ExitCode {
     match written {
         Ok(()) => ExitCode::from(reply.code),
         Err(_) => ExitCode::from(claude::EXIT_REFUSED),
+    }
+}
+
+/// Decides in a thread of its own. One that takes too long, or fails, is a refusal.
+fn within_deadline(decide: impl FnOnce() -> Reply + Send + 'static) -> Reply {
+    let (sender, receiver) = mpsc::channel();
+    let worker = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
+        // Nobody listens any more once the deadline has passed.
+        let _ = sender.send(decide());
+    });
+    match worker {
+        Err(error) => claude::refuse(&format!("refused: no thread to decide with: {error}")),
+        Ok(_) => match receiver.recv_timeout(DEADLINE) {
+            Ok(reply) => reply,
+            Err(RecvTimeoutError::Timeout) => {
+                claude::refuse(&format!("refused: no decision within {} seconds", DEADLINE.as_secs()))
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                claude::refuse("refused: the decision failed; this is a defect in Palisade")
+            }
+        },
     }
 }
 
@@ -85,7 +96,7 @@ fn answer() -> Result<Reply, Infallible> {
     };
     Ok(match event {
         Event::Before(call) => before(call).unwrap_or_else(|error| claude::refuse(&format!("refused: {error:#}"))),
-        Event::After(done) => match after(&done) {
+        Event::After(done) => match after(&done, SOURCE) {
             Ok(()) => claude::silent(),
             // The call is over: there is nothing to refuse, only something to tell.
             Err(error) => {
@@ -109,7 +120,7 @@ fn before(mut call: Call) -> anyhow::Result<Reply> {
         action: &call.action,
         mode: call.mode,
         person: Person::Present,
-        stamp: Stamp { time_ms: now_ms(), session: &call.session, source: "hook:claude" },
+        stamp: Stamp { time_ms: now_ms(), session: &call.session, source: SOURCE },
         call_id: call.id.as_deref(),
         under: None,
     });
@@ -124,13 +135,24 @@ fn project(environment: &Environment, cwd: &AbsPath) -> anyhow::Result<AbsPath> 
     }
 }
 
-fn reply(setup: &Setup, call: &Call, outcome: &Outcome) -> anyhow::Result<Answer> {
-    let (proof, receipt) = match outcome {
+/// Returns what the agent is told of an outcome.
+fn answer_of(outcome: &Outcome) -> Answer {
+    let (proof, _) = proof_of(outcome);
+    Answer { verdict: proof.verdict, reason: format!("Palisade: {}", proof.words()), input: None }
+}
+
+/// Returns an outcome's proof, and where something may run by it the record.
+fn proof_of(outcome: &Outcome) -> (&Proof, Option<&Receipt>) {
+    match outcome {
         Outcome::Permit(permit, receipt) => (permit.proof(), Some(receipt)),
         Outcome::Pending(pending, receipt) => (pending.proof(), Some(receipt)),
         Outcome::Refusal(refusal, _) => (refusal.proof(), None),
-    };
-    let mut answer = Answer { verdict: proof.verdict, reason: format!("Palisade: {}", proof.words()), input: None };
+    }
+}
+
+fn reply(setup: &Setup, call: &Call, outcome: &Outcome) -> anyhow::Result<Answer> {
+    let (proof, receipt) = proof_of(outcome);
+    let mut answer = answer_of(outcome);
     let confined = matches!(proof.boundary, Some(Boundary::Inside { .. }));
     if let (Some(receipt), true, Kind::Command(command)) = (receipt, confined, &call.action.kind) {
         if command.text.len() > COMMAND_BYTES_MAX {
@@ -154,6 +176,8 @@ fn reply(setup: &Setup, call: &Call, outcome: &Outcome) -> anyhow::Result<Answer
     Ok(answer)
 }
 
+/// What records of a hook outside name as their source.
+const SOURCE: &str = "hook:claude";
 /// The field by which a call asks to leave the client's own sandbox.
 const LEAVES: &str = "dangerouslyDisableSandbox";
 /// Characters of a tool's error that a record keeps.
@@ -161,11 +185,11 @@ const ERROR_CHARACTERS: usize = 120;
 /// Characters of a record's hash that name it beside its number.
 pub(crate) const PERMIT_HASH: usize = 16;
 
-/// Records what came of a call.
-fn after(done: &Done) -> anyhow::Result<()> {
+/// Records what came of a call that was decided for the same source: what runs inside says nothing of calls outside.
+fn after(done: &Done, source: &str) -> anyhow::Result<()> {
     let environment = Environment::read()?;
     let directory = journal_directory(&environment);
-    let Some(of) = decision_of(&directory, done)? else { return Ok(()) };
+    let Some(of) = decision_of((&directory, source), done)? else { return Ok(()) };
     let journal = crate::setup::open_journal(&directory)?;
     let policy = policy::Policy::default();
     let place = guard::Place {
@@ -193,20 +217,21 @@ fn after(done: &Done) -> anyhow::Result<()> {
         End::Succeeded(format!("{} bytes", done.response.len()))
     };
     let settled = Settled { end, enforced: Vec::new(), missing: Vec::new(), refused_count: 0, duration_ms: None };
-    let receipt =
-        guard.settle(of, settled, &Stamp { time_ms: now_ms(), session: &done.session, source: "hook:claude" })?;
+    let receipt = guard.settle(of, settled, &Stamp { time_ms: now_ms(), session: &done.session, source })?;
     let _ = receipt;
     Ok(())
 }
 
 /// Returns the number of the decision about a call that is over.
-fn decision_of(directory: &std::path::Path, done: &Done) -> anyhow::Result<Option<u64>> {
+fn decision_of((directory, source): (&std::path::Path, &str), done: &Done) -> anyhow::Result<Option<u64>> {
     let filter = audit::Filter { newest: Some(RECENT_RECORDS), ..audit::Filter::default() };
     let mut found = None;
     for entry in audit::read(directory, &filter)? {
         if let audit::Entry::Record(logged) = entry? {
             let is_same = logged.record.as_ref().is_some_and(|record| match &record.body {
-                audit::Body::Decision(decision) => done.id.is_some() && decision.tool_use_id == done.id,
+                audit::Body::Decision(decision) => {
+                    record.source == source && done.id.is_some() && decision.tool_use_id == done.id
+                }
                 audit::Body::Answer(_)
                 | audit::Body::Started(_)
                 | audit::Body::Connection(_)

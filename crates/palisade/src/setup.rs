@@ -70,6 +70,15 @@ impl Setup {
         Self::load(environment, places, None)
     }
 
+    /// Reads everything again, for a call of an agent inside: what was typed when it began stands.
+    pub(crate) fn anew(places: &Places, typed: &[Layer]) -> anyhow::Result<Self> {
+        let mut setup = Self::load(Environment::read()?, places.clone(), None)?;
+        setup.loaded.layers.extend(typed.iter().cloned());
+        let (policy, _) = Policy::compile(&setup.loaded.layers, &setup.places.home);
+        setup.policy = policy;
+        Ok(setup)
+    }
+
     fn load(environment: Environment, places: Places, mode: Option<Mode>) -> anyhow::Result<Self> {
         let mut loaded = settings::load(&places);
         if environment.scrubs() {

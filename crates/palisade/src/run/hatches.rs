@@ -26,6 +26,7 @@ use super::egress::{Recorder, locked};
 use super::ground::{Found, Ground};
 use super::logins::{self, Agent};
 use super::relay::{awaits, could_be_sent, relay};
+use crate::hook::inside::{self, Judge};
 use crate::setup::Setup;
 
 /// Connections that are open at a time, of all that is opened.
@@ -63,6 +64,8 @@ enum Way {
     Publish { ports: Ports, listener: TcpListener },
     /// To the person's agent.
     Agent(Agent),
+    /// To us: hooks inside are answered by the launcher.
+    Hook(Judge),
 }
 
 /// Finds what is opened. An error is why nothing runs.
@@ -82,6 +85,9 @@ pub(super) fn prepare(setup: &Setup, controls: &Controls) -> anyhow::Result<Open
     }
     for ports in published {
         opened.publish(ports, captured)?;
+    }
+    if setup.agent.is_some() {
+        opened.hook(setup, captured);
     }
     let prepared = logins::prepare(setup, logins, &ground);
     opened.told.extend(prepared.told);
@@ -108,7 +114,7 @@ impl Opened {
     pub(super) fn published(&self) -> impl Iterator<Item = &TcpListener> {
         self.list.iter().filter_map(|opening| match &opening.way {
             Way::Publish { ports: _, listener } => Some(listener),
-            Way::Socket { .. } | Way::Forward(_) | Way::Agent(_) => None,
+            Way::Socket { .. } | Way::Forward(_) | Way::Agent(_) | Way::Hook(_) => None,
         })
     }
 
@@ -151,7 +157,7 @@ impl Opened {
         let Ports { outside, inside } = ports.value;
         let before = self.list.iter().find_map(|opening| match &opening.way {
             Way::Publish { ports, listener: _ } if ports.outside == outside => Some(ports.inside),
-            Way::Publish { .. } | Way::Socket { .. } | Way::Forward(_) | Way::Agent(_) => None,
+            Way::Publish { .. } | Way::Socket { .. } | Way::Forward(_) | Way::Agent(_) | Way::Hook(_) => None,
         });
         let is_forwarded = self.list.iter().any(|opening| opening.hatch == Hatch::Port(inside));
         let collision = match before {
@@ -175,6 +181,21 @@ impl Opened {
         Ok(())
     }
 
+    /// Has hooks of the agent answered out here. Where the port is somebody else's they refuse.
+    fn hook(&mut self, setup: &Setup, captured: &[u16]) {
+        let hatch = Hatch::Port(inside::PORT);
+        if captured.contains(&inside::PORT) || self.list.iter().any(|opening| opening.hatch == hatch) {
+            let port = inside::PORT;
+            return self.told.push(format!("hooks of the agent refuse: port {port} inside leads elsewhere already"));
+        }
+        let Some(path) = AbsPath::parse(&inside::file()) else { return };
+        let why = "where hooks of the agent are answered".to_owned();
+        self.shown.push(Shown { path, content: format!("{}\n", inside::PORT).into_bytes(), why });
+        let origin = Origin { scope: policy::Scope::Builtin, file: "palisade".to_owned(), line: 0 };
+        let rule = RuleRef { text: "hooks of the agent".to_owned(), list: List::Allow, origin };
+        self.list.push(Opening { hatch, rule, way: Way::Hook(Judge::new(setup)) });
+    }
+
     /// Tells which ports are not opened, and which entry says them.
     fn collides(&mut self, key: &str, ports: &Sourced<Ports>, why: String) {
         let Ports { outside, inside } = ports.value;
@@ -189,7 +210,7 @@ impl Opened {
         for (number, socket) in &serving.sockets {
             let Some(opening) = self.list.get(*number) else { continue };
             match &opening.way {
-                Way::Socket { .. } | Way::Forward(_) => {
+                Way::Socket { .. } | Way::Forward(_) | Way::Hook(_) => {
                     start(scope, move || opening.keep(socket, (scope, serving)));
                 }
                 Way::Agent(agent) => {
@@ -252,7 +273,13 @@ impl Opening {
                 continue;
             }
             let carry = move || {
-                self.carry(&stream, serving);
+                match &self.way {
+                    // The decision is the record.
+                    Way::Hook(judge) => judge.serve(stream),
+                    Way::Socket { .. } | Way::Forward(_) | Way::Publish { .. } | Way::Agent(_) => {
+                        self.carry(&stream, serving);
+                    }
+                }
                 serving.open.fetch_sub(1, Ordering::AcqRel);
             };
             if std::thread::Builder::new().spawn_scoped(scope, carry).is_err() {
@@ -286,6 +313,7 @@ impl Opening {
             Way::Forward(port) => ("forward", format!("127.0.0.1:{port}")),
             Way::Publish { ports, listener: _ } => ("publish", format!("127.0.0.1:{}", ports.inside)),
             Way::Agent(agent) => ("agent", agent.path().to_string()),
+            Way::Hook(_) => ("hook", format!("127.0.0.1:{}", inside::PORT)),
         };
         Connection {
             of: serving.recorder.of(),
@@ -329,7 +357,7 @@ impl Opening {
                     }
                 }
             }
-            Way::Agent(_) => Err(io::ErrorKind::Unsupported.into()),
+            Way::Agent(_) | Way::Hook(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 }
