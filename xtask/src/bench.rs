@@ -4,6 +4,7 @@
 //! falls on all of them alike. A figure is a median with its quartiles; a ratio is the median over the
 //! rounds of one program's time by the other's in the same round.
 
+mod agents;
 mod boundary;
 mod calls;
 mod decide;
@@ -98,6 +99,8 @@ pub(crate) fn run(mut options: Options) -> anyhow::Result<End> {
         boundary::run(options)
     } else if options.flag("proxy") {
         proxy::run(options)
+    } else if options.flag("agents") {
+        agents::run(options)
     } else {
         start(options)
     }

@@ -3,8 +3,8 @@
 //! - `tidy` reads the repository and says what is against the house style.
 //! - `generate` writes what is generated from the code, or says what is out of date.
 //! - `bench` measures how long Palisade takes to start, `bench decide` how long it takes to decide,
-//!   `bench walk` what a large repository costs each command, `bench boundary` what the boundary costs, and `bench proxy`
-//!   what the proxy costs, beside other sandboxes.
+//!   `bench walk` what a large repository costs each command, `bench boundary` what the boundary costs, `bench proxy`
+//!   what the proxy costs, beside other sandboxes, and `bench agents` whole agents inside beside the same outside.
 //! - `kills` kills commands in the boundary at random moments and looks for what is left.
 //! - `fuzz` builds and runs the fuzz targets.
 //! - `dist` builds the program that is given to people.
@@ -51,6 +51,7 @@ const USAGE: &str = "usage: cargo xtask TASK
                                         measure what the boundary costs, beside other sandboxes; with `--files`,
                                         also in a repository of so many files; scenes are made in DIR
   bench proxy [--rounds N] [--connections N]
+  bench agents [--runs N]               measure whole agents inside beside the same outside
                                         measure the proxy beside another sandbox's and beside none; with
                                         `--connections`, also with so many at a time
   kills [--runs N] [--seed N] [--only N]
