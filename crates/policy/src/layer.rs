@@ -334,6 +334,8 @@ pub struct NetworkKeys {
 pub struct Hatches {
     /// `sandbox.network.allowUnixSockets`, as written.
     pub sockets: Vec<Sourced<String>>,
+    /// `sandbox.network.allowAllUnixSockets`.
+    pub every_socket: Option<Sourced<bool>>,
     /// `sandbox.network.forwardPorts`.
     pub forwards: Vec<Sourced<Ports>>,
     /// `sandbox.network.publishPorts`.

@@ -124,6 +124,7 @@ fn render_layer(text: &mut String, places: &Places, layer: &Layer) {
     entries.extend(lock.map(|origin| (origin, "managed domains only".to_owned())));
     let hatches = &layer.sandbox.network.hatches;
     entries.extend(hatches.sockets.iter().map(|path| (&path.origin, format!("socket {}", path.value))));
+    entries.extend(hatches.every_socket.iter().map(|on| (&on.origin, format!("every socket {}", on.value))));
     for (name, list) in [("forward", &hatches.forwards), ("publish", &hatches.published)] {
         let shown = |ports: policy::layer::Ports| format!("{name} outside {} inside {}", ports.outside, ports.inside);
         entries.extend(list.iter().map(|ports| (&ports.origin, shown(ports.value))));
