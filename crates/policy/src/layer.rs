@@ -315,6 +315,8 @@ pub struct NetworkKeys {
     pub denied: Vec<Sourced<String>>,
     /// `sandbox.network.dangerOpaqueDomains`: places whose connections need not be TLS with a name that can be read.
     pub danger_opaque: Vec<Sourced<String>>,
+    /// `sandbox.network.tlsPassthroughDomains`: places whose TLS does not end at the proxy, a key of ours.
+    pub passthrough: Vec<Sourced<String>>,
     /// `sandbox.network.strictAllowlist: true`.
     pub strict: Option<Origin>,
     /// `sandbox.network.allowManagedDomainsOnly: true`; counts in managed layers only.

@@ -90,6 +90,7 @@ fn render_layer(text: &mut String, places: &Places, layer: &Layer) {
         ("allow-domain", &layer.sandbox.network.allowed),
         ("deny-domain", &layer.sandbox.network.denied),
         ("opaque-domain", &layer.sandbox.network.danger_opaque),
+        ("passthrough-domain", &layer.sandbox.network.passthrough),
     ];
     for (name, list) in lists {
         entries.extend(list.iter().map(|entry| (&entry.origin, format!("{name} {}", entry.value))));
