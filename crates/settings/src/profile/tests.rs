@@ -85,3 +85,32 @@ fn what_is_wrong_is_told() {
         assert!(error.starts_with(told), "{text}\n{error}\n{told}");
     }
 }
+
+/// A denial wins over a profile, and where the administrator keeps hosts for managed files it opens none.
+#[test]
+fn what_stands_above_a_profile() {
+    use policy::layer::{Layer, Origin, Sourced};
+    use policy::network::host::Target;
+    use policy::{Scope, Verdict};
+    let root = AbsPath::root();
+    let profile = built_in("claude").unwrap().layer(None, &root);
+    let target = Target::parse("api.anthropic.com", Some(443)).unwrap();
+    let origin = |scope| Origin { scope, file: "x".to_owned(), line: 1 };
+    let with = |scope, change: &dyn Fn(&mut Layer, Origin)| {
+        let mut layer = Layer::empty(scope, "x", root.clone());
+        change(&mut layer, origin(scope));
+        let mut layers = [profile.clone(), layer];
+        layers.sort_by_key(|layer| layer.scope == Scope::Managed);
+        Policy::compile(&layers, &root).0.network().judge(&target, &[]).verdict
+    };
+    assert_eq!(with(Scope::User, &|_, _| {}), Verdict::Allow);
+    let deny = |layer: &mut Layer, origin: Origin| {
+        layer.sandbox.network.denied.push(Sourced { value: "*.anthropic.com".to_owned(), origin });
+    };
+    assert_eq!(with(Scope::User, &deny), Verdict::Deny);
+    assert_eq!(with(Scope::Project, &deny), Verdict::Deny);
+    let lock = |layer: &mut Layer, origin: Origin| layer.sandbox.network.managed_only = Some(origin);
+    assert_ne!(with(Scope::Managed, &lock), Verdict::Allow);
+    // The lock is the administrator's alone.
+    assert_eq!(with(Scope::User, &lock), Verdict::Allow);
+}
