@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::egress::{Done, Row, outside, typed_as, world_with};
+use crate::egress::{Done, Row, at_terminal_as, outside, typed_as, world_with};
 use crate::support::{Scene, User, each_user};
 use testclient::fetch;
 
@@ -401,6 +401,8 @@ fn a_persons_own_profile_grants_what_it_says() {
             assert_eq!(done[at].code, 125, "{at}: {all}");
             assert!(done[at].error.contains(said) && done[at].out.is_empty(), "{at}: {all}");
         }
+        assert!(done[12].out.contains("evil.example:443: no rule allows it, and there is nobody to ask"), "{all}");
+        assert!(done[12].out.contains("over") && !done[12].out.contains("[d]eny"), "{all}");
         for secret in [KEY, SIGN_ON, RENEWAL] {
             assert!(done.iter().all(|done| !done.out.contains(secret)), "{all}");
         }
@@ -447,5 +449,7 @@ fn rows_of_a_person(scene: &Scene) -> Vec<Row> {
         typed_as(&["--profile", "cluade"], agent),
         typed_as(&["--profile", &file, "--profile", "codex"], agent),
         typed_as(&["--profile", &file, "--no-caches"], agent),
+        // What is typed to an agent answers no question of ours.
+        at_terminal_as(&["--profile", &file], &["sh", "-c", "curl -s https://evil.example/; echo over"]),
     ]
 }
