@@ -264,6 +264,45 @@ fn codex_works_inside_and_nothing_else_comes_of_it() {
     assert!(done.seen.iter().any(|line| line.contains("/v1/responses with") && line.ends_with(KEY)), "{}", done.text());
 }
 
+/// A sign-on: what signs requests arrives, and the agent reads who signed on; what the sign-on is renewed by goes nowhere.
+#[test]
+fn codex_signs_on_inside() {
+    let Some(program) = fetched("codex", fetch::codex()) else { return };
+    let scene = Scene::new(User::Own);
+    // Tokens as the service gives them: three parts that decode.
+    const HEAD: &str = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9";
+    const CLAIMS: &str = "eyJzdWIiOiJhdXRoMHxhYmNkZWZnaGlqa2xtbm9wIiwianRpIjoiMWYwZTNkYWQtOTk5MC04MzQ1IiwiZW1haWwiOiJhQGIuZXhhbXBsZSIsImV4cCI6NDEwMjQ0NDgwMH0";
+    let token = |signature: &str| format!("{HEAD}.{CLAIMS}.{}A", signature.repeat(8));
+    let (identity, access) = (token("identity"), token("accesses"));
+    let tokens =
+        json!({"id_token": identity, "access_token": access, "refresh_token": RENEWAL, "account_id": "acc-1234567890"});
+    let signed_on = json!({"auth_mode": "chatgpt", "OPENAI_API_KEY": null, "tokens": tokens, "last_refresh": "2999-01-01T00:00:00Z"});
+    scene.write("home/.codex/auth.json", signed_on.to_string());
+    scene.write("home/.codex/config.toml", "model = \"gpt-5.1-codex\"\n");
+    scene.write("world/more.py", [include_str!("egress/git.py"), include_str!("agents/models.py")].concat());
+    scene.write("world/script.json", "[]");
+    let env = json!({
+        "SSL_CERT_FILE": scene.text("world/cert.pem"),
+        "PATH": format!("{}:/usr/local/bin:/usr/bin:/bin", program.parent().unwrap().display()),
+    });
+    let script = "cp $CODEX_HOME/auth.json seen.json; codex login status; \
+        curl -s -H \"Authorization: Bearer $(sed 's/.*access_token\":\"\\([^\"]*\\).*/\\1/' seen.json)\" https://chatgpt.com/echo";
+    let done = world_with(&scene, &json!({}), &env, &[typed_as(&["--profile", "codex"], &["sh", "-c", script])]);
+    let all = done[0].text();
+    assert!(
+        done[0].error.contains("Logged in using ChatGPT") || done[0].out.contains("Logged in using ChatGPT"),
+        "{all}"
+    );
+    assert!(done[0].seen.iter().any(|line| line.contains("chatgpt.com /echo") && line.ends_with(&access)), "{all}");
+    assert!(!done[0].out.contains(&access), "what comes back has the placeholder: {all}");
+    let seen = scene.read("project/seen.json");
+    for secret in [&identity, &access, RENEWAL] {
+        assert!(!seen.contains(secret), "{seen}");
+    }
+    assert!(seen.contains(&format!("\"id_token\":\"{HEAD}.")), "the agent reads it: {seen}");
+    assert!(!done[0].seen.iter().any(|line| line.contains(&identity) || line.contains(RENEWAL)), "{all}");
+}
+
 #[test]
 fn gemini_works_inside_and_nothing_else_comes_of_it() {
     let Some(program) = fetched("gemini", fetch::gemini()) else { return };

@@ -114,6 +114,8 @@ impl Of<'_> {
             let hosts = if secret.hosts.is_empty() { vec![NOWHERE.to_owned()] } else { secret.hosts.clone() };
             let mask = Mask {
                 extract: secret.extract.clone(),
+                is_token: !secret.claims.is_empty(),
+                claims: secret.claims.clone(),
                 no_match: NoMatch::Warn,
                 masks_duplicates: true,
                 hosts: Some(hosts),

@@ -78,6 +78,10 @@ fn what_is_wrong_is_told() {
             "{\"secrets\": [{\"file\": \"a\", \"hosts\": [], \"why\": \"x\"}]}",
             "p.json:1:14: a secret is in one variable or in one file",
         ),
+        (
+            "{\"secrets\": [{\"variable\": \"A\", \"maskClaims\": [\"a\"], \"hosts\": [], \"why\": \"x\"}]}",
+            "p.json:1:14: `maskClaims` goes with `extract`",
+        ),
         ("{\"hosts\": {\"a.example\": \"x\"},}", "p.json:1:29: a comma stands after the last entry: remove the comma"),
     ];
     for (text, told) in cases {
