@@ -2,6 +2,7 @@
 
 mod architecture;
 mod audit;
+mod backends;
 mod bad_input;
 mod boundary;
 mod check;
