@@ -865,7 +865,7 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__prove)
-            opts="-h -V --settings --mode --limit --profile --check-reads-on-open --network --allow-domain --forward --publish --no-caches --require --json --help --version"
+            opts="-h -V --settings --mode --backend --limit --profile --check-reads-on-open --network --allow-domain --forward --publish --no-caches --require --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -877,6 +877,10 @@ _palisade() {
                     ;;
                 --mode)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --backend)
+                    COMPREPLY=($(compgen -W "native bubblewrap" -- "${cur}"))
                     return 0
                     ;;
                 --limit)
@@ -915,7 +919,7 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__run)
-            opts="-h -V --settings --mode --report --status-fd --limit --profile --check-reads-on-open --network --allow-domain --forward --publish --no-caches --require --decider --quiet --permit --project --help --version"
+            opts="-h -V --settings --mode --report --status-fd --backend --limit --profile --check-reads-on-open --network --allow-domain --forward --publish --no-caches --require --decider --ci --quiet --permit --project --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -935,6 +939,10 @@ _palisade() {
                     ;;
                 --status-fd)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --backend)
+                    COMPREPLY=($(compgen -W "native bubblewrap" -- "${cur}"))
                     return 0
                     ;;
                 --limit)
@@ -1091,7 +1099,7 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__sandbox__subcmd__plan)
-            opts="-h -V --settings --mode --limit --profile --check-reads-on-open --network --allow-domain --forward --publish --no-caches --require --json --help --version"
+            opts="-h -V --settings --mode --backend --limit --profile --check-reads-on-open --network --allow-domain --forward --publish --no-caches --require --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1103,6 +1111,10 @@ _palisade() {
                     ;;
                 --mode)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --backend)
+                    COMPREPLY=($(compgen -W "native bubblewrap" -- "${cur}"))
                     return 0
                     ;;
                 --limit)

@@ -45,6 +45,8 @@ complete -c palisade -n "__fish_palisade_using_subcommand run" -l settings -d 'A
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l mode -d 'The permission mode to decide under' -r
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l report -d 'Write what was in force and what was refused to a file, as JSON' -r -F
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l status-fd -d 'Write a JSON line to this descriptor when the command starts, ends, or is refused' -r
+complete -c palisade -n "__fish_palisade_using_subcommand run" -l backend -d 'What builds the boundary. It holds the same plan, or nothing runs; the report says what it cannot hold' -r -f -a "native\t'Palisade itself, in the best tier that this machine lets it have'
+bubblewrap\t'bubblewrap, and nothing else'"
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l limit -d 'Take no more than this: `memory=2G`, `processes=100`, `cpu=2`, `wall=10m`; may be repeated. It only tightens' -r
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l profile -d 'What may be read: everything that nothing hides (`open`), or only what programs need and rules allow (`closed`); settings that ask for the latter count before this. And what a whole agent needs: `claude`, `codex`, `gemini`, or a file of your own; may be repeated. Without any, a program of such a name has its profile' -r
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l network -d 'Which hosts may be reached: those that the rules allow, by the proxy, or none' -r -f -a "rules\t'Those that the rules allow'
@@ -58,6 +60,7 @@ complete -c palisade -n "__fish_palisade_using_subcommand run" -l permit -d 'Run
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l project -d 'The session\'s start directory, when it is not the current one' -r
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l check-reads-on-open -d 'Hold each opening for reading against the Read rules, so that files which come under one later are held too. It costs time, and the report says how much'
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l no-caches -d 'Give package managers no directory of their own for what they fetch and build'
+complete -c palisade -n "__fish_palisade_using_subcommand run" -l ci -d 'Run as a service of continuous integration does: what a rule asks about is refused, nobody is asked about hosts, and the report is written to `palisade-report.json` unless `--report` names another file. The command cannot write it'
 complete -c palisade -n "__fish_palisade_using_subcommand run" -l quiet -d 'Say nothing unless something was refused'
 complete -c palisade -n "__fish_palisade_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c palisade -n "__fish_palisade_using_subcommand run" -s V -l version -d 'Print version'
@@ -136,6 +139,8 @@ complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_se
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from status" -s V -l version -d 'Print version'
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l settings -d 'A settings file, or JSON text; may be repeated, later ones stand above earlier ones' -r
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l mode -d 'The permission mode to decide under' -r
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l backend -d 'What builds the boundary. It holds the same plan, or nothing runs; the report says what it cannot hold' -r -f -a "native\t'Palisade itself, in the best tier that this machine lets it have'
+bubblewrap\t'bubblewrap, and nothing else'"
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l limit -d 'Take no more than this: `memory=2G`, `processes=100`, `cpu=2`, `wall=10m`; may be repeated. It only tightens' -r
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l profile -d 'What may be read: everything that nothing hides (`open`), or only what programs need and rules allow (`closed`); settings that ask for the latter count before this. And what a whole agent needs: `claude`, `codex`, `gemini`, or a file of your own; may be repeated. Without any, a program of such a name has its profile' -r
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l network -d 'Which hosts may be reached: those that the rules allow, by the proxy, or none' -r -f -a "rules\t'Those that the rules allow'
@@ -160,6 +165,8 @@ complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_se
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c palisade -n "__fish_palisade_using_subcommand prove" -l settings -d 'A settings file, or JSON text; may be repeated, later ones stand above earlier ones' -r
 complete -c palisade -n "__fish_palisade_using_subcommand prove" -l mode -d 'The permission mode to decide under' -r
+complete -c palisade -n "__fish_palisade_using_subcommand prove" -l backend -d 'What builds the boundary. It holds the same plan, or nothing runs; the report says what it cannot hold' -r -f -a "native\t'Palisade itself, in the best tier that this machine lets it have'
+bubblewrap\t'bubblewrap, and nothing else'"
 complete -c palisade -n "__fish_palisade_using_subcommand prove" -l limit -d 'Take no more than this: `memory=2G`, `processes=100`, `cpu=2`, `wall=10m`; may be repeated. It only tightens' -r
 complete -c palisade -n "__fish_palisade_using_subcommand prove" -l profile -d 'What may be read: everything that nothing hides (`open`), or only what programs need and rules allow (`closed`); settings that ask for the latter count before this. And what a whole agent needs: `claude`, `codex`, `gemini`, or a file of your own; may be repeated. Without any, a program of such a name has its profile' -r
 complete -c palisade -n "__fish_palisade_using_subcommand prove" -l network -d 'Which hosts may be reached: those that the rules allow, by the proxy, or none' -r -f -a "rules\t'Those that the rules allow'

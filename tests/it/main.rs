@@ -3,6 +3,7 @@
 mod agents;
 mod architecture;
 mod audit;
+mod backends;
 mod bad_input;
 mod boundary;
 mod check;

@@ -82,7 +82,7 @@ pub(crate) struct PlaceOptions {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  palisade run -- make test\n  palisade run --report report.json -- sh -c 'npm run build'\n  palisade run --limit memory=2G --limit wall=10m -- make test\n  palisade run -- claude\n  palisade run --profile ./agent.json -- agent"
+    after_help = "Examples:\n  palisade run -- make test\n  palisade run --report report.json -- sh -c 'npm run build'\n  palisade run --limit memory=2G --limit wall=10m -- make test\n  palisade run -- claude\n  palisade run --profile ./agent.json -- agent\n  palisade run --ci -- make test\n  palisade run --backend bubblewrap -- make test"
 )]
 pub(crate) struct RunOptions {
     #[command(flatten)]
@@ -98,6 +98,10 @@ pub(crate) struct RunOptions {
     /// Have a program answer about hosts that no rule names: it listens at this socket and is asked by lines of JSON.
     #[arg(long, value_name = "SOCKET")]
     pub(crate) decider: Option<PathBuf>,
+    /// Run as a service of continuous integration does: what a rule asks about is refused, nobody is asked about hosts, and the
+    /// report is written to `palisade-report.json` unless `--report` names another file. The command cannot write it.
+    #[arg(long, conflicts_with = "permit")]
+    pub(crate) ci: bool,
     /// Say nothing unless something was refused.
     #[arg(long)]
     pub(crate) quiet: bool,
@@ -115,6 +119,9 @@ pub(crate) struct RunOptions {
 /// What the boundary is to be.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct BoundaryOptions {
+    /// What builds the boundary. It holds the same plan, or nothing runs; the report says what it cannot hold.
+    #[arg(long, value_enum, value_name = "BACKEND", default_value_t = Backend::Native)]
+    pub(crate) backend: Backend,
     /// Take no more than this: `memory=2G`, `processes=100`, `cpu=2`, `wall=10m`; may be repeated. It only tightens.
     #[arg(long = "limit", value_name = "NAME=VALUE", value_parser = limit)]
     pub(crate) limits: Vec<Word>,
@@ -148,6 +155,25 @@ pub(crate) struct BoundaryOptions {
     /// Run only where this layer of the boundary can be had; may be repeated.
     #[arg(long, value_parser = layer, value_name = "LAYER")]
     pub(crate) require: Vec<sandbox::Layer>,
+}
+
+impl BoundaryOptions {
+    /// Returns what builds the boundary.
+    pub(crate) fn backend(&self) -> sandbox::Backend {
+        match self.backend {
+            Backend::Native => sandbox::Backend::Native,
+            Backend::Bubblewrap => sandbox::Backend::Bubblewrap,
+        }
+    }
+}
+
+/// What builds the boundary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Backend {
+    /// Palisade itself, in the best tier that this machine lets it have.
+    Native,
+    /// bubblewrap, and nothing else.
+    Bubblewrap,
 }
 
 /// Which hosts a command inside the boundary may reach.

@@ -22,7 +22,7 @@ use sandbox::{Invocation, Report};
 
 use crate::cli::ProveOptions;
 use crate::exit::Exit;
-use crate::run::{Order, approved, failed, settled};
+use crate::run::{Asks, Order, approved, failed, settled};
 use crate::sandbox_command::opened_by;
 use crate::say::{self, Paint, shown};
 use crate::setup::{self, Setup, open_journal};
@@ -71,7 +71,7 @@ pub(crate) fn prove(options: &ProveOptions) -> anyhow::Result<Exit> {
     };
     world.aim_at(permit.controls());
     let argv = [program.as_str(), ROLE].map(Into::into).to_vec();
-    let mut invocation = setup.invocation(argv, &options.boundary.require);
+    let mut invocation = setup.invocation(argv, &options.boundary);
     let secret = (SECRET.into(), "a secret of the caller's".into());
     invocation.environment = sandbox::environment(setup.environment.all().iter().cloned().chain([secret]));
     let ran = confined(&permit, &invocation, &world.targets);
@@ -104,7 +104,15 @@ fn order(setup: Setup, program: &AbsPath, options: &ProveOptions) -> Order {
     let kind = Kind::Command(Command::from_argv(&words, Runner::Boundary));
     let action = Action { tool: "Bash".to_owned(), kind, params: Vec::new(), cwd: setup.place.project.clone() };
     let session = format!("prove-{}", std::process::id());
-    Order { setup, action, mode: options.settings.mode, under: None, approval: Approval::Typed, session }
+    Order {
+        setup,
+        action,
+        mode: options.settings.mode,
+        under: None,
+        approval: Approval::Typed,
+        asks: Asks::Person,
+        session,
+    }
 }
 
 /// Runs the program inside, and returns the report and what it said.

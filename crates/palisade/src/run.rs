@@ -18,6 +18,7 @@ mod sources;
 mod status;
 mod trusted;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{anyhow, bail};
@@ -26,7 +27,7 @@ use guard::{Answered, Guard, Outcome, Request, Stamp};
 use policy::action::{Command, Kind, Runner};
 use policy::facts::Person;
 use policy::proof::Boundary;
-use policy::{Action, Approval, Exec, Pending, Permit, Proof, Refusal};
+use policy::{Action, Approval, Exec, Pending, Permit, Proof, Refusal, Verdict};
 
 use crate::cli::RunOptions;
 use crate::exit::run::NOT_RUN;
@@ -35,6 +36,9 @@ use crate::setup::{Setup, now_ms, open_journal};
 use confined::{ReportFile, Running};
 pub(crate) use confined::{failed, settled};
 use status::Status;
+
+/// Where the report is written in continuous integration when nobody names a file.
+const CI_REPORT: &str = "palisade-report.json";
 
 /// Runs a command and ends with its code.
 pub(crate) fn run(options: &RunOptions) -> ExitCode {
@@ -45,9 +49,13 @@ pub(crate) fn run(options: &RunOptions) -> ExitCode {
             return ExitCode::from(NOT_RUN);
         }
     };
-    match carry_out(options, &status) {
+    let mut report = None;
+    match carry_out(options, &status, &mut report) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
+            if let Some(Err(error)) = report.map(|file| file.write(&confined::undecided_json(&format!("{error:#}")))) {
+                say::error(&format!("{error:#}"));
+            }
             say::error(&format!("nothing ran: {error:#}"));
             status.failed(&format!("{error:#}"));
             ExitCode::from(NOT_RUN)
@@ -62,7 +70,17 @@ pub(crate) struct Order {
     pub(crate) mode: Option<policy::Mode>,
     pub(crate) under: Option<u64>,
     pub(crate) approval: Approval,
+    pub(crate) asks: Asks,
     pub(crate) session: String,
+}
+
+/// Who is asked what neither rules nor the command line answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asks {
+    /// The person at the terminal, if there is one.
+    Person,
+    /// Nobody: what a rule asks about is refused, since nobody was there who could have been asked.
+    Nobody,
 }
 
 impl Order {
@@ -71,7 +89,11 @@ impl Order {
     }
 }
 
-fn carry_out(options: &RunOptions, status: &Status) -> anyhow::Result<u8> {
+fn carry_out(options: &RunOptions, status: &Status, report: &mut Option<ReportFile>) -> anyhow::Result<u8> {
+    if options.ci {
+        let usual = Path::new(CI_REPORT);
+        *report = Some(ReportFile::create(options.report.as_deref().unwrap_or(usual))?);
+    }
     let argv = words(options)?;
     let mut order = match &options.permit {
         Some(permit) => redeem::order(permit, options.project.as_deref(), &argv)?,
@@ -84,7 +106,11 @@ fn carry_out(options: &RunOptions, status: &Status) -> anyhow::Result<u8> {
         say::diagnostic(diagnostic);
     }
     let journal = open_journal(&order.setup.journal_directory())?;
-    let report = options.report.as_deref().map(ReportFile::create).transpose()?;
+    match &report {
+        // Who reads it afterwards reads Palisade's words.
+        Some(file) => order.setup.place.own_unwritable.extend(file.real_path()),
+        None => *report = options.report.as_deref().map(ReportFile::create).transpose()?,
+    }
     let guard = Guard { policy: &order.setup.policy, place: &order.setup.place, journal: &journal };
     let outcome = guard.admit(&Request {
         action: &order.action,
@@ -99,7 +125,7 @@ fn carry_out(options: &RunOptions, status: &Status) -> anyhow::Result<u8> {
         Err(refusal) => {
             refused(refusal.proof());
             status.refused(&refusal.proof().reason);
-            if let Some(file) = report {
+            if let Some(file) = report.take() {
                 file.write(&confined::not_run_json(refusal.proof(), &refusal.proof().reason))?;
             }
             return Ok(NOT_RUN);
@@ -116,7 +142,7 @@ fn carry_out(options: &RunOptions, status: &Status) -> anyhow::Result<u8> {
     }
     status.permitted();
     let of = order.under.unwrap_or(receipt.seq);
-    let (code, failure) = Running { guard: &guard, order: &order, of, options }.confined(&permit, report);
+    let (code, failure) = Running { guard: &guard, order: &order, of, options }.confined(&permit, report.take());
     match failure {
         Some(why) => status.failed(&why),
         None => status.ended(code),
@@ -142,7 +168,8 @@ fn typed(options: &RunOptions, argv: &[String]) -> anyhow::Result<Order> {
     let cwd = setup.place.project.clone();
     let action = Action { tool: "Bash".to_owned(), kind: Kind::Command(command), params: Vec::new(), cwd };
     let session = format!("run-{}", std::process::id());
-    Ok(Order { setup, action, mode: options.settings.mode, under: None, approval: Approval::Typed, session })
+    let asks = if options.ci { Asks::Nobody } else { Asks::Person };
+    Ok(Order { setup, action, mode: options.settings.mode, under: None, approval: Approval::Typed, asks, session })
 }
 
 pub(crate) type Permitted = Result<(Permit<Exec>, Receipt), Refusal>;
@@ -153,7 +180,12 @@ pub(crate) fn approved(guard: &Guard<'_>, outcome: Outcome, order: &Order) -> an
         Outcome::Permit(permit, receipt) => (permit, receipt),
         Outcome::Refusal(refusal, _) => return Ok(Err(refusal)),
         Outcome::Pending(pending, receipt) => {
-            let approval = if order.approval >= pending.needs() { Some(order.approval) } else { ask(&pending)? };
+            let approval = match order.asks {
+                Asks::Nobody if is_by_rule(pending.proof()) => None,
+                Asks::Person | Asks::Nobody if order.approval >= pending.needs() => Some(order.approval),
+                Asks::Person => ask(&pending)?,
+                Asks::Nobody => None,
+            };
             let asked = Receipt { seq: order.under.unwrap_or(receipt.seq), leaf: receipt.leaf.clone() };
             match guard.answer(pending, &asked, approval, &order.stamp()) {
                 Answered::Permit(permit) => (permit, receipt),
@@ -165,6 +197,11 @@ pub(crate) fn approved(guard: &Guard<'_>, outcome: Outcome, order: &Order) -> an
         Ok(permit) => Ok(Ok((permit, receipt))),
         Err(_) => bail!("the permit is not for a command"),
     }
+}
+
+/// Returns true when somebody wrote that this be asked; otherwise nothing covers the command.
+fn is_by_rule(proof: &Proof) -> bool {
+    proof.rule.is_some() || proof.parts.iter().any(|part| part.verdict == Verdict::Ask && part.rule.is_some())
 }
 
 /// Asks the person at the terminal; without one the answer is no.

@@ -212,15 +212,16 @@ impl Setup {
     }
 
     /// Returns what is to be run, as far as policy has no say in it.
-    pub(crate) fn invocation(&self, argv: Vec<OsString>, require: &[sandbox::Layer]) -> Invocation {
+    pub(crate) fn invocation(&self, argv: Vec<OsString>, options: &BoundaryOptions) -> Invocation {
         Invocation {
             argv,
             environment: sandbox::environment(self.environment.all().iter().cloned()),
             init: "/proc/self/exe".into(),
             protect: self.place.own_unwritable.clone(),
             terminal: Terminal::Own,
+            backend: options.backend(),
             tiers: Tiers::all(),
-            require: require.to_vec(),
+            require: options.require.clone(),
             held: true,
             outlet: None,
             shown: Vec::new(),

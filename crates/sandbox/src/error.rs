@@ -84,6 +84,16 @@ pub enum Error {
     /// No way to build the boundary enforces everything that is required.
     #[error("no boundary that this machine can build enforces what is required: {0}")]
     Required(String),
+    /// The backend that was asked for cannot be had, or cannot hold the plan. Nothing ran.
+    #[error("the backend `{backend}` cannot hold this: {why}")]
+    Backend {
+        /// The backend.
+        backend: &'static str,
+        /// Why not.
+        why: String,
+        /// What makes it possible, if that is known.
+        fix: Option<String>,
+    },
     /// There is no boundary for this platform.
     #[error("there is no boundary for this platform yet")]
     Platform,
@@ -100,7 +110,7 @@ impl Error {
     /// Returns the one thing to do about it, if one is known.
     pub fn fix(&self) -> Option<&str> {
         match self {
-            Self::Step { fix, .. } | Self::Limit { fix, .. } => fix.as_deref(),
+            Self::Step { fix, .. } | Self::Limit { fix, .. } | Self::Backend { fix, .. } => fix.as_deref(),
             Self::Writable { .. } => Some("start in the project's directory, or name a directory inside it"),
             Self::Stream { .. } => Some("give the command a file, a pipe or a terminal"),
             Self::TooManyPaths { .. } => Some("deny directories instead of single files"),

@@ -25,6 +25,7 @@
 //!
 //! Read first: [`plan`](mod@plan), then `linux/run.rs`, `linux/boundary.rs`, `linux/init.rs`, `linux/mount.rs`.
 
+pub mod backend;
 mod doors;
 pub mod environment;
 pub mod error;
@@ -43,6 +44,7 @@ mod sys;
 pub mod tier;
 mod wire;
 
+pub use backend::Backend;
 pub use doors::{Attention, Doors, Outlet, POOL, PROXY_PORT};
 pub use environment::{Environment, environment};
 pub use error::Error;

@@ -16,6 +16,7 @@ use policy::controls::{Controls, LateReads, Network};
 use policy::tables::git;
 use policy::{AbsPath, Scope, facts};
 
+use crate::backend::Backend;
 use crate::doors::{self, Outlet};
 use crate::environment::Environment;
 use crate::error::Error;
@@ -37,7 +38,9 @@ pub struct Invocation {
     pub protect: Vec<AbsPath>,
     /// How standard streams that are terminals are treated.
     pub terminal: Terminal,
-    /// How the boundary may be built.
+    /// Who builds the boundary.
+    pub backend: Backend,
+    /// How it may be built where that is left to the machine.
     pub tiers: Tiers,
     /// What must stand, or nothing runs.
     pub require: Vec<Layer>,

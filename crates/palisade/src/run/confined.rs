@@ -19,10 +19,10 @@ use sandbox::{Exit, Report, Tier, Tiers};
 use serde_json::{Value, json};
 use settings::Kept;
 
-use super::Order;
 use super::egress::{Answers, Around, Egress, Seen, Terms};
 use super::hatches::Opened;
 use super::live::Settings;
+use super::{Asks, Order};
 use super::{hatches, question, secrets};
 use crate::cli::RunOptions;
 use crate::exit::run::{LIMIT, NOT_FOUND, NOT_RUN, NOT_STARTED};
@@ -67,6 +67,13 @@ impl ReportFile {
         Ok(Self { path: path.to_owned(), file })
     }
 
+    /// Returns the file's real path; `None` for a stream.
+    pub(super) fn real_path(&self) -> Option<AbsPath> {
+        let kind = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&self.file).ok()?.st_mode);
+        let path = std::path::absolute(&self.path).ok().filter(|_| kind.is_file())?;
+        guard::canonical(&AbsPath::parse(path.to_str()?)?).ok()
+    }
+
     /// Writes the report.
     pub(super) fn write(mut self, report: &Value) -> anyhow::Result<()> {
         let text = format!("{report:#}\n");
@@ -81,7 +88,7 @@ impl Running<'_> {
     ///
     /// Once it ran, what cannot be written is told, and the code stays the command's.
     pub(super) fn confined(&self, permit: &Permit<Exec>, report_file: Option<ReportFile>) -> (u8, Option<String>) {
-        let mut invocation = self.order.setup.invocation(self.options.argv.clone(), &self.options.boundary.require);
+        let mut invocation = self.order.setup.invocation(self.options.argv.clone(), &self.options.boundary);
         if let Some(agent) = &self.order.setup.agent {
             agent.tell(&self.order.setup.environment, &mut invocation.environment);
             if agent.home.is_some() {
@@ -164,6 +171,7 @@ impl Running<'_> {
     fn answers(&self) -> Answers {
         let is_persons = self.order.under.is_none() && self.order.setup.agent.is_none();
         match &self.options.decider {
+            None if self.order.asks == Asks::Nobody => Answers::Nobody,
             Some(socket) => Answers::Program(socket.clone()),
             None if is_persons && question::is_there() => Answers::Person,
             None => Answers::Nobody,
@@ -221,6 +229,7 @@ impl Running<'_> {
             | sandbox::Error::Step { .. }
             | sandbox::Error::Lost(_)
             | sandbox::Error::Required(_)
+            | sandbox::Error::Backend { .. }
             | sandbox::Error::Platform
             | sandbox::Error::Bug(_) => NOT_RUN,
         }
@@ -336,6 +345,11 @@ fn network_json(controls: &Controls, report: &Report, seen: &Seen) -> Value {
 /// Returns the report of a command that did not run.
 pub(super) fn not_run_json(proof: &Proof, why: &str) -> Value {
     json!({"schema_version": 1, "ran": false, "reason": why, "decision": decision_json(proof)})
+}
+
+/// Returns the report of a command about which nothing could be decided.
+pub(super) fn undecided_json(why: &str) -> Value {
+    json!({"schema_version": 1, "ran": false, "reason": why, "decision": null})
 }
 
 fn decision_json(proof: &Proof) -> Value {

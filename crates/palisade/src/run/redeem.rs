@@ -9,7 +9,7 @@ use policy::action::{Command, Kind, Runner};
 use policy::{AbsPath, Action, Approval, Verdict};
 use settings::Environment;
 
-use super::Order;
+use super::{Asks, Order};
 use crate::setup::{Setup, journal_directory, now_ms};
 
 /// How long after its decision a permit may be used; the person may let the agent's prompt wait.
@@ -53,7 +53,15 @@ pub(super) fn order(permit: &str, project: Option<&str>, argv: &[String]) -> any
     if action.digest(&setup.place.project) != decision.action_digest {
         bail!("record {seq} is about another command or directory");
     }
-    Ok(Order { setup, action, mode: Some(decision.mode), under: Some(seq), approval, session: record.session })
+    Ok(Order {
+        setup,
+        action,
+        mode: Some(decision.mode),
+        under: Some(seq),
+        approval,
+        asks: Asks::Person,
+        session: record.session,
+    })
 }
 
 /// Refuses when another command started under the decision before the one whose start is record `own`: of

@@ -46,7 +46,7 @@ pub(super) fn plan(options: &SandboxPlanOptions) -> anyhow::Result<Exit> {
             return Ok(if is_broken { Exit::Settings } else { Exit::Denied });
         }
     };
-    let mut invocation = setup.invocation(argv.map(Into::into).to_vec(), &options.boundary.require);
+    let mut invocation = setup.invocation(argv.map(Into::into).to_vec(), &options.boundary);
     if let Some(agent) = &setup.agent {
         agent.tell(&setup.environment, &mut invocation.environment);
     }

@@ -9,6 +9,7 @@ use policy::controls::Limits;
 use super::bubblewrap::{Program, Unfit};
 use super::run::{self, Chosen};
 use super::{advice, probe};
+use crate::backend::Backend;
 use crate::error::{Error, Step};
 use crate::machine::Ability;
 use crate::plan::{Invocation, Plan};
@@ -20,6 +21,30 @@ pub(crate) fn run(plan: &Plan, limits: &Limits, invocation: &Invocation, require
     if invocation.argv.is_empty() {
         return Err(Error::NoCommand);
     }
+    match &invocation.backend {
+        Backend::Native => by_machine(plan, limits, invocation, require),
+        Backend::Bubblewrap => by_bubblewrap(plan, limits, invocation, require),
+    }
+}
+
+/// Runs a command in bubblewrap's tier, or not at all.
+fn by_bubblewrap(plan: &Plan, limits: &Limits, invocation: &Invocation, require: &[Layer]) -> Result<Report, Error> {
+    let tier = Tier::Bubblewrap;
+    if !invocation.tiers.with_layers(require).has(tier) {
+        return Err(required(plan, require));
+    }
+    let machine = probe::probe(&invocation.init)?;
+    if machine.has(tier) {
+        return run::run(plan, limits, invocation, Chosen { tier, lacks: lacks(tier, None) });
+    }
+    let mut faults = machine.findings.iter().filter(|one| built_from(tier).contains(&one.ability));
+    let fault = faults.find_map(|one| one.fault.as_ref());
+    let (why, fix) = fault.map(|fault| (fault.why.clone(), fault.fix.clone())).unwrap_or_default();
+    Err(Error::Backend { backend: Backend::Bubblewrap.name(), why, fix })
+}
+
+/// Runs a command in the best tier that there is.
+fn by_machine(plan: &Plan, limits: &Limits, invocation: &Invocation, require: &[Layer]) -> Result<Report, Error> {
     let tiers = invocation.tiers.with_layers(require);
     let mut why: Option<Error> = None;
     if tiers.has(Tier::Full) {

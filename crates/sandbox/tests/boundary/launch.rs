@@ -160,6 +160,7 @@ fn invocation(spec: &Spec, argv: Vec<OsString>) -> sandbox::Invocation {
         init: "/proc/self/exe".into(),
         protect: paths(&spec.protect),
         terminal: sandbox::Terminal::Own,
+        backend: sandbox::Backend::Native,
         tiers: spec.tiers(),
         require: spec.require.iter().map(|name| sandbox::Layer::parse(name).unwrap()).collect(),
         held: !spec.template.is_empty(),

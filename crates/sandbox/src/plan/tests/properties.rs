@@ -172,6 +172,7 @@ fn made(wish: &Wish) -> Option<Plan> {
         init: "/proc/self/exe".into(),
         protect: absolute(&wish.protect),
         terminal: Terminal::Own,
+        backend: crate::Backend::Native,
         tiers: crate::Tiers::all(),
         require: Vec::new(),
         held: false,
