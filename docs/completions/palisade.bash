@@ -26,6 +26,9 @@ _palisade() {
             palisade,completions)
                 cmd="palisade__subcmd__completions"
                 ;;
+            palisade,doctor)
+                cmd="palisade__subcmd__doctor"
+                ;;
             palisade,explain)
                 cmd="palisade__subcmd__explain"
                 ;;
@@ -91,6 +94,9 @@ _palisade() {
                 ;;
             palisade__subcmd__help,completions)
                 cmd="palisade__subcmd__help__subcmd__completions"
+                ;;
+            palisade__subcmd__help,doctor)
+                cmd="palisade__subcmd__help__subcmd__doctor"
                 ;;
             palisade__subcmd__help,explain)
                 cmd="palisade__subcmd__help__subcmd__explain"
@@ -207,7 +213,7 @@ _palisade() {
 
     case "${cmd}" in
         palisade)
-            opts="-h -V --help --version run check explain permissions lint test hook trust sandbox prove audit completions man help"
+            opts="-h -V --help --version run check explain permissions lint test hook trust sandbox prove doctor audit completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -414,6 +420,24 @@ _palisade() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        palisade__subcmd__doctor)
+            opts="-h -V --for --fix --yes --json --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --for)
+                    COMPREPLY=($(compgen -W "personal team ci client regulated untrusted" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         palisade__subcmd__explain)
             opts="-h -V --settings --mode --cwd --home --only-given-settings --tool --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -449,7 +473,7 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__help)
-            opts="run check explain permissions lint test hook trust sandbox prove audit completions man help"
+            opts="run check explain permissions lint test hook trust sandbox prove doctor audit completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -533,6 +557,20 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__help__subcmd__completions)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        palisade__subcmd__help__subcmd__doctor)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -7,6 +7,7 @@ mod boundary;
 mod check;
 mod client;
 mod credentials;
+mod doctor;
 mod doors;
 mod egress;
 mod explain;

@@ -225,6 +225,19 @@ fn what_a_machine_can_is_as_its_schema_says() {
 }
 
 #[test]
+fn what_doctor_finds_is_as_its_schema_says() {
+    let (schema, home) = (schema("doctor.schema.json"), home("doctor"));
+    let settings =
+        r#"{"hooks": {"PreToolUse": [{"hooks": [{"type": "command", "command": "/gone/palisade hook claude"}]}]}}"#;
+    std::fs::create_dir_all(home.path().join(".claude")).unwrap();
+    std::fs::write(home.path().join(".claude/settings.json"), settings).unwrap();
+    let output = program(home.path()).args(["doctor", "--json"]).output().unwrap();
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(differs(&schema, &schema, &found), None, "{found:#}");
+    assert_eq!((output.status.code(), &found["ok"]), (Some(1), &json!(false)), "{found:#}");
+}
+
+#[test]
 fn a_plan_is_as_its_schema_says() {
     let (schema, home) = (schema("sandbox-plan.schema.json"), home("plan"));
     std::fs::create_dir_all(home.path().join("project/.git/hooks")).unwrap();

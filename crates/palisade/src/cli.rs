@@ -45,6 +45,8 @@ pub(crate) enum Command {
     Sandbox(SandboxOptions),
     /// Try to get out of the boundary on this machine, and compare with what should happen.
     Prove(ProveOptions),
+    /// Look at the machine, the agents and their hooks, and say what is wrong and what helps.
+    Doctor(DoctorOptions),
     /// Read and verify the journal.
     Audit(AuditOptions),
     /// Print a completion script for a shell.
@@ -462,6 +464,25 @@ pub(crate) struct ProveOptions {
     pub(crate) settings: SettingsOptions,
     #[command(flatten)]
     pub(crate) boundary: BoundaryOptions,
+    /// Answer as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  palisade doctor\n  palisade doctor --for untrusted --json\n  palisade doctor --fix\n\nA hook of this program is started once, and its answer is recorded like any other. Ends with 0 when no check fails, with\n1 when one does or the machine is not for the situation asked about, with 4 when `--fix` changed nothing because nobody\nagreed, and with 6 when the machine cannot be looked at.\nThe form: docs/reference/doctor.schema.json. Every check: docs/guides/doctor.md"
+)]
+pub(crate) struct DoctorOptions {
+    /// Ask about one situation: a machine that is not for it ends with 1.
+    #[arg(long = "for", value_enum, value_name = "SITUATION")]
+    pub(crate) situation: Option<crate::doctor::Situation>,
+    /// Show what of the user's own files can be mended, ask, and mend it.
+    #[arg(long)]
+    pub(crate) fix: bool,
+    /// Agree to what `--fix` shows.
+    #[arg(long, requires = "fix")]
+    pub(crate) yes: bool,
     /// Answer as JSON.
     #[arg(long)]
     pub(crate) json: bool,
