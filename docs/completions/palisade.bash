@@ -140,6 +140,9 @@ _palisade() {
             palisade__subcmd__help__subcmd__audit,verify)
                 cmd="palisade__subcmd__help__subcmd__audit__subcmd__verify"
                 ;;
+            palisade__subcmd__help__subcmd__sandbox,export)
+                cmd="palisade__subcmd__help__subcmd__sandbox__subcmd__export"
+                ;;
             palisade__subcmd__help__subcmd__sandbox,hold)
                 cmd="palisade__subcmd__help__subcmd__sandbox__subcmd__hold"
                 ;;
@@ -158,6 +161,9 @@ _palisade() {
             palisade__subcmd__help__subcmd__trust,withdraw)
                 cmd="palisade__subcmd__help__subcmd__trust__subcmd__withdraw"
                 ;;
+            palisade__subcmd__sandbox,export)
+                cmd="palisade__subcmd__sandbox__subcmd__export"
+                ;;
             palisade__subcmd__sandbox,help)
                 cmd="palisade__subcmd__sandbox__subcmd__help"
                 ;;
@@ -169,6 +175,9 @@ _palisade() {
                 ;;
             palisade__subcmd__sandbox,status)
                 cmd="palisade__subcmd__sandbox__subcmd__status"
+                ;;
+            palisade__subcmd__sandbox__subcmd__help,export)
+                cmd="palisade__subcmd__sandbox__subcmd__help__subcmd__export"
                 ;;
             palisade__subcmd__sandbox__subcmd__help,help)
                 cmd="palisade__subcmd__sandbox__subcmd__help__subcmd__help"
@@ -697,8 +706,22 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__help__subcmd__sandbox)
-            opts="status plan hold"
+            opts="status plan export hold"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        palisade__subcmd__help__subcmd__sandbox__subcmd__export)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1023,7 +1046,7 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__sandbox)
-            opts="-h -V --help --version status plan hold help"
+            opts="-h -V --help --version status plan export hold help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1036,9 +1059,77 @@ _palisade() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        palisade__subcmd__sandbox__subcmd__help)
-            opts="status plan hold help"
+        palisade__subcmd__sandbox__subcmd__export)
+            opts="-h -V --settings --mode --limit --profile --check-reads-on-open --network --allow-domain --forward --publish --no-caches --require --output --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --settings)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mode)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -W "open closed" -- "${cur}"))
+                    return 0
+                    ;;
+                --network)
+                    COMPREPLY=($(compgen -W "rules none" -- "${cur}"))
+                    return 0
+                    ;;
+                --allow-domain)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --forward)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --publish)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --require)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        palisade__subcmd__sandbox__subcmd__help)
+            opts="status plan export hold help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        palisade__subcmd__sandbox__subcmd__help__subcmd__export)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

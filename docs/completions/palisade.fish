@@ -127,12 +127,13 @@ complete -c palisade -n "__fish_palisade_using_subcommand trust; and __fish_seen
 complete -c palisade -n "__fish_palisade_using_subcommand trust; and __fish_seen_subcommand_from help" -f -a "grant" -d 'Let a folder\'s own settings widen what is allowed. Needs a person at a terminal'
 complete -c palisade -n "__fish_palisade_using_subcommand trust; and __fish_seen_subcommand_from help" -f -a "withdraw" -d 'Take that back'
 complete -c palisade -n "__fish_palisade_using_subcommand trust; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and not __fish_seen_subcommand_from status plan hold help" -s h -l help -d 'Print help'
-complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and not __fish_seen_subcommand_from status plan hold help" -s V -l version -d 'Print version'
-complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and not __fish_seen_subcommand_from status plan hold help" -f -a "status" -d 'Say what this machine can enforce, why not more, and what helps'
-complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and not __fish_seen_subcommand_from status plan hold help" -f -a "plan" -d 'Show the exact plan of the boundary here: every mount, filter and limit with the rule behind it'
-complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and not __fish_seen_subcommand_from status plan hold help" -f -a "hold" -d 'Keep boundaries ready, so that the next commands start sooner'
-complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and not __fish_seen_subcommand_from status plan hold help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and not __fish_seen_subcommand_from status plan export hold help" -s h -l help -d 'Print help'
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and not __fish_seen_subcommand_from status plan export hold help" -s V -l version -d 'Print version'
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and not __fish_seen_subcommand_from status plan export hold help" -f -a "status" -d 'Say what this machine can enforce, why not more, and what helps'
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and not __fish_seen_subcommand_from status plan export hold help" -f -a "plan" -d 'Show the exact plan of the boundary here: every mount, filter and limit with the rule behind it'
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and not __fish_seen_subcommand_from status plan export hold help" -f -a "export" -d 'Write the plan in the form of another tool, and say what is lost'
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and not __fish_seen_subcommand_from status plan export hold help" -f -a "hold" -d 'Keep boundaries ready, so that the next commands start sooner'
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and not __fish_seen_subcommand_from status plan export hold help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from status" -l json -d 'Answer as JSON'
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help'
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from status" -s V -l version -d 'Print version'
@@ -152,6 +153,23 @@ complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_se
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -l json -d 'Answer as JSON'
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from plan" -s V -l version -d 'Print version'
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from export" -l settings -d 'A settings file, or JSON text; may be repeated, later ones stand above earlier ones' -r
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from export" -l mode -d 'The permission mode to decide under' -r
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from export" -l limit -d 'Take no more than this: `memory=2G`, `processes=100`, `cpu=2`, `wall=10m`; may be repeated. It only tightens' -r
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from export" -l profile -d 'What may be read: everything that nothing hides, or only what programs need and rules allow. Settings that ask for the latter count before this' -r -f -a "open\t'Everything that no rule and no table hides'
+closed\t'What programs need to run, what Read rules allow, and what may be written'"
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from export" -l network -d 'Which hosts may be reached: those that the rules allow, by the proxy, or none' -r -f -a "rules\t'Those that the rules allow'
+none\t'None but its own loopback interface'"
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from export" -l allow-domain -d 'Let this command reach a host, as in `sandbox.network.allowedDomains`: `example.com`, `*.example.com:8443`; may be repeated. What a rule denies stays denied' -r
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from export" -l forward -d 'Let this command reach a port of this machine\'s loopback interface, as in `sandbox.network.forwardPorts`: inside it is the same port, or INNER; may be repeated' -r
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from export" -l publish -d 'Let this machine reach a port on which a server inside listens, as in `sandbox.network.publishPorts`: at the same port of 127.0.0.1, or at HOST; may be repeated' -r
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from export" -l require -d 'Run only where this layer of the boundary can be had; may be repeated' -r
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from export" -l output -d 'Write the files below this directory instead of standard output' -r -F
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from export" -l check-reads-on-open -d 'Hold each opening for reading against the Read rules, so that files which come under one later are held too. It costs time, and the report says how much'
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from export" -l no-caches -d 'Give package managers no directory of their own for what they fetch and build'
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from export" -l json -d 'Answer as JSON'
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from export" -s V -l version -d 'Print version'
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from hold" -l owner -d 'The process below which commands start sooner; this program\'s parent by itself' -r
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from hold" -l for -d 'How long' -r
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from hold" -l detach -d 'Return when commands find it, and hold in a process of its own'
@@ -159,6 +177,7 @@ complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_se
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from hold" -s V -l version -d 'Print version'
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from help" -f -a "status" -d 'Say what this machine can enforce, why not more, and what helps'
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from help" -f -a "plan" -d 'Show the exact plan of the boundary here: every mount, filter and limit with the rule behind it'
+complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from help" -f -a "export" -d 'Write the plan in the form of another tool, and say what is lost'
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from help" -f -a "hold" -d 'Keep boundaries ready, so that the next commands start sooner'
 complete -c palisade -n "__fish_palisade_using_subcommand sandbox; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c palisade -n "__fish_palisade_using_subcommand prove" -l settings -d 'A settings file, or JSON text; may be repeated, later ones stand above earlier ones' -r
@@ -244,6 +263,7 @@ complete -c palisade -n "__fish_palisade_using_subcommand help; and __fish_seen_
 complete -c palisade -n "__fish_palisade_using_subcommand help; and __fish_seen_subcommand_from trust" -f -a "withdraw" -d 'Take that back'
 complete -c palisade -n "__fish_palisade_using_subcommand help; and __fish_seen_subcommand_from sandbox" -f -a "status" -d 'Say what this machine can enforce, why not more, and what helps'
 complete -c palisade -n "__fish_palisade_using_subcommand help; and __fish_seen_subcommand_from sandbox" -f -a "plan" -d 'Show the exact plan of the boundary here: every mount, filter and limit with the rule behind it'
+complete -c palisade -n "__fish_palisade_using_subcommand help; and __fish_seen_subcommand_from sandbox" -f -a "export" -d 'Write the plan in the form of another tool, and say what is lost'
 complete -c palisade -n "__fish_palisade_using_subcommand help; and __fish_seen_subcommand_from sandbox" -f -a "hold" -d 'Keep boundaries ready, so that the next commands start sooner'
 complete -c palisade -n "__fish_palisade_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "log" -d 'Show the journal, newest last'
 complete -c palisade -n "__fish_palisade_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "verify" -d 'Say whether any record was changed, lost, moved or cut off'

@@ -11,6 +11,7 @@ mod doctor;
 mod doors;
 mod egress;
 mod explain;
+mod export;
 mod hook;
 mod leaves;
 mod lint;

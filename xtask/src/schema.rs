@@ -256,6 +256,18 @@ fn a_plan_is_as_its_schema_says() {
 }
 
 #[test]
+fn an_export_is_as_its_schema_says() {
+    let (schema, home) = (schema("sandbox-export.schema.json"), home("export"));
+    for tool in ["seatbelt", "devcontainer", "dockerfile", "firejail", "srt", "codex"] {
+        let output = program(home.path()).args(["sandbox", "export", tool, "--json"]).output().unwrap();
+        let export: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(differs(&schema, &schema, &export), None, "{export:#}");
+        assert_eq!(export["tool"], json!(tool), "{export:#}");
+        assert!(!export["losses"].as_array().unwrap().is_empty(), "{export:#}");
+    }
+}
+
+#[test]
 fn a_proof_is_as_its_schema_says() {
     let (schema, home) = (schema("prove.schema.json"), home("prove"));
     for settings in ["{}", r#"{"sandbox": {"filesystem": {"allowWrite": ["~/.cache"]}}}"#] {

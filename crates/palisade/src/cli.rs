@@ -411,6 +411,8 @@ pub(crate) enum SandboxCommand {
     Status(SandboxStatusOptions),
     /// Show the exact plan of the boundary here: every mount, filter and limit with the rule behind it.
     Plan(SandboxPlanOptions),
+    /// Write the plan in the form of another tool, and say what is lost.
+    Export(SandboxExportOptions),
     /// Keep boundaries ready, so that the next commands start sooner.
     Hold(SandboxHoldOptions),
 }
@@ -450,6 +452,26 @@ pub(crate) struct SandboxPlanOptions {
     pub(crate) settings: SettingsOptions,
     #[command(flatten)]
     pub(crate) boundary: BoundaryOptions,
+    /// Answer as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  palisade sandbox export srt > srt-settings.json\n  palisade sandbox export devcontainer --output .\n  palisade sandbox export codex --profile closed --json\n\nThe plan is that of `sandbox plan`. What the form does not hold is told on standard error, and as data with --json.\nNothing is run or recorded, and no file is written over. Ends with 0, with 3 when the policy lets no command run\nhere, with 5 when settings cannot be relied on, and with 6 when the form cannot say the policy or a file cannot be\nwritten.\nThe form: docs/reference/sandbox-export.schema.json. What each loses: docs/guides/export.md"
+)]
+pub(crate) struct SandboxExportOptions {
+    /// The tool.
+    #[arg(value_parser = export_form, value_name = "TOOL")]
+    pub(crate) form: sandbox::export::Form,
+    #[command(flatten)]
+    pub(crate) settings: SettingsOptions,
+    #[command(flatten)]
+    pub(crate) boundary: BoundaryOptions,
+    /// Write the files below this directory instead of standard output.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
     /// Answer as JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -504,6 +526,13 @@ fn layer(text: &str) -> Result<sandbox::Layer, String> {
     sandbox::Layer::parse(text).ok_or_else(|| {
         let known: Vec<&str> = sandbox::Layer::ALL.iter().map(|layer| layer.name()).collect();
         format!("no such layer; the layers are {}", known.join(", "))
+    })
+}
+
+fn export_form(text: &str) -> Result<sandbox::export::Form, String> {
+    sandbox::export::Form::parse(text).ok_or_else(|| {
+        let known: Vec<&str> = sandbox::export::Form::ALL.iter().map(|form| form.name()).collect();
+        format!("no such tool; the tools are {}", known.join(", "))
     })
 }
 

@@ -19,7 +19,7 @@ pub(crate) enum Exit {
     /// The settings, or the cases of `test`, cannot be relied on until they are mended.
     Settings = 5,
     /// The world failed: a file, the journal, the terminal; `sandbox status` finds no boundary at all; `sandbox plan` and
-    /// `prove` cannot have the one that the settings ask for.
+    /// `prove` cannot have the one that the settings ask for; `sandbox export` cannot say it in the tool's form.
     World = 6,
 }
 

@@ -28,6 +28,7 @@
 mod doors;
 pub mod environment;
 pub mod error;
+pub mod export;
 mod git;
 mod limits;
 #[cfg(target_os = "linux")]

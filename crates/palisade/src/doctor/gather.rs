@@ -138,7 +138,6 @@ fn local(target: &str) -> Option<SocketAddr> {
     address.ip().is_loopback().then_some(address)
 }
 
-#[expect(clippy::disallowed_methods, reason = "whether something listens on this machine is asked of the kernel")]
 fn answers(address: &SocketAddr) -> bool {
     std::net::TcpStream::connect_timeout(address, PROXY_WAIT).is_ok()
 }

@@ -71,13 +71,13 @@ fn ability(id: &'static str, machine: &Machine, abilities: &[Ability]) -> Check 
     let evidence = format!("{} does not work: {name}{}", finding.ability.name(), fault.why);
     let is_lost = machine.tier().is_none();
     let check = if is_lost { Check::fail(id, evidence) } else { Check::warn(id, evidence) };
-    fault.fix.iter().fold(check, helped)
+    fault.fix.iter().fold(check, |check, fix| helped(check, fix))
 }
 
 /// Adds what helps: a command where it begins with a program, else advice.
-fn helped(check: Check, fix: &String) -> Check {
+fn helped(check: Check, fix: &str) -> Check {
     let is_command = ["sudo ", "docker ", "printf "].iter().any(|program| fix.starts_with(program));
-    if is_command { check.command(fix.clone()) } else { check.advice(fix.clone()) }
+    if is_command { check.command(fix) } else { check.advice(fix) }
 }
 
 fn found(machine: &Machine, ability: Ability) -> Option<&Finding> {
@@ -111,7 +111,7 @@ fn boundary(machine: &Machine) -> Check {
 
 /// Adds what makes the boundary a better one.
 fn stronger(check: Check, machine: &Machine) -> Check {
-    fixes(machine).iter().fold(check, helped)
+    fixes(machine).iter().fold(check, |check, fix| helped(check, fix))
 }
 
 /// Returns the commands after which the whole boundary can be had, as far as they are known.
