@@ -86,7 +86,7 @@ pub(super) struct Hooks {
     /// This program.
     pub(super) own: AbsPath,
     /// Whether this program lies where commands of an agent write.
-    pub(super) own_is_in_project: bool,
+    pub(super) own_is_exposed: bool,
     /// The user's settings file, as it is shown.
     pub(super) user_file: String,
     /// What the user's settings file says of hooks at all.

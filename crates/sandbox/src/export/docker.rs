@@ -62,10 +62,17 @@ pub(super) fn of_containers(view: &View<'_>) -> Vec<Loss> {
         weaker("daemon", "who may talk to Docker's daemon is as good as root on the machine"),
         kernel_calls(),
     ];
+    losses.push(weaker("own-home", "the home directory is the container's own, and can be written"));
+    if view.hidden().next().is_some() {
+        losses.push(weaker("hidden-writes", "what is written to a hidden file seems to be written, and is lost"));
+    }
     if view.has_held() {
         losses.push(pins());
     }
-    let held = [Resource::Memory, Resource::Processes, Resource::Cpu, Resource::OpenFiles, Resource::FileSize];
+    let of_processes = [Resource::OpenFiles, Resource::FileSize].into_iter();
+    let written = of_processes.filter(|resource| view.written_limit(*resource).is_some());
+    let held: Vec<Resource> =
+        [Resource::Memory, Resource::Processes, Resource::Cpu].into_iter().chain(written).collect();
     let mut limits = view.limits_but(&held);
     if view.limit(Resource::Memory).is_some() {
         limits.retain(|name| *name != "memory");
@@ -82,8 +89,8 @@ pub(super) fn limits(view: &View<'_>) -> Vec<(&'static str, String)> {
         ("--memory", view.limit(Resource::Memory).map(|bytes| bytes.to_string())),
         ("--pids-limit", view.limit(Resource::Processes).map(|count| count.to_string())),
         ("--cpus", view.limit(Resource::Cpu).map(|value| format!("{}.{:03}", value / 1000, value % 1000))),
-        ("--ulimit", view.limit(Resource::OpenFiles).map(|count| format!("nofile={count}:{count}"))),
-        ("--ulimit", view.limit(Resource::FileSize).map(|bytes| format!("fsize={bytes}:{bytes}"))),
+        ("--ulimit", view.written_limit(Resource::OpenFiles).map(|count| format!("nofile={count}:{count}"))),
+        ("--ulimit", view.written_limit(Resource::FileSize).map(|bytes| format!("fsize={bytes}:{bytes}"))),
     ];
     options.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }

@@ -55,6 +55,10 @@ fn registered(hooks: &Hooks, is_wanted: bool) -> Check {
     if hooks.user_has_hooks {
         return check.advice(format!("add the hooks of docs/guides/claude-code.md to those in {}", hooks.user_file));
     }
+    if hooks.own_is_exposed {
+        return check
+            .advice("install Palisade where only you or root can write, and run `palisade doctor --fix` from there");
+    }
     check.repair(Repair::Register { program: hooks.own.clone() })
 }
 
@@ -62,8 +66,8 @@ fn program(hooks: &Hooks) -> Check {
     let id = "hook.program";
     let wrong = hooks.registered.iter().find(|one| one.program != Program::Own);
     let Some(one) = wrong else {
-        if hooks.own_is_in_project {
-            let evidence = format!("{} lies in the project, where commands of an agent can replace it", hooks.own);
+        if hooks.own_is_exposed {
+            let evidence = format!("{} lies where commands of an agent can replace it", hooks.own);
             return Check::warn(id, evidence).advice("install it where only you or root can write");
         }
         return Check::ok(id, format!("it is this program, {}", hooks.own));
@@ -80,7 +84,7 @@ fn program(hooks: &Hooks) -> Check {
     };
     let check = Check::new(id, status, format!("{event} in {file}, `{command}`: {what}"));
     let is_ours = matches!(program, Program::Missing(_) | Program::Other(_));
-    if *is_users && is_ours && !hooks.own_is_in_project {
+    if *is_users && is_ours && !hooks.own_is_exposed {
         check.repair(Repair::Replace { from: command.clone(), program: hooks.own.clone() })
     } else {
         check.advice(format!("register `{} hook claude` in {file}", hooks.own))

@@ -20,6 +20,8 @@ const ANSWER_WAIT: Duration = Duration::from_secs(25);
 const PAUSE: Duration = Duration::from_millis(5);
 /// Bytes of what a hook says that are kept.
 const SAID_BYTES_MAX: u64 = 1 << 16;
+/// Places for temporary files, where everybody writes.
+const SHARED: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
 /// Bytes of programs that are compared.
 const PROGRAM_BYTES_MAX: u64 = 1 << 30;
 
@@ -29,7 +31,7 @@ pub(super) fn look(setup: &Setup, own: &AbsPath) -> Hooks {
         registered: Vec::new(),
         off: None,
         own: own.clone(),
-        own_is_in_project: own.is_within(&setup.place.project),
+        own_is_exposed: is_exposed(own, setup),
         user_file: setup.places.shown(&user),
         user_has_hooks: false,
         asked: Vec::new(),
@@ -61,6 +63,13 @@ pub(super) fn look(setup: &Setup, own: &AbsPath) -> Hooks {
     });
     hooks.asked = asked.collect();
     hooks
+}
+
+/// Returns true for a program where commands of an agent write: the project, and the places for temporary files.
+fn is_exposed(program: &AbsPath, setup: &Setup) -> bool {
+    let shared = SHARED.iter().map(|place| AbsPath::root().join(place));
+    let mut places = shared.chain([setup.place.project.clone()]);
+    places.any(|place| program.is_within(&place))
 }
 
 /// Returns the hooks of Palisade's in a settings file's value.
