@@ -26,6 +26,9 @@ _palisade() {
             palisade,completions)
                 cmd="palisade__subcmd__completions"
                 ;;
+            palisade,doctor)
+                cmd="palisade__subcmd__doctor"
+                ;;
             palisade,explain)
                 cmd="palisade__subcmd__explain"
                 ;;
@@ -92,6 +95,9 @@ _palisade() {
             palisade__subcmd__help,completions)
                 cmd="palisade__subcmd__help__subcmd__completions"
                 ;;
+            palisade__subcmd__help,doctor)
+                cmd="palisade__subcmd__help__subcmd__doctor"
+                ;;
             palisade__subcmd__help,explain)
                 cmd="palisade__subcmd__help__subcmd__explain"
                 ;;
@@ -134,6 +140,9 @@ _palisade() {
             palisade__subcmd__help__subcmd__audit,verify)
                 cmd="palisade__subcmd__help__subcmd__audit__subcmd__verify"
                 ;;
+            palisade__subcmd__help__subcmd__sandbox,export)
+                cmd="palisade__subcmd__help__subcmd__sandbox__subcmd__export"
+                ;;
             palisade__subcmd__help__subcmd__sandbox,hold)
                 cmd="palisade__subcmd__help__subcmd__sandbox__subcmd__hold"
                 ;;
@@ -152,6 +161,9 @@ _palisade() {
             palisade__subcmd__help__subcmd__trust,withdraw)
                 cmd="palisade__subcmd__help__subcmd__trust__subcmd__withdraw"
                 ;;
+            palisade__subcmd__sandbox,export)
+                cmd="palisade__subcmd__sandbox__subcmd__export"
+                ;;
             palisade__subcmd__sandbox,help)
                 cmd="palisade__subcmd__sandbox__subcmd__help"
                 ;;
@@ -163,6 +175,9 @@ _palisade() {
                 ;;
             palisade__subcmd__sandbox,status)
                 cmd="palisade__subcmd__sandbox__subcmd__status"
+                ;;
+            palisade__subcmd__sandbox__subcmd__help,export)
+                cmd="palisade__subcmd__sandbox__subcmd__help__subcmd__export"
                 ;;
             palisade__subcmd__sandbox__subcmd__help,help)
                 cmd="palisade__subcmd__sandbox__subcmd__help__subcmd__help"
@@ -207,7 +222,7 @@ _palisade() {
 
     case "${cmd}" in
         palisade)
-            opts="-h -V --help --version run check explain permissions lint test hook trust sandbox prove audit completions man help"
+            opts="-h -V --help --version run check explain permissions lint test hook trust sandbox prove doctor audit completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -414,6 +429,24 @@ _palisade() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        palisade__subcmd__doctor)
+            opts="-h -V --for --fix --yes --json --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --for)
+                    COMPREPLY=($(compgen -W "personal team ci client regulated untrusted" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         palisade__subcmd__explain)
             opts="-h -V --settings --mode --cwd --home --only-given-settings --tool --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -449,7 +482,7 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__help)
-            opts="run check explain permissions lint test hook trust sandbox prove audit completions man help"
+            opts="run check explain permissions lint test hook trust sandbox prove doctor audit completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -533,6 +566,20 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__help__subcmd__completions)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        palisade__subcmd__help__subcmd__doctor)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -659,8 +706,22 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__help__subcmd__sandbox)
-            opts="status plan hold"
+            opts="status plan export hold"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        palisade__subcmd__help__subcmd__sandbox__subcmd__export)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -993,7 +1054,7 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__sandbox)
-            opts="-h -V --help --version status plan hold help"
+            opts="-h -V --help --version status plan export hold help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1006,9 +1067,77 @@ _palisade() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        palisade__subcmd__sandbox__subcmd__help)
-            opts="status plan hold help"
+        palisade__subcmd__sandbox__subcmd__export)
+            opts="-h -V --settings --mode --limit --profile --check-reads-on-open --network --allow-domain --forward --publish --no-caches --require --output --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --settings)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mode)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -W "open closed" -- "${cur}"))
+                    return 0
+                    ;;
+                --network)
+                    COMPREPLY=($(compgen -W "rules none" -- "${cur}"))
+                    return 0
+                    ;;
+                --allow-domain)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --forward)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --publish)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --require)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        palisade__subcmd__sandbox__subcmd__help)
+            opts="status plan export hold help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        palisade__subcmd__sandbox__subcmd__help__subcmd__export)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

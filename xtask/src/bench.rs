@@ -192,7 +192,7 @@ fn own(program: &Path, home: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-fn is_there(program: &str) -> bool {
+pub(crate) fn is_there(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|directory| directory.join(program).is_file())
 }

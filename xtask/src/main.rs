@@ -23,6 +23,8 @@ mod bench;
 mod client;
 mod corpus;
 mod demo;
+#[cfg(test)]
+mod exports;
 mod fuzz;
 mod generate;
 mod kills;

@@ -234,6 +234,19 @@ fn what_a_machine_can_is_as_its_schema_says() {
 }
 
 #[test]
+fn what_doctor_finds_is_as_its_schema_says() {
+    let (schema, home) = (schema("doctor.schema.json"), home("doctor"));
+    let settings =
+        r#"{"hooks": {"PreToolUse": [{"hooks": [{"type": "command", "command": "/gone/palisade hook claude"}]}]}}"#;
+    std::fs::create_dir_all(home.path().join(".claude")).unwrap();
+    std::fs::write(home.path().join(".claude/settings.json"), settings).unwrap();
+    let output = program(home.path()).args(["doctor", "--json"]).output().unwrap();
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(differs(&schema, &schema, &found), None, "{found:#}");
+    assert_eq!((output.status.code(), &found["ok"]), (Some(1), &json!(false)), "{found:#}");
+}
+
+#[test]
 fn a_plan_is_as_its_schema_says() {
     let (schema, home) = (schema("sandbox-plan.schema.json"), home("plan"));
     std::fs::create_dir_all(home.path().join("project/.git/hooks")).unwrap();
@@ -248,6 +261,18 @@ fn a_plan_is_as_its_schema_says() {
         for list in ["/steps", "/bounds", "/limits", "/require", "/environment/passed", "/environment/dropped"] {
             assert!(!plan.pointer(list).unwrap().as_array().unwrap().is_empty(), "{list} {plan:#}");
         }
+    }
+}
+
+#[test]
+fn an_export_is_as_its_schema_says() {
+    let (schema, home) = (schema("sandbox-export.schema.json"), home("export"));
+    for tool in ["seatbelt", "devcontainer", "dockerfile", "firejail", "srt", "codex"] {
+        let output = program(home.path()).args(["sandbox", "export", tool, "--json"]).output().unwrap();
+        let export: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(differs(&schema, &schema, &export), None, "{export:#}");
+        assert_eq!(export["tool"], json!(tool), "{export:#}");
+        assert!(!export["losses"].as_array().unwrap().is_empty(), "{export:#}");
     }
 }
 

@@ -45,6 +45,8 @@ pub(crate) enum Command {
     Sandbox(SandboxOptions),
     /// Try to get out of the boundary on this machine, and compare with what should happen.
     Prove(ProveOptions),
+    /// Look at the machine, the agents and their hooks, and say what is wrong and what helps.
+    Doctor(DoctorOptions),
     /// Read and verify the journal.
     Audit(AuditOptions),
     /// Print a completion script for a shell.
@@ -438,6 +440,8 @@ pub(crate) enum SandboxCommand {
     Status(SandboxStatusOptions),
     /// Show the exact plan of the boundary here: every mount, filter and limit with the rule behind it.
     Plan(SandboxPlanOptions),
+    /// Write the plan in the form of another tool, and say what is lost.
+    Export(SandboxExportOptions),
     /// Keep boundaries ready, so that the next commands start sooner.
     Hold(SandboxHoldOptions),
 }
@@ -484,6 +488,26 @@ pub(crate) struct SandboxPlanOptions {
 
 #[derive(Debug, Args)]
 #[command(
+    after_help = "Examples:\n  palisade sandbox export srt > srt-settings.json\n  palisade sandbox export devcontainer --output .\n  palisade sandbox export codex --profile closed --json\n\nThe plan is that of `sandbox plan`. What the form does not hold is told on standard error, and as data with --json.\nNothing is run or recorded, and no file is written over. Ends with 0, with 3 when the policy lets no command run\nhere, with 5 when settings cannot be relied on, and with 6 when the form cannot say the policy or a file cannot be\nwritten.\nThe form: docs/reference/sandbox-export.schema.json. What each loses: docs/guides/export.md"
+)]
+pub(crate) struct SandboxExportOptions {
+    /// The tool.
+    #[arg(value_parser = export_form, value_name = "TOOL")]
+    pub(crate) form: sandbox::export::Form,
+    #[command(flatten)]
+    pub(crate) settings: SettingsOptions,
+    #[command(flatten)]
+    pub(crate) boundary: BoundaryOptions,
+    /// Write the files below this directory instead of standard output.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    /// Answer as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
     after_help = "Examples:\n  palisade prove\n  palisade prove --json > proof.json\n\nThe probes run inside the boundary that a command would get here, under the policy in force, and are judged on the\nhost. Ends with 0 when every probe comes out as expected, with 1 when one does not, with 3 when the policy\ndenies the probes, with 5 when settings cannot be relied on, and with 6 when the boundary cannot be built.\nThe form: docs/reference/prove.schema.json"
 )]
 pub(crate) struct ProveOptions {
@@ -491,6 +515,25 @@ pub(crate) struct ProveOptions {
     pub(crate) settings: SettingsOptions,
     #[command(flatten)]
     pub(crate) boundary: BoundaryOptions,
+    /// Answer as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  palisade doctor\n  palisade doctor --for untrusted --json\n  palisade doctor --fix\n\nA hook of this program is started once, and its answer is recorded like any other. Ends with 0 when no check fails, with\n1 when one does or the machine is not for the situation asked about, with 4 when `--fix` changed nothing because nobody\nagreed, and with 6 when the machine cannot be looked at.\nThe form: docs/reference/doctor.schema.json. Every check: docs/guides/doctor.md"
+)]
+pub(crate) struct DoctorOptions {
+    /// Ask about one situation: a machine that is not for it ends with 1.
+    #[arg(long = "for", value_enum, value_name = "SITUATION")]
+    pub(crate) situation: Option<crate::doctor::Situation>,
+    /// Show what of the user's own files can be mended, ask, and mend it.
+    #[arg(long)]
+    pub(crate) fix: bool,
+    /// Agree to what `--fix` shows.
+    #[arg(long, requires = "fix")]
+    pub(crate) yes: bool,
     /// Answer as JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -521,6 +564,13 @@ fn layer(text: &str) -> Result<sandbox::Layer, String> {
     sandbox::Layer::parse(text).ok_or_else(|| {
         let known: Vec<&str> = sandbox::Layer::ALL.iter().map(|layer| layer.name()).collect();
         format!("no such layer; the layers are {}", known.join(", "))
+    })
+}
+
+fn export_form(text: &str) -> Result<sandbox::export::Form, String> {
+    sandbox::export::Form::parse(text).ok_or_else(|| {
+        let known: Vec<&str> = sandbox::export::Form::ALL.iter().map(|form| form.name()).collect();
+        format!("no such tool; the tools are {}", known.join(", "))
     })
 }
 

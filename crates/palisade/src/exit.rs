@@ -10,16 +10,16 @@ pub(crate) enum Exit {
     Yes = 0,
     /// There is a finding: the journal was changed, settings have entries that do not count or rules that
     /// `lint` finds fault with, a case of `test` does not hold, `sandbox status` finds less than the whole boundary,
-    /// a probe of `prove` comes out otherwise than expected.
+    /// a probe of `prove` comes out otherwise than expected, a check of `doctor` fails.
     Finding = 1,
     /// Denied; `sandbox plan` and `prove` are not let run any command here.
     Denied = 3,
-    /// It asks: a person must answer.
+    /// It asks: a person must answer; nobody agreed to what `doctor --fix` shows.
     Asks = 4,
     /// The settings, or the cases of `test`, cannot be relied on until they are mended.
     Settings = 5,
     /// The world failed: a file, the journal, the terminal; `sandbox status` finds no boundary at all; `sandbox plan` and
-    /// `prove` cannot have the one that the settings ask for.
+    /// `prove` cannot have the one that the settings ask for; `sandbox export` cannot say it in the tool's form.
     World = 6,
 }
 

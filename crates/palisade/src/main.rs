@@ -7,6 +7,7 @@ mod agent;
 mod audit_command;
 mod check;
 mod cli;
+mod doctor;
 mod exit;
 mod explain;
 mod generate;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         Command::Trust(options) => exit::of(trust::trust(&options)),
         Command::Sandbox(options) => exit::of(sandbox_command::sandbox(&options)),
         Command::Prove(options) => exit::of(prove::prove(&options)),
+        Command::Doctor(options) => exit::of(doctor::doctor(&options)),
         Command::Audit(options) => exit::of(audit_command::audit(&options)),
         Command::Completions(options) => exit::of(generate::completions(options.shell)),
         Command::Man(options) => exit::of(generate::man(&options)),

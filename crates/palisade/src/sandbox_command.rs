@@ -1,5 +1,6 @@
 //! `palisade sandbox`: what the boundary can be on this machine, and what it would be here.
 
+mod export;
 mod plan;
 
 use std::path::Path;
@@ -17,6 +18,7 @@ pub(crate) fn sandbox(options: &SandboxOptions) -> anyhow::Result<Exit> {
     match &options.command {
         SandboxCommand::Status(options) => status(options),
         SandboxCommand::Plan(options) => plan::plan(options),
+        SandboxCommand::Export(options) => export::export(options),
         SandboxCommand::Hold(options) => hold(options),
     }
 }

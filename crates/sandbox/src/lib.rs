@@ -29,6 +29,7 @@ pub mod backend;
 mod doors;
 pub mod environment;
 pub mod error;
+pub mod export;
 mod git;
 mod limits;
 #[cfg(target_os = "linux")]

@@ -14,7 +14,7 @@ use sandbox::plan::Line;
 use sandbox::{Doors, Invocation, Outlet, Plan};
 use serde_json::{Value, json};
 
-use crate::cli::SandboxPlanOptions;
+use crate::cli::{BoundaryOptions, SandboxPlanOptions, SettingsOptions};
 use crate::exit::Exit;
 use crate::say::{self, Paint, shown};
 use crate::setup::Setup;
@@ -30,35 +30,53 @@ struct Written {
 
 /// Shows the plan. Nothing is run or recorded.
 pub(super) fn plan(options: &SandboxPlanOptions) -> anyhow::Result<Exit> {
-    let mut setup = Setup::here(&options.settings)?;
-    setup.for_run(&options.boundary, None)?;
-    for diagnostic in &setup.diagnostics {
-        say::diagnostic(diagnostic);
-    }
-    let argv = [ANY.to_owned()];
-    let kind = Kind::Command(Command::from_argv(&argv, Runner::Boundary));
-    let action = Action { tool: "Bash".to_owned(), kind, params: Vec::new(), cwd: setup.place.project.clone() };
-    let controls = match guard::controls(&setup.policy, &setup.place, &action, options.settings.mode) {
-        Ok(controls) => controls,
-        Err(proof) => {
-            say::error(&format!("nothing would run: {}", shown(&proof.reason)));
-            let is_broken = setup.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
-            return Ok(if is_broken { Exit::Settings } else { Exit::Denied });
-        }
+    let made = match make(&options.settings, &options.boundary)? {
+        Ok(made) => made,
+        Err(exit) => return Ok(exit),
     };
-    let mut invocation = setup.invocation(argv.map(Into::into).to_vec(), &options.boundary);
-    if let Some(agent) = &setup.agent {
-        agent.tell(&setup.environment, &mut invocation.environment);
-    }
-    invocation.outlet = Some(Arc::new(Unserved));
-    let plan = sandbox::plan(&controls, &invocation)?;
-    let shown = Shown { setup: &setup, controls: &controls, invocation: &invocation, plan: &plan };
+    let Made { setup, controls, invocation, plan } = &made;
+    let shown = Shown { setup, controls, invocation, plan };
     if options.json {
         say::data(&format!("{:#}", shown.json()));
     } else {
         shown.print();
     }
     Ok(Exit::Yes)
+}
+
+/// The plan of a command here, and what it was made from.
+pub(super) struct Made {
+    pub(super) setup: Setup,
+    pub(super) controls: Controls,
+    invocation: Invocation,
+    pub(super) plan: Plan,
+}
+
+/// Makes the plan, or tells why there is none.
+pub(super) fn make(settings: &SettingsOptions, boundary: &BoundaryOptions) -> anyhow::Result<Result<Made, Exit>> {
+    let mut setup = Setup::here(settings)?;
+    setup.for_run(boundary, None)?;
+    for diagnostic in &setup.diagnostics {
+        say::diagnostic(diagnostic);
+    }
+    let argv = [ANY.to_owned()];
+    let kind = Kind::Command(Command::from_argv(&argv, Runner::Boundary));
+    let action = Action { tool: "Bash".to_owned(), kind, params: Vec::new(), cwd: setup.place.project.clone() };
+    let controls = match guard::controls(&setup.policy, &setup.place, &action, settings.mode) {
+        Ok(controls) => controls,
+        Err(proof) => {
+            say::error(&format!("nothing would run: {}", shown(&proof.reason)));
+            let is_broken = setup.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+            return Ok(Err(if is_broken { Exit::Settings } else { Exit::Denied }));
+        }
+    };
+    let mut invocation = setup.invocation(argv.map(Into::into).to_vec(), boundary);
+    if let Some(agent) = &setup.agent {
+        agent.tell(&setup.environment, &mut invocation.environment);
+    }
+    invocation.outlet = Some(Arc::new(Unserved));
+    let plan = sandbox::plan(&controls, &invocation)?;
+    Ok(Ok(Made { setup, controls, invocation, plan }))
 }
 
 /// What `palisade run` puts here serves; nothing runs under a plan that is shown.

@@ -231,6 +231,9 @@ pub(super) fn own_program(rest: &[Argument], part: &mut Part) {
                 part.forbidden = Some("options of `palisade run` are a person's to give".to_owned());
             }
         }
+        Some(Some("doctor")) if words.iter().any(|word| word.is_none_or(|word| word.starts_with("--fix"))) => {
+            part.forbidden = Some("what `palisade doctor --fix` changes is a person's to agree to".to_owned());
+        }
         Some(Some("check")) => part.reads_only = true,
         Some(Some("explain" | "permissions" | "audit" | "trust" | "lint" | "test")) => {}
         Some(Some(_) | None) | None => {

@@ -246,6 +246,16 @@ fn diagnose(severity: Severity, entry: &Sourced<String>, what: &str, hint: &str)
 }
 
 impl Network {
+    /// Returns the places that the lists allow, in the order of the lists; none where a denial cannot be read.
+    pub fn allowed_places(&self) -> impl Iterator<Item = &Place> {
+        self.allowed.iter().filter(|_| self.broken.is_none()).map(|entry| &entry.place)
+    }
+
+    /// Returns the places that the lists deny.
+    pub fn denied_places(&self) -> impl Iterator<Item = &Place> {
+        self.denied.iter().map(|entry| &entry.place)
+    }
+
     /// Returns the hosts that the lists deny at a port of the web: nobody fetches from there.
     pub fn denied_hosts(&self) -> impl Iterator<Item = (&HostPattern, &RuleName)> {
         let is_list = |entry: &&Entry| !entry.name.text.starts_with("WebFetch");
