@@ -63,6 +63,12 @@ fn ci_reports_what_failed_before_any_decision() {
         let finished = scene.palisade(["run", "--ci", "--", "touch", "made"]).run();
         assert_eq!(finished.code, 125, "{finished:#?}");
         assert!(!scene.exists("home/elsewhere") && !scene.exists("project/made"));
+        // Another name for it is one by which a command could write.
+        std::fs::remove_file(scene.path(REPORT)).unwrap();
+        std::fs::hard_link(scene.write("project/other", "kept"), scene.path(REPORT)).unwrap();
+        let finished = scene.palisade(["run", "--ci", "--", "touch", "made"]).run();
+        assert_eq!(finished.code, 125, "{finished:#?}");
+        assert_eq!((scene.read("project/other").as_str(), scene.exists("project/made")), ("kept", false));
     });
 }
 

@@ -108,7 +108,7 @@ fn carry_out(options: &RunOptions, status: &Status, report: &mut Option<ReportFi
     let journal = open_journal(&order.setup.journal_directory())?;
     match &report {
         // Who reads it afterwards reads Palisade's words.
-        Some(file) => order.setup.place.own_unwritable.extend(file.real_path()),
+        Some(file) => order.setup.place.own_unwritable.extend(file.real_path()?),
         None => *report = options.report.as_deref().map(ReportFile::create).transpose()?,
     }
     let guard = Guard { policy: &order.setup.policy, place: &order.setup.place, journal: &journal };

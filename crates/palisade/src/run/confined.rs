@@ -50,7 +50,7 @@ pub(super) struct ReportFile {
 }
 
 impl ReportFile {
-    /// Opens the file. One that is a symbolic link is refused: an earlier command may have put it there.
+    /// Opens the file. A symbolic link and a file with other names are refused: an earlier command may have put them there.
     pub(super) fn create(path: &Path) -> anyhow::Result<Self> {
         let shown = path.display();
         let is_stream = ["/dev/stdout", "/dev/stderr"].iter().any(|stream| path == Path::new(stream));
@@ -58,20 +58,30 @@ impl ReportFile {
         let file = OpenOptions::new()
             .write(true)
             .create(true)
-            .truncate(!is_stream)
+            .truncate(false)
             .custom_flags(i32::try_from(flags.bits()).unwrap_or_default())
             .open(path)
             .with_context(|| format!("the report {shown} cannot be written"))?;
-        let kind = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode);
+        let stat = rustix::fs::fstat(&file)?;
+        let kind = rustix::fs::FileType::from_raw_mode(stat.st_mode);
         anyhow::ensure!(is_stream || kind.is_file(), "the report {shown} is no regular file");
+        anyhow::ensure!(is_stream || stat.st_nlink == 1, "the report {shown} has other names: remove it");
+        if !is_stream {
+            file.set_len(0).with_context(|| format!("the report {shown} cannot be written"))?;
+        }
         Ok(Self { path: path.to_owned(), file })
     }
 
-    /// Returns the file's real path; `None` for a stream.
-    pub(super) fn real_path(&self) -> Option<AbsPath> {
-        let kind = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&self.file).ok()?.st_mode);
-        let path = std::path::absolute(&self.path).ok().filter(|_| kind.is_file())?;
-        guard::canonical(&AbsPath::parse(path.to_str()?)?).ok()
+    /// Returns the file's real path; `None` for a stream. An error is why commands could not be kept from it.
+    pub(super) fn real_path(&self) -> anyhow::Result<Option<AbsPath>> {
+        let kind = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&self.file)?.st_mode);
+        if !kind.is_file() {
+            return Ok(None);
+        }
+        let path = std::path::absolute(&self.path)?;
+        let path = path.to_str().and_then(AbsPath::parse);
+        let path = path.with_context(|| format!("the path of the report {} cannot be held", self.path.display()))?;
+        Ok(Some(guard::canonical(&path)?))
     }
 
     /// Writes the report.

@@ -121,6 +121,7 @@ fn policy_of(text: &str) -> Made {
         init: "/proc/self/exe".into(),
         protect: Vec::new(),
         terminal: Terminal::Own,
+        backend: crate::Backend::Native,
         tiers: crate::Tiers::all(),
         require: Vec::new(),
         held: false,
