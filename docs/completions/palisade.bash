@@ -1068,7 +1068,7 @@ _palisade() {
             return 0
             ;;
         palisade__subcmd__sandbox__subcmd__export)
-            opts="-h -V --settings --mode --limit --profile --check-reads-on-open --network --allow-domain --forward --publish --no-caches --require --output --json --help --version"
+            opts="-h -V --settings --mode --backend --limit --profile --check-reads-on-open --network --allow-domain --forward --publish --no-caches --require --output --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1082,12 +1082,16 @@ _palisade() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --backend)
+                    COMPREPLY=($(compgen -W "native bubblewrap" -- "${cur}"))
+                    return 0
+                    ;;
                 --limit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --profile)
-                    COMPREPLY=($(compgen -W "open closed" -- "${cur}"))
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --network)
