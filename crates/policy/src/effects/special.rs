@@ -225,6 +225,10 @@ pub(super) fn own_program(rest: &[Argument], part: &mut Part) {
         Some(Some("trust")) if words.iter().any(|word| !matches!(word, Some("trust" | "show" | "--json"))) => {
             part.forbidden = Some("trust is given and withdrawn by a person at a terminal".to_owned());
         }
+        // It would register what is to watch the agent, and close or open files.
+        Some(Some("doctor")) if words.iter().any(|word| word.is_none_or(|word| word.starts_with("--fix"))) => {
+            part.forbidden = Some("`palisade doctor --fix` is agreed to by a person at a terminal".to_owned());
+        }
         Some(Some("run")) => {
             let options = words.iter().skip(1).take_while(|word| **word != Some("--"));
             if options.clone().any(|word| word.is_none_or(|word| word.starts_with('-'))) {

@@ -147,9 +147,26 @@ fn told(made: &Made, info: &str) -> String {
             }
             Err(refusal) => format!("refused: {refusal}"),
         },
+        ["firewall"] => firewall(made),
         ["losses"] => Form::ALL.iter().map(|form| losses(made, *form)).collect::<Vec<_>>().join("\n"),
         ["odd"] => Form::ALL.iter().map(|form| odd(made, *form)).collect::<Vec<_>>().join("\n"),
         _ => panic!("{info}"),
+    }
+}
+
+/// Returns the lines that open and close hosts, but for the blocks that are always closed.
+fn firewall(made: &Made) -> String {
+    match made.in_form(Form::Devcontainer) {
+        Ok(export) => {
+            let text = &export.files.iter().find(|file| file.name.ends_with("firewall.sh")).unwrap().text;
+            let is_told = |line: &&str| {
+                line.starts_with("allow ")
+                    || line.contains(" named") && line.starts_with("nft")
+                    || line.contains(" denied ip")
+            };
+            text.lines().filter(is_told).collect::<Vec<_>>().join("\n")
+        }
+        Err(refusal) => format!("refused: {refusal}"),
     }
 }
 
