@@ -49,7 +49,8 @@ pub(super) fn export(view: &View<'_>) -> Result<Export, Inexpressible> {
     );
     let script = format!(
         "#!/bin/sh\n# Written by `palisade sandbox export dockerfile`: do not edit, export again.\n#\n# What is lost:\n{lost}\
-         set -eu\nimage=${{1:?the image, and a command}}\nshift\nexec docker run \\\n{}  \"$image\" \"$@\"\n",
+         set -eu\nif [ \"$(id -u)\" = 0 ]; then\n  echo \"run.sh: what root starts would be root inside: start it as another \
+         user\" >&2\n  exit 125\nfi\nimage=${{1:?the image, and a command}}\nshift\nexec docker run \\\n{}  \"$image\" \"$@\"\n",
         lines.concat()
     );
     Ok(Export { files: vec![File::plain("Dockerfile", image), File::program("run.sh", script)], losses })
