@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{Finished, Scene, each_user};
+use crate::terminal::Terminal;
 
 fn told(finished: &Finished) -> Value {
     serde_json::from_str(&finished.stdout).unwrap_or_else(|error| panic!("{error}: {finished:#?}"))
@@ -35,7 +36,7 @@ fn assert_well(finished: &Finished) {
 /// Returns true where others could replace the program: it registers itself nowhere then.
 fn is_skipped(report: &Value) -> bool {
     let all = report["checks"].as_array().unwrap();
-    let is_told = |text: &str| text.contains("can be replaced by others");
+    let is_told = |text: &str| ["can be replaced by others", "can replace it"].iter().any(|words| text.contains(words));
     let found = all.iter().find(|check| {
         check["fixes"]
             .as_array()
@@ -111,6 +112,50 @@ fn a_hook_is_registered_after_it_is_shown_and_agreed_to() {
 
         let again = scene.palisade(["doctor", "--fix", "--yes"]).run();
         assert!(again.stderr.contains("nothing that `--fix` could do"), "{again:#?}");
+    });
+}
+
+#[test]
+fn a_person_at_a_terminal_agrees_or_does_not() {
+    each_user(|scene| {
+        with_agent(scene);
+        scene.settings(&json!({"model": "x"}));
+        let text = scene.read("home/.claude/settings.json");
+        if is_skipped(&told(&scene.palisade(["doctor", "--json"]).run())) {
+            return;
+        }
+        let ask = |answer: &str| {
+            let mut terminal = Terminal::start(&scene.palisade(["doctor", "--fix"]), 50, 200);
+            terminal.expect("would register `");
+            terminal.expect("Make these changes? [y/N] ");
+            terminal.send(answer);
+            terminal.wait()
+        };
+        for answer in ["n\n", "\n", "yep\n", "\u{4}"] {
+            let (code, shown) = ask(answer);
+            assert_eq!(code, 4, "{answer:?}: {shown}");
+        }
+        assert_eq!(scene.read("home/.claude/settings.json"), text);
+        let (code, shown) = ask("y\n");
+        assert!(code == 0 || code == 1, "it is looked at again: {shown}");
+        assert_eq!(scene.read("home/.claude/settings.json").matches(&scene.program()).count(), 3);
+    });
+}
+
+#[test]
+fn a_settings_file_that_is_a_link_is_left_alone() {
+    each_user(|scene| {
+        with_agent(scene);
+        scene.write("home/dots/settings.json", "{}\n");
+        scene.directory("home/.claude");
+        let link = scene.path("home/.claude/settings.json");
+        std::os::unix::fs::symlink(scene.path("home/dots/settings.json"), link).unwrap();
+        if is_skipped(&told(&scene.palisade(["doctor", "--json"]).run())) {
+            return;
+        }
+        let found = scene.palisade(["doctor", "--fix", "--yes"]).run();
+        assert_eq!((found.code, scene.read("home/dots/settings.json").as_str()), (1, "{}\n"), "{found:#?}");
+        assert!(found.stderr.contains("is a link, which is not followed"), "{found:#?}");
     });
 }
 

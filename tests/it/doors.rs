@@ -89,6 +89,36 @@ fn sockets_are_reached_by_path() {
     });
 }
 
+/// Where all are allowed each socket that takes connections is reached, but what is hidden and what is made later.
+#[test]
+fn all_sockets_are_reached_where_they_are_allowed() {
+    each_user(|scene| {
+        scene.directory("outside");
+        scene.directory("hidden");
+        let (open, secret) = (echo_at(scene, "outside/open"), echo_at(scene, "hidden/secret"));
+        let closed = scene.text("outside/closed");
+        drop(UnixListener::bind(&closed).unwrap());
+        let settings = |all: bool| {
+            json!({"sandbox": {
+                "network": {"allowAllUnixSockets": all},
+                "filesystem": {"denyRead": [scene.text("hidden")]},
+            }})
+        };
+        let ask = scene.write("project/ask.py", ASK).to_str().unwrap().to_owned();
+        let run = || scene.palisade(["run", "--", "/usr/bin/env", "python3", &ask, &open, &closed, &secret]).run();
+        scene.settings(&settings(true));
+        let all = run();
+        let said: Vec<&str> = all.stdout.lines().collect();
+        let [first, second, third] = said.as_slice() else { panic!("{all:#?}") };
+        assert_eq!((all.code, *first), (0, format!("{open} hello back").as_str()), "{all:#?}");
+        assert!([second, third].iter().all(|line| !line.contains("hello")), "{all:#?}");
+        let expected = format!("decided {open} allow <- allowAllUnixSockets: true: it is opened by name");
+        assert!(records(scene, "socket").contains(&expected), "{:#?}", records(scene, "socket"));
+        scene.settings(&settings(false));
+        assert!(!run().stdout.contains("hello"), "{:#?}", run());
+    });
+}
+
 /// Connects in a thread whose descriptors are its own (`CLOSE_RANGE_UNSHARE`).
 const ASK_IN_A_THREAD: &str = "import ctypes,os,socket,sys,threading
 def ask():

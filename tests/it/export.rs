@@ -88,10 +88,6 @@ fn every_word_reaches_docker_as_it_is_meant() {
         let path = format!("{}:/usr/bin:/bin", scene.text("bin"));
         let run = vec![scene.path("run.sh").into(), "image".into(), "a b".into(), "$x".into()];
         let said = scene.call(run).env("PATH", path).run();
-        if scene.uid() == 0 {
-            assert_eq!((said.code, said.stdout.as_str()), (125, ""), "root would be root inside: {said:#?}");
-            return;
-        }
         assert_eq!(said.code, 0, "{said:#?}");
         let project = scene.text("project");
         let target = format!("target={project}/{odd}").replace('"', "\"\"");

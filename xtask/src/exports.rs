@@ -49,6 +49,13 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("codex", "write-tmp", "private-directories"),
     ("codex", "loopback-own", "loopback"),
     ("codex", "see-variable", "environment"),
+    ("docker", "read-system", "host-files"),
+    ("docker", "write-home", "own-home"),
+    ("docker", "write-hidden-file", "hidden-writes"),
+    ("docker", "set-git-key", "git-keys"),
+    ("docker", "make-protected-name", "later-names"),
+    ("docker", "rename-above-held", "pins"),
+    ("docker", "loopback-own", "host-files"),
     ("firejail", "set-git-key", "git-keys"),
     ("firejail", "make-protected-name", "later-names"),
     ("firejail", "rename-above-held", "pins"),
@@ -265,4 +272,94 @@ fn a_profile_of_firejail_holds_what_it_says() {
     let mut command = scene.command("firejail");
     command.arg(format!("--profile={}", profile.display())).args(["--", "bash", "probes.sh"]);
     compare("firejail", &losses, command);
+}
+
+/// A Docker daemon with everything of its own, which ends with the test.
+struct Daemon {
+    scratch: Scratch,
+    child: std::process::Child,
+}
+
+impl Daemon {
+    /// Starts one, and waits until it answers; nothing when it does not.
+    fn start() -> Option<Self> {
+        let scratch = Scratch::on_disk("export-dockerd").unwrap();
+        let at = |name: &str| scratch.path().join(name).display().to_string();
+        let mut dockerd = Command::new("dockerd");
+        dockerd.args(["--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs"]);
+        dockerd.args(["--data-root", &at("data"), "--exec-root", &at("exec"), "--pidfile", &at("pid"), "--host"]);
+        dockerd.arg(format!("unix://{}", at("socket"))).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut daemon = Self { child: dockerd.spawn().ok()?, scratch };
+        for _ in 0..200 {
+            if daemon.docker().arg("version").output().ok()?.status.success() {
+                return Some(daemon);
+            }
+            if daemon.child.try_wait().ok()?.is_some() {
+                return None;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        None
+    }
+
+    fn host(&self) -> String {
+        format!("unix://{}", self.scratch.path().join("socket").display())
+    }
+
+    fn docker(&self) -> Command {
+        let mut docker = Command::new("docker");
+        docker.env("DOCKER_HOST", self.host()).stdin(Stdio::null());
+        docker
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if self.child.try_wait().unwrap().is_none() {
+            let pid = rustix::process::Pid::from_child(&self.child);
+            rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+            self.child.wait().unwrap();
+        }
+    }
+}
+
+/// Makes an image of a few programs and what they load.
+const IMAGE: &str = r#"set -e
+mkdir -p image/usr/bin image/tmp image/var/tmp image/home/dev
+ln -s usr/bin image/bin
+for name in bash sh cat grep test rm mv mkdir touch; do
+  program=$(type -P $name)
+  cp -L "$program" image/usr/bin/$name
+  for library in $(ldd "$program" | grep -o '/[^ ]*'); do mkdir -p "image$(dirname $library)"; cp -L $library image$library; done
+done
+tar -C image -cf image.tar ."#;
+
+#[test]
+fn a_container_of_docker_holds_what_it_says() {
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root || !["dockerd", "docker", "containerd", "runc"].into_iter().all(crate::bench::is_there) {
+        eprintln!("SKIPPED: no Docker daemon can be started here");
+        return;
+    }
+    let scene = Scene::new("export-docker");
+    assert!(Command::new("bash").args(["-c", IMAGE]).current_dir(scene.scratch.path()).status().unwrap().success());
+    let Some(daemon) = Daemon::start() else {
+        eprintln!("SKIPPED: the Docker daemon does not start here");
+        return;
+    };
+    let imported = daemon.docker().arg("import").arg(scene.path("image.tar")).arg("probe").output().unwrap();
+    assert!(imported.status.success(), "{imported:?}");
+    let mut bare = daemon.docker();
+    bare.args(["run", "--rm", "--network", "none", "--memory", "64m", "probe", "test", "-d", "/tmp"]);
+    if !works("docker", bare) {
+        return;
+    }
+    let (_, losses) = scene.export("dockerfile");
+    let mut export = scene.command(palisade(Profile::Debug).unwrap());
+    let exported =
+        export.args(["sandbox", "export", "dockerfile", "--output"]).arg(scene.path("out")).output().unwrap();
+    assert!(exported.status.success(), "{exported:?}");
+    let mut command = scene.command(scene.path("out/run.sh"));
+    command.env("DOCKER_HOST", daemon.host()).args(["probe", "bash", "probes.sh"]);
+    compare("docker", &losses, command);
 }

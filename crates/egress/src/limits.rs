@@ -44,6 +44,12 @@ pub struct Bounds {
     pub connections: usize,
     /// Questions that wait for an answer at a time.
     pub questions: usize,
+    /// Letters of the names that one rule admits, all together.
+    pub letters: usize,
+    /// Refusals that are written down at once; what comes beyond waits.
+    pub refusals: u32,
+    /// Refusals that are written down each second then.
+    pub refusals_per_second: u32,
     /// How long a client has for a head, a hello or a greeting.
     pub head: Duration,
     /// How long a question waits; then the answer is no.
@@ -65,6 +71,9 @@ impl Bounds {
     pub const USUAL: Self = Self {
         connections: 4096,
         questions: 32,
+        letters: 16 * 1024,
+        refusals: 1000,
+        refusals_per_second: 50,
         head: Duration::from_secs(10),
         question: Duration::from_secs(60),
         denial: Duration::from_secs(60),

@@ -3,6 +3,7 @@
 
 mod admit;
 mod answers;
+mod budget;
 mod captured;
 mod dial;
 mod exchange;
@@ -41,6 +42,7 @@ use crate::limits::Bounds;
 use crate::network::Network;
 use crate::wire::socks::{VERSION, VERSION_BEFORE};
 use answers::Answers;
+use budget::Budget;
 use inspect::Inspector;
 use pool::Pool;
 use stream::Stream;
@@ -131,6 +133,7 @@ struct Shared {
     inspector: Arc<Inspector>,
     number: AtomicU64,
     slots: Arc<Semaphore>,
+    budget: Budget,
     owners: OnceLock<Arc<dyn Owners>>,
 }
 
@@ -153,6 +156,7 @@ impl Proxy {
             inspector: Arc::new(Inspector::new(inspection)),
             number: AtomicU64::new(1),
             slots: Arc::new(Semaphore::new(bounds.connections)),
+            budget: Budget::new(bounds),
             owners: OnceLock::new(),
         }))
     }

@@ -315,6 +315,8 @@ pub struct NetworkKeys {
     pub denied: Vec<Sourced<String>>,
     /// `sandbox.network.dangerOpaqueDomains`: places whose connections need not be TLS with a name that can be read.
     pub danger_opaque: Vec<Sourced<String>>,
+    /// `sandbox.network.tlsPassthroughDomains`: places whose TLS does not end at the proxy, a key of ours.
+    pub passthrough: Vec<Sourced<String>>,
     /// `sandbox.network.strictAllowlist: true`.
     pub strict: Option<Origin>,
     /// `sandbox.network.allowManagedDomainsOnly: true`; counts in managed layers only.
@@ -334,6 +336,8 @@ pub struct NetworkKeys {
 pub struct Hatches {
     /// `sandbox.network.allowUnixSockets`, as written.
     pub sockets: Vec<Sourced<String>>,
+    /// `sandbox.network.allowAllUnixSockets`.
+    pub every_socket: Option<Sourced<bool>>,
     /// `sandbox.network.forwardPorts`.
     pub forwards: Vec<Sourced<Ports>>,
     /// `sandbox.network.publishPorts`.

@@ -93,6 +93,8 @@ pub struct Network {
     pub(crate) allowed: Vec<Entry>,
     pub(crate) denied: Vec<Entry>,
     pub(crate) opaque: Vec<Entry>,
+    /// Places whose TLS passes.
+    pub(crate) passthrough: Vec<Entry>,
     pub(crate) strict: Option<Origin>,
     pub(crate) managed_only: Option<Origin>,
     pub(crate) local_binding: bool,
@@ -210,6 +212,12 @@ impl Network {
         self.opaque.iter().any(|entry| entry.place.admits(target))
     }
 
+    /// Returns true when TLS with the target passes the proxy unread, its name compared: for clients that know their server's
+    /// certificate, and servers that want one of the client's.
+    pub fn passes_tls(&self, target: &Target) -> bool {
+        self.passthrough.iter().any(|entry| entry.place.admits(target))
+    }
+
     /// Returns true when a name can be allowed at some port, by a rule or by a person.
     pub fn may_resolve(&self, host: &Host, extra: &[Place]) -> bool {
         if self.broken.is_some()
@@ -253,6 +261,7 @@ impl Network {
         };
         self.allowed.retain(|entry| counts(entry, &start.allowed));
         self.opaque.retain(|entry| counts(entry, &start.opaque));
+        self.passthrough.retain(|entry| counts(entry, &start.passthrough));
         self.denied.extend(start.denied.iter().filter(|entry| is_brought(&entry.name.origin)).cloned());
         let strict = || start.strict.clone().filter(is_brought);
         self.strict = self.strict.or_else(strict);

@@ -112,6 +112,8 @@ pub(crate) enum Connections {
     Denied,
     /// `dangerOpaqueDomains`, a key of ours.
     Opaque,
+    /// `tlsPassthroughDomains`, a key of ours.
+    Passthrough,
     /// `strictAllowlist`.
     Strict,
     /// `allowManagedDomainsOnly`.
@@ -203,6 +205,7 @@ impl Used {
             | Self::Network(
                 Connections::Allowed
                 | Connections::Opaque
+                | Connections::Passthrough
                 | Connections::Strict
                 | Connections::ManagedOnly
                 | Connections::LocalBinding
@@ -292,6 +295,7 @@ const FILESYSTEM: &[(&str, Field)] = &[
 const NETWORK: &[(&str, Field)] = &[
     ("allowedDomains", Field::Used(Used::Network(Connections::Allowed))),
     ("deniedDomains", Field::Used(Used::Network(Connections::Denied))),
+    ("tlsPassthroughDomains", Field::Used(Used::Network(Connections::Passthrough))),
     ("dangerOpaqueDomains", Field::Used(Used::Network(Connections::Opaque))),
     ("strictAllowlist", Field::Used(Used::Network(Connections::Strict))),
     ("allowManagedDomainsOnly", Field::Used(Used::Network(Connections::ManagedOnly))),

@@ -90,6 +90,7 @@ fn render_layer(text: &mut String, places: &Places, layer: &Layer) {
         ("allow-domain", &layer.sandbox.network.allowed),
         ("deny-domain", &layer.sandbox.network.denied),
         ("opaque-domain", &layer.sandbox.network.danger_opaque),
+        ("passthrough-domain", &layer.sandbox.network.passthrough),
     ];
     for (name, list) in lists {
         entries.extend(list.iter().map(|entry| (&entry.origin, format!("{name} {}", entry.value))));
@@ -124,6 +125,7 @@ fn render_layer(text: &mut String, places: &Places, layer: &Layer) {
     entries.extend(lock.map(|origin| (origin, "managed domains only".to_owned())));
     let hatches = &layer.sandbox.network.hatches;
     entries.extend(hatches.sockets.iter().map(|path| (&path.origin, format!("socket {}", path.value))));
+    entries.extend(hatches.every_socket.iter().map(|on| (&on.origin, format!("every socket {}", on.value))));
     for (name, list) in [("forward", &hatches.forwards), ("publish", &hatches.published)] {
         let shown = |ports: policy::layer::Ports| format!("{name} outside {} inside {}", ports.outside, ports.inside);
         entries.extend(list.iter().map(|ports| (&ports.origin, shown(ports.value))));

@@ -211,6 +211,7 @@ impl Shared {
             },
             Err(refused) => refused,
         };
+        self.budget.refuse().await;
         self.write(&admitted, Verdict::Deny, &refused.reason)?;
         Err(refused)
     }
@@ -236,7 +237,7 @@ impl Shared {
         let ruling = self.rules.borrow().judge(&admitted.target, &self.extra(&admitted.caller, None));
         admitted.rule.clone_from(&ruling.rule);
         match ruling.verdict {
-            Verdict::Allow => return Ok(ruling.reason),
+            Verdict::Allow => return self.within_budget(&admitted.target, ruling),
             Verdict::Deny => return Err(Refused::new(Cause::Rule, ruling.reason)),
             Verdict::Ask => {}
         }
@@ -251,6 +252,17 @@ impl Shared {
         match ruling.verdict {
             Verdict::Allow => Ok("it was allowed when asked".to_owned()),
             Verdict::Ask | Verdict::Deny => Err(Refused::new(Cause::Rule, ruling.reason)),
+        }
+    }
+
+    /// Returns why a target is admitted, if its name is not one too many of its rule's.
+    fn within_budget(&self, target: &Target, ruling: Ruling) -> Result<String, Refused> {
+        match &ruling.rule {
+            Some(rule) if !self.budget.admits(rule, &target.host) => {
+                let reason = format!("`{}` of {} has admitted too many names already", rule.text, rule.origin.place());
+                Err(Refused::new(Cause::Rule, reason))
+            }
+            Some(_) | None => Ok(ruling.reason),
         }
     }
 
@@ -287,13 +299,17 @@ impl Shared {
     }
 
     /// Writes down what could not be read as a target.
-    pub(super) fn write_unread(&self, caller: &Caller, way: Way, target: Option<Target>, reason: &str) {
+    pub(super) async fn write_unread(&self, caller: &Caller, way: Way, target: Option<Target>, reason: &str) {
+        self.budget.refuse().await;
         let ruling = Ruling { verdict: Verdict::Deny, rule: None, reason: reason.to_owned() };
         self.write_refused(caller, way, target, ruling);
     }
 
-    /// Writes down that a name gets no address, with the rule that says so where one does.
-    pub(super) fn write_question(&self, host: &Host, caller: &Caller) {
+    /// Writes down that a name gets no address, with the rule that says so where one does; false where too many have got none.
+    pub(super) fn write_question(&self, host: &Host, caller: &Caller) -> bool {
+        if !self.budget.may_refuse() {
+            return false;
+        }
         let web = Target::new(host.clone(), 443).ok();
         let ruling = web.map(|target| self.rules.borrow().judge(&target, &self.extra(caller, None)));
         let denial = ruling.filter(|ruling| ruling.verdict == Verdict::Deny);
@@ -303,6 +319,7 @@ impl Shared {
             reason: "no rule allows the name, and nobody can be asked".to_owned(),
         });
         self.write_refused(caller, Way::Question, Target::new(host.clone(), 53).ok(), ruling);
+        true
     }
 
     fn write_refused(&self, caller: &Caller, way: Way, target: Option<Target>, ruling: Ruling) {

@@ -24,7 +24,7 @@ impl Shared {
         let Ok(local) = client.tcp.local_addr() else { return };
         let Some(target) = self.named(local) else {
             let reason = format!("{local} stands for no name");
-            self.write_unread(caller, Way::Captured, None, &reason);
+            self.write_unread(caller, Way::Captured, None, &reason).await;
             return self.turn_away(client, &reason).await;
         };
         let refused = match self.admit(target.clone(), caller, Way::Captured).await {
@@ -81,8 +81,8 @@ impl Shared {
     fn answer(&self, query: &Query, caller: &Caller) -> Answer {
         let Ok(host) = &query.host else { return Answer::NoName };
         if host.as_name().is_none() || !self.may_resolve(host, caller) {
-            self.write_question(host, caller);
-            return Answer::NoName;
+            // The next server is as good as this one; who asks without end is told nothing.
+            return if self.write_question(host, caller) { Answer::NoName } else { Answer::Failure };
         }
         if query.kind != dns::TYPE_A {
             return Answer::Empty;

@@ -53,7 +53,7 @@ impl Shared {
             };
             if !token.is_none_or(|token| token.is_in(&request)) {
                 close(behind);
-                self.write_unread(caller, Way::Plain, Some(request.target), "the client has no token");
+                self.write_unread(caller, Way::Plain, Some(request.target), "the client has no token").await;
                 let challenge = "Proxy-Authenticate: Basic realm=\"palisade\"\r\n";
                 return client
                     .part(&answer("407 Proxy Authentication Required", "the client has no token", challenge))
@@ -78,7 +78,7 @@ impl Shared {
             Unread::Late => ("408 Request Timeout", "the request took too long".to_owned()),
             Unread::Closed => return,
         };
-        self.write_unread(caller, Way::Plain, None, &reason);
+        self.write_unread(caller, Way::Plain, None, &reason).await;
         client.part(&answer(status, &reason, "")).await;
     }
 

@@ -14,7 +14,7 @@ impl Shared {
     /// Serves a client that speaks SOCKS.
     pub(super) async fn socks(&self, mut client: Stream, caller: &Arc<Caller>, token: Option<&Token>) {
         if client.buffer.first() == Some(&socks::VERSION_BEFORE) {
-            self.write_unread(caller, Way::Socks, None, "SOCKS of version 4 is not served");
+            self.write_unread(caller, Way::Socks, None, "SOCKS of version 4 is not served").await;
             return client.part(&socks::REFUSED_BEFORE).await;
         }
         if self.greet(&mut client, token).await.is_none() {
@@ -23,14 +23,15 @@ impl Shared {
                 Way::Socks,
                 None,
                 "the client has no token, or cannot go on without a way of its own",
-            );
+            )
+            .await;
             return client.part(&[]).await;
         }
         let limit = self.bounds.head;
         match client.read(limit, socks::read_request).await {
             Ok(Request::Connect(target)) => self.socks_connect(client, target, caller).await,
             Ok(Request::Other(command)) => {
-                self.write_unread(caller, Way::Socks, None, &format!("command {command} of SOCKS is not served"));
+                self.write_unread(caller, Way::Socks, None, &format!("command {command} of SOCKS is not served")).await;
                 client.part(&socks::reply(Reply::Unknown)).await;
             }
             Err(Unread::Fault(fault)) => {
@@ -38,7 +39,7 @@ impl Shared {
                     SocksFault::Address => Reply::Address,
                     SocksFault::Form | SocksFault::Host(_) => Reply::Failure,
                 };
-                self.write_unread(caller, Way::Socks, None, &format!("the request {fault}"));
+                self.write_unread(caller, Way::Socks, None, &format!("the request {fault}")).await;
                 client.part(&socks::reply(reply)).await;
             }
             Err(Unread::Closed | Unread::Late) => {}

@@ -44,9 +44,6 @@ pub struct Terminate {
     pub authority: Arc<Authority>,
     /// By whom servers are believed.
     pub roots: Roots,
-    /// Places whose TLS passes unread, its name compared: for clients that know their server's certificate, and servers
-    /// that want one of the client's. Where rules about requests or pushes speak of such a place they win.
-    pub except: Vec<Place>,
     /// Places whose TLS ends here where it does at these alone, whatever rules speak of others.
     pub only: Option<Vec<Place>>,
 }
@@ -54,7 +51,6 @@ pub struct Terminate {
 /// The same, ready for use.
 pub(super) struct Tls {
     authority: Arc<Authority>,
-    except: Vec<Place>,
     only: Option<Vec<Place>>,
     /// Nothing where the versions of TLS are none that the provider has.
     outside: Option<ClientConfig>,
@@ -62,7 +58,7 @@ pub(super) struct Tls {
 
 impl fmt::Debug for Tls {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Tls").field("except", &self.except).finish_non_exhaustive()
+        formatter.debug_struct("Tls").field("only", &self.only).finish_non_exhaustive()
     }
 }
 
@@ -83,18 +79,18 @@ impl ResolvesServerCert for One {
 
 impl Tls {
     pub(super) fn new(terminate: Terminate) -> Self {
-        let Terminate { authority, roots, except, only } = terminate;
+        let Terminate { authority, roots, only } = terminate;
         let Roots(store) = roots;
-        Self { authority, except, only, outside: outside(store) }
+        Self { authority, only, outside: outside(store) }
     }
 
-    /// Returns true when the TLS of a place ends here.
-    pub(super) fn ends(&self, target: &Target, must_see: bool) -> bool {
+    /// Returns true when the TLS of a place ends here, though one says that it passes.
+    pub(super) fn ends(&self, target: &Target, passes: bool) -> bool {
         let is_of =
             |place: &Place| place.pattern.covers(&target.host) && place.port.is_none_or(|port| port == target.port());
         match &self.only {
             Some(only) => only.iter().any(is_of),
-            None => must_see || !self.except.iter().any(is_of),
+            None => !passes,
         }
     }
 

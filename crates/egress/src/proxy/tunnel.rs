@@ -52,7 +52,9 @@ impl Shared {
             Err(end) => return end,
         };
         let must_see = self.inspector.must_see(target);
-        let tls = self.inspector.tls.as_ref().filter(|tls| tls.ends(target, must_see));
+        // Rules about requests want to see them.
+        let passes = !must_see && self.rules.borrow().passes_tls(target);
+        let tls = self.inspector.tls.as_ref().filter(|tls| tls.ends(target, passes));
         let read = match (speech, tls) {
             (Speech::Other, _) if must_see => {
                 return End::refusal("rules about requests speak of its host, and it speaks neither TLS nor requests");

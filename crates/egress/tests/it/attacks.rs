@@ -230,6 +230,26 @@ fn each_request_is_judged() {
     assert_eq!(canary.heard().len(), 1);
 }
 
+/// A name below an allowed one can be a message to whoever answers for it: a rule admits no more than so many letters.
+#[test]
+fn names_are_no_messages_without_end() {
+    let canary = Canary::echo();
+    let (upstream, asked) = upstream(&canary);
+    let mut making = Making::new(&["allow *.good.example", "allow plain.example"]);
+    making.upstream = Some(upstream);
+    making.bounds.letters = 80;
+    let world = making.start();
+    let part = "6b65793d".repeat(3);
+    let send = |number: u32| world.tunnel(&format!("{number}{part}.good.example:443")).1;
+    let said = [1, 2, 3, 1, 4].map(send);
+    let passed = "HTTP/1.1 200 Connection established";
+    assert_eq!(said.each_ref().map(|line| line == passed), [true, true, false, true, false], "{said:#?}");
+    let why = "`allowedDomains: *.good.example` of settings.json:1 has admitted too many names already";
+    assert!(said[2].contains(why), "{said:#?}");
+    assert_eq!(world.tunnel("plain.example:443").1, passed);
+    assert_eq!(asked.lock().unwrap().len(), 4, "{asked:?}");
+}
+
 /// Everything that a hello can do, at the port of TLS, which the test's servers cannot have: through another proxy.
 #[test]
 fn only_a_hello_for_the_host_goes_through() {

@@ -50,6 +50,7 @@ fn spec_egress() {
             "aws" => crate::plain::aws(case, lines),
             "shown" => crate::plain::shown(case),
             "resolves" => resolves(case, lines),
+            "tls" => passing(case, lines),
             other => panic!("{}:{}: no such block: {other}", case.file.display(), case.line),
         }
     });
@@ -173,6 +174,7 @@ fn say(layers: &mut [Words], scope: &str, rest: &str, line: u32) {
     match list {
         "allow" => words.keys.allowed.push(value()),
         "deny" => words.keys.denied.push(value()),
+        "passthrough" => words.keys.passthrough.push(value()),
         "opaque" => words.keys.danger_opaque.push(value()),
         "webfetch" => words.web_allow.push(value()),
         "no-webfetch" => words.web_deny.push(value()),
@@ -181,6 +183,16 @@ fn say(layers: &mut [Words], scope: &str, rest: &str, line: u32) {
         "only" => words.keys.managed_only = Some(origin),
         other => panic!("no such list: {other}"),
     }
+}
+
+fn passing(case: &Case, lines: &str) -> String {
+    let network = world(case).network;
+    let told = lines.lines().map(|line| {
+        let text = line.split_whitespace().last().unwrap();
+        let passes = network.passes_tls(&Target::parse(text, None).unwrap());
+        format!("{} {text}\n", if passes { "passes" } else { "ends" })
+    });
+    told.collect()
 }
 
 fn reason(ruling: &Ruling) -> String {

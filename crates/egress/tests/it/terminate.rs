@@ -10,7 +10,7 @@ use egress::rules::{Effect, PushRule, PushRules, RequestRule, RequestRules};
 use policy::{Origin, Scope};
 
 use crate::tls::{Certificates, Inside, Scene, Secure, body, client_config, head, terminate};
-use crate::world::{Making, place};
+use crate::world::Making;
 
 fn origin() -> Origin {
     Origin { scope: Scope::User, file: "settings.json".to_owned(), line: 1 }
@@ -270,12 +270,15 @@ fn rules_about_requests_need_requests() {
 }
 
 #[test]
-fn excepted_places_pass_unread() {
+fn tls_passes_where_rules_say_so() {
     let server = Secure::web();
-    let (mut end, authority) = terminate();
-    end.except = vec![place("other.good.example")];
-    let scene = Scene::with(&[server.address], Inspection { terminate: Some(end), ..Inspection::default() }, authority);
-    let connect = |host: &str, trusted: &[u8]| {
+    let passing = [format!("passthrough other.good.example:{}", server.port())];
+    let making = |judged: RequestRules| {
+        let (end, authority) = terminate();
+        let inspection = Inspection { terminate: Some(end), rules: judged, ..Inspection::default() };
+        Scene::ruled(&[server.address], &passing, inspection, authority)
+    };
+    let connect = |scene: &Scene, host: &str, trusted: &[u8]| {
         let (tcp, _) = scene.world.tunnel(&format!("{host}:{}", server.port()));
         let name = rustls::pki_types::ServerName::try_from(host.to_owned()).unwrap();
         let mut client =
@@ -283,14 +286,20 @@ fn excepted_places_pass_unread() {
         client.write_all(format!("GET / HTTP/1.1\r\nHost: {host}:{}\r\n\r\n", server.port()).as_bytes()).is_ok()
             && !head(&mut client).is_empty()
     };
-    let (own, run) = (Certificates::get().read("ca.pem"), scene.authority.certificate().into_bytes());
-    assert!(connect("other.good.example", &own));
-    assert!(!connect("other.good.example", &run));
-    assert!(connect("good.example", &run));
-    assert!(!connect("good.example", &own));
+    let own = Certificates::get().read("ca.pem");
+    let scene = making(RequestRules::default());
+    let run = scene.authority.certificate().into_bytes();
+    assert!(connect(&scene, "other.good.example", &own));
+    assert!(!connect(&scene, "other.good.example", &run));
+    assert!(connect(&scene, "good.example", &run));
+    assert!(!connect(&scene, "good.example", &own));
     let reasons: Vec<String> = scene.world.kept.ended(4).into_iter().map(|record| record.reason).collect();
     let refused = "the client does not accept the certificate of the run; it trusts others, or knows its server's";
     assert!(reasons.iter().any(|reason| reason == refused), "{reasons:?}");
+    // A rule about requests wants to see them.
+    let scene = making(rules(&[&format!("allow GET other.good.example:{}/**", server.port())]));
+    assert!(connect(&scene, "other.good.example", scene.authority.certificate().as_bytes()));
+    assert!(!connect(&scene, "other.good.example", &own));
 }
 
 #[test]
@@ -308,7 +317,7 @@ fn an_authority_can_be_given() {
         let authority = Arc::new(Authority::given(&cert, &key, now).unwrap());
         let mut roots = Roots::none();
         roots.add(&certificates.read("ca.pem"));
-        let end = Terminate { authority: authority.clone(), roots, except: Vec::new(), only: None };
+        let end = Terminate { authority: authority.clone(), roots, only: None };
         let scene =
             Scene::with(&[server.address], Inspection { terminate: Some(end), ..Inspection::default() }, authority);
         let answer = scene.talk(

@@ -218,7 +218,7 @@ pub(crate) fn terminate() -> (Terminate, Arc<Authority>) {
     let authority = Arc::new(Authority::of_the_run(now).unwrap());
     let mut roots = Roots::none();
     assert_eq!(roots.add(&Certificates::get().read("ca.pem")), 1);
-    (Terminate { authority: authority.clone(), roots, except: Vec::new(), only: None }, authority)
+    (Terminate { authority: authority.clone(), roots, only: None }, authority)
 }
 
 /// A proxy that ends TLS, and whom to trust behind it.
@@ -235,9 +235,20 @@ impl Scene {
     }
 
     pub(crate) fn with(servers: &[SocketAddr], inspection: Inspection, authority: Arc<Authority>) -> Self {
+        Self::ruled(servers, &[], inspection, authority)
+    }
+
+    /// The same with more rules.
+    pub(crate) fn ruled(
+        servers: &[SocketAddr],
+        more: &[String],
+        inspection: Inspection,
+        authority: Arc<Authority>,
+    ) -> Self {
         let rules: Vec<String> = servers
             .iter()
             .flat_map(|server| ["good.example", "*.good.example"].map(|host| format!("allow {host}:{}", server.port())))
+            .chain(more.iter().cloned())
             .collect();
         let mut making = Making::new(&rules.iter().map(String::as_str).collect::<Vec<_>>());
         making.forwards = servers.to_vec();

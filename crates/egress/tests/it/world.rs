@@ -114,7 +114,7 @@ impl Decider for Person {
 
 /// How a world is made.
 pub(crate) struct Making {
-    /// `allow X`, `deny X`, `opaque X`, `strict`.
+    /// `allow X`, `deny X`, `opaque X`, `passthrough X`, `strict`.
     pub(crate) rules: Vec<String>,
     pub(crate) forwards: Vec<SocketAddr>,
     pub(crate) bounds: Bounds,
@@ -251,6 +251,7 @@ fn network(rules: &[String], forwards: &[SocketAddr]) -> Network {
         match list {
             "allow" => words.keys.allowed.push(entry),
             "deny" => words.keys.denied.push(entry),
+            "passthrough" => words.keys.passthrough.push(entry),
             "opaque" => words.keys.danger_opaque.push(entry),
             "strict" => words.keys.strict = Some(origin),
             other => panic!("no such list: {other}"),

@@ -2,6 +2,7 @@
 //! servers inside, and the signatures of the person's agent. Each leads to one place, which is found before the command
 //! starts; each connection is written down before it is made.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -30,6 +31,8 @@ use crate::setup::Setup;
 
 /// Connections that are open at a time, of all that is opened.
 const CONNECTIONS_MAX: usize = 256;
+/// Sockets that are opened when all are.
+const SOCKETS_MAX: usize = 128;
 /// How long a listener rests when it cannot take anybody.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -72,10 +75,14 @@ pub(super) fn prepare(setup: &Setup, controls: &Controls) -> anyhow::Result<Open
         Network::None => return Ok(opened),
         Network::Proxied { captured } => captured.as_slice(),
     };
-    let Hatches { sockets, forwards, published, http_proxy: _, socks_proxy: _, logins } = setup.policy.hatches();
+    let Hatches { sockets, every_socket, forwards, published, http_proxy: _, socks_proxy: _, logins } =
+        setup.policy.hatches();
     let ground = Ground::of(setup, controls);
     for socket in sockets {
         opened.socket(setup, socket, &ground);
+    }
+    if let Some(every) = every_socket.as_ref().filter(|every| every.value) {
+        opened.every_socket(every, &ground);
     }
     for ports in forwards {
         opened.forward(ports, captured);
@@ -118,15 +125,29 @@ impl Opened {
             None => AbsPath::parse(&written.value),
         };
         let found = path.as_ref().ok_or_else(|| "it is no path".to_owned()).and_then(|path| find(path, ground));
-        let (at, Found { real, file }) = match found {
-            Ok(found) => found,
-            Err(why) => return self.told.push(format!("the socket {} is not reached: {why}", written.value)),
-        };
-        if self.list.iter().any(|opening| opening.hatch == Hatch::Path(at.clone())) {
-            return;
+        match found {
+            Ok(found) => self.found(found, rule("allowUnixSockets", &written.value, &written.origin)),
+            Err(why) => self.told.push(format!("the socket {} is not reached: {why}", written.value)),
         }
-        let rule = rule("allowUnixSockets", &written.value, &written.origin);
-        self.list.push(Opening { hatch: Hatch::Path(at), rule, way: Way::Socket { path: real, found: file } });
+    }
+
+    /// Opens what takes connections at a path by now, and is neither hidden nor another person's to reach.
+    fn every_socket(&mut self, every: &Sourced<bool>, ground: &Ground) {
+        let mut paths = listening(&kernel_sockets());
+        let left = paths.split_off(paths.len().min(SOCKETS_MAX));
+        if let Some(first) = left.first() {
+            self.told.push(format!("{} sockets are not reached, from {first} on: there are too many", left.len()));
+        }
+        let found: Vec<_> = paths.iter().filter_map(|path| find(path, ground).ok()).collect();
+        for found in found {
+            self.found(found, rule("allowAllUnixSockets", "true", &every.origin));
+        }
+    }
+
+    fn found(&mut self, (at, Found { real, file }): (AbsPath, Found), rule: RuleRef) {
+        if self.list.iter().all(|opening| opening.hatch != Hatch::Path(at.clone())) {
+            self.list.push(Opening { hatch: Hatch::Path(at), rule, way: Way::Socket { path: real, found: file } });
+        }
     }
 
     fn forward(&mut self, ports: &Sourced<Ports>, captured: &[u16]) {
@@ -379,13 +400,33 @@ fn find(path: &AbsPath, ground: &Ground) -> Result<(AbsPath, Found), String> {
 
 /// Returns false for a socket of another kind, where the kernel's list has it under this name (unix(7)).
 fn is_of_streams(path: &AbsPath) -> bool {
-    const STREAM: &str = "0001";
-    #[expect(clippy::disallowed_methods, reason = "what the kernel says of sockets is neither settings nor journal")]
-    let list = std::fs::read("/proc/net/unix").unwrap_or_default();
-    let list = String::from_utf8_lossy(&list);
-    let kinds = list.lines().filter_map(|line| line.strip_suffix(path.as_str())?.strip_suffix(' '));
+    let kinds = kernel_sockets();
+    let kinds = kinds.lines().filter_map(|line| line.strip_suffix(path.as_str())?.strip_suffix(' '));
     let mut kinds = kinds.filter_map(|before| before.split_whitespace().nth(4));
     kinds.all(|kind| kind == STREAM)
+}
+
+/// Returns the paths, in order, of the sockets of streams that take connections.
+fn listening(list: &str) -> Vec<AbsPath> {
+    const TAKES_CONNECTIONS: u32 = 1 << 16;
+    let path = |line: &str| {
+        let (before, path) = line.split_once(" /")?;
+        let words: Vec<&str> = before.split_whitespace().collect();
+        let [_, _, _, flags, kind, _, _] = words.as_slice() else { return None };
+        let takes = u32::from_str_radix(flags, 16).ok()? & TAKES_CONNECTIONS != 0;
+        AbsPath::parse(&format!("/{path}")).filter(|_| takes && *kind == STREAM)
+    };
+    list.lines().filter_map(path).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// How the kernel's list calls a socket of streams.
+const STREAM: &str = "0001";
+
+/// Returns the kernel's list of Unix sockets (unix(7), proc(5)).
+#[expect(clippy::disallowed_methods, reason = "what the kernel says of sockets is neither settings nor journal")]
+fn kernel_sockets() -> String {
+    let list = std::fs::read("/proc/net/unix").unwrap_or_default();
+    String::from_utf8_lossy(&list).into_owned()
 }
 
 #[cfg(test)]

@@ -346,7 +346,7 @@ fn terminate(
     for path in Roots::FILES.into_iter().chain([own.as_str()]).filter_map(AbsPath::parse) {
         shown.push(Shown { path, content: bundle.clone(), why: why.to_owned() });
     }
-    Ok(Terminate { authority: Arc::new(authority), roots, except: Vec::new(), only: None })
+    Ok(Terminate { authority: Arc::new(authority), roots, only: None })
 }
 
 pub(super) fn read(path: &AbsPath) -> io::Result<Vec<u8>> {

@@ -225,15 +225,14 @@ pub(super) fn own_program(rest: &[Argument], part: &mut Part) {
         Some(Some("trust")) if words.iter().any(|word| !matches!(word, Some("trust" | "show" | "--json"))) => {
             part.forbidden = Some("trust is given and withdrawn by a person at a terminal".to_owned());
         }
-        // It would register what is to watch the agent, and close or open files.
-        Some(Some("doctor")) if words.iter().any(|word| word.is_none_or(|word| word.starts_with("--fix"))) => {
-            part.forbidden = Some("`palisade doctor --fix` is agreed to by a person at a terminal".to_owned());
-        }
         Some(Some("run")) => {
             let options = words.iter().skip(1).take_while(|word| **word != Some("--"));
             if options.clone().any(|word| word.is_none_or(|word| word.starts_with('-'))) {
                 part.forbidden = Some("options of `palisade run` are a person's to give".to_owned());
             }
+        }
+        Some(Some("doctor")) if words.iter().any(|word| word.is_none_or(|word| word.starts_with("--fix"))) => {
+            part.forbidden = Some("what `palisade doctor --fix` changes is a person's to agree to".to_owned());
         }
         Some(Some("check")) => part.reads_only = true,
         Some(Some("explain" | "permissions" | "audit" | "trust" | "lint" | "test")) => {}

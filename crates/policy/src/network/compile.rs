@@ -46,6 +46,7 @@ enum Kind {
     Allowed,
     Denied,
     Opaque,
+    Passthrough,
 }
 
 impl Kind {
@@ -54,6 +55,7 @@ impl Kind {
             Self::Allowed => "allowedDomains",
             Self::Denied => "deniedDomains",
             Self::Opaque => "dangerOpaqueDomains",
+            Self::Passthrough => "tlsPassthroughDomains",
         }
     }
 }
@@ -65,6 +67,7 @@ pub fn compile(layers: &[Words]) -> (Network, Vec<Diagnostic>) {
         allowed: Vec::new(),
         denied: Vec::new(),
         opaque: Vec::new(),
+        passthrough: Vec::new(),
         strict: layers.iter().find_map(|words| words.keys.strict.clone()),
         managed_only: layers
             .iter()
@@ -88,6 +91,11 @@ pub fn compile(layers: &[Words]) -> (Network, Vec<Diagnostic>) {
         }
         for entry in words.keys.danger_opaque.iter().filter(|_| may_widen) {
             network.allow(entry, Kind::Opaque, &mut diagnostics);
+        }
+        // What is seen of connections is not a repository's to say.
+        let is_brought = matches!(words.scope, Scope::Project | Scope::Local);
+        for entry in words.keys.passthrough.iter().filter(|_| may_widen && !is_brought) {
+            network.allow(entry, Kind::Passthrough, &mut diagnostics);
         }
         for entry in words.web_allow.iter().filter(|_| may_widen) {
             network.allow_web(entry, &mut diagnostics);
@@ -149,6 +157,7 @@ impl Network {
         match kind {
             Kind::Allowed => self.allowed.push(entry),
             Kind::Opaque => self.opaque.push(entry),
+            Kind::Passthrough => self.passthrough.push(entry),
             Kind::Denied => {}
         }
     }

@@ -138,6 +138,9 @@ impl Mark {
 
 /// Returns text from outside as it may be shown: control and direction-changing characters are spelled out.
 pub fn shown(text: &str) -> String {
+    if !text.contains(is_invisible) {
+        return text.to_owned();
+    }
     let mut plain = String::with_capacity(text.len());
     for letter in text.chars() {
         if is_invisible(letter) {

@@ -26,8 +26,9 @@ RUN apt-get update \
  && apt-get install --yes --no-install-recommends bash ca-certificates git mawk nftables util-linux \
  && rm -rf /var/lib/apt/lists/*
 RUN useradd --create-home --uid 1000 --shell /bin/bash dev
-COPY --chmod=0755 palisade /usr/local/bin/palisade
-COPY --chmod=0755 firewall.sh start.sh /usr/local/sbin/
+COPY palisade /usr/local/bin/palisade
+COPY firewall.sh start.sh /usr/local/sbin/
+RUN chmod 0755 /usr/local/bin/palisade /usr/local/sbin/firewall.sh /usr/local/sbin/start.sh
 ENTRYPOINT ["/usr/local/sbin/start.sh"]
 "#;
 

@@ -23,6 +23,7 @@ CMD ["bash"]
 pub(super) fn export(view: &View<'_>) -> Result<Export, Inexpressible> {
     let mut losses = of_all(view);
     losses.extend(of_containers(view));
+    losses.push(weaker("root", "what root starts is root inside, without its capabilities: start it as another user"));
     losses.extend(view.no_hosts());
     let mut options: Vec<String> = [
         "--rm --init --interactive",
@@ -49,8 +50,7 @@ pub(super) fn export(view: &View<'_>) -> Result<Export, Inexpressible> {
     );
     let script = format!(
         "#!/bin/sh\n# Written by `palisade sandbox export dockerfile`: do not edit, export again.\n#\n# What is lost:\n{lost}\
-         set -eu\nif [ \"$(id -u)\" = 0 ]; then\n  echo \"run.sh: what root starts would be root inside: start it as another \
-         user\" >&2\n  exit 125\nfi\nimage=${{1:?the image, and a command}}\nshift\nexec docker run \\\n{}  \"$image\" \"$@\"\n",
+         set -eu\nimage=${{1:?the image, and a command}}\nshift\nexec docker run \\\n{}  \"$image\" \"$@\"\n",
         lines.concat()
     );
     Ok(Export { files: vec![File::plain("Dockerfile", image), File::program("run.sh", script)], losses })
@@ -63,10 +63,17 @@ pub(super) fn of_containers(view: &View<'_>) -> Vec<Loss> {
         weaker("daemon", "who may talk to Docker's daemon is as good as root on the machine"),
         kernel_calls(),
     ];
+    losses.push(weaker("own-home", "the home directory is the container's own, and can be written"));
+    if view.hidden().next().is_some() {
+        losses.push(weaker("hidden-writes", "what is written to a hidden file seems to be written, and is lost"));
+    }
     if view.has_held() {
         losses.push(pins());
     }
-    let held = [Resource::Memory, Resource::Processes, Resource::Cpu, Resource::OpenFiles, Resource::FileSize];
+    let of_processes = [Resource::OpenFiles, Resource::FileSize].into_iter();
+    let written = of_processes.filter(|resource| view.written_limit(*resource).is_some());
+    let held: Vec<Resource> =
+        [Resource::Memory, Resource::Processes, Resource::Cpu].into_iter().chain(written).collect();
     let mut limits = view.limits_but(&held);
     if view.limit(Resource::Memory).is_some() {
         limits.retain(|name| *name != "memory");
@@ -83,8 +90,8 @@ pub(super) fn limits(view: &View<'_>) -> Vec<(&'static str, String)> {
         ("--memory", view.limit(Resource::Memory).map(|bytes| bytes.to_string())),
         ("--pids-limit", view.limit(Resource::Processes).map(|count| count.to_string())),
         ("--cpus", view.limit(Resource::Cpu).map(|value| format!("{}.{:03}", value / 1000, value % 1000))),
-        ("--ulimit", view.limit(Resource::OpenFiles).map(|count| format!("nofile={count}:{count}"))),
-        ("--ulimit", view.limit(Resource::FileSize).map(|bytes| format!("fsize={bytes}:{bytes}"))),
+        ("--ulimit", view.written_limit(Resource::OpenFiles).map(|count| format!("nofile={count}:{count}"))),
+        ("--ulimit", view.written_limit(Resource::FileSize).map(|bytes| format!("fsize={bytes}:{bytes}"))),
     ];
     options.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }

@@ -201,6 +201,12 @@ fn start(errand: &Errand) -> std::io::Error {
     let mut worst = std::io::Error::from_raw_os_error(libc::ENOENT);
     for candidate in candidates(program, variables) {
         let Some(candidate) = c_string(candidate.as_bytes()) else { return invalid() };
+        // A start is a question to the broker, whose answer would be the same.
+        if let Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) =
+            rustix::fs::access(&candidate, rustix::fs::Access::EXISTS)
+        {
+            continue;
+        }
         let error = sys::process::exec(&candidate, &argv, &environment);
         match error.raw_os_error() {
             Some(libc::ENOENT | libc::ENOTDIR) => {}

@@ -18,11 +18,9 @@ impl Reader<'_> {
         match opened {
             Opened::Sockets => self.sockets(section, used, property),
             Opened::AllSockets => {
-                if self.boolean(section, property) == Some(true) {
-                    let message = format!("{} opens nothing", path(section, property));
-                    let hint = "name the sockets in `allowUnixSockets`";
-                    self.say(Severity::Warning, property.name.start(), message, Some(hint));
-                }
+                let said = self.boolean(section, property);
+                let origin = self.origin(property.name.start());
+                self.layer.sandbox.network.hatches.every_socket = said.map(|value| Sourced { value, origin });
             }
             Opened::Forwards => {
                 let ports = self.ports(section, property, Side::Outside);

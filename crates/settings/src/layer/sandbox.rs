@@ -27,6 +27,9 @@ impl Reader<'_> {
             Connections::Allowed => self.sandbox_list(section, used, property, |keys| &mut keys.network.allowed),
             Connections::Denied => self.sandbox_list(section, used, property, |keys| &mut keys.network.denied),
             Connections::Opaque => self.sandbox_list(section, used, property, |keys| &mut keys.network.danger_opaque),
+            Connections::Passthrough => {
+                self.sandbox_list(section, used, property, |keys| &mut keys.network.passthrough)
+            }
             Connections::Hatch(opened) => self.hatch(section, used, opened, property),
             Connections::LocalBinding => self.layer.sandbox.network.local_binding = self.switch(section, property),
             Connections::Strict | Connections::ManagedOnly => {

@@ -1,8 +1,7 @@
 //! Programs that a deny rule closes as a whole: their files are hidden, so that no Makefile, script or copy made
 //! inside runs them.
 
-#![expect(clippy::disallowed_methods, reason = "this is `guard::facts`")]
-
+use std::collections::{BTreeSet, HashMap};
 use std::os::unix::fs::MetadataExt;
 
 use policy::AbsPath;
@@ -27,8 +26,13 @@ impl Survey<'_> {
     /// A name that is a link to a file of another name is one of many that this file answers to: the file stays.
     pub(super) fn programs(&mut self) -> Result<(), String> {
         let policy = self.policy;
-        let mut directories: Vec<AbsPath> = self.place.programs.clone();
-        directories.extend(DIRECTORIES.map(|directory| AbsPath::root().join(directory)));
+        let given = self.place.programs.iter().cloned();
+        let directories: BTreeSet<AbsPath> = given
+            .chain(DIRECTORIES.map(|directory| AbsPath::root().join(directory)))
+            .filter_map(|directory| Some(existing(&directory).ok()??.0))
+            .collect();
+        let mut seen = BTreeSet::new();
+        let mut names = None;
         for (name, rule) in policy.denied_programs().filter(|(name, _)| !SHELLS.contains(name)) {
             let named: Vec<AbsPath> = match name.starts_with('/') {
                 true => vec![AbsPath::root().join(name)],
@@ -37,11 +41,14 @@ impl Survey<'_> {
             };
             for path in named {
                 let Ok(Some((real, Entry::File))) = existing(&path) else { continue };
-                if real.name() != path.name() {
+                if real.name() != path.name() || !seen.insert((real.clone(), rule.text.clone())) {
                     continue;
                 }
-                for file in other_names(&real, &directories) {
-                    self.hide(&file, &rule.text, &rule.origin)?;
+                self.hide(&real, &rule.text, &rule.origin)?;
+                let Some(file) = file_of_many_names(&real) else { continue };
+                let names = names.get_or_insert_with(|| files_of_many_names(&directories));
+                for other in names.get(&file).into_iter().flatten().filter(|other| **other != real) {
+                    self.hide(other, &rule.text, &rule.origin)?;
                 }
             }
         }
@@ -68,19 +75,22 @@ impl Survey<'_> {
     }
 }
 
-/// Returns a file and the other names that it has in these directories.
-fn other_names(file: &AbsPath, directories: &[AbsPath]) -> Vec<AbsPath> {
-    let mut names = vec![file.clone()];
-    let Ok(own) = std::fs::metadata(file.as_str()) else { return names };
-    if own.nlink() < 2 {
-        return names;
-    }
+/// A file, whatever its names: its device and its number there.
+type File = (u64, u64);
+
+/// Returns which file this is, if it has other names too.
+fn file_of_many_names(path: &AbsPath) -> Option<File> {
+    let found = std::fs::symlink_metadata(path.as_str()).ok()?;
+    (found.nlink() > 1).then(|| (found.dev(), found.ino()))
+}
+
+/// Returns the names in these directories of the files that have several names.
+fn files_of_many_names(directories: &BTreeSet<AbsPath>) -> HashMap<File, Vec<AbsPath>> {
+    let mut names: HashMap<File, Vec<AbsPath>> = HashMap::new();
     let entries = directories.iter().filter_map(|directory| std::fs::read_dir(directory.as_str()).ok()).flatten();
-    for entry in entries.flatten() {
-        let is_same = entry.metadata().is_ok_and(|found| (found.dev(), found.ino()) == (own.dev(), own.ino()));
-        let path = entry.path();
-        if is_same && let Some(path) = path.to_str().and_then(AbsPath::parse) {
-            names.push(path);
+    for path in entries.flatten().filter_map(|entry| AbsPath::parse(entry.path().to_str()?)) {
+        if let Some(file) = file_of_many_names(&path) {
+            names.entry(file).or_default().push(path);
         }
     }
     names

@@ -135,6 +135,30 @@ fn existing_stores_names_and_denied_files_are_held() {
 }
 
 #[test]
+fn a_denied_program_is_hidden_under_each_of_its_names() {
+    let mut scene = Scene::new();
+    for path in ["one/fetcher", "one/other", "far/elsewhere"] {
+        scene.write(&format!("../{path}"));
+    }
+    let at = |path: &str| scene.place.home.join(path);
+    fs::create_dir(at("two").as_str()).unwrap();
+    fs::hard_link(at("one/fetcher").as_str(), at("two/copy").as_str()).unwrap();
+    symlink(at("one").as_str(), at("linked").as_str()).unwrap();
+    // A link to a program of another name is one of that program's many.
+    symlink(at("far/elsewhere").as_str(), at("two/many").as_str()).unwrap();
+    scene.place.programs = ["one", "two", "linked", "missing", "one"].map(at).to_vec();
+    let facts = scene.facts(&["Bash(fetcher *)", "Bash(many *)"]);
+    assert_eq!(facts.incomplete, None);
+    assert_eq!(scene.held(&facts.unreadable), words("one/fetcher two/copy"));
+    assert_eq!(scene.held(&scene.facts(&["Bash(copy *)"]).unreadable), words("one/fetcher two/copy"));
+    assert_eq!(scene.held(&scene.facts(&["Bash(other *)"]).unreadable), words("one/other"));
+}
+
+fn words(text: &str) -> Vec<&str> {
+    text.split(' ').collect()
+}
+
+#[test]
 fn a_denied_path_is_held_where_its_links_lead() {
     let scene = Scene::new();
     scene.write("real/secret");

@@ -23,6 +23,8 @@ const HOOKS_MAX: usize = 32;
 const PAUSE: Duration = Duration::from_millis(5);
 /// Bytes of what a hook says that are kept.
 const SAID_BYTES_MAX: u64 = 1 << 16;
+/// Places for temporary files, where everybody writes.
+const SHARED: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
 /// Bytes of programs that are compared.
 const PROGRAM_BYTES_MAX: u64 = 1 << 30;
 
@@ -88,6 +90,9 @@ fn last_word(said: &[(Scope, bool, String)], of: impl Fn(Scope) -> bool) -> Opti
 fn own_fault(setup: &Setup, own: &AbsPath) -> Option<String> {
     if own.is_within(&setup.place.project) {
         return Some("lies in the project, where commands of an agent can replace it".to_owned());
+    }
+    if SHARED.iter().any(|place| own.is_within(&AbsPath::root().join(place))) {
+        return Some("lies in a place for temporary files, where commands of an agent can replace it".to_owned());
     }
     let mut at = Some(own.clone());
     while let Some(path) = at {

@@ -3,7 +3,7 @@ use std::os::unix::net::{UnixDatagram, UnixListener};
 use policy::AbsPath;
 use policy::layer::{Origin, Ports, Scope, Sourced};
 
-use super::{Opened, is_of_streams};
+use super::{Opened, is_of_streams, listening};
 
 fn ports((outside, inside): (u16, u16)) -> Sourced<Ports> {
     let origin = Origin { scope: Scope::User, file: "settings.json".to_owned(), line: 3 };
@@ -30,6 +30,21 @@ fn ports_that_collide_are_told_and_not_joined() {
          port 443 inside leads to the proxy",
     ];
     assert_eq!((opened.list.len(), opened.told), (1, told.map(str::to_owned).to_vec()));
+}
+
+#[test]
+fn the_kernels_list_is_read() {
+    let list = "Num       RefCount Protocol Flags    Type St Inode Path\n\
+        0000000000000000: 00000002 00000000 00010000 0001 01 1001 /run/b with blanks.sock\n\
+        0000000000000000: 00000002 00000000 00010000 0001 01 1002 /run/a.sock\n\
+        0000000000000000: 00000002 00000000 00010000 0001 01 1003 @/abstract\n\
+        0000000000000000: 00000002 00000000 00010000 0005 01 1004 /run/packets.sock\n\
+        0000000000000000: 00000003 00000000 00000000 0001 03 1005 /run/connected.sock\n\
+        0000000000000000: 00000003 00000000 00000000 0001 03 1006\n\
+        0000000000000000: 00000002 00000000 00010000 0001 01 1007 relative /run/x\n\
+        nonsense /run/c\n";
+    let paths: Vec<String> = listening(list).iter().map(ToString::to_string).collect();
+    assert_eq!(paths, ["/run/a.sock", "/run/b with blanks.sock"]);
 }
 
 #[test]

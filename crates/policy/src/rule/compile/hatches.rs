@@ -15,9 +15,10 @@ impl Compiler<'_> {
             Scope::Project | Scope::Local => false,
         };
         if may_open {
-            let Hatches { sockets, forwards, published, http_proxy, socks_proxy, logins } = said;
+            let Hatches { sockets, every_socket, forwards, published, http_proxy, socks_proxy, logins } = said;
             let own = &mut self.policy.hatches;
             own.sockets.extend(sockets.iter().cloned());
+            own.every_socket = own.every_socket.take().or_else(|| every_socket.clone());
             own.forwards.extend(forwards.iter().cloned());
             own.published.extend(published.iter().cloned());
             own.http_proxy = own.http_proxy.take().or_else(|| http_proxy.clone());
@@ -42,11 +43,13 @@ impl Compiler<'_> {
             );
             self.report(Severity::Warning, origin, message, None);
         }
-        let Hatches { sockets, forwards, published, http_proxy, socks_proxy, logins } = &mut self.policy.hatches;
+        let Hatches { sockets, every_socket, forwards, published, http_proxy, socks_proxy, logins } =
+            &mut self.policy.hatches;
         sockets.retain(is_managed);
         forwards.retain(is_managed);
         published.retain(is_managed);
         logins.retain(is_managed);
+        *every_socket = every_socket.take().filter(is_managed);
         *http_proxy = http_proxy.take().filter(is_managed);
         *socks_proxy = socks_proxy.take().filter(is_managed);
     }
@@ -61,9 +64,10 @@ fn lost(said: &Hatches) -> Hatches {
     fn others<T: Clone>(said: &[Sourced<T>]) -> Vec<Sourced<T>> {
         said.iter().filter(|one| !is_managed(one)).cloned().collect()
     }
-    let Hatches { sockets, forwards, published, http_proxy, socks_proxy, logins } = said;
+    let Hatches { sockets, every_socket, forwards, published, http_proxy, socks_proxy, logins } = said;
     Hatches {
         sockets: others(sockets),
+        every_socket: every_socket.clone().filter(|one| !is_managed(one)),
         forwards: others(forwards),
         published: others(published),
         http_proxy: http_proxy.clone().filter(|one| !is_managed(one)),
@@ -74,9 +78,10 @@ fn lost(said: &Hatches) -> Hatches {
 
 /// Returns where each key stands first.
 fn first(said: &Hatches) -> Vec<(&'static str, &Origin)> {
-    let Hatches { sockets, forwards, published, http_proxy, socks_proxy, logins } = said;
+    let Hatches { sockets, every_socket, forwards, published, http_proxy, socks_proxy, logins } = said;
     let keys = [
         ("sandbox.network.allowUnixSockets", sockets.first().map(|one| &one.origin)),
+        ("sandbox.network.allowAllUnixSockets", every_socket.as_ref().filter(|one| one.value).map(|one| &one.origin)),
         ("sandbox.network.forwardPorts", forwards.first().map(|one| &one.origin)),
         ("sandbox.network.publishPorts", published.first().map(|one| &one.origin)),
         ("sandbox.network.httpProxyPort", http_proxy.as_ref().map(|one| &one.origin)),

@@ -127,5 +127,5 @@ impl Caller<'_> {
 pub(crate) fn printable(bytes: &[u8]) -> String {
     let bytes = bytes.get(..PROGRAM_BYTES_MAX).unwrap_or(bytes);
     let text = String::from_utf8_lossy(bytes);
-    text.chars().map(|char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char }).collect()
+    policy::proof::shown(&text)
 }
