@@ -22,6 +22,35 @@ fn fits(report: &Value, name: &str) -> bool {
     all.iter().find(|one| one["situation"] == name).unwrap()["fits"] == json!(true)
 }
 
+/// Fails when a check does but those of this machine's own disks and authorities, which a test has no hand in.
+fn assert_well(finished: &Finished) {
+    let report = told(finished);
+    let all = report["checks"].as_array().unwrap();
+    let failing = all.iter().filter(|check| check["status"] == "fail").map(|check| check["id"].as_str().unwrap());
+    let own: Vec<&str> =
+        failing.filter(|id| !["disk.journal", "disk.cache", "certificates", "clock"].contains(id)).collect();
+    assert_eq!(own, [""; 0], "{report:#}");
+    assert_eq!(finished.code == 0, report["ok"] == json!(true), "{finished:#?}");
+}
+
+/// Returns true where others could replace the program: it registers itself nowhere then.
+fn is_skipped(report: &Value) -> bool {
+    let all = report["checks"].as_array().unwrap();
+    let is_told = |text: &str| ["can be replaced by others", "can replace it"].iter().any(|words| text.contains(words));
+    let found = all.iter().find(|check| {
+        check["fixes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .chain([&check["evidence"]])
+            .any(|said| is_told(said.as_str().or(said["text"].as_str()).unwrap_or_default()))
+    });
+    if let Some(found) = found {
+        println!("SKIPPED: this build lies where others can replace it: {found}");
+    }
+    found.is_some()
+}
+
 /// Puts an agent where its installer does.
 fn with_agent(scene: &Scene) {
     scene.script("home/.local/share/claude/versions/2.1.329", "touch \"$HOME/the agent was started\"");
@@ -42,13 +71,16 @@ fn hooks(command: &str) -> Value {
 fn a_hook_is_registered_after_it_is_shown_and_agreed_to() {
     each_user(|scene| {
         with_agent(scene);
-        scene.settings(&json!({"model": "x"}));
+        scene.settings(&json!({"model": "x", "env": {"A": "said nowhere"}}));
         let text = scene.read("home/.claude/settings.json");
 
         let told_first = scene.palisade(["doctor", "--json"]).run();
         let report = told(&told_first);
         assert_eq!((told_first.code, &report["ok"]), (1, &json!(false)), "{report:#}");
         assert_eq!(check(&report, "hook.registered").0, "fail", "{report:#}");
+        if is_skipped(&report) {
+            return;
+        }
         let (status, evidence, _) = check(&report, "agent.claude");
         assert_eq!(status, "ok");
         assert!(evidence.starts_with("Claude Code 2.1.329 at "), "{evidence}");
@@ -61,11 +93,12 @@ fn a_hook_is_registered_after_it_is_shown_and_agreed_to() {
             scene.program()
         );
         assert!(asked.stderr.contains(&line), "{asked:#?}");
+        assert!(!asked.stderr.contains("said nowhere"), "nothing else of the file is shown: {asked:#?}");
         assert_eq!(scene.read("home/.claude/settings.json"), text, "nothing is changed unasked");
 
         let fixed = scene.palisade(["doctor", "--fix", "--yes", "--json"]).run();
         let report = told(&fixed);
-        assert_eq!((fixed.code, &report["ok"]), (0, &json!(true)), "{fixed:#?}");
+        assert_well(&fixed);
         assert_eq!(check(&report, "hook.program").0, "ok");
         let (status, evidence, _) = check(&report, "hook.answers");
         assert_eq!(status, "ok", "{evidence}");
@@ -88,6 +121,9 @@ fn a_person_at_a_terminal_agrees_or_does_not() {
         with_agent(scene);
         scene.settings(&json!({"model": "x"}));
         let text = scene.read("home/.claude/settings.json");
+        if is_skipped(&told(&scene.palisade(["doctor", "--json"]).run())) {
+            return;
+        }
         let ask = |answer: &str| {
             let mut terminal = Terminal::start(&scene.palisade(["doctor", "--fix"]), 50, 200);
             terminal.expect("would register `");
@@ -101,7 +137,7 @@ fn a_person_at_a_terminal_agrees_or_does_not() {
         }
         assert_eq!(scene.read("home/.claude/settings.json"), text);
         let (code, shown) = ask("y\n");
-        assert_eq!(code, 0, "{shown}");
+        assert!(code == 0 || code == 1, "it is looked at again: {shown}");
         assert_eq!(scene.read("home/.claude/settings.json").matches(&scene.program()).count(), 3);
     });
 }
@@ -114,8 +150,11 @@ fn a_settings_file_that_is_a_link_is_left_alone() {
         scene.directory("home/.claude");
         let link = scene.path("home/.claude/settings.json");
         std::os::unix::fs::symlink(scene.path("home/dots/settings.json"), link).unwrap();
+        if is_skipped(&told(&scene.palisade(["doctor", "--json"]).run())) {
+            return;
+        }
         let found = scene.palisade(["doctor", "--fix", "--yes"]).run();
-        assert_eq!((found.code, scene.read("home/dots/settings.json").as_str()), (6, "{}\n"), "{found:#?}");
+        assert_eq!((found.code, scene.read("home/dots/settings.json").as_str()), (1, "{}\n"), "{found:#?}");
         assert!(found.stderr.contains("is a link, which is not followed"), "{found:#?}");
     });
 }
@@ -124,20 +163,36 @@ fn a_settings_file_that_is_a_link_is_left_alone() {
 fn a_stale_hook_is_named_and_not_started() {
     each_user(|scene| {
         let stale = scene.script("old/palisade", "touch \"$HOME/started\"; exit 0");
+        let mut report = Value::Null;
         for (command, status) in [
             (format!("{} hook claude", stale.display()), "warn"),
             (format!("{} hook claude", scene.text("gone/palisade")), "fail"),
             (format!("{} hook claude; true", scene.program()), "warn"),
+            (format!("\n{} hook claude", scene.program()), "warn"),
+            ("'~/.tools/palisade' hook claude".to_owned(), "warn"),
+            ("./palisade hook claude".to_owned(), "warn"),
         ] {
             scene.settings(&hooks(&command));
-            let report = told(&scene.palisade(["doctor", "--json"]).run());
+            report = told(&scene.palisade(["doctor", "--json"]).run());
             let (found, evidence, _) = check(&report, "hook.program");
             assert_eq!(found, status, "{evidence}");
-            assert_eq!(check(&report, "hook.answers").0, "skip");
+            assert_eq!(check(&report, "hook.answers").0, "skip", "{command}");
             assert!(!fits(&report, "personal"), "{report:#}");
         }
         assert!(!scene.exists("home/started"), "another program is not started");
 
+        // A bare name is the first on the path, wherever that is.
+        scene.script("project/bin/palisade", "touch \"$HOME/started\"; exit 0");
+        scene.settings(&hooks("palisade hook claude"));
+        let path = format!("{}:/usr/bin:/bin", scene.text("project/bin"));
+        let found = told(&scene.palisade(["doctor", "--json"]).env("PATH", &path).run());
+        assert_eq!(check(&found, "hook.program").0, "warn", "{found:#}");
+        assert_eq!(check(&found, "hook.answers").0, "skip", "{found:#}");
+        assert!(!scene.exists("home/started"), "another program is not started");
+
+        if is_skipped(&report) {
+            return;
+        }
         scene.settings(&hooks(&format!("{} hook claude", scene.text("gone/palisade"))));
         let fixed = scene.palisade(["doctor", "--fix", "--yes", "--json"]).run();
         let report = told(&fixed);
@@ -191,11 +246,12 @@ fn no_landlock_is_no_boundary() {
     each_user(|scene| {
         let refuse = "strace -f -q -o /dev/null -e trace=landlock_create_ruleset \
                       -e inject=landlock_create_ruleset:error=EOPNOTSUPP";
-        let found = scene.bash(&format!("exec {refuse} {} doctor --json", scene.program())).run();
-        if found.stdout.is_empty() {
-            println!("SKIPPED: no call can be refused here: {}", found.stderr);
+        let tried = scene.bash(&format!("exec {refuse} true")).run();
+        if tried.code != 0 {
+            println!("SKIPPED: no call can be refused here: {}", tried.stderr);
             return;
         }
+        let found = scene.bash(&format!("exec {refuse} {} doctor --json", scene.program())).run();
         let report = told(&found);
         assert_eq!((found.code, &report["tier"]), (1, &Value::Null), "{report:#}");
         let (status, evidence, fix) = check(&report, "landlock");
@@ -280,14 +336,19 @@ fn proxies_and_authorities_of_the_environment() {
         let report = with(&format!("http://me:secret@{address}"));
         let (status, evidence, _) = check(&report, "proxy");
         assert_eq!((status.as_str(), evidence.contains("secret")), ("ok", false), "{evidence}");
-        assert_eq!(check(&with("http://proxy.example:3128"), "proxy").0, "ok");
-        assert_eq!(check(&with("http://"), "proxy").0, "fail");
-        drop(listener);
-        // Nothing listens at the first port in a namespace of this host's.
-        assert_eq!(check(&with("http://127.0.0.1:1"), "proxy").0, "fail");
+        assert_eq!(check(&with("http://proxy.example:3128"), "proxy").0, "warn");
+        let (status, evidence, _) = check(&with("http://:secret/secret"), "proxy");
+        assert_eq!((status.as_str(), evidence.contains("secret")), ("fail", false), "{evidence}");
+        // A port that a connection has is nobody else's, and nobody listens there.
+        let taken = std::net::TcpStream::connect(address).unwrap();
+        assert_eq!(check(&with(&format!("http://{}", taken.local_addr().unwrap())), "proxy").0, "fail");
 
-        let call = scene.palisade(["doctor", "--json"]).env("NODE_EXTRA_CA_CERTS", scene.text("gone.pem"));
-        assert_eq!(check(&told(&call.run()), "certificates").0, "fail");
+        assert_eq!(scene.bash("mkfifo ~/pipe.pem").run().code, 0);
+        for name in ["gone.pem", "pipe.pem"] {
+            let path = scene.text(&format!("home/{name}"));
+            let call = scene.palisade(["doctor", "--json"]).env("NODE_EXTRA_CA_CERTS", path);
+            assert_eq!(check(&told(&call.run()), "certificates").0, "fail", "{name}");
+        }
     });
 }
 
@@ -295,8 +356,10 @@ fn proxies_and_authorities_of_the_environment() {
 fn a_situation_that_is_asked_about_decides_the_exit_code() {
     each_user(|scene| {
         let ask = |name: &str| scene.palisade(["doctor", "--for", name]).run();
-        let (ci, regulated) = (ask("ci"), ask("regulated"));
-        assert_eq!((ci.code, regulated.code), (0, 1), "{ci:#?} {regulated:#?}");
+        let (ci, regulated) = (scene.palisade(["doctor", "--for", "ci", "--json"]).run(), ask("regulated"));
+        assert!(fits(&told(&ci), "ci"), "{ci:#?}");
+        assert_well(&ci);
+        assert_eq!(regulated.code, 1, "{regulated:#?}");
         assert!(regulated.stdout.contains("lacks a policy that users cannot change"), "{regulated:#?}");
     });
 }

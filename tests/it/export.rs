@@ -32,6 +32,33 @@ fn files_are_written_once_and_losses_are_told() {
 }
 
 #[test]
+fn no_link_is_written_through_and_nothing_half_is_left() {
+    each_user(|scene| {
+        scene.directory("out");
+        scene.directory("elsewhere");
+        let link = scene.path("out/.devcontainer");
+        std::os::unix::fs::symlink(scene.path("elsewhere"), &link).unwrap();
+        let call = || scene.palisade(["sandbox", "export", "devcontainer", "--output", &scene.text("out")]).run();
+        let refused = call();
+        assert_eq!(refused.code, 6, "{refused:#?}");
+        assert!(refused.stderr.contains("is below a link, which is not followed"), "{refused:#?}");
+        assert!(!scene.exists("elsewhere/devcontainer.json"));
+        std::fs::remove_file(link).unwrap();
+
+        // A write ends where a file may have no more than a few bytes: the program is the last of them, and too long.
+        let line = format!(
+            "ulimit -f 64; trap '' XFSZ; exec {} sandbox export devcontainer --output {}",
+            scene.program(),
+            scene.text("out")
+        );
+        let failed = scene.bash(&line).run();
+        assert_eq!(failed.code, 6, "{failed:#?}");
+        assert!(!scene.exists("out/.devcontainer"), "{failed:#?}");
+        assert_eq!(call().code, 0);
+    });
+}
+
+#[test]
 fn what_a_form_cannot_say_is_refused() {
     each_user(|scene| {
         scene.write("project/odd[1]*", "secret\n");
@@ -85,14 +112,14 @@ ip link set lo up
 unshare --net sleep 60 & hosts=$!
 until [ "$(readlink /proc/$hosts/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.02; done
 ip link add inner type veth peer name outer netns $hosts
-ip address add 192.0.2.1/24 dev inner && ip link set inner up && ip route add default via 192.0.2.2
+ip address add 45.0.2.1/24 dev inner && ip link set inner up && ip route add default via 45.0.2.2
 far() { nsenter --net=/proc/$hosts/ns/net "$@"; }
 far ip link set lo up; far ip link set outer up
-for address in 192.0.2.2 192.0.2.3 192.0.2.53; do far ip address add $address/24 dev outer; done
+for address in 45.0.2.2/24 45.0.2.3/24 45.0.2.53/24 10.9.8.7/32; do far ip address add $address dev outer; done
 far python3 serve.py &
 until [ -e ready ]; do sleep 0.02; done
-printf '127.0.0.1 localhost\n192.0.2.2 allowed.example\n192.0.2.3 other.example\n' > hosts
-printf 'nameserver 192.0.2.53\n' > resolv
+printf '127.0.0.1 localhost\n45.0.2.2 allowed.example\n45.0.2.3 other.example\n10.9.8.7 inner.example\n' > hosts
+printf 'nameserver 45.0.2.53\n' > resolv
 mount --bind hosts /etc/hosts; mount --bind resolv /etc/resolv.conf
 python3 reach.py before
 sh out/.devcontainer/firewall.sh
@@ -101,10 +128,10 @@ python3 reach.py after
 
 const SERVE: &str = "
 import socket, select
-wanted = [('192.0.2.2', 443), ('192.0.2.2', 22), ('192.0.2.3', 443)]
+wanted = [('45.0.2.2', 443), ('45.0.2.2', 22), ('45.0.2.3', 443), ('10.9.8.7', 443), ('10.9.8.7', 8443)]
 servers = [socket.create_server(where) for where in wanted]
 names = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-names.bind(('192.0.2.53', 53))
+names.bind(('45.0.2.53', 53))
 open('ready', 'w').close()
 while True:
     for ready in select.select(servers + [names], [], [])[0]:
@@ -127,14 +154,14 @@ def name():
     try:
         asked = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         asked.settimeout(1)
-        asked.sendto(b'x', ('192.0.2.53', 53))
+        asked.sendto(b'x', ('45.0.2.53', 53))
         asked.recv(512)
         return 'yes'
     except OSError:
         return 'no'
 own = socket.create_server(('127.0.0.1', 0))
-print(sys.argv[1], 'allowed', tcp('allowed.example', 443), 'port', tcp('allowed.example', 22), 'other', tcp('192.0.2.3', 443),
-      'names', name(), 'own', tcp(*own.getsockname()))
+print(sys.argv[1], 'allowed', tcp('allowed.example', 443), 'port', tcp('allowed.example', 22), 'other', tcp('45.0.2.3', 443),
+      'inner', tcp('inner.example', 443), 'named', tcp('10.9.8.7', 8443), 'names', name(), 'own', tcp(*own.getsockname()))
 ";
 
 #[test]
@@ -147,7 +174,7 @@ fn the_container_reaches_what_rules_allow_and_nothing_else() {
         println!("SKIPPED: nft, ip or python3 is not installed");
         return;
     }
-    scene.settings(&json!({"sandbox": {"network": {"allowedDomains": ["allowed.example:443", "gone.example"]}}}));
+    scene.settings(&json!({"sandbox": {"network": {"allowedDomains": ["allowed.example:443", "gone.example", "inner.example", "10.9.8.7:8443"]}}}));
     let exported = scene.palisade(["sandbox", "export", "devcontainer", "--output", &scene.text("project/out")]).run();
     assert_eq!(exported.code, 0, "{exported:#?}");
     scene.write("project/serve.py", SERVE);
@@ -160,7 +187,7 @@ fn the_container_reaches_what_rules_allow_and_nothing_else() {
         println!("SKIPPED: no such namespace or table can be made here: {}", found.stderr);
         return;
     }
-    let expected = "before allowed yes port yes other yes names yes own yes\nafter allowed yes port no other no names no own yes\n";
+    let expected = "before allowed yes port yes other yes inner yes named yes names yes own yes\nafter allowed yes port no other no inner no named yes names no own yes\n";
     assert_eq!(found.stdout, expected, "{found:#?}");
     assert!(found.stderr.contains("firewall: gone.example has no address and stays closed"), "{found:#?}");
 }

@@ -20,7 +20,7 @@ use crate::say::{self, Paint, shown};
 use crate::setup::Setup;
 use checks::{Check, Fix, Status};
 use facts::Facts;
-use repair::Repair;
+use repair::Planned;
 pub(crate) use situations::Situation;
 
 /// Looks, judges, and with `--fix` mends what is the user's own.
@@ -64,32 +64,42 @@ enum Mended {
     Done,
 }
 
-/// Shows every change, asks, and makes them.
+/// Shows every change, asks, and makes them. What cannot be made is told, and holds up nothing else.
 fn mend(checks: &[Check], settings: &AbsPath, options: &DoctorOptions) -> anyhow::Result<Mended> {
     let fixes = checks.iter().flat_map(|check| &check.fixes);
-    let repairs: Vec<&Repair> = fixes
-        .filter_map(|fix| match fix {
-            Fix::Repair(repair) => Some(repair),
-            Fix::Command(_) | Fix::Advice(_) => None,
-        })
-        .collect();
-    if repairs.is_empty() {
-        return Ok(Mended::Nothing);
-    }
-    for repair in &repairs {
-        say::talk(&format!("would {}", shown(&repair.describe(settings))));
-        for line in repair.show(settings)? {
-            say::talk(&format!("    {}", shown(&line)));
+    let repairs = fixes.filter_map(|fix| match fix {
+        Fix::Repair(repair) => Some(repair),
+        Fix::Command(_) | Fix::Advice(_) => None,
+    });
+    let mut planned: Vec<Planned<'_>> = Vec::new();
+    for repair in repairs {
+        let description = repair.describe(settings);
+        match repair.plan(settings, &planned) {
+            Ok(plan) => {
+                say::talk(&format!("would {}", shown(&description)));
+                plan.lines.iter().for_each(|line| say::talk(&format!("    {}", shown(line))));
+                planned.push(plan);
+            }
+            Err(error) => left_alone(&description, &error),
         }
+    }
+    if planned.is_empty() {
+        return Ok(Mended::Nothing);
     }
     if !options.yes && !is_agreed()? {
         return Ok(Mended::Refused);
     }
-    for repair in repairs {
-        repair.make(settings)?;
-        say::talk(&format!("done: {}", shown(&repair.describe(settings))));
+    for plan in planned {
+        match plan.make(settings) {
+            Ok(()) => say::talk(&format!("done: {}", shown(&plan.describe(settings)))),
+            Err(error) => left_alone(&plan.describe(settings), &error),
+        }
     }
     Ok(Mended::Done)
+}
+
+fn left_alone(what: &str, error: &anyhow::Error) {
+    say::talk(&format!("left alone, and did not {}: {}", shown(what), shown(&format!("{error:#}"))));
 }
 
 /// Asks on the terminal itself.

@@ -10,7 +10,8 @@ pub(crate) enum Exit {
     Yes = 0,
     /// There is a finding: the journal was changed, settings have entries that do not count or rules that
     /// `lint` finds fault with, a case of `test` does not hold, `sandbox status` finds less than the whole boundary,
-    /// a probe of `prove` comes out otherwise than expected, a check of `doctor` fails.
+    /// a probe of `prove` comes out otherwise than expected, a check of `doctor` fails, or the machine is not for the
+    /// situation asked about.
     Finding = 1,
     /// Denied; `sandbox plan` and `prove` are not let run any command here.
     Denied = 3,

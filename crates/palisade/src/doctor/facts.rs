@@ -8,7 +8,7 @@ use sandbox::Machine;
 pub(super) struct Facts {
     pub(super) machine: Machine,
     pub(super) wsl: Wsl,
-    /// Sockets of container daemons that this user can write to.
+    /// Sockets of container daemons that this user can write to, of those that are looked at.
     pub(super) daemons: Vec<String>,
     /// Programs that build other boundaries, with where they are.
     pub(super) hands: Vec<(&'static str, String)>,
@@ -23,6 +23,8 @@ pub(super) struct Facts {
     pub(super) journal: Journal,
     /// Directories and files of Palisade's own that others may read or write, or that are somebody else's.
     pub(super) exposed: Vec<Exposed>,
+    /// Those of them that could not be looked at, with why.
+    pub(super) unseen: Vec<String>,
     pub(super) settings: Settings,
 }
 
@@ -83,15 +85,19 @@ pub(super) struct Hooks {
     pub(super) registered: Vec<Registered>,
     /// The file that switches every hook off.
     pub(super) off: Option<String>,
+    /// The administrator's file by which other files' hooks do not count.
+    pub(super) managed_only: Option<String>,
     /// This program.
     pub(super) own: AbsPath,
-    /// Whether this program lies where commands of an agent write.
-    pub(super) own_is_exposed: bool,
+    /// Why others could put something else into this program's place, if they could.
+    pub(super) own_fault: Option<String>,
     /// The user's settings file, as it is shown.
     pub(super) user_file: String,
     /// What the user's settings file says of hooks at all.
     pub(super) user_has_hooks: bool,
-    /// What came of asking each command that is this program, once each.
+    /// The user's settings file is not there, or could be understood.
+    pub(super) user_is_clear: bool,
+    /// What came of asking this program, with a command that is it.
     pub(super) asked: Vec<(String, Answered)>,
 }
 
@@ -109,6 +115,10 @@ pub(super) struct Registered {
     pub(super) takes_all: bool,
     /// A hook that fails blocks the call.
     pub(super) fails_closed: bool,
+    /// Why it does not decide about every call, though it is there.
+    pub(super) never: Option<String>,
+    /// What of it is not understood, or makes it less sure.
+    pub(super) doubts: Vec<String>,
 }
 
 /// What a hook's command starts.
@@ -120,8 +130,8 @@ pub(super) enum Program {
     Missing(String),
     /// Another program: an older or newer one, or none of ours.
     Other(String),
-    /// The command is more than a program and words: nobody started it.
-    Unclear,
+    /// It cannot be told, and why: nobody started it.
+    Unclear(String),
 }
 
 /// What a hook answered when it was asked.
@@ -140,6 +150,8 @@ pub(super) struct Clock {
     pub(super) program_ms: Option<i64>,
     /// The time of the newest record of the journal.
     pub(super) newest_ms: Option<i64>,
+    /// There are records, and their times could not be read.
+    pub(super) is_untold: bool,
 }
 
 /// The file system of a directory that Palisade writes to.
@@ -151,6 +163,8 @@ pub(super) struct Disk {
     /// Bytes and files that this user may still make; `None` when it cannot be told.
     pub(super) free: Option<(u64, u64)>,
     pub(super) is_read_only: bool,
+    /// This user may not write there.
+    pub(super) is_closed: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,6 +192,10 @@ pub(super) struct Exposed {
     pub(super) shown: String,
     pub(super) mode: u32,
     pub(super) is_own: bool,
+    /// Others may write it.
+    pub(super) is_open: bool,
+    /// It is what a link leads to: the place of another tool's, perhaps.
+    pub(super) is_linked: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -191,6 +209,8 @@ pub(super) struct Settings {
     pub(super) is_managed: bool,
     /// The project brings settings of its own, which are kept with it.
     pub(super) is_shared: bool,
-    /// The mode that lets everything pass is switched off.
+    /// And it has a rule.
+    pub(super) has_managed_rules: bool,
+    /// The mode that lets everything pass is switched off, by an administrator.
     pub(super) bypass_is_off: bool,
 }

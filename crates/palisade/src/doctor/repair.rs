@@ -18,61 +18,96 @@ pub(super) enum Repair {
     /// Puts this program into the place of another in a hook's command.
     Replace { from: String, program: AbsPath },
     /// Takes the right to write from everybody else.
-    Close { path: AbsPath, mode: u32 },
+    Close { path: AbsPath },
+}
+
+/// A change as it was shown: what is made is this, or nothing.
+#[derive(Debug)]
+pub(super) struct Planned<'r> {
+    repair: &'r Repair,
+    /// The lines that go and come.
+    pub(super) lines: Vec<String>,
+    /// The settings before and after.
+    texts: Option<(String, String)>,
+    /// The mode of a file.
+    mode: u32,
 }
 
 impl Repair {
     /// Returns what it does, in words.
     pub(super) fn describe(&self, settings: &AbsPath) -> String {
-        match self {
+        let text = match self {
             Self::Register { program } => format!("register `{}` in {settings}", command(program)),
             Self::Replace { from, program } => {
                 format!("write `{}` in the place of `{from}` in {settings}", command(program))
             }
-            Self::Close { path, mode } => {
-                format!("take the right to write {path} from others (mode {:o})", closed(*mode))
-            }
-        }
+            Self::Close { path } => format!("take the right to write {path} from others"),
+        };
+        secrets::redact(&text).text
     }
 
-    /// Returns what changes, line by line; makes nothing.
-    pub(super) fn show(&self, settings: &AbsPath) -> anyhow::Result<Vec<String>> {
+    /// Returns what changes, after what was planned `before`; makes nothing.
+    pub(super) fn plan(&self, settings: &AbsPath, before: &[Planned<'_>]) -> anyhow::Result<Planned<'_>> {
         match self {
             Self::Register { .. } | Self::Replace { .. } => {
-                let old = read(settings)?;
-                Ok(difference(&old, &self.changed(&old)?))
+                let last = before.iter().rev().find_map(|planned| planned.texts.as_ref());
+                let old = last.map_or_else(|| read(settings), |(_, text)| Ok(text.clone()))?;
+                let (new, lines) = self.changed(&old)?;
+                let lines = lines.iter().map(|line| secrets::redact(line).text).collect();
+                Ok(Planned { repair: self, lines, texts: Some((old, new)), mode: 0 })
             }
-            Self::Close { path, mode } => Ok(vec![format!("chmod {:o} {}", closed(*mode), quoted(path))]),
+            Self::Close { path } => {
+                let (_, mode) = opened(path)?;
+                let lines = vec![format!("chmod {:o} {}", closed(mode), quoted(path))];
+                Ok(Planned { repair: self, lines, texts: None, mode })
+            }
         }
     }
+}
 
-    /// Makes the change.
+impl Planned<'_> {
+    /// Returns what it does, in words.
+    pub(super) fn describe(&self, settings: &AbsPath) -> String {
+        self.repair.describe(settings)
+    }
+
+    /// Makes the change, if everything is as it was when it was shown.
     pub(super) fn make(&self, settings: &AbsPath) -> anyhow::Result<()> {
-        match self {
-            Self::Register { .. } | Self::Replace { .. } => {
-                let old = read(settings)?;
-                write(settings, &self.changed(&old)?)
-            }
-            Self::Close { path, mode } => {
-                let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::CLOEXEC;
-                let file = rustix::fs::open(path.as_str(), flags, rustix::fs::Mode::empty())
-                    .with_context(|| format!("{path} cannot be opened"))?;
-                let mode = rustix::fs::Mode::from_raw_mode(closed(*mode));
+        match (self.repair, &self.texts) {
+            (Repair::Close { path }, _) => {
+                let (file, mode) = opened(path)?;
+                ensure!(mode == self.mode, "{path} has another mode than a moment ago");
+                let mode = rustix::fs::Mode::from_raw_mode(closed(mode));
                 rustix::fs::fchmod(file, mode).with_context(|| format!("the mode of {path} cannot be changed"))
             }
+            (Repair::Register { .. } | Repair::Replace { .. }, Some((old, new))) => write(settings, old, new),
+            (Repair::Register { .. } | Repair::Replace { .. }, None) => bail!("nothing was shown"),
         }
     }
+}
 
-    /// Returns the settings' text after the change.
-    fn changed(&self, old: &str) -> anyhow::Result<String> {
-        let new = match self {
+/// Opens something of the user's own, with its mode.
+fn opened(path: &AbsPath) -> anyhow::Result<(std::fs::File, u32)> {
+    // A pipe is not waited for.
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let file = std::fs::OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path.as_str());
+    let file = file.with_context(|| format!("{path} cannot be opened, or is a link, which is not followed"))?;
+    let found = file.metadata()?;
+    ensure!(found.uid() == rustix::process::geteuid().as_raw(), "{path} is another user's");
+    Ok((file, found.mode() & 0o7777))
+}
+
+impl Repair {
+    /// Returns the settings' text after the change, and what goes and comes: nothing else of the file is shown.
+    fn changed(&self, old: &str) -> anyhow::Result<(String, Vec<String>)> {
+        let (new, lines) = match self {
             Self::Register { program } => registered(old, program)?,
             Self::Replace { from, program } => replaced(old, from, program)?,
             Self::Close { .. } => bail!("this change is none of a text"),
         };
         let value: serde_json::Value = serde_json::from_str(&new).context("the change would break the settings")?;
         ensure!(value.is_object(), "the change would break the settings");
-        Ok(new)
+        Ok((new, lines))
     }
 }
 
@@ -93,7 +128,7 @@ fn closed(mode: u32) -> u32 {
 }
 
 /// Returns settings with the hook before everything else that they say.
-fn registered(old: &str, program: &AbsPath) -> anyhow::Result<String> {
+fn registered(old: &str, program: &AbsPath) -> anyhow::Result<(String, Vec<String>)> {
     let command = serde_json::to_string(&command(program))?;
     let entry = |event: &str, more: &str| {
         format!(
@@ -106,19 +141,20 @@ fn registered(old: &str, program: &AbsPath) -> anyhow::Result<String> {
         entry("PostToolUseFailure", ""),
     ];
     let hooks = format!("\"hooks\": {{\n{}\n  }}", hooks.join(",\n"));
+    let lines = format!("  {hooks}").lines().map(|line| format!("+ {line}")).collect();
     if old.trim().is_empty() {
-        return Ok(format!("{{\n  {hooks}\n}}\n"));
+        return Ok((format!("{{\n  {hooks}\n}}\n"), lines));
     }
     let value: serde_json::Value = serde_json::from_str(old).context("the settings are no JSON")?;
     let object = value.as_object().context("the settings are no JSON object")?;
     ensure!(!object.contains_key("hooks"), "the settings have hooks already");
     let (before, after) = old.split_once('{').context("the settings are no JSON object")?;
     let comma = if object.is_empty() { "" } else { "," };
-    Ok(format!("{before}{{\n  {hooks}{comma}{after}"))
+    Ok((format!("{before}{{\n  {hooks}{comma}{after}"), lines))
 }
 
 /// Returns settings in which a hook's command starts this program.
-fn replaced(old: &str, from: &str, program: &AbsPath) -> anyhow::Result<String> {
+fn replaced(old: &str, from: &str, program: &AbsPath) -> anyhow::Result<(String, Vec<String>)> {
     let (from, to) = (serde_json::to_string(from)?, serde_json::to_string(&command(program))?);
     // Spaces around the colon are the writer's own.
     let mut new = String::new();
@@ -133,27 +169,15 @@ fn replaced(old: &str, from: &str, program: &AbsPath) -> anyhow::Result<String> 
     }
     ensure!(count > 0, "the settings do not say {from} in so many words");
     new.push_str(rest);
-    Ok(new)
-}
-
-/// Returns the lines that go and come.
-fn difference(old: &str, new: &str) -> Vec<String> {
-    let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
-    let same = old.iter().zip(&new).take_while(|(one, other)| one == other).count();
-    let rest = |lines: &[&str]| -> Vec<String> { lines.iter().skip(same).map(|line| (*line).to_owned()).collect() };
-    let (gone, come) = (rest(&old), rest(&new));
-    let tail = gone.iter().rev().zip(come.iter().rev()).take_while(|(one, other)| one == other).count();
-    let mark = |sign: &str, lines: Vec<String>| -> Vec<String> {
-        let kept = lines.len().saturating_sub(tail);
-        lines.into_iter().take(kept).map(|line| format!("{sign} {line}")).collect()
-    };
-    [mark("-", gone), mark("+", come)].concat()
+    let line = |sign: &str, text: &str| format!("{sign} \"command\": {text}");
+    let lines = std::iter::repeat_n([line("-", &from), line("+", &to)], count).flatten().collect();
+    Ok((new, lines))
 }
 
 /// Reads a settings file of the user's own; one that is not there says nothing.
 fn read(file: &AbsPath) -> anyhow::Result<String> {
-    let flags = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
-    let opened = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(file.as_str());
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let opened = std::fs::OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(file.as_str());
     let opened = match opened {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(String::new()),
         opened => opened.with_context(|| format!("{file} cannot be opened, or is a link, which is not followed"))?,
@@ -166,10 +190,11 @@ fn read(file: &AbsPath) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// Puts a new text into the place of a file, whole or not at all.
-fn write(file: &AbsPath, text: &str) -> anyhow::Result<()> {
+/// Puts a new text into the place of a file that still has the old one, whole or not at all.
+fn write(file: &AbsPath, old: &str, text: &str) -> anyhow::Result<()> {
     let path = Path::new(file.as_str());
-    let mode = std::fs::symlink_metadata(path).map_or(0o600, |found| found.permissions().mode() & 0o7777);
+    let found = std::fs::symlink_metadata(path).ok();
+    let mode = found.as_ref().map_or(0o600, |found| found.permissions().mode() & 0o7777);
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).with_context(|| format!("{} cannot be made", parent.display()))?;
     }
@@ -177,9 +202,14 @@ fn write(file: &AbsPath, text: &str) -> anyhow::Result<()> {
     let written = (|| {
         let mut new = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
         new.write_all(text.as_bytes())?;
+        let group = found.as_ref().map(MetadataExt::gid);
+        if let Some(group) = group.filter(|group| new.metadata().is_ok_and(|own| own.gid() != *group)) {
+            std::os::unix::fs::fchown(&new, None, Some(group))?;
+        }
         new.set_permissions(PermissionsExt::from_mode(mode))?;
         new.sync_all()?;
-        std::fs::rename(&beside, path)
+        ensure!(read(file)? == old, "{file} has changed since it was shown");
+        Ok(std::fs::rename(&beside, path)?)
     })();
     if written.is_err() {
         // What is left of it is of no use to anybody.

@@ -33,7 +33,7 @@ impl Report<'_> {
                 Status::Ok | Status::Skip => paint.faint(&format!("{:<6}", check.status.name())),
                 Status::Warn | Status::Fail => paint.bad(&format!("{:<6}", check.status.name())),
             };
-            say::data(&format!("{status}{:<18}{}", check.id, shown(&check.evidence)));
+            say::data(&format!("{status}{:<18}{}", check.id, shown(&clean(&check.evidence))));
             for fix in &check.fixes {
                 say::data(&format!("      {:<18}{}", "", shown(&self.fix(fix))));
             }
@@ -70,7 +70,7 @@ impl Report<'_> {
     fn fix(&self, fix: &Fix) -> String {
         match fix {
             Fix::Command(command) => format!("what helps: {command}"),
-            Fix::Advice(advice) => format!("what helps: {advice}"),
+            Fix::Advice(advice) => format!("what helps: {}", clean(advice)),
             Fix::Repair(repair) => format!("`palisade doctor --fix` would {}", repair.describe(self.settings)),
         }
     }
@@ -79,7 +79,7 @@ impl Report<'_> {
         let check = |check: &Check| {
             let Check { id, status, evidence, fixes } = check;
             let fixes: Vec<Value> = fixes.iter().map(|fix| self.fix_json(fix)).collect();
-            json!({"id": id, "status": status.name(), "evidence": evidence, "fixes": fixes})
+            json!({"id": id, "status": status.name(), "evidence": clean(evidence), "fixes": fixes})
         };
         let situation = |judged: &Judged| {
             let lacks = judged.lacks.iter();
@@ -105,8 +105,13 @@ impl Report<'_> {
     fn fix_json(&self, fix: &Fix) -> Value {
         match fix {
             Fix::Command(command) => json!({"kind": "command", "text": command}),
-            Fix::Advice(advice) => json!({"kind": "advice", "text": advice}),
+            Fix::Advice(advice) => json!({"kind": "advice", "text": clean(advice)}),
             Fix::Repair(repair) => json!({"kind": "fix", "text": repair.describe(self.settings)}),
         }
     }
+}
+
+/// Returns what was seen without the secrets in it, which a hook's command or a message about settings can hold.
+fn clean(text: &str) -> String {
+    secrets::redact(text).text
 }

@@ -3,7 +3,7 @@
 use sandbox::Tier;
 
 use super::checks::{fixes, is_contained, is_full};
-use super::facts::{Answered, Facts, Journal, Program};
+use super::facts::{Answered, Disk, Facts, Journal, Program, Registered};
 
 /// What somebody uses agents for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -133,7 +133,7 @@ fn lack(need: Need, facts: &Facts) -> Option<Lack> {
         Need::ManagedPolicy => {
             let takes =
                 "let an administrator write /etc/palisade/settings.json or /etc/claude-code/managed-settings.json";
-            (facts.settings.is_managed, "a policy that users cannot change", takes.to_owned())
+            (facts.settings.has_managed_rules, "a policy that users cannot change", takes.to_owned())
         }
         Need::NoBypass => {
             let takes = "set `permissions.disableBypassPermissionsMode` to `disable` in a managed file";
@@ -145,7 +145,8 @@ fn lack(need: Need, facts: &Facts) -> Option<Lack> {
         }
         Need::Journal => {
             let is_sound = matches!(facts.journal, Journal::Absent | Journal::Sound { .. });
-            let has = is_sound && !facts.disks.iter().any(|disk| disk.id == "disk.journal" && is_full(disk));
+            let has_room = |disk: &Disk| disk.id != "disk.journal" || disk.free.is_some() && !is_full(disk);
+            let has = is_sound && facts.disks.iter().all(has_room);
             (has, "a journal that is sound and has room", "mend the checks `journal` and `disk.journal`".to_owned())
         }
         Need::OwnKernel => (false, "a kernel of its own for what runs inside", own_kernel(facts)),
@@ -159,9 +160,13 @@ fn is_asked(facts: &Facts) -> bool {
     let hooks = &facts.hooks;
     let decides = |answered: &Answered| matches!(answered, Answered::Decided(_));
     hooks.off.is_none()
-        && hooks.registered.iter().any(|one| one.event == "PreToolUse" && one.takes_all && one.program == Program::Own)
+        && hooks.registered.iter().any(|one| one.event == "PreToolUse" && is_sure(one))
         && !hooks.asked.is_empty()
         && hooks.asked.iter().all(|(_, answered)| decides(answered))
+}
+
+fn is_sure(one: &Registered) -> bool {
+    one.takes_all && one.never.is_none() && one.doubts.is_empty() && one.program == Program::Own
 }
 
 fn boundary(facts: &Facts) -> String {

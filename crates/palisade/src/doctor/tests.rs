@@ -29,6 +29,8 @@ fn sound() -> Facts {
         program: Program::Own,
         takes_all: true,
         fails_closed: true,
+        never: None,
+        doubts: Vec::new(),
     };
     let agent = |id, name| Agent { id, name, path: None, version: None };
     let claude = Agent {
@@ -36,8 +38,13 @@ fn sound() -> Facts {
         version: Some("2.1.329".to_owned()),
         ..agent("agent.claude", "Claude Code")
     };
-    let disk =
-        |id, path: &str| Disk { id, path: path.to_owned(), free: Some((64 << 30, 1 << 20)), is_read_only: false };
+    let disk = |id, path: &str| Disk {
+        id,
+        path: path.to_owned(),
+        free: Some((64 << 30, 1 << 20)),
+        is_read_only: false,
+        is_closed: false,
+    };
     Facts {
         machine: Machine {
             findings: Ability::ALL.iter().map(finding).collect(),
@@ -64,20 +71,29 @@ fn sound() -> Facts {
             registered: ["PreToolUse", "PostToolUse", "PostToolUseFailure"].map(registered).to_vec(),
             off: None,
             own: path("/opt/palisade"),
-            own_is_exposed: false,
+            managed_only: None,
+            own_fault: None,
+            user_is_clear: true,
             user_file: "~/.claude/settings.json".to_owned(),
             user_has_hooks: true,
             asked: vec![("/opt/palisade hook claude".to_owned(), Answered::Decided("allow".to_owned()))],
         },
-        clock: Clock { now_ms: 1_000_000_000, program_ms: Some(900_000_000), newest_ms: Some(990_000_000) },
+        clock: Clock {
+            now_ms: 1_000_000_000,
+            program_ms: Some(900_000_000),
+            newest_ms: Some(990_000_000),
+            is_untold: false,
+        },
         disks: vec![disk("disk.journal", "~/.local/state/palisade"), disk("disk.cache", "~/.cache/palisade")],
         journal: Journal::Sound { records: 12 },
         exposed: Vec::new(),
+        unseen: Vec::new(),
         settings: Settings {
             wrong: Vec::new(),
             is_boundary_on: true,
             is_closed: true,
             is_managed: true,
+            has_managed_rules: true,
             is_shared: true,
             bypass_is_off: true,
         },
@@ -103,7 +119,7 @@ fn change(facts: &mut Facts, line: &str) {
         "kvm" => facts.has_kvm = value == "yes",
         "proxy" => facts.proxies.push(Proxy {
             variable: "https_proxy".to_owned(),
-            shown: words[0].to_owned(),
+            shown: if words[0] == "-" { String::new() } else { words[0].to_owned() },
             state: match words[1] {
                 "answers" => ProxyState::Answers,
                 "silent" => ProxyState::Silent,
@@ -117,43 +133,21 @@ fn change(facts: &mut Facts, line: &str) {
         "authorities" => {
             facts.certificates.named.push((words[0].to_owned(), words[1].to_owned(), Some(words[2..].join(" "))))
         }
-        "claude" => facts.agents[0].version = Some(value.to_owned()),
-        "hooks" => match value {
-            "none" => {
-                facts.hooks.registered.clear();
-                facts.hooks.asked.clear();
-                facts.hooks.user_has_hooks = false;
-            }
-            "others" => {
-                facts.hooks.registered.clear();
-                facts.hooks.asked.clear();
-            }
-            "off" => facts.hooks.off = Some("~/.claude/settings.json".to_owned()),
-            "missing" | "other" | "unclear" => {
-                facts.hooks.asked.clear();
-                for one in &mut facts.hooks.registered {
-                    one.command = "/old/palisade hook claude".to_owned();
-                    one.program = match value {
-                        "missing" => Program::Missing("/old/palisade".to_owned()),
-                        "other" => Program::Other("/old/palisade".to_owned()),
-                        _ => Program::Unclear,
-                    };
-                }
-            }
-            "managed" => facts.hooks.registered.iter_mut().for_each(|one| one.is_users = false),
-            "open" => facts.hooks.registered.iter_mut().for_each(|one| one.fails_closed = false),
-            "narrow" => facts.hooks.registered[0].takes_all = false,
-            "exposed" => facts.hooks.own_is_exposed = true,
-            _ => facts.hooks.registered.retain(|one| one.event != words[1]),
-        },
+        "claude" => facts.agents[0].version = (value != "unknown").then(|| value.to_owned()),
+        "hooks" => hooks(&mut facts.hooks, value),
         "answer" => facts.hooks.asked[0].1 = Answered::Failed(value.to_owned()),
         "program made" => facts.clock.program_ms = Some(facts.clock.now_ms + value.parse::<i64>().unwrap() * 1000),
+        "newest record" if value == "untold" => {
+            facts.clock.newest_ms = None;
+            facts.clock.is_untold = true;
+        }
         "newest record" => facts.clock.newest_ms = Some(facts.clock.now_ms + value.parse::<i64>().unwrap() * 1000),
         "disk.journal" | "disk.cache" => {
             let disk = facts.disks.iter_mut().find(|disk| disk.id == what).unwrap();
             match value {
                 "read-only" => disk.is_read_only = true,
                 "unknown" => disk.free = None,
+                "closed" => disk.is_closed = true,
                 _ => disk.free = Some((words[0].parse::<u64>().unwrap() << 20, words[1].parse().unwrap())),
             }
         }
@@ -168,19 +162,67 @@ fn change(facts: &mut Facts, line: &str) {
             path: path(words[0]),
             shown: words[0].to_owned(),
             mode: u32::from_str_radix(words[1], 8).unwrap(),
-            is_own: words[2] == "own",
+            is_own: words[2] != "other" && words[2] != "root",
+            is_open: words[2] != "other",
+            is_linked: words[2] == "link",
         }),
+        "unseen" => facts.unseen.push(value.to_owned()),
+        "untried" => facts.machine.findings.retain(|finding| finding.ability.name() != value),
         "settings" => match value {
+            "a managed file without rules" => facts.settings.has_managed_rules = false,
             "no boundary" => facts.settings.is_boundary_on = false,
             "open" => facts.settings.is_closed = false,
             "plain" => {
-                let Settings { wrong: _, is_boundary_on: _, is_closed, is_managed, is_shared, bypass_is_off } =
+                let Settings { is_closed, is_managed, has_managed_rules, is_shared, bypass_is_off, .. } =
                     &mut facts.settings;
-                [is_closed, is_managed, is_shared, bypass_is_off].into_iter().for_each(|said| *said = false);
+                let all = [is_closed, is_managed, has_managed_rules, is_shared, bypass_is_off];
+                all.into_iter().for_each(|said| *said = false);
             }
             _ => facts.settings.wrong.push((words[0] == "refuses", words[1..].join(" "))),
         },
         _ => panic!("nothing is known of `{line}`"),
+    }
+}
+
+/// Makes something of the hooks wrong.
+fn hooks(hooks: &mut Hooks, value: &str) {
+    let words: Vec<&str> = value.splitn(2, ' ').collect();
+    let all = &mut hooks.registered;
+    match value {
+        "none" | "others" | "managed only" | "not understood" => {
+            all.clear();
+            hooks.asked.clear();
+            hooks.user_has_hooks = value == "others";
+            hooks.user_is_clear = value != "not understood";
+            hooks.managed_only = (value == "managed only").then(|| "/etc/claude-code/managed-settings.json".to_owned());
+        }
+        "off" => {
+            hooks.off = Some("~/.claude/settings.json".to_owned());
+        }
+        "missing" | "other" | "unclear" => {
+            hooks.asked.clear();
+            for one in all {
+                one.command = "/old/palisade hook claude".to_owned();
+                one.program = match value {
+                    "missing" => Program::Missing("/old/palisade".to_owned()),
+                    "other" => Program::Other("/old/palisade".to_owned()),
+                    _ => Program::Unclear("it is more than a program and its words, and was not started".to_owned()),
+                };
+            }
+        }
+        "managed" => all.iter_mut().for_each(|one| one.is_users = false),
+        "open" => all.iter_mut().for_each(|one| one.fails_closed = false),
+        "narrow" => all[0].takes_all = false,
+        "narrow and whole" => {
+            let narrow = Registered { takes_all: false, ..all[0].clone() };
+            all.insert(0, narrow);
+        }
+        _ => match words[0] {
+            "never" => all[0].never = Some(words[1].to_owned()),
+            "doubt" => all[0].doubts.push(words[1].to_owned()),
+            "program" => hooks.own_fault = Some(words[1].to_owned()),
+            _ => all.retain(|one| one.event != words[1]),
+        },
     }
 }
 

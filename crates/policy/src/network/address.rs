@@ -93,6 +93,35 @@ const SIX: [(Ipv6Addr, u32, Reach); 9] = [
     (Ipv6Addr::new(0xfec0, 0, 0, 0, 0, 0, 0, 0), 10, Reach::Private),
 ];
 
+/// Returns the blocks that are not the internet's, as an address and its leading bits. What holds an address of version 4
+/// in a way that only one of version 6 can show is among them, so that nothing in them has to be looked at closer.
+pub fn closed_blocks() -> Vec<(IpAddr, u32)> {
+    let four = FOUR.iter().map(|(block, bits, _)| (IpAddr::V4(*block), *bits));
+    let six = SIX.iter().map(|(block, bits, _)| (IpAddr::V6(*block), *bits));
+    // All but the block that is in use as the internet, and 6to4 in it.
+    let outside = [
+        (Ipv6Addr::UNSPECIFIED, 3),
+        (Ipv6Addr::new(0x4000, 0, 0, 0, 0, 0, 0, 0), 2),
+        (Ipv6Addr::new(0x8000, 0, 0, 0, 0, 0, 0, 0), 1),
+        (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16),
+    ];
+    let outside = outside.into_iter().map(|(block, bits)| (IpAddr::V6(block), bits));
+    let all: Vec<(IpAddr, u32)> = outside.chain(four).chain(six).collect();
+    // One within another says nothing more.
+    let is_within = |inner: &(IpAddr, u32), outer: &(IpAddr, u32)| outer.1 < inner.1 && holds(*outer, inner.0);
+    all.iter().filter(|block| !all.iter().any(|outer| is_within(block, outer))).copied().collect()
+}
+
+/// Returns true when a block holds an address of its version.
+fn holds((block, bits): (IpAddr, u32), address: IpAddr) -> bool {
+    let left = |address: IpAddr| match address {
+        IpAddr::V4(four) => u128::from(four.to_bits()) << 96,
+        IpAddr::V6(six) => six.to_bits(),
+    };
+    let cut = |address: IpAddr| left(address).checked_shr(128 - bits);
+    block.is_ipv4() == address.is_ipv4() && cut(block) == cut(address)
+}
+
 /// Names that lead to metadata services or to this machine. No pattern with a star means them.
 const INNER_NAMES: [&str; 5] =
     ["metadata.google.internal", "metadata", "instance-data", "instance-data.ec2.internal", "localhost"];

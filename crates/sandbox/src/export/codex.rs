@@ -26,16 +26,19 @@ pub(super) fn export(view: &View<'_>) -> Result<Export, Inexpressible> {
     if !limits.is_empty() {
         losses.push(weaker("limits", format!("nothing holds the limits on {}", limits.join(", "))));
     }
-    let mut files = String::new();
+    let mut entries: Vec<(String, &str)> = Vec::new();
     match view.root {
-        Root::Host => files.push_str("\":root\" = \"read\"\n"),
+        Root::Host => entries.push(("\":root\"".to_owned(), "read")),
         Root::Empty => {
-            files.push_str("\":minimal\" = \"read\"\n");
+            entries.push(("\":minimal\"".to_owned(), "read"));
             losses.push(weaker("closed-profile", "what Codex counts as least is there to be read besides"));
         }
     }
-    let mut line = |path: &policy::AbsPath, access: &str| -> Result<(), Inexpressible> {
-        files.push_str(&format!("{} = \"{access}\"\n", key(path)?));
+    // A key stands once, and what comes later in the plan counts.
+    let mut line = |path: &policy::AbsPath, access: &'static str| -> Result<(), Inexpressible> {
+        let key = key(path)?;
+        entries.retain(|(known, _)| *known != key);
+        entries.push((key, access));
         Ok(())
     };
     view.readable().try_for_each(|path| line(path, "read"))?;
@@ -52,6 +55,7 @@ pub(super) fn export(view: &View<'_>) -> Result<Export, Inexpressible> {
     if view.hidden().any(|(_, parts, _)| parts.iter().any(|part| !view.writable().any(|root| root == part))) {
         losses.push(stricter("opened-again", "a part of a hidden directory that could be read stays hidden"));
     }
+    let files: String = entries.iter().map(|(key, access)| format!("{key} = \"{access}\"\n")).collect();
     let hosts = hosts(view, &mut losses)?;
     let text = format!(
         "# Written by `palisade sandbox export codex`: do not edit, export again.\n# Put it into `$CODEX_HOME/config.toml`; older \

@@ -1,7 +1,10 @@
 //! A development container: nothing is reached but what the rules allow by name, nobody in it is root, and Palisade is inside.
 
+use std::net::IpAddr;
+
 use policy::AbsPath;
-use policy::network::host::HostPattern;
+use policy::network::address::{Reach, Surroundings, closed_blocks};
+use policy::network::host::{Host, HostPattern};
 use serde_json::json;
 
 use super::docker::{limits, mounts, of_containers};
@@ -40,6 +43,10 @@ const RULES: &str = r#"nft -f - <<'RULES'
 table inet palisade
 delete table inet palisade
 table inet palisade {
+  set named4 { type ipv4_addr . inet_service; }
+  set named6 { type ipv6_addr . inet_service; }
+  set closed4 { type ipv4_addr; flags interval; }
+  set closed6 { type ipv6_addr; flags interval; }
   set allowed4 { type ipv4_addr . inet_service; }
   set allowed6 { type ipv6_addr . inet_service; }
   set resolvers4 { type ipv4_addr; }
@@ -49,6 +56,8 @@ table inet palisade {
     iif "lo" accept
     ct state established,related accept
     icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert } accept
+  }
+  chain denied {
   }
   chain forward {
     type filter hook forward priority 0; policy drop;
@@ -61,6 +70,12 @@ table inet palisade {
     oif "lo" accept
     ct state established,related accept
     icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit } accept
+    jump denied
+    ip daddr . tcp dport @named4 accept
+    ip6 daddr . tcp dport @named6 accept
+    ip daddr @closed4 reject
+    ip6 daddr @closed6 reject
+    ip6 daddr & ::fdff:ffff:0:0 == ::5efe:0:0 reject
     ip daddr . tcp dport @allowed4 accept
     ip6 daddr . tcp dport @allowed6 accept
     reject
@@ -110,12 +125,14 @@ pub(super) fn export(view: &View<'_>) -> Result<Export, Inexpressible> {
         ),
         weaker("user-settings", "settings of the user's own and an administrator's are not inside: the project's are"),
     ]);
+    let closed = closed(view)?;
     let hosts = hosts(view, &mut losses);
     if !hosts.is_empty() {
         losses.extend([
             weaker(
                 "hosts-by-address",
-                "another host behind the address of an allowed one is reached as well, and no name is checked",
+                "another host behind the address of an allowed one is reached as well, and no name is checked; a public address may be \
+                 this machine's",
             ),
             stricter(
                 "addresses",
@@ -126,7 +143,7 @@ pub(super) fn export(view: &View<'_>) -> Result<Export, Inexpressible> {
     let lost = comments("#", &losses);
     let firewall = format!(
         "#!/bin/sh\n# Written by `palisade sandbox export devcontainer`: do not edit, export again.\n# Closes everything, then opens the \
-         hosts that the rules allow.\n#\n# What is lost:\n{lost}set -eu\n\n{RULES}\n{hosts}\nnft flush set inet palisade resolvers4\nnft \
+         hosts that the rules allow.\n#\n# What is lost:\n{lost}set -eu\n\n{RULES}\n{closed}{hosts}\nnft flush set inet palisade resolvers4\nnft \
          flush set inet palisade resolvers6\n"
     );
     let value = json!({
@@ -169,6 +186,11 @@ fn workspace_mounts(view: &View<'_>) -> Result<Vec<String>, Inexpressible> {
     if let Some(path) = paths.into_iter().find(|path| path.as_str().contains("${")) {
         return Err(Inexpressible::new(FORM, path.as_str(), "`${` begins a variable in this file"));
     }
+    // The variable's value is put in afterwards, and nothing quotes it.
+    if view.project.as_str().contains(|letter: char| matches!(letter, ',' | '"') || letter.is_control()) {
+        let why = "the name of the folder is put into a mount as it is, and would begin another field";
+        return Err(Inexpressible::new(FORM, view.project.as_str(), why));
+    }
     let place = |path: &AbsPath| match path.below(view.project) {
         Some("") => (FOLDER.to_owned(), WORKSPACE.to_owned()),
         Some(below) => (format!("{FOLDER}/{below}"), format!("{WORKSPACE}/{below}")),
@@ -176,6 +198,61 @@ fn workspace_mounts(view: &View<'_>) -> Result<Vec<String>, Inexpressible> {
     };
     let project = mount(FORM, &[("type", "bind"), ("source", FOLDER), ("target", WORKSPACE)])?;
     Ok(mounts(FORM, view, &place)?.into_iter().filter(|mount| *mount != project).collect())
+}
+
+/// Returns the lines that close what the policy refuses by its address, whatever name leads there.
+fn closed(view: &View<'_>) -> Result<String, Inexpressible> {
+    let blocks = closed_blocks();
+    let elements = |is_four: bool| {
+        let own = blocks.iter().filter(|(block, _)| block.is_ipv4() == is_four);
+        own.map(|(block, bits)| format!("{block}/{bits}")).collect::<Vec<_>>().join(", ")
+    };
+    let mut text = format!(
+        "# Private networks, metadata services and this machine, whatever name leads there.\nnft add element inet palisade closed4 '{{ {} \
+         }}'\nnft add element inet palisade closed6 '{{ {} }}'\n",
+        elements(true),
+        elements(false)
+    );
+    for place in view.denied() {
+        match &place.pattern {
+            HostPattern::Address(address) => {
+                let port = place.port.map_or(String::new(), |port| format!(" tcp dport {port}"));
+                text.push_str(&format!(
+                    "nft add rule inet palisade denied {} daddr {address}{port} reject\n",
+                    version(*address)
+                ));
+            }
+            HostPattern::Any => {}
+            HostPattern::Below(_) | HostPattern::Labels(_) if may_be_address(&place.pattern) => {
+                let why = "the firewall has no pattern of addresses";
+                return Err(Inexpressible::new(FORM, place.pattern.to_string(), why));
+            }
+            HostPattern::Below(_) | HostPattern::Labels(_) => {}
+        }
+    }
+    Ok(text + "\n")
+}
+
+/// Returns the word of a firewall's rule for an address' version.
+fn version(address: IpAddr) -> &'static str {
+    if address.is_ipv4() { "ip" } else { "ip6" }
+}
+
+/// Returns true for a pattern of names that an address could match.
+fn may_be_address(pattern: &HostPattern) -> bool {
+    let text = pattern.to_string();
+    text.chars().all(|letter| letter.is_ascii_digit() || matches!(letter, '*' | '.'))
+}
+
+/// Returns the lines that open an address that rules name, though it be no public one.
+fn named(address: IpAddr, ports: &[u16]) -> String {
+    let family = if address.is_ipv4() { 4 } else { 6 };
+    let line = |port: &u16| format!("nft add element inet palisade named{family} '{{ {address} . {port} }}'\n");
+    match Surroundings::default().reach(address) {
+        Reach::Public | Reach::Private | Reach::Link | Reach::Metadata => ports.iter().map(line).collect(),
+        // The policy lets nobody there either.
+        Reach::Nowhere | Reach::Machine => String::new(),
+    }
 }
 
 /// Returns the lines that open hosts.
@@ -200,15 +277,18 @@ fn hosts(view: &View<'_>, losses: &mut Vec<Loss>) -> String {
     }
     let mut text = String::new();
     for (name, ports) in names {
-        let is_denied = view.denied().iter().any(|place| {
-            let host = policy::network::host::Host::parse_bare(&name);
-            host.map_or(true, |host| place.pattern.tightens(&host))
-        });
+        let host = Host::parse_bare(&name);
+        let is_denied =
+            view.denied().iter().any(|place| host.as_ref().map_or(true, |host| place.pattern.tightens(host)));
         if is_denied {
             losses.push(stricter(
                 "hosts",
                 format!("`{name}` is left out: another rule denies it, at some port at least"),
             ));
+            continue;
+        }
+        if let Some(address) = host.ok().and_then(|host| host.as_address()) {
+            text.push_str(&named(address, &ports));
             continue;
         }
         let ports: Vec<String> = ports.iter().map(u16::to_string).collect();

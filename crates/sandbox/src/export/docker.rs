@@ -23,6 +23,7 @@ CMD ["bash"]
 pub(super) fn export(view: &View<'_>) -> Result<Export, Inexpressible> {
     let mut losses = of_all(view);
     losses.extend(of_containers(view));
+    losses.push(weaker("root", "what root starts is root inside, without its capabilities: start it as another user"));
     losses.extend(view.no_hosts());
     let mut options: Vec<String> = [
         "--rm --init --interactive",

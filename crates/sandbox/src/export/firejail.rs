@@ -1,5 +1,6 @@
 //! A profile of Firejail.
 
+use policy::AbsPath;
 use policy::controls::limits::Resource;
 
 use super::loss::{comments, environment, kernel_calls, of_all, pins, stricter, weaker};
@@ -53,10 +54,17 @@ pub(super) fn export(view: &View<'_>) -> Result<Export, Inexpressible> {
         losses.push(pins());
     }
     let known = LIMITS.iter().map(|(resource, _)| *resource).chain([Resource::Wall]);
-    let held: Vec<Resource> = known.filter(|resource| view.written_limit(*resource).is_some()).collect();
+    // Times are whole seconds there, and none cannot be said.
+    let is_said = |resource: Resource, value: u64| resource != Resource::Wall || value >= 1000;
+    let is_held = |resource: &Resource| view.written_limit(*resource).is_some_and(|value| is_said(*resource, value));
+    let held: Vec<Resource> = known.filter(is_held).collect();
     let limits = view.limits_but(&held);
     if !limits.is_empty() {
         losses.push(weaker("limits", format!("nothing holds the limits on {}", limits.join(", "))));
+    }
+    let temporary = AbsPath::root().join("tmp");
+    if let Some(path) = view.writable().chain([view.cwd]).find(|path| path.is_within(&temporary)) {
+        losses.push(stricter("private-directories", format!("{path} is not there: /tmp is another, which is empty")));
     }
     let mut rules = String::from("read-only /\n");
     for path in view.writable() {
@@ -82,7 +90,7 @@ pub(super) fn export(view: &View<'_>) -> Result<Export, Inexpressible> {
     for (resource, name) in LIMITS {
         limits.extend(view.written_limit(resource).map(|value| format!("{name} {value}\n")));
     }
-    limits.extend(view.written_limit(Resource::Wall).map(timeout));
+    limits.extend(view.written_limit(Resource::Wall).filter(|_| held.contains(&Resource::Wall)).map(timeout));
     let text = format!(
         "# Written by `palisade sandbox export firejail`: do not edit, export again.\n# Run a command under it with: firejail \
          --profile=palisade.profile -- COMMAND\n#\n# What is lost:\n{}\nquiet\n{rules}\n{BASE}{limits}",
@@ -93,6 +101,6 @@ pub(super) fn export(view: &View<'_>) -> Result<Export, Inexpressible> {
 
 /// Returns the line about time, in whole seconds and never more than asked for.
 fn timeout(milliseconds: u64) -> String {
-    let seconds = (milliseconds / 1000).max(1);
+    let seconds = milliseconds / 1000;
     format!("timeout {:02}:{:02}:{:02}\n", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }

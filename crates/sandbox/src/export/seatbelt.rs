@@ -46,6 +46,10 @@ pub(super) fn export(view: &View<'_>) -> Result<Export, Inexpressible> {
             "unproven",
             "the language has no public reference, and this profile was checked by reading, not by running it",
         ),
+        weaker(
+            "this-machine",
+            "the paths are those of this machine: what lies elsewhere on another is neither hidden nor held there",
+        ),
         weaker("processes", "processes of the machine can be listed"),
         environment(),
         stricter(
@@ -84,27 +88,37 @@ pub(super) fn export(view: &View<'_>) -> Result<Export, Inexpressible> {
 
 fn rules(step: &Step) -> Result<String, Inexpressible> {
     let closed =
-        |path: &AbsPath| Ok::<_, Inexpressible>(format!("(deny file-read* file-write* (subpath {}))\n", scheme(path)?));
+        |path: &AbsPath| Ok::<_, Inexpressible>(format!("(deny file-read* file-write* {})\n", names("subpath", path)?));
     Ok(match step {
-        Step::Read { path, why } => format!("; {}\n(allow file-read* (subpath {}))\n", comment(why), scheme(path)?),
-        Step::Link { path, target: _ } => format!("(allow file-read* (literal {}))\n", scheme(path)?),
+        Step::Read { path, why } => format!("; {}\n(allow file-read* {})\n", comment(why), names("subpath", path)?),
+        Step::Link { path, target: _ } => format!("(allow file-read* {})\n", names("literal", path)?),
         Step::Private { zone } => private(*zone),
-        Step::Writable { path, zone: _ } => format!("\n(allow file-read* file-write* (subpath {}))\n", scheme(path)?),
+        Step::Writable { path, zone: _ } => format!("\n(allow file-read* file-write* {})\n", names("subpath", path)?),
         Step::Cache { .. } | Step::Seed { .. } => String::new(),
-        Step::Pin { path } => format!("(deny file-write-unlink (literal {}))\n", scheme(path)?),
+        Step::Pin { path } => format!("(deny file-write-unlink {})\n", names("literal", path)?),
         Step::ReadOnly { path, why } | Step::ByKey { path, why } => {
-            format!("; {}\n(deny file-write* (subpath {}))\n", comment(why), scheme(path)?)
+            format!("; {}\n(deny file-write* {})\n", comment(why), names("subpath", path)?)
         }
         Step::Hide { path, why } => format!("; {}\n{}", comment(why), closed(path)?),
         Step::Veil { path, parts, why } => {
             let mut text = format!("; {}\n{}", comment(why), closed(path)?);
             for part in parts {
                 text.push_str(&ways(path, part)?);
-                text.push_str(&format!("(allow file-read* (subpath {}))\n", scheme(part)?));
+                text.push_str(&format!("(allow file-read* {})\n", names("subpath", part)?));
             }
             text
         }
     })
+}
+
+/// Returns a filter for a path. Some directories are links on macOS, and what is below them is known by the other name.
+fn names(filter: &str, path: &AbsPath) -> Result<String, Inexpressible> {
+    let own = format!("({filter} {})", scheme(path)?);
+    if !["etc", "tmp", "var"].iter().any(|name| path.is_within(&AbsPath::root().join(name))) {
+        return Ok(own);
+    }
+    let other = AbsPath::root().join("private").join(path.as_str().trim_start_matches('/'));
+    Ok(format!("{own} ({filter} {})", scheme(&other)?))
 }
 
 /// Returns the rules by which the way to a part that is seen again can be walked.
@@ -112,7 +126,7 @@ fn ways(from: &AbsPath, to: &AbsPath) -> Result<String, Inexpressible> {
     let mut text = String::new();
     let mut above = to.parent();
     while let Some(path) = above.filter(|path| path.is_within(from)) {
-        text.push_str(&format!("(allow file-read-metadata (literal {}))\n", scheme(&path)?));
+        text.push_str(&format!("(allow file-read-metadata {})\n", names("literal", &path)?));
         above = path.parent();
     }
     Ok(text)

@@ -148,9 +148,26 @@ fn told(made: &Made, info: &str) -> String {
             }
             Err(refusal) => format!("refused: {refusal}"),
         },
+        ["firewall"] => firewall(made),
         ["losses"] => Form::ALL.iter().map(|form| losses(made, *form)).collect::<Vec<_>>().join("\n"),
         ["odd"] => Form::ALL.iter().map(|form| odd(made, *form)).collect::<Vec<_>>().join("\n"),
         _ => panic!("{info}"),
+    }
+}
+
+/// Returns the lines that open and close hosts, but for the blocks that are always closed.
+fn firewall(made: &Made) -> String {
+    match made.in_form(Form::Devcontainer) {
+        Ok(export) => {
+            let text = &export.files.iter().find(|file| file.name.ends_with("firewall.sh")).unwrap().text;
+            let is_told = |line: &&str| {
+                line.starts_with("allow ")
+                    || line.contains(" named") && line.starts_with("nft")
+                    || line.contains(" denied ip")
+            };
+            text.lines().filter(is_told).collect::<Vec<_>>().join("\n")
+        }
+        Err(refusal) => format!("refused: {refusal}"),
     }
 }
 
@@ -202,6 +219,41 @@ fn exports_are_as_they_are_written_down() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
     assert!(count > 25, "{count} blocks");
+}
+
+/// What the policy refuses by its address lies in a block that the firewall closes, and the internet does not.
+#[test]
+fn the_firewall_closes_what_the_policy_does() {
+    use policy::network::address::{Reach, Surroundings, closed_blocks};
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+    let blocks: Vec<(bool, u128, u128)> = closed_blocks()
+        .into_iter()
+        .map(|(block, bits)| match block {
+            IpAddr::V4(four) => (true, four.to_bits().into(), (1 << (32 - bits)) - 1),
+            IpAddr::V6(six) => (false, six.to_bits(), (1 << (128 - bits)) - 1),
+        })
+        .collect();
+    let edges = |(is_four, first, length): (bool, u128, u128)| {
+        [first.wrapping_sub(1), first, first + length, first.wrapping_add(length).wrapping_add(1)]
+            .map(|at| (is_four, at))
+    };
+    let inner =
+        [0x2002_0a00_0001_u128 << 80, 0x2001_0000_0a00_0001 << 64, 0x64_ff9b << 96 | 0x0a00_0001, 0xffff_0a00_0001];
+    let public = [(true, 0x0808_0808), (false, 0x2a00_u128 << 112 | 1)];
+    let all = blocks.iter().copied().flat_map(edges).chain(inner.map(|at| (false, at))).chain(public);
+    for (is_four, at) in all {
+        let address = match (is_four, u32::try_from(at)) {
+            (true, Ok(four)) => IpAddr::V4(Ipv4Addr::from_bits(four)),
+            (true, Err(_)) => continue,
+            (false, _) => IpAddr::V6(Ipv6Addr::from_bits(at)),
+        };
+        let is_closed =
+            blocks.iter().any(|(is_own, first, length)| *is_own == is_four && (*first..=first + length).contains(&at));
+        let is_public = Surroundings::default().reach(address) == Reach::Public;
+        assert!(is_closed || is_public, "{address} is open");
+        assert!(!is_closed || !is_public || address.to_string().starts_with("2002:"), "{address} is closed");
+    }
 }
 
 /// An id is a promise: the guide says what each means.

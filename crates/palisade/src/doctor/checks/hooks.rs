@@ -14,19 +14,24 @@ const EVENTS: [&str; 3] = ["PreToolUse", "PostToolUse", "PostToolUseFailure"];
 pub(super) fn examine(facts: &Facts) -> Vec<Check> {
     let mut checks: Vec<Check> = facts.agents.iter().map(agent).collect();
     let hooks = &facts.hooks;
-    let is_wanted = facts.agents.iter().any(|agent| agent.id == "agent.claude" && agent.path.is_some());
-    checks.push(registered(hooks, is_wanted));
+    let claude = facts.agents.iter().find(|agent| agent.id == "agent.claude" && agent.path.is_some());
+    checks.push(registered(hooks, claude.is_some()));
     if !hooks.registered.is_empty() {
-        checks.extend([program(hooks), answers(hooks), covers(hooks), boundary(facts.settings.is_boundary_on)]);
+        checks.extend([program(hooks), answers(hooks), covers(hooks, claude), boundary(facts.settings.is_boundary_on)]);
     }
     checks
 }
 
 fn agent(agent: &Agent) -> Check {
     let Agent { id, name, path, version } = agent;
-    let Some(path) = path else { return Check::skip(id, format!("{name} is not installed")) };
+    let Some(path) = path else { return Check::skip(id, format!("{name} was not found")) };
     let Some(version) = version else {
-        return Check::ok(id, format!("{name} at {path}; its files say no version"));
+        let evidence = format!("{name} at {path}; its files say no version");
+        if *id == "agent.claude" {
+            let evidence = format!("{evidence}: whether a hook that is missing lets calls pass is not known");
+            return Check::warn(id, evidence).advice(format!("it must not be older than {FAILS_CLOSED_SINCE}"));
+        }
+        return Check::ok(id, evidence);
     };
     let evidence = format!("{name} {version} at {path}");
     let is_old = *id == "agent.claude" && Version::parse(version).is_some_and(|version| version < FAILS_CLOSED_SINCE);
@@ -47,47 +52,55 @@ fn registered(hooks: &Hooks, is_wanted: bool) -> Check {
     if let Some(first) = hooks.registered.first() {
         return Check::ok(id, format!("`{}` in {}", first.command, first.file));
     }
+    if let Some(file) = &hooks.managed_only {
+        let evidence =
+            format!("`allowManagedHooksOnly` in {file}: no hook counts but an administrator's, and none is Palisade's");
+        return Check::fail(id, evidence).advice("let an administrator register it in a managed file");
+    }
     if !is_wanted {
-        return Check::skip(id, "no settings register Palisade's hook, and Claude Code is not installed");
+        return Check::skip(id, "no settings register Palisade's hook, and Claude Code was not found");
     }
     let evidence = "no settings register Palisade's hook: Claude Code's calls are neither decided nor recorded";
     let check = Check::fail(id, evidence);
-    if hooks.user_has_hooks {
-        return check.advice(format!("add the hooks of docs/guides/claude-code.md to those in {}", hooks.user_file));
+    let file = &hooks.user_file;
+    match &hooks.own_fault {
+        _ if !hooks.user_is_clear => check.advice(format!("mend {file}, which cannot be understood")),
+        _ if hooks.user_has_hooks => {
+            check.advice(format!("add the hooks of docs/guides/claude-code.md to those in {file}"))
+        }
+        Some(fault) => {
+            check.advice(format!("install Palisade where only you or root can write: {} {fault}", hooks.own))
+        }
+        None => check.repair(Repair::Register { program: hooks.own.clone() }),
     }
-    if hooks.own_is_exposed {
-        return check
-            .advice("install Palisade where only you or root can write, and run `palisade doctor --fix` from there");
-    }
-    check.repair(Repair::Register { program: hooks.own.clone() })
 }
 
 fn program(hooks: &Hooks) -> Check {
     let id = "hook.program";
     let wrong = hooks.registered.iter().find(|one| one.program != Program::Own);
     let Some(one) = wrong else {
-        if hooks.own_is_exposed {
-            let evidence = format!("{} lies where commands of an agent can replace it", hooks.own);
-            return Check::warn(id, evidence).advice("install it where only you or root can write");
+        if let Some(fault) = &hooks.own_fault {
+            return Check::warn(id, format!("{} {fault}", hooks.own))
+                .advice("install it where only you or root can write");
         }
         return Check::ok(id, format!("it is this program, {}", hooks.own));
     };
-    let Registered { event, file, is_users, command, program, takes_all: _, fails_closed } = one;
-    let (what, status) = match program {
+    let (what, status) = match &one.program {
         Program::Own => (String::new(), Status::Ok),
-        Program::Missing(path) if *fails_closed => {
+        Program::Missing(path) if one.fails_closed => {
             (format!("`{path}` is not there: every call is blocked"), Status::Fail)
         }
         Program::Missing(path) => (format!("`{path}` is not there: calls pass unseen"), Status::Fail),
         Program::Other(path) => (format!("`{path}` is another program than this one, {}", hooks.own), Status::Warn),
-        Program::Unclear => ("it is more than a program and its words, and was not started".to_owned(), Status::Warn),
+        Program::Unclear(why) => (why.clone(), Status::Warn),
     };
-    let check = Check::new(id, status, format!("{event} in {file}, `{command}`: {what}"));
-    let is_ours = matches!(program, Program::Missing(_) | Program::Other(_));
-    if *is_users && is_ours && !hooks.own_is_exposed {
-        check.repair(Repair::Replace { from: command.clone(), program: hooks.own.clone() })
+    let check = Check::new(id, status, format!("{} in {}, `{}`: {what}", one.event, one.file, one.command));
+    // Another program may be there on purpose, and then a person knows why.
+    let is_gone = matches!(one.program, Program::Missing(_));
+    if one.is_users && is_gone && hooks.own_fault.is_none() {
+        check.repair(Repair::Replace { from: one.command.clone(), program: hooks.own.clone() })
     } else {
-        check.advice(format!("register `{} hook claude` in {file}", hooks.own))
+        check.advice(format!("register `{} hook claude` in {}", hooks.own, one.file))
     }
 }
 
@@ -109,29 +122,73 @@ fn answers(hooks: &Hooks) -> Check {
     }
 }
 
-fn covers(hooks: &Hooks) -> Check {
+fn covers(hooks: &Hooks, claude: Option<&Agent>) -> Check {
     let id = "hook.covers";
-    let missing: Vec<&str> =
-        EVENTS.into_iter().filter(|event| !hooks.registered.iter().any(|one| one.event == *event)).collect();
-    if let Some(one) = hooks.registered.iter().find(|one| !one.takes_all) {
-        let evidence = format!("the matcher of {} in {} leaves tools out", one.event, one.file);
-        return Check::fail(id, evidence).advice("write `\"matcher\": \"*\"`");
+    let of = |event: &'static str| hooks.registered.iter().filter(move |one| one.event == event);
+    for event in EVENTS {
+        if of(event).any(is_whole) {
+            continue;
+        }
+        if let Some(one) = of(event).next() {
+            return partial(one);
+        }
+        if event == "PreToolUse" {
+            return Check::fail(id, "PreToolUse is not registered: nothing is decided")
+                .advice("add PreToolUse as in docs/guides/claude-code.md");
+        }
     }
-    if missing.contains(&"PreToolUse") {
-        return Check::fail(id, "PreToolUse is not registered: nothing is decided")
-            .advice("add PreToolUse as in docs/guides/claude-code.md");
-    }
+    let missing: Vec<&str> = EVENTS.into_iter().filter(|event| of(event).next().is_none()).collect();
     if !missing.is_empty() {
         let evidence = format!("{} not registered: outcomes are not recorded", missing.join(" and "));
         return Check::warn(id, evidence).advice("add them as in docs/guides/claude-code.md");
     }
-    let open = hooks.registered.iter().find(|one| one.event == "PreToolUse" && !one.fails_closed);
-    if let Some(one) = open {
+    if let Some((one, doubt)) = hooks.registered.iter().find_map(|one| Some((one, one.doubts.first()?))) {
+        return Check::warn(id, format!("{} in {}: {doubt}", one.event, one.file))
+            .advice("write it as in docs/guides/claude-code.md");
+    }
+    closing(hooks, claude)
+}
+
+/// Returns true for a hook that is asked about every call, and waited for.
+fn is_whole(one: &Registered) -> bool {
+    one.takes_all && one.never.is_none()
+}
+
+fn partial(one: &Registered) -> Check {
+    let id = "hook.covers";
+    let Registered { event, file, never, .. } = one;
+    match never {
+        Some(why) => Check::fail(id, format!("{event} in {file} does not decide about every call: {why}"))
+            .advice("write it as in docs/guides/claude-code.md"),
+        None => Check::fail(id, format!("the matcher of {event} in {file} leaves tools out"))
+            .advice("write `\"matcher\": \"*\"`"),
+    }
+}
+
+/// Judges what becomes of a call when the hook fails.
+fn closing(hooks: &Hooks, claude: Option<&Agent>) -> Check {
+    let id = "hook.covers";
+    let whole: Vec<&Registered> =
+        hooks.registered.iter().filter(|one| one.event == "PreToolUse" && is_whole(one)).collect();
+    if let (Some(one), false) = (whole.first(), whole.iter().any(|one| one.fails_closed)) {
         let evidence =
             format!("PreToolUse in {} has no `\"onFailure\": \"block\"`: without the hook calls pass", one.file);
         return Check::warn(id, evidence).advice("add `\"onFailure\": \"block\"` to it");
     }
-    Check::ok(id, "every tool, before and after, and a hook that fails blocks the call")
+    let every = "every tool, before and after";
+    match claude.and_then(|agent| Version::parse(agent.version.as_ref()?)) {
+        Some(version) if version >= FAILS_CLOSED_SINCE => {
+            Check::ok(id, format!("{every}, and a hook that fails blocks the call"))
+        }
+        Some(_) => Check::warn(id, format!("{every}; in this Claude Code a hook that fails lets the call pass"))
+            .command("claude update"),
+        None => {
+            let evidence = format!(
+                "{every}; whether a hook that fails blocks the call is not known: no version of Claude Code is"
+            );
+            Check::warn(id, evidence).advice(format!("Claude Code must not be older than {FAILS_CLOSED_SINCE}"))
+        }
+    }
 }
 
 fn boundary(is_on: bool) -> Check {

@@ -5,6 +5,7 @@ use sandbox::machine::{Ability, Finding, Machine, Version};
 
 use super::Check;
 use crate::doctor::facts::{Facts, Proxy, ProxyState, Wsl};
+use crate::doctor::gather::DAEMONS;
 
 /// The oldest kernel on which a boundary can be built.
 const KERNEL_LEAST: Version = Version(5, 13, 0);
@@ -61,6 +62,9 @@ fn kernel(machine: &Machine) -> Check {
 
 /// Judges what a layer is built from: without the first a tier is lost, and the others make it better.
 fn ability(id: &'static str, machine: &Machine, abilities: &[Ability]) -> Check {
+    if let Some(untried) = abilities.iter().find(|wanted| found(machine, **wanted).is_none()) {
+        return Check::fail(id, format!("{} was not tried, and whether it works is not known", untried.name()));
+    }
     let findings = || abilities.iter().filter_map(|wanted| found(machine, *wanted));
     let Some((finding, fault)) = findings().find_map(|finding| Some((finding, finding.fault.as_ref()?))) else {
         let details: Vec<&str> =
@@ -147,7 +151,7 @@ fn container(machine: &Machine) -> Check {
 fn daemons(sockets: &[String]) -> Check {
     let id = "daemon-socket";
     if sockets.is_empty() {
-        return Check::ok(id, "no container daemon's socket can be written to");
+        return Check::ok(id, format!("none of {} can be written to; no other was looked at", DAEMONS.join(", ")));
     }
     let evidence = format!(
         "{} can be written to: whoever talks to a daemon of root's is as good as root. No boundary lets it in, and a \
@@ -196,14 +200,17 @@ fn proxies(proxies: &[Proxy]) -> Check {
             ProxyState::Malformed(why) => format!("cannot be read: {why}"),
             ProxyState::Answers => "answers".to_owned(),
             ProxyState::Silent => "is on this machine, and nothing answers there".to_owned(),
-            ProxyState::Elsewhere => "is elsewhere and was not asked".to_owned(),
+            ProxyState::Elsewhere => "is elsewhere and was not asked: whether it answers is not known".to_owned(),
         };
-        format!("{variable}={shown} {what}")
+        let sign = if shown.is_empty() { "" } else { "=" };
+        format!("{variable}{sign}{shown} {what}")
     };
     let is_bad = |proxy: &&Proxy| matches!(proxy.state, ProxyState::Malformed(_) | ProxyState::Silent);
     let bad: Vec<String> = proxies.iter().filter(is_bad).map(said).collect();
     if bad.is_empty() {
-        return Check::ok(id, proxies.iter().map(said).collect::<Vec<_>>().join("; "));
+        let all = proxies.iter().map(said).collect::<Vec<_>>().join("; ");
+        let is_unasked = proxies.iter().any(|proxy| proxy.state == ProxyState::Elsewhere);
+        return if is_unasked { Check::warn(id, all) } else { Check::ok(id, all) };
     }
     Check::fail(id, bad.join("; ")).advice("mend or unset the variable: allowed connections go by this proxy")
 }

@@ -16,7 +16,7 @@ const CLOCK_SLACK_MS: i64 = 5 * 60 * 1000;
 pub(super) fn examine(facts: &Facts) -> Vec<Check> {
     let mut checks = vec![certificates(&facts.certificates), clock(&facts.clock)];
     checks.extend(facts.disks.iter().map(disk));
-    checks.extend([journal(&facts.journal), private(&facts.exposed), settings(&facts.settings)]);
+    checks.extend([journal(&facts.journal), private(&facts.exposed, &facts.unseen), settings(&facts.settings)]);
     checks
 }
 
@@ -26,7 +26,9 @@ fn certificates(certificates: &Certificates) -> Check {
     let wrong = named.iter().find_map(|(variable, path, fault)| Some((variable, path, fault.as_ref()?)));
     if let Some((variable, path, fault)) = wrong {
         let evidence = format!("{variable}={path}: {fault}");
-        return Check::fail(id, evidence).advice("mend or unset the variable: programs that read it trust nobody");
+        let adds = variable == "NODE_EXTRA_CA_CERTS";
+        let what = if adds { "lack what it is to add" } else { "trust nobody" };
+        return Check::fail(id, evidence).advice(format!("mend or unset the variable: programs that read it {what}"));
     }
     match bundle {
         Some((path, 0)) => {
@@ -40,7 +42,7 @@ fn certificates(certificates: &Certificates) -> Check {
 
 fn clock(clock: &Clock) -> Check {
     let id = "clock";
-    let Clock { now_ms, program_ms, newest_ms } = clock;
+    let Clock { now_ms, program_ms, newest_ms, is_untold } = clock;
     let behind = |then: &Option<i64>| then.filter(|then| then - CLOCK_SLACK_MS > *now_ms);
     let seconds = |then: i64| (then - now_ms) / 1000;
     let fix = "sudo timedatectl set-ntp true";
@@ -56,19 +58,38 @@ fn clock(clock: &Clock) -> Check {
         let evidence = format!("it is {} seconds behind the time at which this program's file was made", seconds(then));
         return Check::fail(id, evidence).command(fix);
     }
-    Check::ok(id, "later than the program and every record")
+    if *is_untold {
+        return Check::warn(
+            id,
+            "there are records, and whether it is behind them is not known: their times cannot be read",
+        )
+        .command("palisade audit verify");
+    }
+    let evidence = match (program_ms, newest_ms) {
+        (Some(_), Some(_)) => "later than this program's file and the newest records",
+        (None, Some(_)) => "later than the newest records",
+        (Some(_), None) => "later than this program's file; nothing is recorded yet",
+        (None, None) => return Check::warn(id, "there is nothing that it could be held against"),
+    };
+    Check::ok(id, evidence)
 }
 
 /// Returns true where nothing more can be written.
 pub(in crate::doctor) fn is_full(disk: &Disk) -> bool {
-    disk.is_read_only || disk.free.is_some_and(|(bytes, files)| bytes < BYTES_LEAST || files < FILES_LEAST)
+    disk.is_read_only
+        || disk.is_closed
+        || disk.free.is_some_and(|(bytes, files)| bytes < BYTES_LEAST || files < FILES_LEAST)
 }
 
 fn disk(disk: &Disk) -> Check {
-    let Disk { id, path, free, is_read_only } = disk;
+    let Disk { id, path, free, is_read_only, is_closed } = disk;
     let makes = if *id == "disk.journal" { "what cannot be recorded is refused" } else { "builds inside fail" };
     if *is_read_only {
         return Check::fail(id, format!("{path} is on a file system that is read-only: {makes}"))
+            .advice("point XDG_STATE_HOME and XDG_CACHE_HOME to places that can be written");
+    }
+    if *is_closed {
+        return Check::fail(id, format!("this user may not write {path}: {makes}"))
             .advice("point XDG_STATE_HOME and XDG_CACHE_HOME to places that can be written");
     }
     let Some((bytes, files)) = free else {
@@ -98,27 +119,33 @@ fn journal(journal: &Journal) -> Check {
     }
 }
 
-fn private(exposed: &[Exposed]) -> Check {
+fn private(exposed: &[Exposed], unseen: &[String]) -> Check {
     let id = "private-files";
-    let all = |wanted: bool| exposed.iter().filter(move |one| one.is_own == wanted);
     if exposed.is_empty() {
-        return Check::ok(id, "settings and journal are the user's own to write");
+        if unseen.is_empty() {
+            return Check::ok(id, "settings and journal are the user's own to write");
+        }
+        return Check::warn(id, format!("what cannot be looked at: {}", unseen.join("; ")))
+            .advice("look who may write it");
     }
     let said: Vec<String> = exposed
         .iter()
-        .map(|one| match one.is_own {
+        .map(|one| match one.is_open {
             true => format!("{} can be written by others (mode {:o})", one.shown, one.mode),
             false => format!("{} is another user's", one.shown),
         })
         .collect();
     let mut check = Check::fail(id, said.join("; "));
-    for one in all(true) {
-        check = check.repair(Repair::Close { path: one.path.clone(), mode: one.mode });
+    for one in exposed {
+        check = match (one.is_own, one.is_linked) {
+            (true, false) => check.repair(Repair::Close { path: one.path.clone() }),
+            (true, true) => {
+                check.advice(format!("it is a link: take the right to write what {} leads to from others", one.shown))
+            }
+            (false, _) => check.advice(format!("read {}, and put one of your own into its place", one.shown)),
+        };
     }
-    match all(false).next() {
-        Some(one) => check.advice(format!("read {}, and put one of your own into its place", one.shown)),
-        None => check,
-    }
+    check
 }
 
 fn settings(settings: &Settings) -> Check {

@@ -1,21 +1,24 @@
 //! Hooks in settings, what they start, and what this program answers when it is started as they say.
 
-use std::io::{Read, Write};
-use std::path::Path;
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use audit::Filter;
+use audit::{Entry, Filter};
 use policy::{AbsPath, Scope};
+use rustix::fs::Access;
 use serde_json::{Value, json};
 use settings::{Owner, SourceState};
 
-use super::{is_file, on_path};
+use super::{is_file, is_open, may, metadata, variable};
 use crate::doctor::facts::{Answered, Hooks, Program, Registered};
-use crate::setup::Setup;
+use crate::setup::{Setup, now_ms};
 
 /// How long a hook may take: a little more than it gives itself.
 const ANSWER_WAIT: Duration = Duration::from_secs(25);
+/// Hooks of a file that are looked at.
+const HOOKS_MAX: usize = 32;
 /// How often it is looked whether it has ended.
 const PAUSE: Duration = Duration::from_millis(5);
 /// Bytes of what a hook says that are kept.
@@ -30,72 +33,147 @@ pub(super) fn look(setup: &Setup, own: &AbsPath) -> Hooks {
     let mut hooks = Hooks {
         registered: Vec::new(),
         off: None,
+        managed_only: None,
         own: own.clone(),
-        own_is_exposed: is_exposed(own, setup),
+        own_fault: own_fault(setup, own),
         user_file: setup.places.shown(&user),
         user_has_hooks: false,
+        user_is_clear: true,
         asked: Vec::new(),
     };
+    let mut off: Vec<(Scope, bool, String)> = Vec::new();
+    let mut found: Vec<(Scope, Registered)> = Vec::new();
     for source in setup.loaded.sources.iter().filter(|source| source.owner == Owner::Claude) {
-        let SourceState::Read(bytes) = &source.state else { continue };
-        let Ok(value) = serde_json::from_slice::<Value>(bytes) else { continue };
         let is_users = source.scope == Scope::User && source.path.as_ref() == Some(&user);
+        let value = match &source.state {
+            SourceState::Absent => continue,
+            SourceState::Read(bytes) => serde_json::from_slice::<Value>(bytes).ok().filter(Value::is_object),
+            SourceState::Unreadable => None,
+        };
+        let Some(value) = value else {
+            hooks.user_is_clear &= !is_users;
+            continue;
+        };
         hooks.user_has_hooks |= is_users && value.get("hooks").is_some();
-        if value.get("disableAllHooks") == Some(&Value::Bool(true)) {
-            hooks.off = Some(source.file.clone());
+        if let Some(said) = value.get("disableAllHooks") {
+            off.push((source.scope, *said != Value::Bool(false), source.file.clone()));
         }
-        hooks.registered.extend(registered(&value, setup, own).into_iter().map(|one| Registered {
-            file: source.file.clone(),
-            is_users,
-            ..one
-        }));
-    }
-    let mut commands: Vec<&str> = Vec::new();
-    for one in hooks.registered.iter().filter(|one| one.program == Program::Own && one.event == "PreToolUse") {
-        if !commands.contains(&one.command.as_str()) {
-            commands.push(&one.command);
+        let is_managed_only = value.get("allowManagedHooksOnly").is_some_and(|said| *said != Value::Bool(false));
+        if source.scope == Scope::Managed && is_managed_only {
+            hooks.managed_only = Some(source.file.clone());
         }
+        let all = registered(&value, setup, own).into_iter();
+        found.extend(all.map(|one| (source.scope, Registered { file: source.file.clone(), is_users, ..one })));
     }
-    let asked = commands.iter().enumerate().filter_map(|(number, command)| {
-        let program = words(command, setup)?.into_iter().next()?;
-        let session = format!("doctor-{}-{number}", std::process::id());
-        Some(((*command).to_owned(), ask(Path::new(&located(&program, setup)?), setup, &session)))
-    });
-    hooks.asked = asked.collect();
+    let others_are_off = last_word(&off, |scope| scope != Scope::Managed);
+    hooks.off = last_word(&off, |scope| scope == Scope::Managed);
+    found.retain(|(scope, _)| *scope == Scope::Managed || hooks.managed_only.is_none() && others_are_off.is_none());
+    hooks.registered = found.into_iter().map(|(_, one)| one).collect();
+    if hooks.registered.is_empty() {
+        hooks.off = hooks.off.or(others_are_off);
+    }
+    let asks = |one: &&Registered| one.program == Program::Own && one.event == "PreToolUse";
+    if let Some(one) = hooks.registered.iter().find(asks) {
+        hooks.asked.push((one.command.clone(), ask(setup)));
+    }
     hooks
 }
 
-/// Returns true for a program where commands of an agent write: the project, and the places for temporary files.
-fn is_exposed(program: &AbsPath, setup: &Setup) -> bool {
-    let shared = SHARED.iter().map(|place| AbsPath::root().join(place));
-    let mut places = shared.chain([setup.place.project.clone()]);
-    places.any(|place| program.is_within(&place))
+/// Returns the file that switches hooks off, where the last of those that speak of it does.
+fn last_word(said: &[(Scope, bool, String)], of: impl Fn(Scope) -> bool) -> Option<String> {
+    let all = said.iter().filter(|(scope, _, _)| of(*scope));
+    let last = all.max_by_key(|(scope, is_off, _)| (Scope::ALL.iter().position(|one| one == scope), *is_off));
+    last.filter(|(_, is_off, _)| *is_off).map(|(_, _, file)| file.clone())
+}
+
+/// Returns why others than its user and root could put something else into this program's place.
+fn own_fault(setup: &Setup, own: &AbsPath) -> Option<String> {
+    if own.is_within(&setup.place.project) {
+        return Some("lies in the project, where commands of an agent can replace it".to_owned());
+    }
+    if SHARED.iter().any(|place| own.is_within(&AbsPath::root().join(place))) {
+        return Some("lies in a place for temporary files, where commands of an agent can replace it".to_owned());
+    }
+    let mut at = Some(own.clone());
+    while let Some(path) = at {
+        let Ok(found) = std::fs::symlink_metadata(path.as_str()) else {
+            return Some(format!("cannot be looked at, by {path}"));
+        };
+        let is_theirs = found.uid() != 0 && found.uid() != rustix::process::geteuid().as_raw();
+        // In a directory with this bit nobody renames what is another's.
+        let is_held = found.is_dir() && found.mode() & 0o1000 != 0;
+        if is_theirs || is_open(&found) && !is_held {
+            return Some(format!("can be replaced by others, because {path} is theirs to write"));
+        }
+        at = path.parent();
+    }
+    None
 }
 
 /// Returns the hooks of Palisade's in a settings file's value.
 fn registered(value: &Value, setup: &Setup, own: &AbsPath) -> Vec<Registered> {
     let events = value.get("hooks").and_then(Value::as_object);
-    let mut found = Vec::new();
+    let mut found: Vec<Registered> = Vec::new();
     for (event, groups) in events.into_iter().flatten() {
         for group in groups.as_array().into_iter().flatten() {
-            let matcher = group.get("matcher").and_then(Value::as_str).unwrap_or_default();
+            let takes_all = match group.get("matcher") {
+                None => true,
+                Some(matcher) => matcher.as_str().is_some_and(|text| matches!(text, "" | "*" | ".*")),
+            };
             for hook in group.get("hooks").and_then(Value::as_array).into_iter().flatten() {
                 let Some(command) = hook.get("command").and_then(Value::as_str).filter(|text| is_ours(text)) else {
                     continue;
                 };
+                if found.len() == HOOKS_MAX {
+                    if let Some(last) = found.last_mut() {
+                        last.doubts.push("more hooks than are looked at follow".to_owned());
+                    }
+                    return found;
+                }
                 found.push(Registered {
                     event: event.clone(),
                     file: String::new(),
                     is_users: false,
                     command: command.to_owned(),
                     program: program(command, setup, own),
-                    takes_all: matches!(matcher, "" | "*" | ".*"),
+                    takes_all,
                     fails_closed: hook.get("onFailure").and_then(Value::as_str) == Some("block"),
+                    never: never(hook),
+                    doubts: doubts(event, hook),
                 });
             }
         }
     }
     found
+}
+
+/// Returns why a hook cannot decide about every call.
+fn never(hook: &Value) -> Option<String> {
+    let is_said = |name: &str| hook.get(name).is_some_and(|said| *said != Value::Bool(false));
+    if hook.get("type").and_then(Value::as_str) != Some("command") {
+        return Some("its `type` is not `command`".to_owned());
+    }
+    if let Some(name) = ["async", "asyncRewake"].into_iter().find(|name| is_said(name)) {
+        return Some(format!("`{name}` lets the call go on before it has answered"));
+    }
+    hook.get("if").is_some().then(|| "`if` leaves calls out".to_owned())
+}
+
+/// Returns what of a hook is not understood, or lessens it.
+fn doubts(event: &str, hook: &Value) -> Vec<String> {
+    let mut doubts = Vec::new();
+    for (name, said) in hook.as_object().into_iter().flatten() {
+        match name.as_str() {
+            "type" | "command" | "async" | "asyncRewake" | "if" | "statusMessage" => {}
+            "onFailure" if matches!(said.as_str(), Some("block" | "continue")) => {}
+            "timeout" if said.as_f64().is_some_and(|seconds| seconds >= ANSWER_WAIT.as_secs_f64()) => {}
+            "timeout" if event != "PreToolUse" => {}
+            "timeout" => doubts.push(format!("its `timeout` may end it before it has answered: {said} seconds")),
+            "shell" if said == "bash" => {}
+            _ => doubts.push(format!("what `{name}` makes of it is not known")),
+        }
+    }
+    doubts
 }
 
 /// Returns true for a command that means this program's hook, whether or not it is there.
@@ -105,52 +183,94 @@ fn is_ours(command: &str) -> bool {
 
 /// Returns what a command starts.
 fn program(command: &str, setup: &Setup, own: &AbsPath) -> Program {
-    let Some(words) = words(command, setup) else { return Program::Unclear };
-    let [first, hook, agent] = words.as_slice() else { return Program::Unclear };
-    if (hook.as_str(), agent.as_str()) != ("hook", "claude") {
-        return Program::Unclear;
+    let unclear = |why: &str| Program::Unclear(why.to_owned());
+    let is_hook = |rest: &[String]| matches!(rest, [hook, agent] if hook == "hook" && agent == "claude");
+    let words = words(command, &setup.places.home);
+    let Some((first, _)) = words.as_deref().and_then(<[String]>::split_first).filter(|(_, rest)| is_hook(rest)) else {
+        return unclear("it is more than a program and its words, and was not started");
+    };
+    let path = match (AbsPath::parse(first), first.contains('/')) {
+        (Some(path), _) => path,
+        (None, true) => return unclear("it is found from the directory that the agent is in, and was not started"),
+        (None, false) => match on_whole_path(setup, first) {
+            Ok(Some(path)) => path,
+            Ok(None) => return Program::Missing(first.clone()),
+            Err(why) => return Program::Unclear(why),
+        },
+    };
+    located(path, setup, own)
+}
+
+/// Returns what is at a path.
+fn located(path: AbsPath, setup: &Setup, own: &AbsPath) -> Program {
+    match metadata(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Program::Missing(path.to_string()),
+        Err(error) => return Program::Unclear(format!("`{path}` cannot be looked at: {error}")),
+        Ok(found) if !found.is_file() || !may(path.as_str(), Access::EXEC_OK) => {
+            return Program::Unclear(format!("`{path}` is no program that this user may start"));
+        }
+        Ok(_) => {}
     }
-    let Some(path) = located(first, setup) else { return Program::Missing(first.clone()) };
-    let real = AbsPath::parse(&path).and_then(|path| guard::canonical(&path).ok());
-    match real {
-        Some(real) if real == *own || is_copy(&real, own) => Program::Own,
-        Some(_) | None => Program::Other(path),
+    let Ok(real) = guard::canonical(&path) else { return Program::Other(path.to_string()) };
+    let is_in_project = |path: &AbsPath| path.is_within(&setup.place.project);
+    if (is_in_project(&path) || is_in_project(&real)) && real != *own {
+        return Program::Unclear(format!("`{path}` lies in the project, where commands of an agent can replace it"));
     }
+    if real == *own || is_copy(&real, own) { Program::Own } else { Program::Other(path.to_string()) }
+}
+
+/// Returns the program that a shell starts for a bare name: the first on `PATH`, wherever that is.
+fn on_whole_path(setup: &Setup, name: &str) -> Result<Option<AbsPath>, String> {
+    let path = variable(setup, "PATH").ok_or("there is no `PATH` by which it is found")?;
+    for entry in path.split(':') {
+        let directory = AbsPath::parse(entry)
+            .ok_or_else(|| format!("`PATH` has `{entry}`, which is another place in every directory"))?;
+        let program = directory.join(name);
+        if may(program.as_str(), Access::EXEC_OK) && is_file(&program) {
+            return Ok(Some(program));
+        }
+    }
+    Ok(None)
 }
 
 /// Returns the words of a command that is nothing but words, as a shell would.
-fn words(command: &str, setup: &Setup) -> Option<Vec<String>> {
+fn words(command: &str, home: &AbsPath) -> Option<Vec<String>> {
+    let is_blank = |letter: char| matches!(letter, ' ' | '\t');
     let mut words = Vec::new();
-    let mut rest = command.trim_start();
+    let mut rest = command.trim_start_matches(is_blank);
     while let Some(first) = rest.chars().next() {
-        let (word, after) = match first {
-            '\'' | '"' => rest.strip_prefix(first)?.split_once(first)?,
-            _ => rest.split_once(' ').unwrap_or((rest, "")),
+        let (word, after, homes): (_, _, &[&str]) = match first {
+            '\'' => split_quoted(rest, first).map(|(word, after)| (word, after, &[] as &[&str]))?,
+            '"' => split_quoted(rest, first).map(|(word, after)| (word, after, &["$HOME/", "${HOME}/"] as &[&str]))?,
+            _ => {
+                let end = rest.find(is_blank).unwrap_or(rest.len());
+                let (word, after) = rest.split_at_checked(end)?;
+                (word, after, &["~/", "$HOME/", "${HOME}/"])
+            }
         };
-        let is_whole = after.is_empty() || after.starts_with(' ') || !matches!(first, '\'' | '"');
-        let word = home(word, setup);
-        if !is_whole || word.contains(['\'', '"', '$', '`', '\\', ';', '|', '&', '<', '>', '(', ')', '*', '?', '\n']) {
+        let below = homes.iter().find_map(|prefix| word.strip_prefix(prefix));
+        if !(after.is_empty() || after.starts_with(is_blank)) || below.unwrap_or(word).contains(is_special) {
             return None;
         }
-        words.push(word);
-        rest = after.trim_start();
+        let is_split =
+            !matches!(first, '\'' | '"') && home.as_str().contains(|letter| is_blank(letter) || is_special(letter));
+        match below {
+            Some(_) if is_split => return None,
+            Some(below) => words.push(home.join(below).to_string()),
+            None => words.push(word.to_owned()),
+        }
+        rest = after.trim_start_matches(is_blank);
     }
     Some(words)
 }
 
-/// Returns a word with the home directory in the place of what stands for it.
-fn home(word: &str, setup: &Setup) -> String {
-    let below = ["~/", "$HOME/", "${HOME}/"].iter().find_map(|prefix| word.strip_prefix(prefix));
-    below.map_or_else(|| word.to_owned(), |below| setup.places.home.join(below).to_string())
+fn split_quoted(text: &str, quote: char) -> Option<(&str, &str)> {
+    text.strip_prefix(quote)?.split_once(quote)
 }
 
-/// Returns where a program is, if it is there.
-fn located(program: &str, setup: &Setup) -> Option<String> {
-    match AbsPath::parse(program) {
-        Some(path) => is_file(&path).then(|| path.to_string()),
-        None if program.contains('/') => None,
-        None => on_path(setup, program).map(|path| path.display().to_string()),
-    }
+/// Returns true for what means something to a shell, quoted or not: such a word is not looked at closer.
+fn is_special(letter: char) -> bool {
+    letter.is_control() || "'\"$`\\;|&<>()*?[]{}!#~=^%".contains(letter)
 }
 
 /// Returns true when both files have the same bytes.
@@ -177,7 +297,9 @@ fn is_copy(one: &AbsPath, own: &AbsPath) -> bool {
 }
 
 /// Asks this program, started as a hook is, whether `/dev/null` may be read. The answer is recorded like any other.
-fn ask(program: &Path, setup: &Setup, session: &str) -> Answered {
+fn ask(setup: &Setup) -> Answered {
+    // A number of a process comes again, and with it an older answer would be taken for this one's.
+    let session = &format!("doctor-{}-{}", std::process::id(), now_ms());
     let question = json!({
         "session_id": session,
         "hook_event_name": "PreToolUse",
@@ -186,8 +308,9 @@ fn ask(program: &Path, setup: &Setup, session: &str) -> Answered {
         "cwd": setup.place.project.as_str(),
         "permission_mode": "default",
     });
-    #[expect(clippy::disallowed_methods, reason = "it is this very program, which was compared first")]
-    let mut command = std::process::Command::new(program);
+    // Not by a path, at which there could be something else by now.
+    #[expect(clippy::disallowed_methods, reason = "it is the very program that runs")]
+    let mut command = std::process::Command::new("/proc/self/exe");
     command.args(["hook", "claude"]).current_dir(setup.place.project.as_str());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let told = |error: std::io::Error| Answered::Failed(format!("it cannot be started: {error}"));
@@ -235,7 +358,8 @@ fn taken(from: Option<impl Read>) -> String {
 /// Returns true when the journal has a record of a session.
 fn is_recorded(setup: &Setup, session: &str) -> bool {
     let filter = Filter { session: Some(session.to_owned()), newest: Some(1), ..Filter::default() };
-    audit::read(&setup.journal_directory(), &filter).is_ok_and(|mut entries| entries.any(|entry| entry.is_ok()))
+    let is_it = |entry: &Entry| matches!(entry, Entry::Record(logged) if logged.session.as_deref() == Some(session));
+    audit::read(&setup.journal_directory(), &filter).is_ok_and(|entries| entries.flatten().any(|entry| is_it(&entry)))
 }
 
 /// What a hook said, before it is known whether it was recorded.
@@ -261,4 +385,40 @@ fn read_answer(code: i32, stdout: &str, stderr: &str) -> Said {
     let decision = text("permissionDecision").filter(|_| code == 0);
     let why = text("permissionDecisionReason").or_else(|| stderr.lines().next().map(str::to_owned));
     Said { decision, why: why.unwrap_or_else(|| format!("exit code {code}, and it said nothing")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use policy::AbsPath;
+
+    #[test]
+    fn words_are_those_of_a_shell_or_none() {
+        let home = AbsPath::root().join("home/me");
+        let cases: [(&str, Option<&str>); 18] = [
+            ("/opt/palisade hook claude", Some("/opt/palisade|hook|claude")),
+            (" /opt/palisade \thook  claude ", Some("/opt/palisade|hook|claude")),
+            ("'/opt/a b/palisade' hook claude", Some("/opt/a b/palisade|hook|claude")),
+            ("~/palisade hook claude", Some("/home/me/palisade|hook|claude")),
+            ("$HOME/palisade hook", Some("/home/me/palisade|hook")),
+            ("\"${HOME}/palisade\" hook", Some("/home/me/palisade|hook")),
+            ("'~/palisade' hook", None),
+            ("\"~/palisade\" hook", None),
+            ("'$HOME/palisade' hook", None),
+            ("~other/palisade hook", None),
+            ("/opt/palisade hook claude\ntrue", None),
+            ("\n/opt/palisade hook claude", None),
+            ("/opt/palisade hook claude; true", None),
+            ("A=b /opt/palisade hook claude", None),
+            ("\"/opt\"/palisade hook", None),
+            ("/opt/pal\\isade hook", None),
+            ("/opt/{a,b}/palisade hook", None),
+            ("'/opt/palisade hook", None),
+        ];
+        for (command, expected) in cases {
+            assert_eq!(super::words(command, &home).map(|words| words.join("|")).as_deref(), expected, "{command}");
+        }
+        let home = AbsPath::root().join("home/a b");
+        assert_eq!(super::words("$HOME/palisade hook", &home), None);
+        assert_eq!(super::words("\"$HOME/palisade\"", &home), Some(vec!["/home/a b/palisade".to_owned()]));
+    }
 }
