@@ -9,6 +9,8 @@ use crate::egress::{Done, Row, outside, typed_as, world_with};
 use crate::support::{Scene, User, each_user};
 use testclient::fetch;
 
+mod trusted;
+
 /// The secrets of this machine; they are long enough to be found wherever they went.
 const KEY: &str = "sk-ant-api03-0123456789abcdefghijklmnopqrstuvwxyz";
 const SIGN_ON: &str = "sk-ant-oat01-abcdefghijklmnopqrstuvwxyz0123456789";
@@ -172,9 +174,8 @@ impl Agent {
         assert_eq!(scene.read("home/.bashrc"), "# mine\n", "{all}");
         assert!(!scene.read(&format!("home/{}/{}", self.host, self.settings)).contains("planted"), "{all}");
         // The agent's own settings are the host's to the end: a link that leads to nothing outside.
-        let caches = scene.path("home/.cache/palisade/projects");
-        let project = std::fs::read_dir(&caches).unwrap().next().unwrap().unwrap().path();
-        let own = project.join("agents").join(self.name);
+        let caches = scene.path("home/.cache/palisade/agents").join(self.name);
+        let own = std::fs::read_dir(&caches).unwrap().next().unwrap().unwrap().path().join("own");
         let own = if self.name == "gemini" { own.join(".gemini") } else { own };
         let link = std::fs::read_link(own.join(self.settings)).unwrap_or_default();
         assert!(link.starts_with("/run/palisade"), "{}: {all}", link.display());
@@ -359,7 +360,7 @@ fn a_persons_own_profile_grants_what_it_says() {
         let done = world_with(scene, &json!({}), &env, &rows);
         let all = done.iter().enumerate().map(|(at, done)| format!("-- {at}: {}\n", done.text())).collect::<String>();
         let lines: Vec<&str> = done[0].out.lines().collect();
-        assert!(lines[0].starts_with("AGENT_HOME=") && lines[0].ends_with("/agents/agent"), "{all}");
+        assert!(lines[0].contains("/palisade/agents/agent-") && lines[0].ends_with("/own"), "{all}");
         assert_eq!(&lines[1..3], ["AGENT_MODE=inside", "SETTING=passed"], "{all}");
         assert!(lines[3].starts_with("SOME_TOKEN=sk-ant-") && !lines[3].contains(KEY), "{all}");
         assert_eq!(lines[4], "model 200", "{all}");
@@ -389,7 +390,7 @@ fn a_persons_own_profile_grants_what_it_says() {
         assert!(done[4].out.contains("model 000") && !done[4].out.contains("SETTING"), "{all}");
         assert_eq!(done[6].out, ".\n", "{all}");
         assert!(
-            done[7].out.ends_with("/agents/codex.\n") && done[7].error.contains("profile codex: it opens"),
+            done[7].out.contains("/palisade/agents/codex/") && done[7].error.contains("profile codex: it opens"),
             "{all}"
         );
         for (at, said) in [

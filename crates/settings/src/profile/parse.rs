@@ -9,10 +9,10 @@ use crate::json::{self, Lines};
 use crate::say::{closest, quoted};
 
 /// The keys of a profile.
-const KEYS: [&str; 10] =
-    ["programs", "home", "seen", "copied", "held", "writable", "readable", "hosts", "variables", "secrets"];
+const KEYS: [&str; 11] =
+    ["programs", "home", "seen", "copied", "held", "writable", "readable", "hidden", "hosts", "variables", "secrets"];
 const HOME_KEYS: [&str; 4] = ["variable", "below", "from", "why"];
-const SECRET_KEYS: [&str; 5] = ["variable", "file", "extract", "hosts", "why"];
+const SECRET_KEYS: [&str; 6] = ["variable", "file", "extract", "decode", "hosts", "why"];
 
 /// Reads a profile. An error names the file and the line, and says what to do.
 pub fn parse(name: &str, file: &str, text: &str) -> Result<Profile, String> {
@@ -30,6 +30,7 @@ pub fn parse(name: &str, file: &str, text: &str) -> Result<Profile, String> {
         home: reader.home(&object)?,
         writable: reader.directories(&object, "writable")?,
         readable: reader.directories(&object, "readable")?,
+        hidden: reader.directories(&object, "hidden")?,
         hosts: reader.hosts(&object)?,
         variables: reader.variables(&object)?,
         secrets: reader.secrets(&object)?,
@@ -238,7 +239,15 @@ impl Reader<'_> {
         if extract.is_some() && matches!(holder, Holder::Variable(_)) {
             return Err(self.wrong(offset, "`extract` is for files", "remove it: all of a variable is the secret"));
         }
-        Ok(Secret { holder, extract, hosts, why, line: self.lines.line(offset) })
+        let decode = self.text(secret, "decode")?;
+        if decode.as_ref().is_some_and(|form| form != "jwt" || matches!(holder, Holder::Variable(_))) {
+            return Err(self.wrong(
+                offset,
+                "`decode` is `jwt`, and for files",
+                "remove it, or write `\"decode\": \"jwt\"`",
+            ));
+        }
+        Ok(Secret { holder, extract, is_token: decode.is_some(), hosts, why, line: self.lines.line(offset) })
     }
 }
 

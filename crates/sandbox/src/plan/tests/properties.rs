@@ -174,6 +174,7 @@ fn made(wish: &Wish) -> Option<Plan> {
         terminal: Terminal::Own,
         tiers: crate::Tiers::all(),
         require: Vec::new(),
+        needs_caches: false,
         held: false,
         outlet: None,
         shown: Vec::new(),
