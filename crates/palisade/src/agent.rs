@@ -4,7 +4,8 @@ use std::ffi::OsStr;
 
 use anyhow::{bail, ensure};
 use guard::{CachePlace, Place};
-use policy::{AbsPath, Policy};
+use policy::network::host::Target;
+use policy::{AbsPath, Policy, Verdict};
 use sandbox::Environment;
 use serde_json::{Value, json};
 use settings::Profile;
@@ -12,10 +13,13 @@ use settings::profile;
 use sha2::{Digest, Sha256};
 
 use crate::cli;
+use crate::setup::Setup;
 
 /// Where the private caches of agents are, each apart from those of other agents and of plain commands: nobody else writes
 /// what an agent trusts.
 const AGENTS: &str = "palisade/agents";
+/// The port by which hosts are reached that are named without one.
+const HTTPS: u16 = 443;
 /// The agent's own directory among them.
 const OWN: &str = "own";
 
@@ -209,14 +213,26 @@ impl Agent {
         }
     }
 
+    /// Returns true for a host of the profile that can be reached: what the settings deny stays denied.
+    fn opens(setup: &Setup, host: &str) -> bool {
+        let target = Target::parse(&host.replacen("*.", "any.", 1), Some(HTTPS));
+        let network = setup.policy.network();
+        setup.place.is_proxied && target.is_ok_and(|target| network.judge(&target, &[]).verdict == Verdict::Allow)
+    }
+
     /// Returns what a report says of the profile.
-    pub(crate) fn json(&self) -> Value {
+    pub(crate) fn json(&self, setup: &Setup) -> Value {
         let Self { profile, chosen, home } = self;
         let own = profile.home.as_ref();
         let own = own.map(|own| json!({"kind": "home", "what": own.from, "why": own.why, "line": own.line}));
         let grants = profile.grants().into_iter();
-        let grants =
-            grants.map(|(kind, grant)| json!({"kind": kind, "what": grant.what, "why": grant.why, "line": grant.line}));
+        let grants = grants.map(|(kind, grant)| {
+            let mut said = json!({"kind": kind, "what": grant.what, "why": grant.why, "line": grant.line});
+            if let Some(fields) = said.as_object_mut().filter(|_| kind == "host") {
+                fields.insert("open".to_owned(), Self::opens(setup, &grant.what).into());
+            }
+            said
+        });
         let secrets = profile.secrets.iter().map(|secret| {
             let what = match &secret.holder {
                 profile::Holder::Variable(name) | profile::Holder::File(name) => name,
@@ -237,18 +253,27 @@ impl Agent {
     }
 
     /// Returns what a person is told of the profile.
-    pub(crate) fn words(&self) -> String {
-        let hosts: Vec<&str> = self.profile.hosts.iter().map(|grant| grant.what.as_str()).collect();
-        let hosts = if hosts.is_empty() { "no host".to_owned() } else { hosts.join(", ") };
-        match self.chosen {
-            Chosen::Named => format!("{}: it opens {hosts}", self.profile.file),
+    pub(crate) fn words(&self, setup: &Setup) -> Vec<String> {
+        let hosts = self.profile.hosts.iter().map(|grant| grant.what.as_str());
+        let (open, closed): (Vec<&str>, Vec<&str>) = hosts.partition(|host| Self::opens(setup, host));
+        let open = if open.is_empty() { "no host".to_owned() } else { open.join(", ") };
+        let file = &self.profile.file;
+        let mut told = vec![match self.chosen {
+            Chosen::Named => format!("{file}: it opens {open}"),
             Chosen::ByProgram => {
-                format!(
-                    "{}, by the program's name: it opens {hosts}; `--profile open` is without it",
-                    self.profile.file
-                )
+                format!("{file}, by the program's name: it opens {open}; `--profile open` is without it")
             }
+        }];
+        if !closed.is_empty() {
+            told.push(format!("{file}: the settings keep {} closed", closed.join(", ")));
         }
+        let written = self.profile.writable.iter().map(|grant| (grant, in_home(&setup.place.home, &grant.what)));
+        let is_there = |path: &AbsPath| rustix::fs::stat(path.as_str()).is_ok();
+        let missing = written.filter(|(_, path)| !is_there(path));
+        told.extend(missing.map(|(grant, path)| {
+            format!("{file}:{}: {path} is not there and cannot be written: make it, and begin again", grant.line)
+        }));
+        told
     }
 }
 

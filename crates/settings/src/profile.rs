@@ -136,7 +136,7 @@ pub fn load(named: &str, places: &Places) -> Result<Profile, String> {
         let known: Vec<String> =
             ["open", "closed"].into_iter().chain(names()).map(|name| format!("`{name}`")).collect();
         return Err(format!(
-            "there is no profile `{named}`: give one of {}, or a file (`./{named}.json`)",
+            "there is no profile `{named}`: give one of {}, or a file (`~/.config/palisade/agents/{named}.json`)",
             known.join(", ")
         ));
     }

@@ -178,3 +178,85 @@ fn secrets_that_are_written_otherwise_are_not_seen() {
         assert!(!seen.stdout.contains(KEY) && !seen.stdout.contains(OTHER), "{form} {seen:#?}");
     }
 }
+
+/// A file of one's own is believed where no command could have written it, and takes no store of secrets along.
+#[test]
+fn a_profile_that_commands_could_have_written_counts_nowhere() {
+    let scene = Scene::new(User::Own);
+    scene.settings(&json!({"sandbox": {"filesystem": {"allowWrite": ["~/written"]}}}));
+    scene.write("home/.ssh/id_ed25519", OTHER);
+    scene.directory("home/.agent");
+    let profile = json!({
+        "home": {"variable": "AGENT_HOME", "from": "~/.agent", "why": "what it remembers"},
+        "copied": {"~/.ssh/id_ed25519": "a key, without a mask"},
+        "writable": {"~/.later": "what it says"},
+        "hosts": {"a.example": "one", "b.example": "another"},
+        "secrets": [{"variable": "SOME_TOKEN", "hosts": [], "why": "it wants one to be there"}],
+    });
+    let write = |name: &str| scene.write(name, profile.to_string()).to_str().unwrap().to_owned();
+    let places = ["project/agent.json", "home/written/agent.json", "home/.cache/palisade/projects/x/agent.json"];
+    for name in places {
+        let seen = with(&scene, &write(name), "echo it ran");
+        assert!(seen.code == 125 && seen.stderr.contains("lies where commands write"), "{name} {seen:#?}");
+    }
+    // Nor by a link.
+    std::os::unix::fs::symlink(scene.path("project/agent.json"), scene.path("home/linked.json")).unwrap();
+    let seen = with(&scene, &scene.text("home/linked.json"), "echo it ran");
+    assert_eq!(seen.code, 125, "{seen:#?}");
+    // Two of one name are two agents.
+    let mut directories = Vec::new();
+    for name in ["home/one/claude.json", "home/two/claude.json"] {
+        let file = write(name);
+        let denial = json!({"sandbox": {"network": {"deniedDomains": ["b.example"]}}}).to_string();
+        let report = scene.text("report.json");
+        let line = "cat $AGENT_HOME/id_ed25519; echo $AGENT_HOME; echo $SOME_TOKEN";
+        let words = ["run", "--profile", &file, "--settings", &denial, "--report", &report, "--", "sh", "-c", line];
+        let seen = scene.palisade(words).env("SOME_TOKEN", KEY).run();
+        assert!(!seen.stdout.contains(OTHER) && seen.stderr.contains("id_ed25519 is not seen inside"), "{seen:#?}");
+        let (directory, token) = seen.stdout.trim_end().split_once('\n').unwrap();
+        assert!(token.starts_with("sk-ant-") && token != KEY, "{seen:#?}");
+        // What is told is what counts.
+        for told in
+            ["it opens a.example\n", "the settings keep b.example closed", "/.later is not there and cannot be written"]
+        {
+            assert!(seen.stderr.contains(told), "{told} {seen:#?}");
+        }
+        let report: Value = serde_json::from_str(&scene.read("report.json")).unwrap();
+        let grants = report["agent"]["grants"].as_array().unwrap();
+        let is_open = |host: &str| grants.iter().find(|grant| grant["what"] == host).map(|grant| grant["open"].clone());
+        assert_eq!([is_open("a.example"), is_open("b.example")], [Some(json!(true)), Some(json!(false))], "{report:#}");
+        assert!(grants.iter().any(|grant| grant["kind"] == "home" && grant["what"] == "~/.agent"), "{report:#}");
+        directories.push(directory.to_owned());
+    }
+    assert_ne!(directories[0], directories[1]);
+    let built_in = directory(&scene, "claude");
+    assert!(!directories.contains(&built_in), "{built_in}");
+    // What the agent believes does not lie there either.
+    let written = json!({"sandbox": {"filesystem": {"allowWrite": ["~/written"]}}}).to_string();
+    let moved = scene.palisade(["run", "--settings", &written, "--profile", "claude", "--", "true"]);
+    let moved = moved.env("CLAUDE_CONFIG_DIR", scene.text("home/written")).run();
+    assert!(moved.code == 125 && moved.stderr.contains("lies where commands write"), "{moved:#?}");
+}
+
+/// The name counts for the program that is run by it, and for none that a command could have put there.
+#[test]
+fn a_name_is_that_of_the_program_that_runs() {
+    let scene = Scene::new(User::Own);
+    scene.settings(&json!({"sandbox": {"filesystem": {"allowWrite": ["~/written"]}}}));
+    let run = |path: &[&str]| {
+        let path: Vec<String> = path.iter().map(|name| scene.text(name)).collect();
+        let path = format!("{}:/usr/bin:/bin", path.join(":"));
+        scene.palisade(["run", "--", "claude"]).env("PATH", path).run()
+    };
+    scene.directory("home/first/claude");
+    scene.write("home/second/claude", "not a program");
+    scene.script("home/tools/claude", "echo $CLAUDE_CONFIG_DIR");
+    scene.script("home/written/claude", "echo $CLAUDE_CONFIG_DIR");
+    let seen = run(&["home/first", "home/second", "home/tools"]);
+    assert!(
+        seen.stdout.contains("/palisade/agents/claude/") && seen.stderr.contains("by the program's name"),
+        "{seen:#?}"
+    );
+    let seen = run(&["home/first", "home/second", "home/written", "home/tools"]);
+    assert!(seen.stdout == "\n" && !seen.stderr.contains("profile"), "{seen:#?}");
+}
