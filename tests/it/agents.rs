@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::egress::{Done, Row, outside, typed_as, world_with};
+use crate::egress::{Done, Row, at_terminal_as, outside, typed_as, world_with};
 use crate::support::{Scene, User, each_user, marker, processes};
 use testclient::fetch;
 
@@ -284,6 +284,45 @@ fn codex_works_inside_and_nothing_else_comes_of_it() {
     assert!(done.seen.iter().any(|line| line.contains("/v1/responses with") && line.ends_with(KEY)), "{}", done.text());
 }
 
+/// A sign-on: what signs requests arrives, and the agent reads who signed on; what the sign-on is renewed by goes nowhere.
+#[test]
+fn codex_signs_on_inside() {
+    let Some(program) = fetched("codex", fetch::codex()) else { return };
+    let scene = Scene::new(User::Own);
+    // Tokens as the service gives them: three parts that decode.
+    const HEAD: &str = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9";
+    const CLAIMS: &str = "eyJzdWIiOiJhdXRoMHxhYmNkZWZnaGlqa2xtbm9wIiwianRpIjoiMWYwZTNkYWQtOTk5MC04MzQ1IiwiZW1haWwiOiJhQGIuZXhhbXBsZSIsImV4cCI6NDEwMjQ0NDgwMH0";
+    let token = |signature: &str| format!("{HEAD}.{CLAIMS}.{}A", signature.repeat(8));
+    let (identity, access) = (token("identity"), token("accesses"));
+    let tokens =
+        json!({"id_token": identity, "access_token": access, "refresh_token": RENEWAL, "account_id": "acc-1234567890"});
+    let signed_on = json!({"auth_mode": "chatgpt", "OPENAI_API_KEY": null, "tokens": tokens, "last_refresh": "2999-01-01T00:00:00Z"});
+    scene.write("home/.codex/auth.json", signed_on.to_string());
+    scene.write("home/.codex/config.toml", "model = \"gpt-5.1-codex\"\n");
+    scene.write("world/more.py", [include_str!("egress/git.py"), include_str!("agents/models.py")].concat());
+    scene.write("world/script.json", "[]");
+    let env = json!({
+        "SSL_CERT_FILE": scene.text("world/cert.pem"),
+        "PATH": format!("{}:/usr/local/bin:/usr/bin:/bin", program.parent().unwrap().display()),
+    });
+    let script = "cp $CODEX_HOME/auth.json seen.json; codex login status; \
+        curl -s -H \"Authorization: Bearer $(sed 's/.*access_token\":\"\\([^\"]*\\).*/\\1/' seen.json)\" https://chatgpt.com/echo";
+    let done = world_with(&scene, &json!({}), &env, &[typed_as(&["--profile", "codex"], &["sh", "-c", script])]);
+    let all = done[0].text();
+    assert!(
+        done[0].error.contains("Logged in using ChatGPT") || done[0].out.contains("Logged in using ChatGPT"),
+        "{all}"
+    );
+    assert!(done[0].seen.iter().any(|line| line.contains("chatgpt.com /echo") && line.ends_with(&access)), "{all}");
+    assert!(!done[0].out.contains(&access), "what comes back has the placeholder: {all}");
+    let seen = scene.read("project/seen.json");
+    for secret in [&identity, &access, RENEWAL] {
+        assert!(!seen.contains(secret), "{seen}");
+    }
+    assert!(seen.contains(&format!("\"id_token\":\"{HEAD}.")), "the agent reads it: {seen}");
+    assert!(!done[0].seen.iter().any(|line| line.contains(&identity) || line.contains(RENEWAL)), "{all}");
+}
+
 #[test]
 fn gemini_works_inside_and_nothing_else_comes_of_it() {
     let Some(program) = fetched("gemini", fetch::gemini()) else { return };
@@ -421,6 +460,8 @@ fn a_persons_own_profile_grants_what_it_says() {
             assert_eq!(done[at].code, 125, "{at}: {all}");
             assert!(done[at].error.contains(said) && done[at].out.is_empty(), "{at}: {all}");
         }
+        assert!(done[12].out.contains("evil.example:443: no rule allows it, and there is nobody to ask"), "{all}");
+        assert!(done[12].out.contains("over") && !done[12].out.contains("[d]eny"), "{all}");
         for secret in [KEY, SIGN_ON, RENEWAL] {
             assert!(done.iter().all(|done| !done.out.contains(secret)), "{all}");
         }
@@ -467,5 +508,7 @@ fn rows_of_a_person(scene: &Scene) -> Vec<Row> {
         typed_as(&["--profile", "cluade"], agent),
         typed_as(&["--profile", &file, "--profile", "codex"], agent),
         typed_as(&["--profile", &file, "--no-caches"], agent),
+        // What is typed to an agent answers no question of ours.
+        at_terminal_as(&["--profile", &file], &["sh", "-c", "curl -s https://evil.example/; echo over"]),
     ]
 }

@@ -49,6 +49,11 @@ pub(crate) fn typed_as(words: &[&str], argv: &[&str]) -> Row {
     Row { argv: Some(argv), ..inside_with(words, "") }
 }
 
+/// The same at a terminal at which nothing is typed.
+pub(crate) fn at_terminal_as(words: &[&str], argv: &[&str]) -> Row {
+    Row { typed: Some(Vec::new()), ..typed_as(words, argv) }
+}
+
 fn inside_with(words: &[&str], sh: impl Into<String>) -> Row {
     Row { words: Some(words.iter().map(|word| (*word).to_owned()).collect()), sh: sh.into(), argv: None, typed: None }
 }

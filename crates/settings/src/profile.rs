@@ -91,8 +91,8 @@ pub struct Secret {
     pub holder: Holder,
     /// A regular expression whose first group is the secret; without it all of it is.
     pub extract: Option<String>,
-    /// Whether it is a JSON web token, whose placeholder is one.
-    pub is_token: bool,
+    /// Claims of a JSON web token that are others in the placeholder, which is a token then; with none it is a text.
+    pub claims: Vec<String>,
     /// The hosts that get the secret itself; with none nobody does.
     pub hosts: Vec<String>,
     /// Why.

@@ -95,7 +95,7 @@ def do_POST(self):
         answer = messages(asked)
     elif path == "/v1/messages/count_tokens":
         answer = json.dumps({"input_tokens": 1})
-    elif path == "/v1/responses":
+    elif path.endswith("/responses"):
         answer = responses(asked)
     elif path.endswith(":streamGenerateContent"):
         answer = contents(asked, True)

@@ -150,13 +150,14 @@ fn a_persons_mask_counts_before_the_profiles() {
 #[test]
 fn secrets_that_are_written_otherwise_are_not_seen() {
     let scene = Scene::new(User::Own);
-    let token = format!("eyJhbGciOiJSUzI1NiJ9.eyJlbWFpbCI6Im1lQGEuZXhhbXBsZSJ9.{}", "c2lnbmF0dXJl".repeat(6));
+    let token =
+        format!("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhdXRoMHxhYmNkZWZnaGlqa2xtbm9wIn0.{}", "c2lnbmF0dXJl".repeat(6));
     let sign_on = json!({"tokens": {"id_token": token, "access_token": KEY}}).to_string();
     scene.write("home/.codex/auth.json", &sign_on);
     let seen = with(&scene, "codex", "cat $CODEX_HOME/auth.json");
     // It is a token still, of nobody.
-    assert!(seen.stdout.contains("\"id_token\":\"eyJhbGciOiJSUzI1NiJ9.eyJlbWFpbCI6I"), "{seen:#?}");
-    assert!(!seen.stdout.contains(&token) && !seen.stdout.contains("Im1lQGEuZXhhbXBsZSJ9"), "{seen:#?}");
+    assert!(seen.stdout.contains("\"id_token\":\"eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ"), "{seen:#?}");
+    assert!(!seen.stdout.contains(&token) && !seen.stdout.contains("hdXRoMHxhYmNkZWZnaGlqa2xtbm9wIn0"), "{seen:#?}");
     scene.write("home/.codex/auth.json", json!({"of a later version": KEY}).to_string());
     let seen = with(&scene, "codex", "cat $CODEX_HOME/auth.json");
     assert_eq!(seen.stdout, "", "{seen:#?}");

@@ -43,11 +43,13 @@ pub(super) fn run(mut options: Options) -> anyhow::Result<End> {
     for (name, found) in [("claude", fetch::claude()), ("codex", fetch::codex()), ("gemini", fetch::gemini())] {
         match found {
             Ok(agent) => {
-                let words = words(name, &agent);
-                let mut outside = own(Path::new(&words[0]), scratch.path(), &[]);
-                outside.args(&words[1..]);
+                // One of them is a script.
+                let first = if name == "gemini" { Path::new("node") } else { &agent };
+                let script = (name == "gemini").then_some(&agent);
+                let mut outside = own(first, scratch.path(), &[]);
+                outside.args(script).arg("--version");
                 let mut inside = own(&program, scratch.path(), &["run", "--quiet", "--profile", name, "--"]);
-                inside.args(&words);
+                inside.arg(first).args(script).arg("--version");
                 both(&format!("{name} --version"), outside, inside);
                 if name == "claude" {
                     let (outside, inside) = answers(&agent, &program, &model, scratch.path())?;
@@ -63,13 +65,6 @@ pub(super) fn run(mut options: Options) -> anyhow::Result<End> {
     let pairs: Vec<(&str, &str)> = pairs.iter().map(|[inside, outside]| (inside.as_str(), outside.as_str())).collect();
     print(&programs, &pairs);
     Ok(End::Good)
-}
-
-/// Returns what starts an agent and has it say its version.
-fn words(name: &str, agent: &Path) -> Vec<String> {
-    let agent = agent.display().to_string();
-    let first = (name == "gemini").then(|| "node".to_owned());
-    first.into_iter().chain([agent, "--version".to_owned()]).collect()
 }
 
 /// Returns a session of one answer, outside and inside.

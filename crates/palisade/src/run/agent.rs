@@ -109,8 +109,9 @@ impl Of<'_> {
         for (number, secret) in (1..).zip(masks) {
             let mask = Mask {
                 extract: secret.extract.clone(),
+                is_token: !secret.claims.is_empty(),
+                claims: secret.claims.clone(),
                 no_match: NoMatch::Warn,
-                is_token: secret.is_token,
                 masks_duplicates: true,
                 hosts: Some(secret.places()),
                 ..Mask::default()

@@ -159,11 +159,13 @@ impl Running<'_> {
         (NOT_RUN, Some(why))
     }
 
-    /// Returns who answers questions about hosts. A command that an agent runs has a terminal that is the agent's.
+    /// Returns who answers questions about hosts. A command that an agent runs has a terminal that is the agent's, and so has
+    /// an agent: what a person types to it must not be an answer to us.
     fn answers(&self) -> Answers {
+        let is_persons = self.order.under.is_none() && self.order.setup.agent.is_none();
         match &self.options.decider {
             Some(socket) => Answers::Program(socket.clone()),
-            None if self.order.under.is_none() && question::is_there() => Answers::Person,
+            None if is_persons && question::is_there() => Answers::Person,
             None => Answers::Nobody,
         }
     }

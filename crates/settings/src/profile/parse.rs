@@ -12,7 +12,7 @@ use crate::say::{closest, quoted};
 const KEYS: [&str; 11] =
     ["programs", "home", "seen", "copied", "held", "writable", "readable", "hidden", "hosts", "variables", "secrets"];
 const HOME_KEYS: [&str; 4] = ["variable", "below", "from", "why"];
-const SECRET_KEYS: [&str; 6] = ["variable", "file", "extract", "decode", "hosts", "why"];
+const SECRET_KEYS: [&str; 6] = ["variable", "file", "extract", "maskClaims", "hosts", "why"];
 
 /// Reads a profile. An error names the file and the line, and says what to do.
 pub fn parse(name: &str, file: &str, text: &str) -> Result<Profile, String> {
@@ -239,15 +239,14 @@ impl Reader<'_> {
         if extract.is_some() && matches!(holder, Holder::Variable(_)) {
             return Err(self.wrong(offset, "`extract` is for files", "remove it: all of a variable is the secret"));
         }
-        let decode = self.text(secret, "decode")?;
-        if decode.as_ref().is_some_and(|form| form != "jwt" || matches!(holder, Holder::Variable(_))) {
-            return Err(self.wrong(
-                offset,
-                "`decode` is `jwt`, and for files",
-                "remove it, or write `\"decode\": \"jwt\"`",
-            ));
+        let claims = match secret.get("maskClaims") {
+            Some(property) => self.texts(property, "name claims of the token: `[\"jti\", \"sub\"]`")?,
+            None => Vec::new(),
+        };
+        if extract.is_none() && !claims.is_empty() {
+            return Err(self.wrong(offset, "`maskClaims` goes with `extract`", "say where in a file the token is"));
         }
-        Ok(Secret { holder, extract, is_token: decode.is_some(), hosts, why, line: self.lines.line(offset) })
+        Ok(Secret { holder, extract, claims, hosts, why, line: self.lines.line(offset) })
     }
 }
 

@@ -55,7 +55,7 @@ fn what_nobody_gets_is_seen_by_nobody() {
   "hidden": {"~/.agent.json.old": "a copy of it"},
   "secrets": [
     {"variable": "TOKEN", "hosts": [], "why": "it wants one to be there"},
-    {"file": ".agent.json", "extract": "\"id\": \"(.*)\"", "decode": "jwt", "hosts": [], "why": "it reads it"}
+    {"file": ".agent.json", "extract": "\"id\": \"(.*)\"", "maskClaims": ["jti"], "hosts": [], "why": "it reads it"}
   ]
 }"#;
     let profile = parse("agent", "agent.json", text).unwrap();
@@ -65,7 +65,7 @@ fn what_nobody_gets_is_seen_by_nobody() {
     assert_eq!(mask.hosts, Some(vec!["withheld.invalid".to_owned()]));
     let hidden: Vec<&str> = layer.sandbox.credential_files.iter().map(|one| one.value.as_str()).collect();
     assert_eq!(hidden, ["~/.agent.json.old", "/home/me/.agent/.agent.json", "~/.agent.json"]);
-    assert_eq!(profile.secrets.iter().map(|secret| secret.is_token).collect::<Vec<_>>(), [false, true]);
+    assert_eq!(profile.secrets.iter().map(|secret| secret.claims.len()).collect::<Vec<_>>(), [0, 1]);
 }
 
 /// What is wrong is told with the place and what to do, and nothing of the file counts.
@@ -101,8 +101,8 @@ fn what_is_wrong_is_told() {
             "p.json:1:14: a secret is in one variable or in one file",
         ),
         (
-            "{\"secrets\": [{\"variable\": \"A\", \"decode\": \"jwt\", \"hosts\": [], \"why\": \"x\"}]}",
-            "p.json:1:14: `decode` is `jwt`, and for files",
+            "{\"secrets\": [{\"variable\": \"A\", \"maskClaims\": [\"a\"], \"hosts\": [], \"why\": \"x\"}]}",
+            "p.json:1:14: `maskClaims` goes with `extract`",
         ),
         ("{\"hidden\": {\"relative\": \"x\"}}", "p.json:1: `relative` cannot stand in `hidden`"),
         ("{\"hosts\": {\"a.example\": \"x\"},}", "p.json:1:29: a comma stands after the last entry: remove the comma"),
@@ -111,4 +111,33 @@ fn what_is_wrong_is_told() {
         let error = parse("p", "p.json", text).expect_err(text);
         assert!(error.starts_with(told), "{text}\n{error}\n{told}");
     }
+}
+
+/// A denial wins over a profile, and where the administrator keeps hosts for managed files it opens none.
+#[test]
+fn what_stands_above_a_profile() {
+    use policy::layer::{Layer, Origin, Sourced};
+    use policy::network::host::Target;
+    use policy::{Scope, Verdict};
+    let root = AbsPath::root();
+    let profile = built_in("claude").unwrap().layer(None, &root);
+    let target = Target::parse("api.anthropic.com", Some(443)).unwrap();
+    let origin = |scope| Origin { scope, file: "x".to_owned(), line: 1 };
+    let with = |scope, change: &dyn Fn(&mut Layer, Origin)| {
+        let mut layer = Layer::empty(scope, "x", root.clone());
+        change(&mut layer, origin(scope));
+        let mut layers = [profile.clone(), layer];
+        layers.sort_by_key(|layer| layer.scope == Scope::Managed);
+        Policy::compile(&layers, &root).0.network().judge(&target, &[]).verdict
+    };
+    assert_eq!(with(Scope::User, &|_, _| {}), Verdict::Allow);
+    let deny = |layer: &mut Layer, origin: Origin| {
+        layer.sandbox.network.denied.push(Sourced { value: "*.anthropic.com".to_owned(), origin });
+    };
+    assert_eq!(with(Scope::User, &deny), Verdict::Deny);
+    assert_eq!(with(Scope::Project, &deny), Verdict::Deny);
+    let lock = |layer: &mut Layer, origin: Origin| layer.sandbox.network.managed_only = Some(origin);
+    assert_ne!(with(Scope::Managed, &lock), Verdict::Allow);
+    // The lock is the administrator's alone.
+    assert_eq!(with(Scope::User, &lock), Verdict::Allow);
 }
