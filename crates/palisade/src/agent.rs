@@ -3,17 +3,25 @@
 use std::ffi::OsStr;
 
 use anyhow::{bail, ensure};
-use guard::Place;
-use policy::AbsPath;
+use guard::{CachePlace, Place};
+use policy::network::host::Target;
+use policy::{AbsPath, Policy, Verdict};
 use sandbox::Environment;
 use serde_json::{Value, json};
 use settings::Profile;
 use settings::profile;
+use sha2::{Digest, Sha256};
 
 use crate::cli;
+use crate::setup::Setup;
 
-/// Where agents' directories are among the private caches of a project.
-const AMONG_CACHES: &str = "agents";
+/// Where the private caches of agents are, each apart from those of other agents and of plain commands: nobody else writes
+/// what an agent trusts.
+const AGENTS: &str = "palisade/agents";
+/// The port by which hosts are reached that are named without one.
+const HTTPS: u16 = 443;
+/// The agent's own directory among them.
+const OWN: &str = "own";
 
 /// An agent's profile, in this place.
 #[derive(Debug, Clone)]
@@ -41,8 +49,10 @@ pub(crate) struct Home {
     pub(crate) value: AbsPath,
     /// Where the agent's files are inside.
     pub(crate) at: AbsPath,
-    /// The project's private caches, in which it is.
+    /// The project's private caches of this agent, in which it is.
     pub(crate) caches: AbsPath,
+    /// The directory of all projects' caches of this agent.
+    pub(crate) among: AbsPath,
 }
 
 /// What the choice is made by.
@@ -53,6 +63,8 @@ pub(crate) struct Choice<'a> {
     pub(crate) environment: &'a settings::Environment,
     pub(crate) places: &'a settings::Places,
     pub(crate) place: &'a Place,
+    /// What the settings say.
+    pub(crate) policy: &'a Policy,
 }
 
 impl Choice<'_> {
@@ -65,7 +77,7 @@ impl Choice<'_> {
         let (profile, chosen) = match (named.next(), named.next()) {
             (Some(_), Some(_)) => bail!("`--profile` names two agents: one command has one"),
             (Some(name), None) => match profile::load(name, self.places) {
-                Ok(profile) => (profile, Chosen::Named),
+                Ok(profile) => (self.trusted(profile)?, Chosen::Named),
                 Err(why) => bail!("{why}"),
             },
             // Whoever says anything about profiles says all of it.
@@ -87,12 +99,42 @@ impl Choice<'_> {
         let name = self.program.filter(|name| !name.contains('/'))?;
         let profile = profile::of_program(name)?;
         let found = self.place.programs.iter().map(|directory| directory.join(name));
-        let found = found.into_iter().find_map(|path| guard::canonical(&path).ok().map(|real| (path, real)))?;
-        let is_apart = |path: &AbsPath| {
-            let caches = self.place.caches.as_ref().map(|caches| &caches.directory);
-            !path.is_within(&self.place.project) && !caches.is_some_and(|caches| path.is_within(caches))
+        let found = found.into_iter().find(is_program)?;
+        let real = guard::canonical(&found).ok()?;
+        (!self.is_written(&found) && !self.is_written(&real)).then_some(profile)
+    }
+
+    /// Returns the profile, unless a command could have written its file.
+    fn trusted(&self, profile: Profile) -> anyhow::Result<Profile> {
+        let Some(path) = &profile.path else { return Ok(profile) };
+        let real = guard::canonical(path).unwrap_or_else(|_| path.clone());
+        ensure!(
+            !self.is_written(path) && !self.is_written(&real),
+            "{} lies where commands write, and any could have made it: put it into {}",
+            profile.file,
+            self.places.palisade_dir().join("agents")
+        );
+        Ok(profile)
+    }
+
+    /// Returns true for a path where an earlier command could have put something.
+    fn is_written(&self, path: &AbsPath) -> bool {
+        let Place { home, project, .. } = self.place;
+        let (policy, caches) = (self.policy, self.environment.cache_home().join("palisade"));
+        let named = policy.additional_directories().iter().map(|one| match one.value.strip_prefix("~/") {
+            Some(below) => home.join(below),
+            None => project.join(&one.value),
+        });
+        let allowed = policy.sandbox().allow_write.iter().map(|one| one.value.clone());
+        let mut directories = named.chain(allowed).chain([project.clone(), caches]);
+        let is_below = |directory: AbsPath| {
+            path.is_within(&directory) || guard::canonical(&directory).is_ok_and(|real| path.is_within(&real))
         };
-        (is_apart(&found.0) && is_apart(&found.1)).then_some(profile)
+        let is_edited = |path: &AbsPath| {
+            policy.sandbox().edit_allowed.iter().any(|held| held.pattern.covers(path, project, project))
+        };
+        let above = std::iter::successors(Some(path.clone()), AbsPath::parent);
+        directories.any(is_below) || above.into_iter().any(|path| is_edited(&path))
     }
 
     fn home(&self, profile: &Profile, home: &profile::Home) -> anyhow::Result<Home> {
@@ -102,14 +144,15 @@ impl Choice<'_> {
             "a profile's file is named by letters, digits, `-` and `_`: rename {}",
             profile.file
         );
-        let caches = self.place.caches.as_ref().and_then(|caches| caches.of(&self.place.project));
-        let Some(caches) = caches else {
+        let among = self.environment.cache_home().join(AGENTS).join(&directory_name(profile));
+        let caches = self.place.caches.as_ref().map(|caches| CachePlace { directory: among.clone(), ..caches.clone() });
+        let Some(caches) = caches.and_then(|caches| caches.of(&self.place.project)) else {
             bail!(
                 "{} gives the agent a directory of its own, and there is no place for it: leave `--no-caches` out",
                 profile.file
             )
         };
-        let value = caches.join(AMONG_CACHES).join(&profile.name);
+        let value = caches.join(OWN);
         let at = if home.below.is_empty() { value.clone() } else { value.join(&home.below) };
         // Rules name what is held there.
         ensure!(
@@ -127,10 +170,10 @@ impl Choice<'_> {
         };
         let from = guard::canonical(&from).unwrap_or(from);
         ensure!(
-            !from.is_within(&self.place.project),
-            "the agent's configuration ({from}) lies in the project, where every command could have written it"
+            !self.is_written(&from),
+            "the agent's configuration ({from}) lies where commands write, and any could have made it"
         );
-        Ok(Home { from, value, at, caches })
+        Ok(Home { from, value, at, caches, among })
     }
 }
 
@@ -170,12 +213,26 @@ impl Agent {
         }
     }
 
+    /// Returns true for a host of the profile that can be reached: what the settings deny stays denied.
+    fn opens(setup: &Setup, host: &str) -> bool {
+        let target = Target::parse(&host.replacen("*.", "any.", 1), Some(HTTPS));
+        let network = setup.policy.network();
+        setup.place.is_proxied && target.is_ok_and(|target| network.judge(&target, &[]).verdict == Verdict::Allow)
+    }
+
     /// Returns what a report says of the profile.
-    pub(crate) fn json(&self) -> Value {
+    pub(crate) fn json(&self, setup: &Setup) -> Value {
         let Self { profile, chosen, home } = self;
+        let own = profile.home.as_ref();
+        let own = own.map(|own| json!({"kind": "home", "what": own.from, "why": own.why, "line": own.line}));
         let grants = profile.grants().into_iter();
-        let grants =
-            grants.map(|(kind, grant)| json!({"kind": kind, "what": grant.what, "why": grant.why, "line": grant.line}));
+        let grants = grants.map(|(kind, grant)| {
+            let mut said = json!({"kind": kind, "what": grant.what, "why": grant.why, "line": grant.line});
+            if let Some(fields) = said.as_object_mut().filter(|_| kind == "host") {
+                fields.insert("open".to_owned(), Self::opens(setup, &grant.what).into());
+            }
+            said
+        });
         let secrets = profile.secrets.iter().map(|secret| {
             let what = match &secret.holder {
                 profile::Holder::Variable(name) | profile::Holder::File(name) => name,
@@ -191,24 +248,48 @@ impl Agent {
             "file": profile.file,
             "chosen": chosen,
             "directory": home.as_ref().map(|home| home.at.as_str()),
-            "grants": grants.chain(secrets).collect::<Vec<_>>(),
+            "grants": own.into_iter().chain(grants).chain(secrets).collect::<Vec<_>>(),
         })
     }
 
     /// Returns what a person is told of the profile.
-    pub(crate) fn words(&self) -> String {
-        let hosts: Vec<&str> = self.profile.hosts.iter().map(|grant| grant.what.as_str()).collect();
-        let hosts = if hosts.is_empty() { "no host".to_owned() } else { hosts.join(", ") };
-        match self.chosen {
-            Chosen::Named => format!("{}: it opens {hosts}", self.profile.file),
+    pub(crate) fn words(&self, setup: &Setup) -> Vec<String> {
+        let hosts = self.profile.hosts.iter().map(|grant| grant.what.as_str());
+        let (open, closed): (Vec<&str>, Vec<&str>) = hosts.partition(|host| Self::opens(setup, host));
+        let open = if open.is_empty() { "no host".to_owned() } else { open.join(", ") };
+        let file = &self.profile.file;
+        let mut told = vec![match self.chosen {
+            Chosen::Named => format!("{file}: it opens {open}"),
             Chosen::ByProgram => {
-                format!(
-                    "{}, by the program's name: it opens {hosts}; `--profile open` is without it",
-                    self.profile.file
-                )
+                format!("{file}, by the program's name: it opens {open}; `--profile open` is without it")
             }
+        }];
+        if !closed.is_empty() {
+            told.push(format!("{file}: the settings keep {} closed", closed.join(", ")));
         }
+        let written = self.profile.writable.iter().map(|grant| (grant, in_home(&setup.place.home, &grant.what)));
+        let is_there = |path: &AbsPath| rustix::fs::stat(path.as_str()).is_ok();
+        let missing = written.filter(|(_, path)| !is_there(path));
+        told.extend(missing.map(|(grant, path)| {
+            format!("{file}:{}: {path} is not there and cannot be written: make it, and begin again", grant.line)
+        }));
+        told
     }
+}
+
+/// Returns the name of the directory of an agent's caches: two files of one name are two agents.
+fn directory_name(profile: &Profile) -> String {
+    let Some(path) = &profile.path else { return profile.name.clone() };
+    let digest = Sha256::digest(path.as_str());
+    let digest: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("{}-{digest}", profile.name)
+}
+
+/// Returns true for what a search for programs ends at.
+fn is_program(path: &AbsPath) -> bool {
+    use rustix::fs::{Access, FileType};
+    let is_file = rustix::fs::stat(path.as_str()).is_ok_and(|found| FileType::from_raw_mode(found.st_mode).is_file());
+    is_file && rustix::fs::access(path.as_str(), Access::EXEC_OK).is_ok()
 }
 
 /// Returns the path that a profile means.

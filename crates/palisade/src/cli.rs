@@ -84,7 +84,7 @@ pub(crate) struct PlaceOptions {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  palisade run -- make test\n  palisade run --report report.json -- sh -c 'npm run build'\n  palisade run --limit memory=2G --limit wall=10m -- make test\n  palisade run -- claude\n  palisade run --profile ./agent.json -- agent\n  palisade run --ci -- make test\n  palisade run --backend bubblewrap -- make test"
+    after_help = "Examples:\n  palisade run -- make test\n  palisade run --report report.json -- sh -c 'npm run build'\n  palisade run --limit memory=2G --limit wall=10m -- make test\n  palisade run -- claude\n  palisade run --profile ~/.config/palisade/agents/agent.json -- agent\n  palisade run --ci -- make test\n  palisade run --backend bubblewrap -- make test"
 )]
 pub(crate) struct RunOptions {
     #[command(flatten)]
@@ -129,7 +129,7 @@ pub(crate) struct BoundaryOptions {
     pub(crate) limits: Vec<Word>,
     /// What may be read: everything that nothing hides (`open`), or only what programs need and rules allow (`closed`);
     /// settings that ask for the latter count before this. And what a whole agent needs: `claude`, `codex`, `gemini`, or a
-    /// file of your own; may be repeated. Without any, a program of such a name has its profile.
+    /// file of your own; may be repeated. Without any, `palisade run` gives a program of such a name its profile.
     #[arg(long = "profile", value_name = "PROFILE", value_parser = profile)]
     pub(crate) profiles: Vec<Profile>,
     /// Hold each opening for reading against the Read rules, so that files which come under one later are held too. It

@@ -138,7 +138,7 @@ fn carry_out(options: &RunOptions, status: &Status, report: &mut Option<ReportFi
         say::error(&format!("the command {}", shown(&boundary.words())));
     }
     if let (false, Some(agent)) = (options.quiet, &order.setup.agent) {
-        say::error(&shown(&agent.words()));
+        agent.words(&order.setup).iter().for_each(|words| say::error(&shown(words)));
     }
     status.permitted();
     let of = order.under.unwrap_or(receipt.seq);

@@ -73,7 +73,7 @@ impl Setup {
     /// Reads everything again, for a call of an agent inside: what was typed when it began stands.
     pub(crate) fn anew(places: &Places, typed: &[Layer]) -> anyhow::Result<Self> {
         let mut setup = Self::load(Environment::read()?, places.clone(), None)?;
-        setup.loaded.layers.extend(typed.iter().cloned());
+        add_typed(&mut setup.loaded.layers, typed);
         let (policy, _) = Policy::compile(&setup.loaded.layers, &setup.places.home);
         setup.policy = policy;
         Ok(setup)
@@ -133,11 +133,14 @@ impl Setup {
 
     /// Takes the profile of the agent that is run, if it has one: what it grants stands beside what files say.
     fn take_agent(&mut self, options: &BoundaryOptions, program: Option<&str>) -> anyhow::Result<()> {
-        let Self { environment, places, place, .. } = self;
-        let choice = Choice { named: &options.profiles, program, environment, places, place };
+        let Self { environment, places, place, policy, .. } = self;
+        let choice = Choice { named: &options.profiles, program, environment, places, place, policy };
         let Some(agent) = choice.agent()? else { return Ok(()) };
         if let Some(caches) = &mut self.place.caches {
             caches.more = agent.seeds();
+            if let Some(home) = &agent.home {
+                caches.directory.clone_from(&home.among);
+            }
         }
         let readable = agent.profile.readable.iter();
         if let guard::Profile::Closed(named) = &mut self.place.profile {
@@ -148,7 +151,7 @@ impl Setup {
         self.place.own_unwritable.extend(agent.profile.path.as_ref().and_then(|path| guard::canonical(path).ok()));
         let home = agent.home.as_ref().map(|home| (&home.from, &home.at));
         let layer = agent.profile.layer(home, &self.place.project);
-        self.loaded.layers.push(layer.clone());
+        add_typed(&mut self.loaded.layers, std::slice::from_ref(&layer));
         self.typed.push(layer);
         let (policy, found) = Policy::compile(&self.loaded.layers, &self.places.home);
         self.diagnostics.extend(found.into_iter().filter(|found| found.origin.file == agent.profile.file));
@@ -222,6 +225,7 @@ impl Setup {
             backend: options.backend(),
             tiers: Tiers::all(),
             require: options.require.clone(),
+            needs_caches: self.agent.as_ref().is_some_and(|agent| agent.home.is_some()),
             held: true,
             outlet: None,
             shown: Vec::new(),
@@ -262,6 +266,12 @@ fn scrub(layers: &mut [Layer]) {
             *switch = switch.take().filter(|switch| !switch.value);
         }
     }
+}
+
+/// Adds layers of the command line: those of an agent's profile, which stand below what a person or the administrator wrote.
+pub(crate) fn add_typed(layers: &mut Vec<Layer>, typed: &[Layer]) {
+    let first = layers.iter().take_while(|layer| layer.scope == Scope::Builtin).count();
+    layers.splice(first..first, typed.iter().cloned());
 }
 
 /// Tells that bypassing was asked for and is switched off.

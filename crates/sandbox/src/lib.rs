@@ -67,6 +67,9 @@ pub fn run(permit: &policy::Permit<policy::Exec>, invocation: &Invocation) -> Re
     let by_policy: Result<Vec<Layer>, Error> =
         by_policy.map(|name| Layer::parse(name).ok_or_else(|| Error::Required(name.clone()))).collect();
     let require = [by_policy?, invocation.require.clone()].concat();
+    if let Some(lost) = plan.lost_caches(permit.controls()).filter(|_| invocation.needs_caches) {
+        return Err(Error::Required(format!("the private caches: {}", lost.meaning)));
+    }
     #[cfg(target_os = "linux")]
     return {
         let lost = plan.lost_caches(permit.controls()).into_iter().chain(plan.lost_network(permit.controls()));

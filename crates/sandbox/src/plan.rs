@@ -44,6 +44,8 @@ pub struct Invocation {
     pub tiers: Tiers,
     /// What must stand, or nothing runs.
     pub require: Vec<Layer>,
+    /// Whether nothing runs where the private caches of the controls cannot be there.
+    pub needs_caches: bool,
     /// Whether a boundary may be taken that a holder has ready: the same one, sooner.
     pub held: bool,
     /// Who serves the sockets of the proxy, where the controls want one; without it the command reaches nothing.

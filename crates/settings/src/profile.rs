@@ -21,6 +21,9 @@ const BUILT_IN: [(&str, &str); 3] = [
     ("gemini", include_str!("../../../packs/agents/gemini.json")),
 ];
 
+/// A host that nobody is: what is for it alone goes nowhere.
+const NOWHERE: &str = "withheld.invalid";
+
 /// What an agent needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
@@ -38,6 +41,8 @@ pub struct Profile {
     pub writable: Vec<Grant>,
     /// What the closed profile lets be read besides.
     pub readable: Vec<Grant>,
+    /// Files and directories of the host that are not seen.
+    pub hidden: Vec<Grant>,
     /// Hosts that may be reached.
     pub hosts: Vec<Grant>,
     /// Variables that pass, or with `=` are set.
@@ -131,7 +136,7 @@ pub fn load(named: &str, places: &Places) -> Result<Profile, String> {
         let known: Vec<String> =
             ["open", "closed"].into_iter().chain(names()).map(|name| format!("`{name}`")).collect();
         return Err(format!(
-            "there is no profile `{named}`: give one of {}, or a file (`./{named}.json`)",
+            "there is no profile `{named}`: give one of {}, or a file (`~/.config/palisade/agents/{named}.json`)",
             known.join(", ")
         ));
     }
@@ -161,16 +166,21 @@ impl Profile {
         let as_written = |grants: &[Grant]| grants.iter().map(|grant| said(grant.what.clone(), grant.line)).collect();
         layer.sandbox.allow_write = as_written(&self.writable);
         layer.sandbox.network.allowed = as_written(&self.hosts);
+        layer.sandbox.credential_files = as_written(&self.hidden);
         for secret in &self.secrets {
             match (&secret.holder, home) {
                 (Holder::Variable(name), _) => {
-                    let mask = Mask { hosts: Some(secret.hosts.clone()), no_match: NoMatch::Deny, ..Mask::default() };
+                    let mask = Mask { hosts: Some(secret.places()), no_match: NoMatch::Deny, ..Mask::default() };
                     let value = Variable { name: name.clone(), mask: Some(mask) };
                     let variable = Sourced { value, origin: self.origin(secret.line) };
                     layer.sandbox.credentials.variables.push(variable);
                 }
                 (Holder::File(name), Some((from, _))) => {
                     layer.sandbox.credential_files.push(said(from.join(name).to_string(), secret.line));
+                    // What is copied can lie elsewhere.
+                    let copied = self.home.iter().flat_map(|home| &home.copied);
+                    let copied = copied.filter(|grant| grant.copy_name() == name);
+                    layer.sandbox.credential_files.extend(copied.map(|grant| said(grant.what.clone(), secret.line)));
                 }
                 (Holder::File(_), None) => {}
             }
@@ -205,10 +215,18 @@ impl Profile {
         let kinds = [
             ("writable", &self.writable),
             ("readable", &self.readable),
+            ("hidden", &self.hidden),
             ("host", &self.hosts),
             ("variable", &self.variables),
         ];
         home.chain(kinds.into_iter().flat_map(|(kind, grants)| grants.iter().map(move |grant| (kind, grant)))).collect()
+    }
+}
+
+impl Secret {
+    /// Returns the hosts that get the secret, of which none exists where nobody gets it: the placeholder is seen all the same.
+    pub fn places(&self) -> Vec<String> {
+        if self.hosts.is_empty() { vec![NOWHERE.to_owned()] } else { self.hosts.clone() }
     }
 }
 

@@ -5,9 +5,9 @@ script.json: turns, each a list of calls {"tool", "input"}. What is asked after 
 
 import gzip
 
-for name in ["api.anthropic.com", "api.openai.com", "generativelanguage.googleapis.com"]:
+for name in ["api.anthropic.com", "api.openai.com", "chatgpt.com", "generativelanguage.googleapis.com"]:
     HOSTS[name] = GOOD
-for name in ["statsig.anthropic.com", "chatgpt.com", "play.googleapis.com", "cloudcode-pa.googleapis.com"]:
+for name in ["statsig.anthropic.com", "play.googleapis.com", "cloudcode-pa.googleapis.com"]:
     HOSTS[name] = EVIL
 LAST_WORD = "the script is over"
 

@@ -146,7 +146,7 @@ impl Running<'_> {
                 told(self.settle(settled(&report)));
                 let mut json = ran_json(permit, &report, &seen);
                 if let (Some(agent), Some(fields)) = (&self.order.setup.agent, json.as_object_mut()) {
-                    fields.insert("agent".to_owned(), agent.json());
+                    fields.insert("agent".to_owned(), agent.json(&self.order.setup));
                 }
                 told(report_file.map_or(Ok(()), |file| file.write(&json)));
                 tell_connections(&seen);

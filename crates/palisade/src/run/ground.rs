@@ -68,11 +68,11 @@ impl Ground {
     /// Returns the ground of one command. The caches of other projects are written by their commands.
     pub(super) fn of(setup: &Setup, controls: &Controls) -> Self {
         let paths = |held: &[Held]| held.iter().map(|held| held.path.clone()).collect::<Vec<_>>();
-        let caches = setup.environment.cache_home().join("palisade/projects");
+        let caches = ["palisade/projects", "palisade/agents"].map(|below| setup.environment.cache_home().join(below));
         let own = controls.caches.iter().map(|caches| caches.directory.clone());
         let unreadable = paths(&controls.unreadable);
         Self {
-            written: controls.writable.iter().cloned().chain(own).chain([caches]).collect(),
+            written: controls.writable.iter().cloned().chain(own).chain(caches).collect(),
             held: [unreadable.clone(), paths(&controls.unwritable)].concat(),
             unreadable,
             reopened: controls.reopened.clone(),

@@ -34,7 +34,7 @@ impl Settings {
         let mut known = self.loaded.clone();
         while is_open(owner) {
             let mut loaded = settings::load(&self.places);
-            loaded.layers.extend(self.typed.iter().cloned());
+            crate::setup::add_typed(&mut loaded.layers, &self.typed);
             if loaded == known {
                 continue;
             }

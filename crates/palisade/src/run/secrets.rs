@@ -90,6 +90,7 @@ pub(super) fn prepare(setup: &Setup, controls: &Controls, environment: &mut Envi
     let hosts = Hosts::prepare((setup, &mut ways), &mut credentials.vault, &mut told)?;
     hosts.tell(environment);
     let rules = git::requests(setup)?;
+    let seen_at = seen_at(!hosts.places.is_empty(), !seen_by.is_empty());
     seen_by.extend(hosts.places.iter().cloned());
     let own = if settings.tls.is_none() && seen_by.is_empty() { Vec::new() } else { trusted::files(setup)? };
     // Where secrets go, nobody is believed whom a command may have made up.
@@ -105,13 +106,13 @@ pub(super) fn prepare(setup: &Setup, controls: &Controls, environment: &mut Envi
         None => None,
     };
     if settings.tls.is_none() && is_more {
-        let but = if terminate.is_some() { " but at the hosts of `sandbox.credentials.git`" } else { "" };
+        let but = seen_at.as_ref().map(|hosts| format!(" but at {hosts}")).unwrap_or_default();
         told.push(format!(
             "placeholders stay placeholders{but}: the proxy sees no requests without `sandbox.network.tlsTerminate`"
         ));
     }
     if settings.tls.is_none() && !rules.0.is_empty() {
-        let but = if terminate.is_some() { ", but for those of `sandbox.credentials.git`," } else { "" };
+        let but = seen_at.map(|hosts| format!(", but for {hosts},")).unwrap_or_default();
         told.push(format!(
             "hosts of `sandbox.network.requests`{but} are not reached by https without `sandbox.network.tlsTerminate`"
         ));
@@ -125,6 +126,14 @@ pub(super) fn prepare(setup: &Setup, controls: &Controls, environment: &mut Envi
     }
     let inspection = Inspection { terminate, credentials, rules, pushes: hosts.pushes };
     Ok(Secrets { inspection, shown, shown_by, told, agent_files })
+}
+
+/// Returns the hosts at which TLS ends though no setting says so of all.
+fn seen_at(by_git: bool, by_profile: bool) -> Option<String> {
+    let git = by_git.then_some("the hosts of `sandbox.credentials.git`");
+    let profile = by_profile.then_some("those that get secrets of the agent's profile");
+    let both: Vec<&str> = git.into_iter().chain(profile).collect();
+    (!both.is_empty()).then(|| both.join(" and "))
 }
 
 /// Takes secrets out of the environment, and puts placeholders in their place.

@@ -124,6 +124,7 @@ fn policy_of(text: &str) -> Made {
         backend: crate::Backend::Native,
         tiers: crate::Tiers::all(),
         require: Vec::new(),
+        needs_caches: false,
         held: false,
         outlet: Some(Arc::new(Unserved)),
         shown: Vec::new(),

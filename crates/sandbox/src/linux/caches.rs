@@ -2,8 +2,10 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
+use policy::AbsPath;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
+use sha2::{Digest, Sha256};
 
 use super::failure::{At, Failure};
 use crate::error::Step as Stage;
@@ -27,9 +29,9 @@ pub(super) fn make(plan: &Plan, tier: Tier) -> Result<(), Failure> {
                 made.at_path(Stage::Caches, at.as_str())?;
             }
         }
-        for (number, shown) in plan.shown.iter().enumerate() {
+        for shown in &plan.shown {
             if let Some(below) = shown.path.below(path) {
-                let own = own_file(number);
+                let own = own_file(&shown.path);
                 link(&directory, below, &own).at_path(Stage::Caches, shown.path.as_str())?;
                 leads(&directory, below, &own).at_path(Stage::Caches, shown.path.as_str())?;
             }
@@ -39,9 +41,12 @@ pub(super) fn make(plan: &Plan, tier: Tier) -> Result<(), Failure> {
 }
 
 /// Returns where a file of our own is that is seen in the caches: a link there leads to it, because what a mount would
-/// stand on an earlier command may have taken away.
-pub(super) fn own_file(number: usize) -> String {
-    format!("{OWN_FILES}/seen-{number}")
+/// stand on an earlier command may have taken away. Its name is the same in every run: another one can have the same caches,
+/// and shows other files besides.
+pub(super) fn own_file(path: &AbsPath) -> String {
+    let digest = Sha256::digest(path.as_str());
+    let digest: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("{OWN_FILES}/seen-{digest}")
 }
 
 /// Fails where something else stands: an earlier command's directory that is not empty.

@@ -68,6 +68,9 @@ fn run_once(wanted: &Wanted<'_>, chosen: &Chosen, (brokered, held): (bool, bool)
     let holder = if held && *tier == Tier::Full { template::Caller::call() } else { None };
     let streams = streams::look()?;
     let (plan, lacking) = with_caches(plan, *tier);
+    if let Some(lost) = lacking.as_ref().filter(|_| invocation.needs_caches) {
+        return Err(Error::Required(format!("the private caches: {}", lost.meaning)));
+    }
     let (plan, without_hatches) = with_hatches(plan, *tier, brokered);
     let (plan, out_of_reach) = with_network(plan, *tier);
     let own_terminal = streams.map(|stream| stream == Stream::Terminal && invocation.terminal == Terminal::Own);

@@ -17,7 +17,7 @@ pub(super) fn build(mounts: &mut Mounts, plan: &Plan) -> Result<(), Failure> {
     for (number, shown) in plan.shown.iter().enumerate() {
         if is_among_caches(plan, &shown.path) {
             // A link leads to it, which was made with the caches.
-            let own = caches::own_file(number);
+            let own = caches::own_file(&shown.path);
             let name = own.strip_prefix(OWN_FILES).unwrap_or_default().trim_start_matches('/');
             make(mounts, name, &shown.content).at_path(Stage::Doors, shown.path.as_str())?;
             continue;

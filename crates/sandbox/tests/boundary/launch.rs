@@ -163,6 +163,7 @@ fn invocation(spec: &Spec, argv: Vec<OsString>) -> sandbox::Invocation {
         backend: sandbox::Backend::Native,
         tiers: spec.tiers(),
         require: spec.require.iter().map(|name| sandbox::Layer::parse(name).unwrap()).collect(),
+        needs_caches: false,
         held: !spec.template.is_empty(),
         outlet: (!spec.proxied.is_empty()).then(|| std::sync::Arc::new(crate::greeter::Greeter) as _),
         shown: spec.shown.iter().map(|text| shown(text)).collect(),

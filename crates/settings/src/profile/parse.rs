@@ -9,8 +9,8 @@ use crate::json::{self, Lines};
 use crate::say::{closest, quoted};
 
 /// The keys of a profile.
-const KEYS: [&str; 10] =
-    ["programs", "home", "seen", "copied", "held", "writable", "readable", "hosts", "variables", "secrets"];
+const KEYS: [&str; 11] =
+    ["programs", "home", "seen", "copied", "held", "writable", "readable", "hidden", "hosts", "variables", "secrets"];
 const HOME_KEYS: [&str; 4] = ["variable", "below", "from", "why"];
 const SECRET_KEYS: [&str; 6] = ["variable", "file", "extract", "maskClaims", "hosts", "why"];
 
@@ -30,6 +30,7 @@ pub fn parse(name: &str, file: &str, text: &str) -> Result<Profile, String> {
         home: reader.home(&object)?,
         writable: reader.directories(&object, "writable")?,
         readable: reader.directories(&object, "readable")?,
+        hidden: reader.directories(&object, "hidden")?,
         hosts: reader.hosts(&object)?,
         variables: reader.variables(&object)?,
         secrets: reader.secrets(&object)?,

@@ -46,6 +46,28 @@ fn a_persons_own() {
     assert_eq!(profile.grants().len(), 4);
 }
 
+/// A secret that nobody gets is masked for a host that nobody is, and what is copied is hidden where it is.
+#[test]
+fn what_nobody_gets_is_seen_by_nobody() {
+    let text = r#"{
+  "home": {"variable": "AGENT_HOME", "from": "~/.agent", "why": "what it remembers"},
+  "copied": {"~/.agent.json": "what it counts"},
+  "hidden": {"~/.agent.json.old": "a copy of it"},
+  "secrets": [
+    {"variable": "TOKEN", "hosts": [], "why": "it wants one to be there"},
+    {"file": ".agent.json", "extract": "\"id\": \"(.*)\"", "maskClaims": ["jti"], "hosts": [], "why": "it reads it"}
+  ]
+}"#;
+    let profile = parse("agent", "agent.json", text).unwrap();
+    let (from, at) = (AbsPath::root().join("home/me/.agent"), AbsPath::root().join("own"));
+    let layer = profile.layer(Some((&from, &at)), &AbsPath::root());
+    let mask = layer.sandbox.credentials.variables[0].value.mask.clone().unwrap();
+    assert_eq!(mask.hosts, Some(vec!["withheld.invalid".to_owned()]));
+    let hidden: Vec<&str> = layer.sandbox.credential_files.iter().map(|one| one.value.as_str()).collect();
+    assert_eq!(hidden, ["~/.agent.json.old", "/home/me/.agent/.agent.json", "~/.agent.json"]);
+    assert_eq!(profile.secrets.iter().map(|secret| secret.claims.len()).collect::<Vec<_>>(), [0, 1]);
+}
+
 /// What is wrong is told with the place and what to do, and nothing of the file counts.
 #[test]
 fn what_is_wrong_is_told() {
@@ -82,6 +104,7 @@ fn what_is_wrong_is_told() {
             "{\"secrets\": [{\"variable\": \"A\", \"maskClaims\": [\"a\"], \"hosts\": [], \"why\": \"x\"}]}",
             "p.json:1:14: `maskClaims` goes with `extract`",
         ),
+        ("{\"hidden\": {\"relative\": \"x\"}}", "p.json:1: `relative` cannot stand in `hidden`"),
         ("{\"hosts\": {\"a.example\": \"x\"},}", "p.json:1:29: a comma stands after the last entry: remove the comma"),
     ];
     for (text, told) in cases {

@@ -175,6 +175,7 @@ fn made(wish: &Wish) -> Option<Plan> {
         backend: crate::Backend::Native,
         tiers: crate::Tiers::all(),
         require: Vec::new(),
+        needs_caches: false,
         held: false,
         outlet: None,
         shown: Vec::new(),
