@@ -126,15 +126,13 @@ impl Choice<'_> {
             None => project.join(&one.value),
         });
         let allowed = policy.sandbox().allow_write.iter().map(|one| one.value.clone());
-        let mut directories = named.chain(allowed).chain([project.clone(), caches]);
-        let is_below = |directory: AbsPath| {
+        // What holds the home directory no Edit rule opens.
+        let edited = policy.sandbox().edit_allowed.iter().flat_map(|held| held.pattern.roots(project, project));
+        let edited = edited.filter(|(root, whole)| *whole && !home.is_within(root)).map(|(root, _)| root);
+        let mut directories = named.chain(allowed).chain(edited).chain([project.clone(), caches]);
+        directories.any(|directory| {
             path.is_within(&directory) || guard::canonical(&directory).is_ok_and(|real| path.is_within(&real))
-        };
-        let is_edited = |path: &AbsPath| {
-            policy.sandbox().edit_allowed.iter().any(|held| held.pattern.covers(path, project, project))
-        };
-        let above = std::iter::successors(Some(path.clone()), AbsPath::parent);
-        directories.any(is_below) || above.into_iter().any(|path| is_edited(&path))
+        })
     }
 
     fn home(&self, profile: &Profile, home: &profile::Home) -> anyhow::Result<Home> {

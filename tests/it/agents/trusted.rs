@@ -184,7 +184,11 @@ fn secrets_that_are_written_otherwise_are_not_seen() {
 #[test]
 fn a_profile_that_commands_could_have_written_counts_nowhere() {
     let scene = Scene::new(User::Own);
-    scene.settings(&json!({"sandbox": {"filesystem": {"allowWrite": ["~/written"]}}}));
+    scene.settings(&json!({
+        "sandbox": {"filesystem": {"allowWrite": ["~/written"]}},
+        // The latter opens nothing to commands.
+        "permissions": {"allow": ["Edit(~/edited/**)", "Edit(~/**)"]},
+    }));
     scene.write("home/.ssh/id_ed25519", OTHER);
     scene.directory("home/.agent");
     let profile = json!({
@@ -195,7 +199,12 @@ fn a_profile_that_commands_could_have_written_counts_nowhere() {
         "secrets": [{"variable": "SOME_TOKEN", "hosts": [], "why": "it wants one to be there"}],
     });
     let write = |name: &str| scene.write(name, profile.to_string()).to_str().unwrap().to_owned();
-    let places = ["project/agent.json", "home/written/agent.json", "home/.cache/palisade/projects/x/agent.json"];
+    let places = [
+        "project/agent.json",
+        "home/written/agent.json",
+        "home/edited/agent.json",
+        "home/.cache/palisade/projects/x/agent.json",
+    ];
     for name in places {
         let seen = with(&scene, &write(name), "echo it ran");
         assert!(seen.code == 125 && seen.stderr.contains("lies where commands write"), "{name} {seen:#?}");
