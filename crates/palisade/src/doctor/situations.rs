@@ -62,7 +62,7 @@ impl Situation {
     pub(super) fn command(self) -> &'static str {
         match self {
             Self::Personal | Self::Team => "palisade run -- COMMAND",
-            Self::Ci => "palisade run --report report.json --require mount-namespace -- COMMAND",
+            Self::Ci => "palisade run --ci --require mount-namespace -- COMMAND",
             Self::Client => "palisade run --profile closed -- COMMAND",
             Self::Regulated => "palisade run --profile closed --check-reads-on-open -- COMMAND",
             Self::Untrusted => "palisade run --profile closed --network none -- COMMAND",
