@@ -1,5 +1,6 @@
 //! The ways a boundary can be built, best first, and what each of them enforces.
 
+use crate::machine::Ability;
 use crate::report::Layer;
 
 /// A way to build the boundary.
@@ -29,6 +30,29 @@ impl Tier {
     /// Reads a tier's name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|tier| tier.name() == name)
+    }
+
+    /// Returns what it is built from.
+    pub fn built_from(self) -> &'static [Ability] {
+        match self {
+            Self::Full => &[
+                Ability::UserNamespace,
+                Ability::UserMap,
+                Ability::MountNamespace,
+                Ability::PidNamespace,
+                Ability::NetworkNamespace,
+                Ability::IpcNamespace,
+                Ability::UtsNamespace,
+                Ability::CgroupNamespace,
+                Ability::Loopback,
+                Ability::DetachedMounts,
+                Ability::FreshProc,
+                Ability::Landlock,
+                Ability::Seccomp,
+            ],
+            Self::Bubblewrap => &[Ability::Bubblewrap, Ability::Landlock, Ability::Seccomp],
+            Self::Landlock => &[Ability::LandlockTruncate, Ability::Seccomp, Ability::SeccompNotification],
+        }
     }
 
     /// Returns what stands whenever a command runs in this tier.

@@ -49,7 +49,7 @@ fn parse_line(line: &str) -> Option<(Ability, i32)> {
 
 fn tier_finding(tier: Tier, findings: &[Finding]) -> TierFinding {
     let works = |ability: &Ability| findings.iter().any(|finding| finding.ability == *ability && finding.works());
-    let lacks: Vec<Ability> = tiers::built_from(tier).iter().copied().filter(|ability| !works(ability)).collect();
+    let lacks: Vec<Ability> = tier.built_from().iter().copied().filter(|ability| !works(ability)).collect();
     TierFinding { tier, is_possible: lacks.is_empty(), lacks }
 }
 

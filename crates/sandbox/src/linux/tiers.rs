@@ -11,7 +11,6 @@ use super::run::{self, Chosen};
 use super::{advice, probe};
 use crate::backend::Backend;
 use crate::error::{Error, Step};
-use crate::machine::Ability;
 use crate::plan::{Invocation, Plan};
 use crate::report::{Layer, Missing, Report};
 use crate::tier::Tier;
@@ -37,7 +36,7 @@ fn by_bubblewrap(plan: &Plan, limits: &Limits, invocation: &Invocation, require:
     if machine.has(tier) {
         return run::run(plan, limits, invocation, Chosen { tier, lacks: lacks(tier, None) });
     }
-    let mut faults = machine.findings.iter().filter(|one| built_from(tier).contains(&one.ability));
+    let mut faults = machine.findings.iter().filter(|one| tier.built_from().contains(&one.ability));
     let fault = faults.find_map(|one| one.fault.as_ref());
     let (why, fix) = fault.map(|fault| (fault.why.clone(), fault.fix.clone())).unwrap_or_default();
     Err(Error::Backend { backend: Backend::Bubblewrap.name(), why, fix })
@@ -137,26 +136,3 @@ pub(super) fn unfit(unfit: &Unfit) -> (String, String) {
 }
 
 const INSTALL: &str = "install bubblewrap 0.12 or newer: `sudo apt install bubblewrap`, `sudo dnf install bubblewrap`";
-
-/// Returns what a tier is built from.
-pub(super) fn built_from(tier: Tier) -> &'static [Ability] {
-    match tier {
-        Tier::Full => &[
-            Ability::UserNamespace,
-            Ability::UserMap,
-            Ability::MountNamespace,
-            Ability::PidNamespace,
-            Ability::NetworkNamespace,
-            Ability::IpcNamespace,
-            Ability::UtsNamespace,
-            Ability::CgroupNamespace,
-            Ability::Loopback,
-            Ability::DetachedMounts,
-            Ability::FreshProc,
-            Ability::Landlock,
-            Ability::Seccomp,
-        ],
-        Tier::Bubblewrap => &[Ability::Bubblewrap, Ability::Landlock, Ability::Seccomp],
-        Tier::Landlock => &[Ability::LandlockTruncate, Ability::Seccomp, Ability::SeccompNotification],
-    }
-}

@@ -10,27 +10,14 @@ use crate::doctor::gather::DAEMONS;
 /// The oldest kernel on which a boundary can be built.
 const KERNEL_LEAST: Version = Version(5, 13, 0);
 
-/// What a boundary of one's own namespaces is built from.
-const NAMESPACES: [Ability; 11] = [
-    Ability::UserNamespace,
-    Ability::UserMap,
-    Ability::MountNamespace,
-    Ability::PidNamespace,
-    Ability::NetworkNamespace,
-    Ability::IpcNamespace,
-    Ability::UtsNamespace,
-    Ability::CgroupNamespace,
-    Ability::Loopback,
-    Ability::DetachedMounts,
-    Ability::FreshProc,
-];
-
 pub(super) fn examine(facts: &Facts) -> Vec<Check> {
     let machine = &facts.machine;
+    let own = |ability: &Ability| !matches!(ability, Ability::Landlock | Ability::Seccomp);
+    let namespaces: Vec<Ability> = Tier::Full.built_from().iter().copied().filter(own).collect();
     vec![
         kernel(machine),
         ability("landlock", machine, &[Ability::Landlock, Ability::LandlockTruncate, Ability::LandlockScope]),
-        ability("user-namespaces", machine, &NAMESPACES),
+        ability("user-namespaces", machine, &namespaces),
         ability("seccomp", machine, &[Ability::Seccomp, Ability::SeccompNotification]),
         bubblewrap(machine),
         boundary(machine),
