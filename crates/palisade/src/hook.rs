@@ -20,7 +20,7 @@ use policy::{AbsPath, Proof, Verdict};
 use settings::{Environment, env};
 
 use crate::cli::Agent;
-use crate::setup::{Setup, journal_directory, now_ms, own_program};
+use crate::setup::{self, Setup, journal_directory, now_ms, own_program};
 
 /// How long a decision may take. Claude Code waits ten minutes by default, and lets the call pass then.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -114,17 +114,22 @@ fn before(mut call: Call) -> anyhow::Result<Reply> {
     call.action.cwd = guard::canonical(&call.action.cwd)?;
     let project = project(&environment, &call.action.cwd)?;
     let setup = Setup::for_hook(environment, project)?;
-    let journal = crate::setup::open_journal(&setup.journal_directory())?;
+    let outcome = admitted(&setup, &call, SOURCE)?;
+    Ok(claude::encode(&reply(&setup, &call, &outcome)?))
+}
+
+/// Decides a call by these settings, and records that before anybody learns of it.
+fn admitted(setup: &Setup, call: &Call, source: &str) -> anyhow::Result<Outcome> {
+    let journal = setup::open_journal(&setup.journal_directory())?;
     let guard = Guard { policy: &setup.policy, place: &setup.place, journal: &journal };
-    let outcome = guard.admit(&Request {
+    Ok(guard.admit(&Request {
         action: &call.action,
         mode: call.mode,
         person: Person::Present,
-        stamp: Stamp { time_ms: now_ms(), session: &call.session, source: SOURCE },
+        stamp: Stamp { time_ms: now_ms(), session: &call.session, source },
         call_id: call.id.as_deref(),
         under: None,
-    });
-    Ok(claude::encode(&reply(&setup, &call, &outcome)?))
+    }))
 }
 
 /// Returns the session's start directory: what the client says, if the call lies in it.
@@ -190,7 +195,7 @@ fn after(done: &Done, source: &str) -> anyhow::Result<()> {
     let environment = Environment::read()?;
     let directory = journal_directory(&environment);
     let Some(of) = decision_of((&directory, source), done)? else { return Ok(()) };
-    let journal = crate::setup::open_journal(&directory)?;
+    let journal = setup::open_journal(&directory)?;
     let policy = policy::Policy::default();
     let place = guard::Place {
         home: environment.home().clone(),

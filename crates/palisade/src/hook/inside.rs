@@ -10,9 +10,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use anyhow::{Context, ensure};
-use guard::{Guard, Request, Stamp};
 use hooks::claude::{self, Call, Event, Reply};
-use policy::facts::Person;
 use policy::layer::Layer;
 use rustix::fs::{CWD, Mode, OFlags, StatVfsMountFlags};
 use rustix::io::Errno;
@@ -20,8 +18,8 @@ use sandbox::OWN_FILES;
 use serde_json::{Value, json};
 use settings::Places;
 
-use super::{DEADLINE, after, answer_of, within_deadline};
-use crate::setup::{Setup, now_ms, open_journal};
+use super::{DEADLINE, admitted, after, answer_of, within_deadline};
+use crate::setup::Setup;
 
 /// The port on the loopback interface inside at which the launcher hears hooks.
 pub(crate) const PORT: u16 = 3127;
@@ -151,16 +149,7 @@ fn decide(event: &[u8], places: &Places, typed: &[Layer]) -> Reply {
 fn before(mut call: Call, places: &Places, typed: &[Layer]) -> anyhow::Result<Reply> {
     call.action.cwd = guard::canonical(&call.action.cwd)?;
     let setup = Setup::anew(places, typed)?;
-    let journal = open_journal(&setup.journal_directory())?;
-    let guard = Guard { policy: &setup.policy, place: &setup.place, journal: &journal };
-    let outcome = guard.admit(&Request {
-        action: &call.action,
-        mode: call.mode,
-        person: Person::Present,
-        stamp: Stamp { time_ms: now_ms(), session: &call.session, source: SOURCE },
-        call_id: call.id.as_deref(),
-        under: None,
-    });
+    let outcome = admitted(&setup, &call, SOURCE)?;
     // It is inside already: nothing is handed back to be run in a boundary of its own.
     Ok(claude::encode(&answer_of(&outcome)))
 }
