@@ -53,9 +53,9 @@ const USAGE: &str = "usage: cargo xtask TASK
                                         measure what the boundary costs, beside other sandboxes; with `--files`,
                                         also in a repository of so many files; scenes are made in DIR
   bench proxy [--rounds N] [--connections N]
-  bench agents [--runs N]               measure whole agents inside beside the same outside
                                         measure the proxy beside another sandbox's and beside none; with
                                         `--connections`, also with so many at a time
+  bench agents [--runs N]               measure whole agents inside beside the same outside
   kills [--runs N] [--seed N] [--only N]
                                         kill commands inside at random moments, and look for what is left
   fuzz [--seconds N] [TARGET]           build the fuzz targets and run each for N seconds (60)
